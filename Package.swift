@@ -1,0 +1,78 @@
+// swift-tools-version:6.2
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+/// Strictness that every Swift target shares; `docs/design/architecture.md` says why each is on.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .enableUpcomingFeature("ImmutableWeakCaptures"),
+    .treatAllWarnings(as: .error),
+]
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+
+let package = Package(
+    name: "flotilla",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "node-agent", targets: ["node-agent"]),
+        .executable(name: "cluster-manager", targets: ["cluster-manager"]),
+        .executable(name: "demonstrator", targets: ["demonstrator"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // The decisions: value types and functions, no IO, clock, randomness, Foundation or logging.
+        .target(name: "FleetCore", swiftSettings: strict),
+
+        // The outside world, one library each, each on a thread of its own.
+        .target(name: "CLibCurl", linkerSettings: [.linkedLibrary("curl")]),
+        .target(name: "CLibSystemd", linkerSettings: [.linkedLibrary("systemd")]),
+        .target(name: "HTTPTransport", dependencies: ["CLibCurl"], swiftSettings: strict),
+        .target(name: "Etcd", dependencies: ["HTTPTransport", logging], swiftSettings: strict),
+        .target(name: "Systemd", dependencies: ["CLibSystemd", logging], swiftSettings: strict),
+        .target(name: "Registry", dependencies: ["FleetCore", "Etcd", logging], swiftSettings: strict),
+
+        // The HTTP API: what goes over the wire, who calls it, who answers it.
+        .target(name: "FleetAPI", dependencies: ["FleetCore"], path: "Sources/FleetAPI/Wire", swiftSettings: strict),
+        .target(
+            name: "FleetAPIClient", dependencies: ["FleetAPI", "HTTPTransport"], path: "Sources/FleetAPI/Client",
+            swiftSettings: strict),
+        .target(
+            name: "FleetAPIServer", dependencies: ["FleetAPI", "FleetCore", "Registry", hummingbird, logging],
+            path: "Sources/FleetAPI/Server", swiftSettings: strict),
+
+        // The programs: a library each, so that tests reach everything, and a thin executable.
+        .target(
+            name: "NodeAgent",
+            dependencies: [
+                "FleetCore", "Etcd", "Systemd", "Registry", "FleetAPIServer", logging, lifecycle, configuration,
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "ClusterManager", dependencies: ["FleetCore", "FleetAPI", "FleetAPIClient", arguments],
+            swiftSettings: strict),
+        .target(name: "Demonstrator", dependencies: [hummingbird, logging], swiftSettings: strict),
+        .executableTarget(name: "node-agent", dependencies: ["NodeAgent", arguments], swiftSettings: strict),
+        .executableTarget(name: "cluster-manager", dependencies: ["ClusterManager"], swiftSettings: strict),
+        .executableTarget(name: "demonstrator", dependencies: ["Demonstrator", arguments], swiftSettings: strict),
+
+        .target(name: "TestSupport", dependencies: ["FleetCore", "Etcd"], swiftSettings: strict),
+        .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,49 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why a request to etcd did not succeed.
+package struct EtcdError: Error, Hashable, Sendable, CustomStringConvertible {
+    package enum Code: String, Hashable, Sendable {
+        /// No endpoint accepted a connection: each refused, or its name or host cannot be reached.
+        case unreachable
+        /// The deadline passed before an answer came.
+        case timedOut
+        /// The member has no leader or is being elected: the cluster has no quorum just now.
+        case noLeader
+        /// The revision that was asked for has been compacted away.
+        case compacted
+        /// The lease does not exist any more.
+        case leaseNotFound
+        /// The server's space quota is exceeded (alarm NOSPACE).
+        case noSpace
+        /// The server refused the login, or the user may not do this.
+        case permissionDenied
+        /// TLS could not be set up: wrong authority, name, or client certificate.
+        case tls
+        /// The request was malformed or over a limit of the server.
+        case invalidRequest
+        /// The answer could not be understood.
+        case malformedAnswer
+        /// The caller cancelled.
+        case cancelled
+        /// Anything else that the server reports.
+        case server
+    }
+
+    package var code: Code
+    /// What failed, on what and why, in one line.
+    package var message: String
+    /// Whether the same request may succeed later without anybody changing anything.
+    package var isTransient: Bool
+    /// Whether the request may have been carried out all the same; `false` means that it certainly was not.
+    package var mayHaveHappened: Bool
+
+    package init(code: Code, message: String, isTransient: Bool, mayHaveHappened: Bool) {
+        self.code = code
+        self.message = message
+        self.isTransient = isTransient
+        self.mayHaveHappened = mayHaveHappened
+    }
+
+    package var description: String { message }
+}

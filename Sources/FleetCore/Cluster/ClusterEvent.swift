@@ -1,0 +1,18 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// One change of the cluster's state in the store, in the order in which the store committed it.
+package enum ClusterEvent: Hashable, Sendable {
+    case machinePut(MachineRecord)
+    case machineGone(MachineID)
+    case filePut(ContentHash, UnitFile)
+    case fileGone(ContentHash)
+    case unitPut(UnitRecord)
+    case unitGone(UnitName)
+    case assignmentPut(Assignment)
+    case assignmentGone(MachineID, UnitName)
+    case statePut(UnitState)
+    case stateGone(MachineID, UnitName)
+    case leaderPut(Leadership)
+    case leaderGone
+}

@@ -1,0 +1,20 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// A unit as the user asked for it: one entry under `units/` in the store.
+package struct UnitRecord: Hashable, Sendable {
+    package var name: UnitName
+    /// Which file it runs.
+    package var hash: ContentHash
+    package var target: TargetState
+    /// Raised by each request to restart; a machine restarts the unit when its assignment carries a higher number than
+    /// the one it acted on.
+    package var restarts: Int
+
+    package init(name: UnitName, hash: ContentHash, target: TargetState, restarts: Int = 0) {
+        self.name = name
+        self.hash = hash
+        self.target = target
+        self.restarts = restarts
+    }
+}

@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// What one machine reports of one unit: one entry under `states/`, under the machine's session.
+///
+/// The entry is written *before* the machine touches systemd for the unit and deleted only after the unit is stopped, so
+/// "no entry from a live machine" proves "not running there" (rule R1).
+package struct UnitState: Hashable, Sendable {
+    package var machine: MachineID
+    package var unit: UnitName
+    /// systemd's LoadState, such as `loaded`, `not-found`, `masked`, `error`; empty until systemd was asked.
+    package var load: String
+    /// systemd's ActiveState, such as `active`, `inactive`, `failed`, `activating`; empty until systemd was asked.
+    package var active: String
+    /// systemd's SubState, such as `running`, `dead`, `exited`; empty until systemd was asked.
+    package var sub: String
+    /// The file that is in force on the machine.
+    package var hash: ContentHash
+    /// The target state that the machine last acted on: what it issued to systemd, not what came of it.
+    package var acted: TargetState
+    /// The `restarts` number that the machine last acted on.
+    package var restarts: Int
+    /// Health beyond systemd's word; `nil` while no check says anything.
+    package var health: String?
+    /// When the unit entered this ACTIVE state, in milliseconds since 1970 by the machine's clock; 0 when unknown.
+    package var since: Int64
+
+    package init(
+        machine: MachineID, unit: UnitName, load: String = "", active: String = "", sub: String = "",
+        hash: ContentHash, acted: TargetState = .inactive, restarts: Int = 0, health: String? = nil, since: Int64 = 0
+    ) {
+        self.machine = machine
+        self.unit = unit
+        self.load = load
+        self.active = active
+        self.sub = sub
+        self.hash = hash
+        self.acted = acted
+        self.restarts = restarts
+        self.health = health
+        self.since = since
+    }
+}
