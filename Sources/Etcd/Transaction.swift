@@ -17,7 +17,9 @@ package struct Transaction: Hashable, Sendable {
     }
 }
 
-/// A condition on one key. A key that does not exist has version, create and mod revision 0.
+/// A condition on one key.
+///
+/// A key that does not exist has version, create and mod revision 0.
 package struct Comparison: Hashable, Sendable {
     package enum Relation: Hashable, Sendable { case equal, notEqual, less, greater }
     package enum Operand: Hashable, Sendable {

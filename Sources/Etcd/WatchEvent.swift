@@ -10,7 +10,9 @@ package enum WatchEvent: Hashable, Sendable {
 
 /// All changes of one revision, never split over two batches.
 package struct WatchBatch: Hashable, Sendable {
-    /// Everything up to and including this revision has been seen once the batch has been handled. A batch without events
+    /// Everything up to and including this revision has been seen once the batch has been handled.
+    ///
+    /// A batch without events
     /// only says that the store has reached the revision.
     package var revision: Int64
     package var events: [WatchEvent]

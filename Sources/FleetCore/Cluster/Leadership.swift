@@ -4,7 +4,9 @@
 /// Who leads: the entry `leader`, under the leader's session.
 package struct Leadership: Hashable, Sendable {
     package var machine: MachineID
-    /// Create revision of the entry. Every write of a leader is conditional on it, so that a deposed leader writes
+    /// Create revision of the entry.
+    ///
+    /// Every write of a leader is conditional on it, so that a deposed leader writes
     /// nothing (rule R2).
     package var epoch: Int64
 
