@@ -42,6 +42,8 @@ package struct SessionCore: Sendable, Equatable {
         /// The record of another live machine stands in its place.
         case taken
         case registerFailed
+        /// The lease ended before the record could be written under it.
+        case registerLeaseGone
         /// The store renewed the lease; `sent` is when the request left.
         case renewed(sent: Moment)
         case renewFailed
@@ -118,6 +120,7 @@ package struct SessionCore: Sendable, Equatable {
         case .granted(let lease, let sent): granted(lease, sent: sent)
         case .grantFailed, .registerFailed: [.wake(at: now + timing.retryInterval)]
         case .registered: registered()
+        case .registerLeaseGone: registerLeaseGone()
         case .taken: taken(at: now)
         case .renewed(let sent): renewed(sent: sent, at: now)
         case .relayed(let sent): proven(sent, at: now, report: nil)
@@ -174,6 +177,12 @@ extension SessionCore {
     private mutating func registered() -> [Directive] {
         guard case .registering(let lease, let proof) = phase else { return [] }
         return enter(lease, proof: proof, isNew: true)
+    }
+
+    private mutating func registerLeaseGone() -> [Directive] {
+        guard case .registering = phase else { return [] }
+        phase = .granting
+        return [.grant]
     }
 
     private mutating func enter(_ lease: SessionLease, proof: Moment, isNew: Bool) -> [Directive] {
