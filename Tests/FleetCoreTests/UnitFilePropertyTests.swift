@@ -85,7 +85,7 @@ private struct Generated {
     func anyText() throws {
         let marks = Array("[]=#;\\\\\n\n\r \t\"%aX\0\u{FEFF}\u{301}é".unicodeScalars)
         var accepted = 0
-        for seed in UInt64(1)...20_000 {
+        for seed in UInt64(1)...8000 {
             var random = SplitMix(state: seed)
             var text = Bool.random(using: &random) ? "[S]\n" : ""
             for _ in 0..<Int.random(in: 0...24, using: &random) {
@@ -103,7 +103,7 @@ private struct Generated {
             }
         }
         // Else the generator writes nonsense alone, and the test proves little.
-        #expect(accepted > 1000)
+        #expect(accepted > 500)
     }
 
     @Test("no bytes trap the reader, the scheduling options or the patterns")
