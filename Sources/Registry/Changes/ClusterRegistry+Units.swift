@@ -22,13 +22,18 @@ extension ClusterRegistry {
 
     /// Gives an existing unit another file and target state; its count of restarts stays.
     ///
-    /// - Parameter expecting: Mod revision at which the caller read the record; `nil` takes any.
+    /// - Parameters:
+    ///   - name: The unit.
+    ///   - file: Its new file.
+    ///   - target: Its new target state.
+    ///   - expecting: Mod revision at which the caller read the record; `nil` takes any.
+    /// - Returns: The revision at which the change is committed.
     /// - Throws: `.notFound`; `.conflict` when the record has changed since; `.damaged` when it cannot be read.
     @discardableResult
     package func replaceUnit(
-        _ name: UnitName, file: UnitFile, target: TargetState, expecting revision: Int64? = nil
+        _ name: UnitName, file: UnitFile, target: TargetState, expecting: Int64? = nil
     ) async throws(RegistryError) -> Int64 {
-        try await apply(.replace(name, file: file, target: target, expecting: revision))
+        try await apply(.replace(name, file: file, target: target, expecting: expecting))
     }
 
     /// Sets what the user wants of a unit; writes nothing when the record says so already.

@@ -35,7 +35,9 @@ package actor ClusterView {
         var deadline: Task<Void, Never>
     }
 
-    /// - Parameter grace: How long to go on following after the last user has gone.
+    /// - Parameters:
+    ///   - registry: Whose cluster to follow.
+    ///   - grace: How long to go on following after the last user has gone.
     package init(registry: ClusterRegistry, grace: Duration = .seconds(30)) {
         self.registry = registry
         self.grace = grace
@@ -72,6 +74,7 @@ package actor ClusterView {
     /// - Parameters:
     ///   - revision: 0 takes what is there once the cluster has been read.
     ///   - deadline: How long to wait.
+    /// - Returns: The state, and the revision that it is at.
     /// - Throws: `.timedOut` after `deadline`; why following ended, if it has.
     package func state(
         atLeast revision: Int64 = 0, within deadline: Duration = .seconds(5)
