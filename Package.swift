@@ -74,5 +74,6 @@ let package = Package(
 
         .target(name: "TestSupport", dependencies: ["FleetCore", "Etcd"], swiftSettings: strict),
         .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: strict),
+        .testTarget(name: "RegistryTests", dependencies: ["Registry", "TestSupport"], swiftSettings: strict),
     ]
 )
