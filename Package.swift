@@ -51,10 +51,12 @@ let package = Package(
         // The HTTP API: what goes over the wire, who calls it, who answers it.
         .target(name: "FleetAPI", dependencies: ["FleetCore"], path: "Sources/FleetAPI/Wire", swiftSettings: strict),
         .target(
-            name: "FleetAPIClient", dependencies: ["FleetAPI", "HTTPTransport"], path: "Sources/FleetAPI/Client",
+            name: "FleetAPIClient", dependencies: ["FleetAPI", "FleetCore", "HTTPTransport"],
+            path: "Sources/FleetAPI/Client",
             swiftSettings: strict),
         .target(
-            name: "FleetAPIServer", dependencies: ["FleetAPI", "FleetCore", "Registry", hummingbird, logging],
+            name: "FleetAPIServer",
+            dependencies: ["FleetAPI", "FleetCore", "Registry", hummingbird, lifecycle, logging],
             path: "Sources/FleetAPI/Server", swiftSettings: strict),
 
         // The programs: a library each, so that tests reach everything, and a thin executable.
@@ -74,5 +76,11 @@ let package = Package(
 
         .target(name: "TestSupport", dependencies: ["FleetCore", "Etcd"], swiftSettings: strict),
         .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: strict),
+        .testTarget(
+            name: "FleetAPITests",
+            dependencies: [
+                "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", logging,
+            ],
+            swiftSettings: strict),
     ]
 )
