@@ -7,7 +7,7 @@ import Glibc
 /// What the bus thread serves beside the jobs of its actor: one connection.
 ///
 /// Every member is called on the bus thread only.
-protocol BusSource: AnyObject {
+package protocol BusSource: AnyObject {
     /// Handles what has arrived and writes what waits to be written, until neither is left.
     func pump()
     /// What to wait for; `nil` when there is nothing.
@@ -17,12 +17,18 @@ protocol BusSource: AnyObject {
 }
 
 /// What to wait for on behalf of a source.
-struct BusInterest {
-    var descriptor: Int32
+package struct BusInterest {
+    package var descriptor: Int32
     /// As for poll(2).
-    var events: Int16
+    package var events: Int16
     /// CLOCK_MONOTONIC microseconds at which to pump all the same; `nil` for never.
-    var deadline: UInt64?
+    package var deadline: UInt64?
+
+    package init(descriptor: Int32, events: Int16, deadline: UInt64?) {
+        self.descriptor = descriptor
+        self.events = events
+        self.deadline = deadline
+    }
 }
 
 /// A thread that runs the jobs of one actor and serves that actor's bus connection between them.
@@ -76,7 +82,7 @@ package final class BusThread: SerialExecutor, @unchecked Sendable {
     }
 
     /// Puts a connection in the care of the thread, or takes it away; on the thread only.
-    func serve(_ source: (any BusSource)?) { self.source = source }
+    package func serve(_ source: (any BusSource)?) { self.source = source }
 
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
