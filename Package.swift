@@ -81,7 +81,9 @@ let package = Package(
         .executableTarget(name: "cluster-manager", dependencies: ["ClusterManager"], swiftSettings: strict),
         .executableTarget(name: "demonstrator", dependencies: ["Demonstrator", arguments], swiftSettings: strict),
 
-        .target(name: "TestSupport", dependencies: ["FleetCore", "Etcd"], swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["FleetCore", "Etcd", "Systemd", "CLibSystemd", logging],
+            swiftSettings: strict),
         .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: strict),
         .testTarget(name: "RegistryTests", dependencies: ["Registry", "TestSupport"], swiftSettings: strict),
         .testTarget(
@@ -89,6 +91,10 @@ let package = Package(
             dependencies: [
                 "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", logging,
             ],
+        .executableTarget(
+            name: "guard-probe", dependencies: ["Systemd"], path: "Tests/GuardProbe", swiftSettings: strict),
+        .testTarget(
+            name: "SystemdTests", dependencies: ["Systemd", "TestSupport", "guard-probe", logging],
             swiftSettings: strict),
     ]
 )
