@@ -84,15 +84,14 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["FleetCore", "Etcd", "Systemd", "CLibSystemd", logging],
             swiftSettings: strict),
+        .executableTarget(
+            name: "guard-probe", dependencies: ["Systemd"], path: "Tests/GuardProbe", swiftSettings: strict),
         .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: strict),
         .testTarget(name: "RegistryTests", dependencies: ["Registry", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "FleetAPITests",
-            dependencies: [
-                "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", logging,
-            ],
-        .executableTarget(
-            name: "guard-probe", dependencies: ["Systemd"], path: "Tests/GuardProbe", swiftSettings: strict),
+            dependencies: ["FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", logging],
+            swiftSettings: strict),
         .testTarget(
             name: "SystemdTests", dependencies: ["Systemd", "TestSupport", "guard-probe", logging],
             swiftSettings: strict),
