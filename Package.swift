@@ -82,11 +82,14 @@ let package = Package(
         .executableTarget(name: "demonstrator", dependencies: ["Demonstrator", arguments], swiftSettings: strict),
 
         .target(
-            name: "TestSupport", dependencies: ["FleetCore", "Etcd", "Systemd", "CLibSystemd", logging],
+            name: "TestSupport",
+            dependencies: ["FleetCore", "Etcd", "HTTPTransport", "Systemd", "CLibSystemd", logging],
             swiftSettings: strict),
         .executableTarget(
             name: "guard-probe", dependencies: ["Systemd"], path: "Tests/GuardProbe", swiftSettings: strict),
         .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: strict),
+        .testTarget(name: "HTTPTransportTests", dependencies: ["HTTPTransport"], swiftSettings: strict),
+        .testTarget(name: "EtcdTests", dependencies: ["Etcd", "HTTPTransport", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "RegistryTests", dependencies: ["Registry", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "FleetAPITests",
@@ -95,5 +98,7 @@ let package = Package(
         .testTarget(
             name: "SystemdTests", dependencies: ["Systemd", "TestSupport", "guard-probe", logging],
             swiftSettings: strict),
+        .testTarget(
+            name: "ClusterManagerTests", dependencies: ["ClusterManager", "FleetCore"], swiftSettings: strict),
     ]
 )
