@@ -60,6 +60,24 @@ package struct UnitProperties: Hashable, Sendable {
     package var execMainStatus: Int32?
     /// 32 hexadecimal digits, new with every start.
     package var invocationID: String?
+
+    package init(
+        name: String, needDaemonReload: Bool = false, fragmentPath: String? = nil, controlGroup: String? = nil,
+        mainPID: Int32? = nil, activeEnter: UInt64? = nil, inactiveExit: UInt64? = nil, stateChange: UInt64? = nil,
+        result: String? = nil, execMainStatus: Int32? = nil, invocationID: String? = nil
+    ) {
+        self.name = name
+        self.needDaemonReload = needDaemonReload
+        self.fragmentPath = fragmentPath
+        self.controlGroup = controlGroup
+        self.mainPID = mainPID
+        self.activeEnter = activeEnter
+        self.inactiveExit = inactiveExit
+        self.stateChange = stateChange
+        self.result = result
+        self.execMainStatus = execMainStatus
+        self.invocationID = invocationID
+    }
 }
 
 /// What enabling, disabling or linking changed in the file system.
@@ -69,4 +87,10 @@ package struct UnitFileChange: Hashable, Sendable {
     package var path: String
     /// Where a new link points; empty for removals.
     package var target: String
+
+    package init(type: String, path: String, target: String) {
+        self.type = type
+        self.path = path
+        self.target = target
+    }
 }
