@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Etcd
+import FleetCore
 
 /// One cluster's records in the store: every reading and writing of them goes through here.
 ///
@@ -24,7 +25,14 @@ package struct ClusterRegistry: Sendable {
     static let attemptLimit = 8
 
     /// The most bytes of unit files that one transaction carries; etcd refuses requests above 1.5 MiB by default.
-    static let transactionBytes = 1_000_000
+    static let transactionBytes = UnitFile.sizeLimit
+
+    /// The newest revision of the store: an answer proves that a majority of etcd's members is there.
+    ///
+    /// A watch waits silently until etcd is back; who has to know whether the followed state may be stale asks this.
+    package func newestRevision() async throws(RegistryError) -> Int64 {
+        try await get(.key(keys.leader), while: "asking etcd for its revision").revision
+    }
 
     func commit(_ transaction: Transaction, while action: String) async throws(RegistryError) -> TransactionResult {
         do {

@@ -43,7 +43,9 @@ import Testing
         #expect(keys.parse("/flotilla/default/events/1/2") == .other(kind: "events", rest: "1/2"))
     }
 
-    @Test("a cluster's name is made of small letters, digits and hyphens", arguments: ["a", "0", "my-cluster-1", String(repeating: "a", count: 63)])
+    @Test(
+        "a cluster's name is made of small letters, digits and hyphens",
+        arguments: ["a", "0", "my-cluster-1", String(repeating: "a", count: 63)])
     func goodNames(_ text: String) {
         #expect(ClusterName(text)?.rawValue == text)
     }

@@ -47,7 +47,8 @@ import Testing
     @Test("fields of a newer version survive a rewrite")
     func unknownFields() throws {
         let units = Array(
-            #"{"note":{"by":"x","n":1.50},"hash":"\#(digits)","targetState":"inactive","big":12345678901234567890123}"#.utf8)
+            #"{"note":{"by":"x","n":1.50},"hash":"\#(digits)","targetState":"inactive","big":12345678901234567890123}"#
+                .utf8)
         var entry = try TargetEntry(bytes: units)
         entry.target = .launched
         #expect(
@@ -55,7 +56,8 @@ import Testing
                 == #"{"note":{"by":"x","n":1.50},"hash":"\#(digits)","targetState":"launched","#
                 + #""big":12345678901234567890123,"restarts":0}"#)
 
-        let machine = Array(#"{"id":"\#(Sample.a)","apiAddress":"tcp:x:1","capacity":{"gpus":4,"memory":1},"x":null}"#.utf8)
+        let machine = Array(
+            #"{"id":"\#(Sample.a)","apiAddress":"tcp:x:1","capacity":{"gpus":4,"memory":1},"x":null}"#.utf8)
         var record = try MachineEntry(bytes: machine).machine
         record.apiAddress = nil
         record.capacity.memory = 2

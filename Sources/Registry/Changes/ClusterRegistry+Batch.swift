@@ -113,14 +113,6 @@ private struct Attempt: Sendable {
             fail(lostError ?? ClusterRegistry.interfered(change.action))
             return
         }
-        if let file = change.file, file.text.utf8.count > ClusterRegistry.transactionBytes {
-            result = .failure(
-                RegistryError(
-                    code: .invalid,
-                    message: "\(change.action): its file has \(file.text.utf8.count) bytes, more than "
-                        + "\(ClusterRegistry.transactionBytes); move its data out of the unit file"))
-            return
-        }
         do {
             let edit = try change.edit(current)
             if edit == .none { result = .success(current?.modRevision ?? revision) }

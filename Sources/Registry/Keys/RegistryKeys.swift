@@ -66,7 +66,6 @@ package struct RegistryKeys: Hashable, Sendable {
     }
 
     private static func unitName(_ text: Substring) -> UnitName? {
-        guard !text.isEmpty, !text.utf8.contains(UInt8(ascii: "/")) else { return nil }
-        return UnitName(unchecked: String(text))
+        try? UnitName(validating: String(text))
     }
 }
