@@ -21,6 +21,9 @@ import Testing
             ("[S]\nA=a\\\\\nA=b", ["a\\\\", "b"]),
             ("[S]\nA=\\\n # no\n", []),
             ("[S]\n# x \\\nA=1\n", ["1"]),
+            ("[S]\nA=c\\ \nA=2\n", ["c\\", "2"]),
+            ("[S]\nA=\t a  b \u{A0}\n", ["a  b \u{A0}"]),
+            ("[S]\nA=a\\\\\\\nb", ["a\\\\ b"]),
         ])
     func values(text: String, expected: [String]) throws {
         #expect(try UnitFile(parsing: text).effectiveValues(section: "S", name: "A") == expected)

@@ -85,7 +85,7 @@ private struct Generated {
     func anyText() throws {
         let marks = Array("[]=#;\\\\\n\n\r \t\"%aX\0\u{FEFF}\u{301}é".unicodeScalars)
         var accepted = 0
-        for seed in UInt64(1)...20_000 {
+        for seed in UInt64(1)...8000 {
             var random = SplitMix(state: seed)
             var text = Bool.random(using: &random) ? "[S]\n" : ""
             for _ in 0..<Int.random(in: 0...24, using: &random) {
@@ -103,7 +103,7 @@ private struct Generated {
             }
         }
         // Else the generator writes nonsense alone, and the test proves little.
-        #expect(accepted > 1000)
+        #expect(accepted > 500)
     }
 
     @Test("no bytes trap the reader, the scheduling options or the patterns")
@@ -131,12 +131,14 @@ private struct Generated {
         #expect(again.hash == file.hash, comment)
         let sent = try UnitFile(options: file.options)
         #expect(sent.text.utf8.elementsEqual(file.canonicalText.utf8), comment)
-        for option in file.options where !hasHidden(file) {
+        for option in file.options where !isTwofold(file) {
             let values = file.effectiveValues(section: option.section, name: option.name)
             #expect(again.effectiveValues(section: option.section, name: option.name) == values, comment)
         }
     }
 
-    /// Whether fleet's model leaves out an assignment that systemd sees.
-    private func hasHidden(_ file: UnitFile) -> Bool { file.text.contains("#") || file.text.contains(";") }
+    /// Whether fleet's model may say less than the text: an assignment taken as comment, a backslash laid bare by trimming.
+    private func isTwofold(_ file: UnitFile) -> Bool {
+        file.text.contains { "#;".contains($0) } || ["\\ ", "\\\t"].contains { file.text.contains($0) }
+    }
 }

@@ -23,8 +23,8 @@ package struct MetadataRule: Hashable, Sendable, CustomStringConvertible {
     /// The rule that accepts every machine.
     package static let any = MetadataRule(pairs: [])
 
-    /// Makes a rule of pairs; their order does not matter.
-    package init(pairs: some Sequence<(key: String, value: String)>) {
+    /// Makes a rule of pairs of key and value; their order does not matter.
+    package init(pairs: some Sequence<(String, String)>) {
         var values: [String: Set<String>] = [:]
         for (key, value) in pairs { values[key, default: []].insert(value) }
         self.clauses = values.sorted { $0.key < $1.key }.map { Clause(key: $0.key, values: $0.value.sorted()) }

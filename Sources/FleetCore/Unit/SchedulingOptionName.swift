@@ -36,7 +36,7 @@ struct SchedulingValues {
     init(of file: UnitFile, expand: (String) -> String) {
         for option in file.options where option.section == SchedulingOptions.section {
             guard let name = SchedulingOptionName(rawValue: option.name) else { continue }
-            values[name, default: []] += Self.split(UnitText.joined(option.value)).map(expand)
+            values[name, default: []] += Self.split(UnitText.joined(UnitText.lines(of: option.value[...]))).map(expand)
         }
     }
 

@@ -34,7 +34,7 @@ extension SchedulingOptions {
                 problems.append(Problem(.unknownOption, line: entry.line, unknown(option.name)))
                 continue
             }
-            let values = SchedulingValues.split(UnitText.joined(option.value)).map(expand)
+            let values = SchedulingValues.split(UnitText.joined(UnitText.lines(of: option.value[...]))).map(expand)
             for message in complaints(of: known, values, for: name) {
                 problems.append(Problem(.badValue, line: entry.line, "\(option.name)=: \(message)"))
             }

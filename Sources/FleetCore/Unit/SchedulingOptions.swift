@@ -76,7 +76,7 @@ package struct SchedulingOptions: Hashable, Sendable {
     package func replaces(_ other: UnitName) -> Bool { replaces.contains { $0.matches(other) } }
 
     /// A `MachineMetadata=` pair: exactly one `=`, something on both sides, nothing trimmed; else `nil`.
-    static func pair(_ text: String) -> (key: String, value: String)? {
+    static func pair(_ text: String) -> (String, String)? {
         let sides = text.utf8.split(separator: UInt8(ascii: "="), omittingEmptySubsequences: false)
         guard sides.count == 2, !sides[0].isEmpty, !sides[1].isEmpty else { return nil }
         return (String(Substring(sides[0])), String(Substring(sides[1])))

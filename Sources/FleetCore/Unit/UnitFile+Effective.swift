@@ -21,7 +21,7 @@ extension UnitFile {
     package func effectiveValues(section: String, name: String) -> [String] {
         var values: [String] = []
         for entry in entries where entry.option.section == section && entry.option.name == name {
-            let value = UnitText.joined(entry.option.value)
+            let value = entry.effective ?? entry.option.value
             if value.isEmpty { values.removeAll() } else { values.append(value) }
         }
         return values

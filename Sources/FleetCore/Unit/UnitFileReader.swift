@@ -10,6 +10,8 @@ struct UnitFileReader {
     /// One assignment, where it stands, and who sees it.
     struct Entry: Sendable {
         var option: UnitOption
+        /// What systemd makes of the value, where that is not `option.value`.
+        var effective: String?
         /// Line of the name, from 1.
         var line: Int
         /// The assignment follows a comment that ends in a backslash: fleet takes it as comment, systemd does not.
@@ -128,9 +130,11 @@ struct UnitFileReader {
             commentContinues = !isCRLF && value.lines.last.map(UnitText.commentContinues) ?? false
         }
         let text = UnitText.normalized(value.lines.joined(separator: "\n")[...], closed: true)
+        let effective = UnitText.joined(value.lines)
         entries.append(
             Entry(
-                option: UnitOption(section: section, name: value.name, value: text), line: value.line,
+                option: UnitOption(section: section, name: value.name, value: text),
+                effective: effective.utf8.elementsEqual(text.utf8) ? nil : effective, line: value.line,
                 isComment: value.isComment))
     }
 }

@@ -36,7 +36,9 @@ package struct UnitName: Hashable, Comparable, Sendable, CustomStringConvertible
 
     /// The template of an instance or template; `nil` for a plain unit.
     package var template: UnitName? {
-        atSign.map { UnitName(unchecked: String(rawValue[...$0]) + String(lastDot.map { rawValue[$0...] } ?? "")) }
+        atSign.map {
+            UnitName(unchecked: String(rawValue[..<after($0)]) + String(lastDot.map { rawValue[$0...] } ?? ""))
+        }
     }
 
     /// The instance `value` of this template, or of the template of this instance.
@@ -52,7 +54,8 @@ package struct UnitName: Hashable, Comparable, Sendable, CustomStringConvertible
             )
         }
         let name = template.rawValue
-        return try UnitName(validating: String(name[...atSign]) + value + String(name[template.after(atSign)...]))
+        let end = template.after(atSign)
+        return try UnitName(validating: String(name[..<end]) + value + String(name[end...]))
     }
 
     private var lastDot: String.Index? { rawValue.utf8.lastIndex(of: UInt8(ascii: ".")) }

@@ -57,22 +57,21 @@ enum UnitText {
         return String(text) + "\n"
     }
 
-    /// What systemd makes of a value: comment lines dropped, each continuation a space, trimmed (systemd.syntax(7)).
-    static func joined(_ value: String) -> String {
-        guard value.utf8.contains(newline) else {
-            // A value of one line ends the same with or without a backslash that continues into nothing.
-            return continues(value[...]) ? String(trimmed(value.dropLastByte())) : value
-        }
+    /// What systemd makes of a value's lines: comment lines dropped, each continuation a space, trimmed
+    /// (systemd.syntax(7)).
+    static func joined(_ lines: [Substring]) -> String {
         var whole = ""
-        for (index, line) in lines(of: value[...]).enumerated() where index == 0 || !isComment(line) {
+        for (index, line) in lines.enumerated() where index == 0 || !isComment(line) {
             if continues(line) {
-                whole += line.dropLastByte()
+                whole += Substring(line.utf8.dropLast())
                 whole += " "
             } else {
                 whole += line
             }
         }
-        return String(trimmed(whole[...]))
+        let isBlank = { (byte: UInt8) in byte == 0x20 || byte == 0x09 }
+        let bytes = whole.utf8.drop(while: isBlank)
+        return String(Substring(bytes.prefix(bytes.count - bytes.reversed().prefix(while: isBlank).count)))
     }
 
     /// How many lines end in `text`: at LF, CR LF or CR, as systemd ends them.
@@ -94,9 +93,4 @@ enum UnitText {
     static func words(of text: String) -> [String] {
         text.unicodeScalars.split { $0.properties.isWhitespace }.map { String($0) }
     }
-}
-
-extension StringProtocol {
-    /// The text without its last byte, which must be ASCII.
-    fileprivate func dropLastByte() -> Substring { Substring(Substring(self).utf8.dropLast()) }
 }
