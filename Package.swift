@@ -70,14 +70,15 @@ let package = Package(
         .target(
             name: "NodeAgent",
             dependencies: [
-                "FleetCore", "Etcd", "Systemd", "Registry", "FleetAPIServer", logging, lifecycle,
+                "FleetCore", "Etcd", "HTTPTransport", "Systemd", "Registry", "FleetAPI", "FleetAPIServer", logging,
+                arguments,
             ],
             swiftSettings: strict),
         .target(
             name: "ClusterManager", dependencies: ["FleetCore", "FleetAPI", "FleetAPIClient", arguments],
             swiftSettings: strict),
         .target(name: "Demonstrator", dependencies: [hummingbird, logging], swiftSettings: strict),
-        .executableTarget(name: "node-agent", dependencies: ["NodeAgent", arguments], swiftSettings: strict),
+        .executableTarget(name: "node-agent", dependencies: ["NodeAgent"], swiftSettings: strict),
         .executableTarget(name: "cluster-manager", dependencies: ["ClusterManager"], swiftSettings: strict),
         .executableTarget(name: "demonstrator", dependencies: ["Demonstrator", arguments], swiftSettings: strict),
 

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import ArgumentParser
-import FoundationEssentials
 import Glibc
 import Logging
 import Systemd
@@ -61,7 +60,7 @@ struct RunCommand: AsyncParsableCommand {
         } catch let error as ExitCode {
             throw error
         } catch {
-            FileHandle.complain("node-agent: \(error)")
+            HostFiles.complain("node-agent: \(error)")
             throw ExitCode.failure
         }
     }
@@ -92,7 +91,7 @@ struct RunCommand: AsyncParsableCommand {
         LoggingSystem.bootstrap { JournalLogHandler(label: $0, level: settings.logLevel) }
         let program = NodeAgentProgram(
             settings: settings, executable: try HostFiles.resolve("/proc/self/exe"), logger: Logger(label: "node-agent"))
-        try await program.run(stop: StopSignals.reasons())
+        try await program.run(stop: StopSignals.stream())
     }
 }
 

@@ -25,8 +25,8 @@ package struct NodeAgentProgram: Sendable {
         self.logger = logger
     }
 
-    /// Runs until `stop` says how to end, or a part cannot go on.
-    package func run(stop: AsyncStream<StopReason>) async throws {
+    /// Runs until `stop` says to end, or a part cannot go on.
+    package func run(stop: AsyncStream<Void>) async throws {
         let identity = try HostIdentity(machineIDFile: settings.machineIDFile)
         var logger = logger
         logger[metadataKey: "machine.id"] = "\(identity.id.short)"
@@ -91,7 +91,8 @@ package struct NodeAgentProgram: Sendable {
             if roles.contains(.api) { group.addTask { try await server.run() } }
             group.addTask { await Self.feedWatchdog(session) }
             group.addTask {
-                for await reason in stop {
+                for await _ in stop {
+                    let reason = await OwnService(units: units).stopReason()
                     logger.info("agent stops", metadata: ["agent.stop": "\(reason)"])
                     Notifier.stopping(status: "stopping")
                     await election.stop()

@@ -51,6 +51,21 @@ enum HostFiles {
         throw HostError("cannot delete \(path): \(String(cString: strerror(errno)))")
     }
 
+    /// The path that a symbolic link leads to.
+    static func resolve(_ link: String) throws(HostError) -> String {
+        guard let path = realpath(link, nil) else {
+            throw HostError("cannot resolve \(link): \(String(cString: strerror(errno)))")
+        }
+        defer { free(path) }
+        return String(cString: path)
+    }
+
+    /// Writes one line to standard error.
+    static func complain(_ line: String) {
+        let bytes = Array((line + "\n").utf8)
+        _ = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
+
     /// Deletes a folder if nothing is in it.
     static func removeEmptyFolder(_ path: String) { rmdir(path) }
 
