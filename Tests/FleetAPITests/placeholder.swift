@@ -1,0 +1,3 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+import HummingbirdTesting
