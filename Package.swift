@@ -74,5 +74,9 @@ let package = Package(
 
         .target(name: "TestSupport", dependencies: ["FleetCore", "Etcd", "HTTPTransport"], swiftSettings: strict),
         .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: strict),
+        .testTarget(
+            name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "EtcdTests", dependencies: ["Etcd", "HTTPTransport", "TestSupport"], swiftSettings: strict),
     ]
 )
