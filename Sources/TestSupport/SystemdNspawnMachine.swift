@@ -131,9 +131,13 @@ package final class NspawnMachine: Sendable {
     }
 
     /// A connected manager over one of the ways above.
-    package func manager(_ endpoint: BusEndpoint) async throws -> SystemdManager {
+    package func manager(
+        _ endpoint: BusEndpoint, callTimeout: Duration = .seconds(60)
+    ) async throws -> SystemdManager {
+        var configuration = SystemdManager.Configuration()
+        configuration.callTimeout = callTimeout
         let manager = try SystemdManager(
-            endpoints: [endpoint], logger: Logger(label: "machine") { _ in SwiftLogNoOpLogHandler() })
+            endpoints: [endpoint], configuration: configuration, logger: Logger(label: "machine") { _ in SwiftLogNoOpLogHandler() })
         try await manager.connect()
         return manager
     }
@@ -151,13 +155,7 @@ package final class NspawnMachine: Sendable {
         for depth in folder.indices.dropFirst(3) {
             mkdir("/" + folder[...depth].joined(separator: "/"), 0o755)
         }
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
-        guard descriptor >= 0 else { throw Self.failure("cannot write \(path): errno \(errno)") }
-        defer { close(descriptor) }
-        let bytes = Array(text.utf8)
-        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else {
-            throw Self.failure("cannot write \(path): errno \(errno)")
-        }
+        try SystemdTestFile.write(text, to: path, mode: mode)
     }
 
     private func findLeader() async throws -> Int32 {
@@ -175,7 +173,8 @@ package final class NspawnMachine: Sendable {
 
     private func untilBooted() async throws {
         try await Self.poll(for: "multi-user.target", seconds: 60) { () -> Bool? in
-            guard let manager = try? await self.manager(self.brokered) else { return nil }
+            // Early in the boot the broker may take a call that nobody will answer.
+            guard let manager = try? await self.manager(self.brokered, callTimeout: .seconds(2)) else { return nil }
             let units = try? await manager.listUnits(names: ["multi-user.target"])
             await manager.close()
             return units?.first?.active == "active" ? true : nil

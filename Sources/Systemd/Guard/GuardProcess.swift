@@ -12,19 +12,14 @@ import Glibc
 /// that is stopped, swapped out or stuck dies in time as well. The program itself only turns a deadline into a
 /// remaining time.
 package enum GuardProcess {
-    /// Why the guard could not start; a plain text for standard error.
-    package struct Failure: Error, CustomStringConvertible {
-        package var description: String
-    }
-
     /// Serves the FIFO for ever.
     ///
     /// - Parameters:
     ///   - fifo: Where to make the FIFO, with mode 0600; one that is there already is used, so that a feeder that has it
     ///     open stays connected.
     ///   - kernelTimer: Switches the exact mechanism off, so that tests see the watchdog alone.
-    /// - Throws: `Failure` when the FIFO cannot be made or read. The service then fails, which stops the units.
-    package static func run(fifo: String, kernelTimer: Bool = true) throws -> Never {
+    /// - Throws: When the FIFO cannot be made or read. The service then fails, which stops the units.
+    package static func run(fifo: String, kernelTimer: Bool = true) throws(SystemdError) -> Never {
         let descriptor = try open(fifo)
         Notifier.ready()
         var parser = GuardLineParser()
@@ -33,22 +28,22 @@ package enum GuardProcess {
         while true {
             let count = read(descriptor, buffer.baseAddress, buffer.count)
             if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw Failure(description: "guard: cannot read \(fifo): \(reason(errno))") }
+            guard count > 0 else { throw SystemdError(errno: errno, subject: "guard cannot read \(fifo)") }
             guard let command = parser.take(UnsafeRawBufferPointer(rebasing: buffer[..<count])) else { continue }
             try obey(command, kernelTimer: kernelTimer)
         }
     }
 
-    private static func obey(_ command: GuardCommand, kernelTimer: Bool) throws {
+    private static func obey(_ command: GuardCommand, kernelTimer: Bool) throws(SystemdError) {
         switch command {
         case .deadline(let nanoseconds):
             // The kernel's timer treats 0 as "off" and this means "long past".
             let status = kernelTimer ? flt_kill_self_at(max(nanoseconds, 1)) : 0
-            guard status >= 0 else { throw Failure(description: "guard: no kernel timer: \(reason(-status))") }
+            guard status >= 0 else { throw SystemdError(errno: status, subject: "guard cannot set a kernel timer") }
             Notifier.watchdog(within: remainingMicroseconds(until: nanoseconds, now: flt_boottime_ns()))
         case .disarm:
             let status = kernelTimer ? flt_kill_self_at(0) : 0
-            guard status >= 0 else { throw Failure(description: "guard: no kernel timer: \(reason(-status))") }
+            guard status >= 0 else { throw SystemdError(errno: status, subject: "guard cannot set a kernel timer") }
             Notifier.watchdog(within: 0)
         }
     }
@@ -58,22 +53,21 @@ package enum GuardProcess {
         deadline > now ? max(1, (deadline - now) / 1000) : 1
     }
 
-    private static func open(_ path: String) throws -> Int32 {
+    private static func open(_ path: String) throws(SystemdError) -> Int32 {
         if mkfifo(path, 0o600) < 0 && errno != EEXIST {
-            throw Failure(description: "guard: cannot make \(path): \(reason(errno))")
+            throw SystemdError(errno: errno, subject: "guard cannot make \(path)")
         }
         // Read and write: with a writer of its own the FIFO never reports its end while the agent restarts.
         let descriptor = Glibc.open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
-        guard descriptor >= 0 else { throw Failure(description: "guard: cannot open \(path): \(reason(errno))") }
+        guard descriptor >= 0 else { throw SystemdError(errno: errno, subject: "guard cannot open \(path)") }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else {
-            throw Failure(description: "guard: \(path) is something else than a FIFO, remove it")
+            throw SystemdError(
+                code: .invalidArgument, message: "systemd: guard: \(path) is something else than a FIFO, remove it")
         }
         guard fchmod(descriptor, 0o600) == 0 else {
-            throw Failure(description: "guard: cannot set the mode of \(path): \(reason(errno))")
+            throw SystemdError(errno: errno, subject: "guard cannot set the mode of \(path)")
         }
         return descriptor
     }
-
-    private static func reason(_ number: Int32) -> String { String(cString: strerror(number)) }
 }

@@ -11,6 +11,12 @@ package enum GuardUnit {
     /// The list of units that die with the guard: one name per line, kept by the agent.
     package static func fencedUnits(runtimeDirectory: String) -> String { runtimeDirectory + "/fenced-units" }
 
+    /// The file without which the guard does not start; the agent makes it just before it starts the guard.
+    ///
+    /// Starting a bound unit would otherwise bring up a new guard, and with it time to run that no session stands for. The
+    /// guard's end takes the permit away before anything else.
+    package static func permit(runtimeDirectory: String) -> String { runtimeDirectory + "/guard-permit" }
+
     /// Renders the unit file.
     ///
     /// What ends the units is two-fold, so that neither alone has to be right. The units are bound to the guard
@@ -37,12 +43,14 @@ package enum GuardUnit {
             throw SystemdError(code: .invalidArgument, message: "guard: \(path) is no absolute path")
         }
         let list = try quote(fencedUnits(runtimeDirectory: runtimeDirectory))
+        let permit = try quote(Self.permit(runtimeDirectory: runtimeDirectory))
         return """
             [Unit]
             Description=Flotilla guard: ends this machine's units when its session cannot be proven
             DefaultDependencies=no
             Before=shutdown.target
             Conflicts=shutdown.target
+            AssertPathExists=\(try escape(Self.permit(runtimeDirectory: runtimeDirectory)))
 
             [Service]
             Type=notify
@@ -54,7 +62,7 @@ package enum GuardUnit {
             SendSIGKILL=yes
             TimeoutStartSec=10
             # Only a list with at least one name leads to a command; systemctl without names would refuse.
-            ExecStopPost=/bin/sh -c \(try quote(killScript)) guard \(list)
+            ExecStopPost=/bin/sh -c \(try quote(killScript)) guard \(list) \(permit)
             TimeoutStopSec=10
             OOMScoreAdjust=-1000
             MemorySwapMax=0
@@ -63,30 +71,35 @@ package enum GuardUnit {
             """
     }
 
-    /// Sends SIGKILL to each unit named in the file `$1`.
+    /// Removes the permit `$2` and sends SIGKILL to each unit named in the file `$1`.
     ///
     /// `--` keeps a name from being taken as an option; xargs splits lists that one command line cannot hold. A unit
     /// that is not loaded makes systemctl report an error and go on with the next.
-    private static let killScript = #"[ -s "$1" ] || exit 0; "#
+    private static let killScript = #"rm -f -- "$2"; [ -s "$1" ] || exit 0; "#
         + #"exec xargs -r -d "\n" systemctl kill --signal=SIGKILL --kill-whom=all -- < "$1""#
 
     /// Quotes a word of a command line for systemd.
     ///
     /// - Source: systemd.service(5), "Command lines", and systemd.unit(5), "Specifiers".
     static func quote(_ word: String) throws(SystemdError) -> String {
-        guard !word.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7f }) else {
-            throw SystemdError(
-                code: .invalidArgument, message: "guard: a word of the command line holds control characters")
-        }
         var quoted = "\""
-        for character in word {
+        for character in try escape(word) {
             switch character {
             case "\"", "\\": quoted += "\\\(character)"
-            case "$", "%": quoted += "\(character)\(character)"
+            case "$": quoted += "$$"
             default: quoted.append(character)
             }
         }
         return quoted + "\""
+    }
+
+    /// Makes a word safe where only specifiers are expanded.
+    private static func escape(_ word: String) throws(SystemdError) -> String {
+        guard !word.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7f }) else {
+            throw SystemdError(
+                code: .invalidArgument, message: "guard: \(word.debugDescription) holds control characters, which a unit file cannot carry")
+        }
+        return word.map { $0 == "%" ? "%%" : String($0) }.joined()
     }
 }
 
@@ -97,8 +110,8 @@ package enum FenceDropIn {
 
     /// Renders the drop-in.
     ///
-    /// BindsTo= stops the unit when the guard is gone for whatever reason. After= makes that hold while the unit is
-    /// still starting, and refuses to start it while there is no guard.
+    /// BindsTo= stops the unit when the guard is gone for whatever reason, and refuses to start it when no guard can be
+    /// started. After= makes that hold while the unit is still starting.
     package static func text(guard name: String = GuardUnit.defaultName) -> String {
         """
         [Unit]

@@ -9,7 +9,8 @@ struct JobTable {
     /// Ends that were seen while calls were unanswered: one of them may be about a path that a reply is about to bring.
     private var early: [String: JobResult] = [:]
 
-    var isEmpty: Bool { outcomes.isEmpty && unanswered == 0 }
+    /// Jobs that exist or are about to.
+    var count: Int { outcomes.count + unanswered }
 
     mutating func callSent() { unanswered += 1 }
 

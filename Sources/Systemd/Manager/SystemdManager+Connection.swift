@@ -181,22 +181,22 @@ extension SystemdManager {
     }
 
     /// systemd itself went away from, or came back to, a broker that stayed.
-    func ownerChanged(to name: String) {
+    ///
+    /// A systemd that replaces itself hands the name over without a gap, which is a loss and a return in one.
+    func ownerChanged(from old: String, to new: String) {
         guard case .up(let connection) = link else { return }
-        if name.isEmpty {
-            ownerName = nil
-            jobs.failAll(
-                SystemdError(
-                    code: .disconnected, message: "systemd: the job's result is unknown, for systemd left the bus",
-                    isTransient: true))
-            tell(
-                .disconnected(
-                    SystemdError(code: .disconnected, message: "systemd: it left the bus", isTransient: true)))
-        } else {
-            ownerName = name
-            connection.call(.manager("Subscribe")) { _ in }
-            tell(.reconnected)
-            refresh(watches.names)
+        ownerName = new.isEmpty ? nil : new
+        if !old.isEmpty {
+            let loss = SystemdError(
+                code: .disconnected, message: "systemd: it left the bus, the results of its jobs are unknown",
+                isTransient: true)
+            jobs.failAll(loss)
+            tell(.disconnected(loss))
         }
+        guard !new.isEmpty else { return }
+        // Refused as "already subscribed" when systemd has kept that in mind.
+        connection.call(.manager("Subscribe")) { _ in }
+        tell(.reconnected)
+        refresh(watches.names)
     }
 }

@@ -31,6 +31,7 @@ extension SystemdManager {
     package func queue(
         _ operation: UnitOperation, _ name: String, mode: JobMode
     ) async throws(SystemdError) -> UnitJob {
+        await jobAdmission(operation)
         let request = BusRequest.manager(operation.method, .string(name), .string(mode.rawValue))
         let result = await withCheckedContinuation {
             (continuation: CheckedContinuation<Result<UnitJob, SystemdError>, Never>) in
@@ -46,6 +47,36 @@ extension SystemdManager {
             }
         }
         return try result.get()
+    }
+
+    /// Waits until systemd can stand one more job.
+    ///
+    /// systemd asks the broker for a match rule per job, to learn when the job's caller goes away. Beyond 512 rules
+    /// dbus-daemon refuses, and systemd 252 then drops its own connection (seen on a real machine with 600 jobs). Stops
+    /// have room of their own, since starts that never end may fill the rest. Direct connections know no such limit.
+    private func jobAdmission(_ operation: UnitOperation) async {
+        let limit = operation == .stop ? 450 : 300
+        guard let connection, !connection.endpoint.isDirect, jobs.count >= limit else { return }
+        await withCheckedContinuation { jobQueue.append((limit, $0)) }
+        admitted -= 1
+    }
+
+    /// Lets waiting calls go on, as many as there is room for.
+    func admitJobs() {
+        guard !jobQueue.isEmpty else { return }
+        var taken = jobs.count + admitted
+        var rest: [(limit: Int, continuation: CheckedContinuation<Void, Never>)] = []
+        for entry in jobQueue {
+            // Without a connection nothing would ever make room; the calls fail on their own.
+            if taken < entry.limit || connection == nil {
+                entry.continuation.resume()
+                admitted += 1
+                taken += 1
+            } else {
+                rest.append(entry)
+            }
+        }
+        jobQueue = rest
     }
 
     package func killUnit(_ name: String, who: KillTarget, signal: Int32) async throws(SystemdError) {

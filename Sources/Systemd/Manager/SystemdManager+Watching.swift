@@ -84,8 +84,7 @@ extension SystemdManager {
             if case .up(let connection) = link, !connection.endpoint.isDirect, sender != ownerName {
                 guard sender == "org.freedesktop.DBus", name == "NameOwnerChanged" else { return }
                 guard try reader.string() == "org.freedesktop.systemd1" else { return }
-                _ = try reader.string()
-                return ownerChanged(to: try reader.string())
+                return ownerChanged(from: try reader.string(), to: try reader.string())
             }
             switch name {
             case "JobRemoved": try jobRemoved(&reader)

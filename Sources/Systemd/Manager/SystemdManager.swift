@@ -43,7 +43,13 @@ package actor SystemdManager: UnitManager {
     /// The unique name of systemd on a brokered bus; signals from anybody else are lies.
     var ownerName: String?
 
-    var jobs = JobTable()
+    var jobs = JobTable() {
+        didSet { admitJobs() }
+    }
+    /// Calls that were let through and have not got round to being sent.
+    var admitted = 0
+    /// Calls that wait because too many jobs are under way, in order.
+    var jobQueue: [(limit: Int, continuation: CheckedContinuation<Void, Never>)] = []
     var watches = WatchTable()
     var listeners: [Int: AsyncStream<UnitChange>.Continuation] = [:]
     var nextListener = 0
