@@ -108,3 +108,12 @@ func required<Value>(_ value: Value?) throws -> Value {
     guard let value else { throw Missing() }
     return value
 }
+
+/// Waits until `condition` holds; a condition that never does ends the test after a minute.
+func until(_ condition: @Sendable () async throws -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while try await !condition() {
+        guard ContinuousClock.now < deadline else { throw Missing() }
+        await Task.yield()
+    }
+}
