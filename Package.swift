@@ -72,7 +72,7 @@ let package = Package(
         .executableTarget(name: "cluster-manager", dependencies: ["ClusterManager"], swiftSettings: strict),
         .executableTarget(name: "demonstrator", dependencies: ["Demonstrator", arguments], swiftSettings: strict),
 
-        .target(name: "TestSupport", dependencies: ["FleetCore", "Etcd"], swiftSettings: strict),
+        .target(name: "TestSupport", dependencies: ["FleetCore", "Etcd", "HTTPTransport"], swiftSettings: strict),
         .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: strict),
         .testTarget(name: "RegistryTests", dependencies: ["Registry", "TestSupport"], swiftSettings: strict),
     ]
