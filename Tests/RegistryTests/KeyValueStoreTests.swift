@@ -164,7 +164,7 @@ import Testing
 
     @Test("reading or watching what is compacted fails", arguments: StoreKind.allCases)
     func compaction(_ kind: StoreKind) async throws {
-        let test = try await kind.make()
+        let test = try await kind.make(alone: true)
         let key = test.prefix + "k"
         let first = try await test.store.commit(Transaction(then: [.put(key, bytes("1"))])).revision
         let second = try await test.store.commit(Transaction(then: [.put(key, bytes("2"))])).revision

@@ -95,7 +95,8 @@ import Testing
         let test = try await kind.make()
         let (lease, _) = try await test.store.grantLease(ttl: 60)
         let units = (0..<300).map { Sample.unit($0) }
-        let assignments = try await assign(test, Array(units[..<100])) + assign(test, Array(units[100..<200]))
+        let assignments =
+            try await assign(test, Array(units[..<100])) + assign(test, Array(units[100..<200]))
             + assign(test, Array(units[200...]))
         // One is withdrawn, one is written anew.
         _ = try await test.store.commit(
