@@ -26,6 +26,14 @@ package struct RegistryError: Error, Hashable, Sendable, CustomStringConvertible
         case otherStore
         /// The store did not do it.
         case store(EtcdError)
+
+        init(_ error: EtcdError) {
+            switch error.code {
+            case .leaseNotFound: self = .sessionLost
+            case .storeReplaced: self = .otherStore
+            default: self = .store(error)
+            }
+        }
     }
 
     package var code: Code
@@ -43,10 +51,10 @@ package struct RegistryError: Error, Hashable, Sendable, CustomStringConvertible
         self.mayHaveHappened = mayHaveHappened
     }
 
-    /// What the store said while `action` was done; a lost lease has a code of its own.
+    /// What the store said while `action` was done; a lost lease and another store have codes of their own.
     package init(_ error: EtcdError, while action: String) {
         self.init(
-            code: error.code == .leaseNotFound ? .sessionLost : .store(error),
+            code: Code(error),
             message: "\(action): \(error.message)", isTransient: error.isTransient,
             mayHaveHappened: error.mayHaveHappened)
     }

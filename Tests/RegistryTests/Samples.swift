@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FleetCore
+import Testing
 
 /// Things that tests speak of.
 enum Sample {

@@ -3,6 +3,7 @@
 
 import Etcd
 import Registry
+import TestSupport
 
 /// A store for one test, with what only a test does to it.
 struct TestStore: Sendable {
@@ -26,16 +27,33 @@ struct TestStore: Sendable {
 /// The stores that the same tests run on.
 enum StoreKind: String, CaseIterable, Sendable {
     case memory
+    case etcd
 
-    func make() async throws -> TestStore {
+    /// A store of this kind; a real etcd is shared by all tests unless `alone`.
+    func make(alone: Bool = false) async throws -> TestStore {
+        let cluster = try TestStore.randomCluster()
         switch self {
         case .memory:
             let store = MemoryStore()
             return TestStore(
-                store: store, expire: { store.expire($0) }, compact: { store.compact(to: $0) },
-                cluster: try TestStore.randomCluster())
+                store: store, expire: { store.expire($0) }, compact: { store.compact(to: $0) }, cluster: cluster)
+        case .etcd:
+            let server = alone ? try await EtcdServer.start() : try await SharedEtcd.server.value
+            let client = try EtcdClient(server.configuration(timeout: .seconds(30)))
+            return TestStore(
+                store: client, expire: { try await client.revoke($0) },
+                compact: {
+                    // The server lives as long as the closure does.
+                    _ = server
+                    try await client.compact(to: $0)
+                }, cluster: cluster)
         }
     }
+}
+
+/// The etcd that tests share; it dies with the test process.
+private enum SharedEtcd {
+    static let server = Task { try await EtcdServer.start() }
 }
 
 /// A store whose answers can be lost or refused, in front of a real one.
@@ -107,4 +125,13 @@ struct Missing: Error {}
 func required<Value>(_ value: Value?) throws -> Value {
     guard let value else { throw Missing() }
     return value
+}
+
+/// Waits until `condition` holds; a condition that never does ends the test after a minute.
+func until(_ condition: @Sendable () async throws -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while try await !condition() {
+        guard ContinuousClock.now < deadline else { throw Missing() }
+        await Task.yield()
+    }
 }
