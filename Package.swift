@@ -88,7 +88,7 @@ let package = Package(
         .testTarget(
             name: "FleetAPITests",
             dependencies: [
-                "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", logging,
+                "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", lifecycle, logging,
             ],
             swiftSettings: strict),
     ]
