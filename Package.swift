@@ -91,5 +91,7 @@ let package = Package(
                 "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", logging,
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "ClusterManagerTests", dependencies: ["ClusterManager", "FleetCore"], swiftSettings: strict),
     ]
 )
