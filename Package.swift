@@ -83,15 +83,23 @@ let package = Package(
         .executableTarget(name: "cluster-manager", dependencies: ["ClusterManager"], swiftSettings: strict),
         .executableTarget(name: "demonstrator", dependencies: ["Demonstrator", arguments], swiftSettings: strict),
 
-        .target(name: "TestSupport", dependencies: ["FleetCore", "Etcd"], swiftSettings: strict),
+        .target(name: "TestSupport", dependencies: ["FleetCore", "Etcd", "HTTPTransport"], swiftSettings: strict),
         .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: strict),
         .testTarget(
             name: "FleetAPITests",
             dependencies: [
-                "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", logging,
+                "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", lifecycle, logging,
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "ClusterManagerTests", dependencies: ["ClusterManager", "FleetCore"], swiftSettings: strict),
+            name: "ClusterManagerTests",
+            dependencies: [
+                "ClusterManager", "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "EtcdTests", dependencies: ["Etcd", "HTTPTransport", "TestSupport"], swiftSettings: strict),
     ]
 )

@@ -12,7 +12,9 @@ import ServiceLifecycle
 package struct FleetAPIServer: Service {
     /// What one server takes on.
     package struct Limits: Sendable {
-        /// The largest body of a request, in bytes. A unit file has at most 1 MiB; JSON may lengthen it.
+        /// The largest body of a request, in bytes.
+        ///
+        /// A unit file has at most 1 MiB; JSON may lengthen it.
         package var body = 4 << 20
         /// Connections at one address; more wait in the kernel's queue.
         package var connections = 512
