@@ -18,7 +18,10 @@ package struct Program: Sendable {
 
     /// Makes a program.
     ///
-    /// - Parameter connect: Gives the cluster at an endpoint; makes no connection yet.
+    /// - Parameters:
+    ///   - console: Where results, mistakes and progress go.
+    ///   - environment: The process's environment variables.
+    ///   - connect: Gives the cluster at an endpoint; makes no connection yet.
     package init(
         console: Console, environment: [String: String],
         connect: @escaping @Sendable (ConnectionSettings) throws -> any FleetService = FleetClientAdapter.connect
@@ -31,6 +34,7 @@ package struct Program: Sendable {
     /// Carries out one command line.
     ///
     /// - Parameter arguments: Without the program's name.
+    /// - Returns: What the process's exit status has to say; the words have been printed.
     package func run(_ arguments: [String]) async -> ExitStatus {
         do {
             var command = try await RootCommand.asyncParseAsRoot(arguments)
@@ -80,7 +84,8 @@ package struct Program: Sendable {
         for argument in arguments.prefix(while: { $0 != "--" }) {
             let flag = argument.prefix { $0 != "=" }
             guard DemonstrationOptions.names.contains(String(flag)) else { continue }
-            throw ClusterManagerError(.usage, "\(flag) does not go with the command '\(name)'; see 'cluster-manager --help'")
+            throw ClusterManagerError(
+                .usage, "\(flag) does not go with the command '\(name)'; see 'cluster-manager --help'")
         }
     }
 }

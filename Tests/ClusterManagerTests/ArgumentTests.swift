@@ -53,7 +53,8 @@ struct ArgumentTests {
     @Test(
         "help and version are results",
         arguments: [
-            ("--help", "OVERVIEW"), ("help start", "OVERVIEW: Start units"), ("start --help", "cluster-manager start web"),
+            ("--help", "OVERVIEW"), ("help start", "OVERVIEW: Start units"),
+            ("start --help", "cluster-manager start web"),
             ("--version", Program.version), ("list-units --version", Program.version), ("--help", "EXIT STATUS:"),
             ("--generate-completion-script bash", "#!/bin/bash"),
         ])
@@ -103,7 +104,8 @@ struct ArgumentTests {
     @Test("--debug tells each request on standard error")
     func debug() async {
         let session = await Session.run("list-machines --debug")
-        #expect(session.errors.hasPrefix("debug: endpoint unix:/run/flotilla/api.sock\ndebug: list machines: ok after "))
+        #expect(
+            session.errors.hasPrefix("debug: endpoint unix:/run/flotilla/api.sock\ndebug: list machines: ok after "))
         #expect(session.output.hasPrefix("MACHINE"))
     }
 }

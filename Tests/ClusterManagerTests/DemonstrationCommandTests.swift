@@ -70,7 +70,8 @@ struct DemonstrationCommandTests {
     func surplus() async throws {
         try await Fixtures.withFolder { folder in
             let fleet = FakeFleet(machines: Fixtures.machines(3))
-            let session = await Session.run("--start --felixAgents=4 --celixAgents=3 --unitFilesPath=\(folder)", on: fleet)
+            let session = await Session.run(
+                "--start --felixAgents=4 --celixAgents=3 --unitFilesPath=\(folder)", on: fleet)
             #expect(session.status == .success)
             #expect(
                 session.errors
@@ -78,7 +79,9 @@ struct DemonstrationCommandTests {
                     + "felix agent, and the one with provisioning takes none; they are placed when machines join\n")
             #expect(session.output.contains("Triggered unit felix@4.service start\n"))
             let status = await Session.run("--status", on: fleet)
-            #expect(status.output.contains("\nUnits waiting for a machine:\nUNIT             REASON\nfelix@3.service  no machine"))
+            #expect(
+                status.output.contains(
+                    "\nUnits waiting for a machine:\nUNIT             REASON\nfelix@3.service  no machine"))
         }
     }
 

@@ -23,7 +23,7 @@ struct DemonstrationPlanTests {
         }
     }
 
-    /// Units of a cluster that runs the demonstrator with these agents, e.g. `felix@1 felix@3:inactive`.
+    /// Units of a cluster that runs the demonstrator with agents such as `felix@1 felix@3:inactive`.
     private static func cluster(_ agents: String) throws -> [FleetUnit] {
         let fixed = try ["celix@.service", "felix@.service"].map { try Fixtures.unit($0, .inactive) }
         let provisioning = try Fixtures.unit("provisioning.service", machine: "m")
@@ -69,8 +69,11 @@ struct DemonstrationPlanTests {
             ("felix@1 felix@2:loaded", 2, 0, "start felix@2"),
             ("felix@1 felix@2:loaded", 1, 0, "unload felix@2"),
             ("felix@1 felix@2:inactive", 1, 0, ""),
-            ("felix@9 felix@10", 8, 0, (1...8).map { "create felix@\($0)" }.joined(separator: ",")
-                + ",stop felix@10,unload felix@10,stop felix@9,unload felix@9"),
+            (
+                "felix@9 felix@10", 8, 0,
+                (1...8).map { "create felix@\($0)" }.joined(separator: ",")
+                    + ",stop felix@10,unload felix@10,stop felix@9,unload felix@9"
+            ),
             ("felix@1 celix@1 celix@2", 2, 1, "create felix@2,stop celix@2,unload celix@2"),
             // Names that this program does not give are left alone.
             ("felix@01 felix@blue felix@1", 1, 0, ""),
@@ -88,7 +91,8 @@ struct DemonstrationPlanTests {
         var units = try Self.cluster("felix@1")
         units.append(try Fixtures.unit("felix@2.service", .inactive, text: Fixtures.otherText))
         let plan = DemonstrationPlan.starting([.felix: 2, .celix: 0], files: try Fixtures.files(), units: units)
-        #expect(plan.actions == [.replace(UnitName(unchecked: "felix@2.service"), try Fixtures.files().agents[.felix]!)])
+        #expect(
+            plan.actions == [.replace(UnitName(unchecked: "felix@2.service"), try Fixtures.files().agents[.felix]!)])
     }
 
     @Test("a template that differs from the folder's stays in force, and is reported")
@@ -97,7 +101,11 @@ struct DemonstrationPlanTests {
         let plan = DemonstrationPlan.starting([.felix: 1, .celix: 0], files: try Fixtures.files(), units: [template])
         #expect(plan.outdated == [template.name])
         let created = plan.actions.compactMap { action in
-            if case .create(let name, let source) = action, name != DemonstrationPlan.provisioning { source.hash } else { nil }
+            if case .create(let name, let source) = action, name != DemonstrationPlan.provisioning {
+                source.hash
+            } else {
+                nil
+            }
         }
         #expect(created == [template.hash])
     }
@@ -128,12 +136,18 @@ struct DemonstrationPlanTests {
         "what does not fit is known beforehand",
         arguments: [
             (AgentKind.felix, 5, 4, nil), (.celix, 5, 5, nil), (.felix, 5, 0, nil),
-            (.felix, 5, 6, "2 of 6 felix agents will wait for a machine: 5 machines are up, each takes one felix agent, "
-                + "and the one with provisioning takes none"),
+            (
+                .felix, 5, 6,
+                "2 of 6 felix agents will wait for a machine: 5 machines are up, each takes one felix agent, "
+                    + "and the one with provisioning takes none"
+            ),
             (.celix, 1, 3, "2 of 3 celix agents will wait for a machine: 1 machine is up, each takes one celix agent"),
             (.celix, 0, 2, "2 of 2 celix agents will wait for a machine: no machine is up"),
-            (.felix, 1, 1, "1 of 1 felix agents will wait for a machine: 1 machine is up, each takes one felix agent, "
-                + "and the one with provisioning takes none"),
+            (
+                .felix, 1, 1,
+                "1 of 1 felix agents will wait for a machine: 1 machine is up, each takes one felix agent, "
+                    + "and the one with provisioning takes none"
+            ),
         ] as [(AgentKind, Int, Int, String?)])
     func limits(kind: AgentKind, machines: Int, count: Int, warning: String?) throws {
         let limit = AgentLimit(kind, files: try Fixtures.files(), machines: machines)

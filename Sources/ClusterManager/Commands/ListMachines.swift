@@ -21,6 +21,7 @@ struct ListMachines: FleetCommand {
     func run(in context: CommandContext) async throws {
         let columns = try MachineRow.columns(for: list.fieldNames)
         let machines = try await context.fleet.machines()
-        try context.render(machines.sorted { $0.id < $1.id }.map(MachineRow.init), columns: columns, layout: list.layout)
+        try context.render(
+            machines.sorted { $0.id < $1.id }.map(MachineRow.init), columns: columns, layout: list.layout)
     }
 }

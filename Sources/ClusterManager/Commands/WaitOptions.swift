@@ -14,7 +14,8 @@ struct WaitOptions: ParsableArguments {
             "Give up waiting after this many times 2 s, as fleet counts; 0 waits for ever.", valueName: "count"))
     var blockAttempts: Int?
 
-    @Option(help: ArgumentHelp("Give up waiting after this time; without it the wait has no end.", valueName: "seconds"))
+    @Option(
+        help: ArgumentHelp("Give up waiting after this time; without it the wait has no end.", valueName: "seconds"))
     var timeout: Double?
 
     func validate() throws {

@@ -18,7 +18,8 @@ package enum DemonstrationFolder {
         if let place = places.first(where: isFolder) { return place }
         if let place = environment["FLOTILLA_UNITS"], !place.isEmpty { return place }
         throw ClusterManagerError(
-            .unitFile, "no folder with unit files: neither \(places.joined(separator: " nor ")) exists;"
+            .unitFile,
+            "no folder with unit files: neither \(places.joined(separator: " nor ")) exists;"
                 + " name one with --unitFilesPath=DIR")
     }
 

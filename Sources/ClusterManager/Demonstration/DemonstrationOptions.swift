@@ -59,9 +59,12 @@ struct DemonstrationOptions: ParsableArguments {
             throw ClusterManagerError(.usage, given.isEmpty ? Program.usage : "\(given[0]) needs --start")
         }
         guard asked.count == 1 else {
-            throw ClusterManagerError(.usage, "\(asked.joined(separator: " and ")) do not go together; give one of them")
+            throw ClusterManagerError(
+                .usage, "\(asked.joined(separator: " and ")) do not go together; give one of them")
         }
-        if !start, let surplus = given.first { throw ClusterManagerError(.usage, "\(surplus) does not go with \(only)") }
+        if !start, let surplus = given.first {
+            throw ClusterManagerError(.usage, "\(surplus) does not go with \(only)")
+        }
         if noWait && !stop { throw ClusterManagerError(.usage, "--no-wait goes with --stop only") }
         if status { return .status }
         if stop { return .stop(noWait ? .none : .wait(DemonstrationRun.stopPatience)) }
@@ -88,7 +91,8 @@ struct DemonstrationOptions: ParsableArguments {
         guard isNumber, let count = Int(text), count <= DemonstrationRun.mostAgents else {
             throw ClusterManagerError(
                 .usage,
-                "\(option)=\(text): the number of agents must be a whole number from 0 to \(DemonstrationRun.mostAgents)")
+                "\(option)=\(text): the number of agents must be a whole number from 0 to \(DemonstrationRun.mostAgents)"
+            )
         }
         return count
     }

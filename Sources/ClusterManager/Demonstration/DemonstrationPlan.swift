@@ -57,6 +57,7 @@ package struct DemonstrationPlan: Sendable {
     ///   - counts: How many agents of each kind there shall be; a kind that is left out shall have none.
     ///   - files: What new units are made from.
     ///   - units: What the cluster knows, in any order.
+    /// - Returns: No action at all when everything is as it shall be.
     package static func starting(
         _ counts: [AgentKind: Int], files: DemonstrationFiles, units: [FleetUnit]
     ) -> DemonstrationPlan {

@@ -19,7 +19,10 @@ package struct DemonstrationRun: Sendable {
     ///
     /// The requests go out one after another, in the plan's order: what has the most conflicts is placed first.
     ///
-    /// - Parameter patience: `none` returns once everything is asked for, as the seed's program does.
+    /// - Parameters:
+    ///   - counts: How many agents of each kind there shall be.
+    ///   - files: What new units are made from.
+    ///   - patience: `none` returns once everything is asked for, as the seed's program does.
     /// - Throws: `ClusterManagerError`.
     package func start(
         _ counts: [AgentKind: Int], files: DemonstrationFiles, patience: UnitOperation.Patience
@@ -29,7 +32,9 @@ package struct DemonstrationRun: Sendable {
         async let knownMachines = fleet.machines()
         let (units, machines) = try await (knownUnits, knownMachines)
         let plan = DemonstrationPlan.starting(counts, files: files, units: units)
-        tell("Inaetics Environment starting with \(counts[.celix] ?? 0) Celix agents and \(counts[.felix] ?? 0) Felix agents")
+        tell(
+            "Inaetics Environment starting with \(counts[.celix] ?? 0) Celix agents and \(counts[.felix] ?? 0) Felix agents"
+        )
         for unit in plan.outdated {
             context.warn(
                 "\(unit) in the cluster differs from the file in the folder, and stays in force;"
@@ -108,7 +113,8 @@ package struct DemonstrationRun: Sendable {
                 let error = ClusterManagerError(wrapping: error)
                 guard !results.isEmpty, error.code != .unreachable else { throw error }
                 throw ClusterManagerError(
-                    .partial, "\(error.message); \(results.count) of \(plan.actions.count) requests were carried out,"
+                    .partial,
+                    "\(error.message); \(results.count) of \(plan.actions.count) requests were carried out,"
                         + " and running the command again takes up the rest")
             }
             if let line = action.line { tell(line) }

@@ -11,8 +11,7 @@ extension FleetClientAdapter {
     package static func connect(_ settings: ConnectionSettings) throws -> any FleetService {
         do {
             let endpoint = try APIEndpoint(settings.endpoint)
-            return FleetClientAdapter(
-                FleetClient(endpoint: endpoint, transport: UnavailableTransport(), deadline: settings.requestTimeout))
+            return FleetClientAdapter(FleetClient(endpoint: endpoint, deadline: settings.requestTimeout))
         } catch {
             throw ClusterManagerError(error)
         }

@@ -21,7 +21,8 @@ package struct BringingDown: Sendable {
     /// - Throws: `ClusterManagerError.unit` when the unit's state does not allow it.
     package func step(_ unit: FleetUnit) throws -> UnitOperation.Step {
         let name = unit.name
-        let line = unit.isGlobal ? "Triggered global unit \(name) \(verb.rawValue)" : "Triggered unit \(name) \(verb.rawValue)"
+        let line =
+            unit.isGlobal ? "Triggered global unit \(name) \(verb.rawValue)" : "Triggered unit \(name) \(verb.rawValue)"
         func goal(_ kind: WaitGoal.Kind) -> WaitGoal.Kind? { unit.isGlobal ? nil : kind }
         switch verb {
         case .stop:
@@ -29,7 +30,9 @@ package struct BringingDown: Sendable {
                 throw ClusterManagerError(.unit, "cannot stop \(name): it is inactive, on no machine")
             }
             guard unit.desired == .launched else { return UnitOperation.Step(name, line: line, goal: goal(.stopped)) }
-            return UnitOperation.Step(name, line: line, goal: goal(.stopped)) { try await $0.setTarget(.loaded, of: name) }
+            return UnitOperation.Step(name, line: line, goal: goal(.stopped)) {
+                try await $0.setTarget(.loaded, of: name)
+            }
         case .unload:
             guard unit.desired > .inactive else { return UnitOperation.Step(name, line: line, goal: goal(.unloaded)) }
             return UnitOperation.Step(name, line: line, goal: goal(.unloaded)) {

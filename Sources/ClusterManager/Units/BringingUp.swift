@@ -31,7 +31,8 @@ package struct BringingUp: Sendable {
         let name = finding.name
         if name.isTemplate && target > .inactive {
             throw ClusterManagerError(
-                .unit, "cannot \(verb) \(name): it is a template; \(verb) an instance of it, such as "
+                .unit,
+                "cannot \(verb) \(name): it is a template; \(verb) an instance of it, such as "
                     + name.rawValue.replacing("@", with: "@1", maxReplacements: 1))
         }
         let file = finding.source?.file ?? finding.registered?.file
@@ -56,7 +57,8 @@ package struct BringingUp: Sendable {
             }
             guard registered.desired <= target else {
                 throw ClusterManagerError(
-                    .unit, "cannot replace \(name) by '\(verb)': it is \(registered.desired.rawValue), and the command"
+                    .unit,
+                    "cannot replace \(name) by '\(verb)': it is \(registered.desired.rawValue), and the command"
                         + " would stop it; use 'start --replace', or unload it first")
             }
             return (

@@ -51,8 +51,10 @@ package struct UnitOperation: Sendable {
     ///
     /// A step that fails does not keep the others from being tried.
     ///
-    /// - Parameter summary: What has been done to the units, such as "stopped", for a closing line on standard error
-    ///   when there are several.
+    /// - Parameters:
+    ///   - steps: One per unit.
+    ///   - summary: What has been done to the units, such as "stopped", for a closing line on standard error when there
+    ///     are several.
     /// - Throws: `ClusterManagerError`: the failure of a single step, `partial` when some of several failed, or what the
     ///   wait ended with.
     package func run(_ steps: [Step], summary: String? = nil) async throws {

@@ -60,7 +60,10 @@ extension WaitGoal {
 
     /// Judges the goal by what is known of the cluster.
     ///
-    /// - Parameter elapsed: Time since the command was carried out.
+    /// - Parameters:
+    ///   - view: The cluster as the event stream has told it so far.
+    ///   - elapsed: Time since the command was carried out.
+    /// - Returns: Whether the goal is reached, pending or out of reach, with the words for it.
     package func verdict(in view: FleetView, elapsed: Duration) -> WaitVerdict {
         guard let record = view.units[unit] else { return verdictOfUnknown(in: view, elapsed: elapsed) }
         // Until the view has this command's file, and the machine too, reports are about the file before.

@@ -39,9 +39,13 @@ package struct WaitReport: Sendable {
 
     package var isDone: Bool { pending.isEmpty }
 
-    /// Judges the pending goals anew and returns what there is to say; a reason is said once until it changes.
+    /// Judges the pending goals anew; a reason is said once until it changes.
     ///
-    /// - Parameter changed: The unit that the view's last change was about; `nil` judges all of them.
+    /// - Parameters:
+    ///   - view: What is known of the cluster.
+    ///   - changed: The unit that the view's last change was about; `nil` judges all of them.
+    ///   - elapsed: Time since the command was carried out.
+    /// - Returns: What there is to say.
     package mutating func update(_ view: FleetView, changed: UnitName? = nil, elapsed: Duration) -> [Line] {
         var lines: [Line] = []
         pending.removeAll { goal in

@@ -26,7 +26,11 @@ package struct Waiter: Sendable {
     ///
     /// To be called before the command changes anything.
     ///
-    /// - Parameter units: The units that will be waited for.
+    /// - Parameters:
+    ///   - fleet: The cluster to follow.
+    ///   - units: The units that will be waited for.
+    ///   - console: Where failures, reasons and progress are shown.
+    /// - Throws: `ClusterManagerError` when the stream cannot be opened.
     package init(_ fleet: any FleetService, units: [UnitName], console: Console) async throws {
         self.fleet = fleet
         self.console = console
@@ -73,6 +77,7 @@ package struct Waiter: Sendable {
     ///   - goals: What to wait for; none returns at once.
     ///   - timeout: When to give up; `nil` waits for ever.
     ///   - reached: Told of each unit that got where it should, at once.
+    /// - Returns: What came of it; failures are in it, not thrown, for the others' outcomes count too.
     package func wait(
         for goals: [WaitGoal], timeout: Duration?, reached: (WaitReport.Line) -> Void
     ) async -> Result {

@@ -19,4 +19,19 @@ final class CapturedConsole: Sendable {
 
     var output: String { texts.withLock { $0.output } }
     var errors: String { texts.withLock { $0.errors } }
+
+    /// Returns once `text` was printed on standard error.
+    ///
+    /// - Throws: `TimeoutError` after a minute, which no working program needs.
+    func waitForErrors(_ text: String) async throws {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while !errors.contains(text) {
+            guard ContinuousClock.now < deadline else { throw TimeoutError(missing: text) }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    struct TimeoutError: Error {
+        let missing: String
+    }
 }

@@ -12,12 +12,13 @@ actor FakeFleet: FleetService {
     /// When `false`, units stay where they are: the test itself says what happens.
     private let runsUnits: Bool
     private let refusals: [String: ClusterManagerError]
-    private var followers: [Int: (units: Set<UnitName>, stream: AsyncThrowingStream<FleetEvent, any Error>.Continuation)] =
-        [:]
+    private var followers:
+        [Int: (units: Set<UnitName>, stream: AsyncThrowingStream<FleetEvent, any Error>.Continuation)] =
+            [:]
     private var nextFollower = 0
     private var time: Int64 = 1_000_000
 
-    /// - Parameter refusals: What to answer to requests, by the text that `requests` would have.
+    /// Makes a fleet; `refusals` says what to answer to requests, by the text that `requests` would have.
     init(
         units: [FleetUnit] = [], states: [FleetUnitState] = [], machines: [FleetMachine] = Fixtures.machines(5),
         runsUnits: Bool = true, refusals: [String: ClusterManagerError] = [:]
@@ -73,14 +74,18 @@ actor FakeFleet: FleetService {
         try note("destroy \(name)")
         guard view.units[name] != nil else { return false }
         tell(.unitGone(name))
-        if runsUnits { for machine in view.states[name, default: [:]].keys { tell(.stateGone(name, machine: machine)) } }
+        if runsUnits {
+            for machine in view.states[name, default: [:]].keys { tell(.stateGone(name, machine: machine)) }
+        }
         return true
     }
 
     func events(of units: [UnitName]) async throws -> AsyncThrowingStream<FleetEvent, any Error> {
         let (stream, continuation) = AsyncThrowingStream.makeStream(of: FleetEvent.self)
         let wanted = Set(units)
-        for unit in view.sortedUnits where wanted.isEmpty || wanted.contains(unit.name) { continuation.yield(.unit(unit)) }
+        for unit in view.sortedUnits where wanted.isEmpty || wanted.contains(unit.name) {
+            continuation.yield(.unit(unit))
+        }
         for state in view.sortedStates where wanted.isEmpty || wanted.contains(state.name) {
             continuation.yield(.state(state))
         }

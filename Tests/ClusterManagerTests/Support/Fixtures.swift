@@ -55,8 +55,11 @@ enum Fixtures {
         reason: String? = nil, text: String? = nil
     ) throws -> FleetUnit {
         let usual =
-            name.hasPrefix("celix@") ? celixText : name.hasPrefix("felix@") ? felixText
-            : name.hasPrefix("provisioning") ? provisioningText : plainText
+            name.hasPrefix("celix@")
+            ? celixText
+            : name.hasPrefix("felix@")
+                ? felixText
+                : name.hasPrefix("provisioning") ? provisioningText : plainText
         return FleetUnit(
             name: UnitName(unchecked: name), file: try UnitFile(parsing: text ?? usual), desired: desired,
             current: current ?? (machine == nil ? .inactive : desired), machine: machine, reason: reason)
