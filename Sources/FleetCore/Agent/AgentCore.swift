@@ -20,13 +20,21 @@ package struct AgentCore: Sendable, Equatable {
         var order: Order?
         /// The store holds a state key of this machine for the unit, under the present session.
         var isClaimed = false
+        /// A claim brought no answer: the store may hold the key all the same, so it is deleted before the unit is forgotten.
+        var isClaimDoubtful = false
+        /// The store refused a claim for this order: its successor, or its end, is on the way.
+        var isOrderStale = false
         var file: InstalledFile?
         /// What was last issued to systemd for the file in force.
         var acted: TargetState = .inactive
         var restarts = 0
-        /// The file changed under a launched unit.
-        var needsRestart = false
+        /// The number that the start or restart under way was issued for.
+        var issuedRestarts = 0
+        /// The file that the running processes were started from, when another one is in force since: it needs a restart.
+        var outdated: ContentHash?
         var observed: Observation?
+        /// Stopped since `observed` was told, which may be older than the stop.
+        var isStopped = false
         /// Why the file could not be installed; shown as the unit's state.
         var problem: String?
         var operation: Operation?
@@ -43,7 +51,8 @@ package struct AgentCore: Sendable, Equatable {
     private(set) var entries: [UnitName: Entry] = [:]
     /// The machine holds its session and the agent knows what it is ordered.
     private var isServing = false
-    private var isPublishing = false
+    /// States on their way to the store, by unit; one batch at a time.
+    private var publishing: [UnitName: UnitState] = [:]
     /// Nothing is published before this moment, after a failure.
     private var publishRetry: Moment?
     /// Units that must be looked at before `handle` returns.
@@ -83,9 +92,11 @@ package struct AgentCore: Sendable, Equatable {
             enter(own: own, orders: orders, installed: installed, observed: observed)
         case .ordered(let orders, let gone):
             for order in orders {
-                update(order.unit) {
-                    $0.order = order
-                    $0.retry = nil
+                update(order.unit) { entry in
+                    if entry.order?.assignment.hash != order.assignment.hash { entry.problem = nil }
+                    entry.order = order
+                    entry.isOrderStale = false
+                    entry.retry = nil
                 }
             }
             for unit in gone where entries[unit] != nil {
@@ -98,14 +109,20 @@ package struct AgentCore: Sendable, Equatable {
             for state in granted {
                 finish(state.unit, .claiming) {
                     $0.isClaimed = true
+                    $0.isClaimDoubtful = false
                     $0.published = state
                 }
             }
             // The order changed or went meanwhile; the watch has brought, or will bring, what holds now.
-            for order in lost { finish(order.unit, .claiming) { if $0.order == order { $0.order = nil } } }
-        case .claimFailed(let units): for unit in units { fail(unit, .claiming, at: now) }
+            for order in lost { finish(order.unit, .claiming) { if $0.order == order { $0.isOrderStale = true } } }
+        case .claimFailed(let units):
+            for unit in units where entries[unit]?.operation == .claiming {
+                entries[unit]?.isClaimDoubtful = true
+                fail(unit, .claiming, at: now)
+            }
         case .installed(let file): installed(file)
         case .installFailed(let unit, let reason, let isTransient):
+            guard entries[unit]?.operation == .installing else { return }
             fail(unit, .installing, at: now, isTransient: isTransient)
             entries[unit]?.problem = reason
         case .uninstalled(let units):
@@ -122,24 +139,18 @@ package struct AgentCore: Sendable, Equatable {
         case .stopped(let unit):
             finish(unit, .stopping) {
                 $0.acted = .loaded
-                $0.needsRestart = false
+                $0.outdated = nil
+                $0.isStopped = true
             }
         case .stopFailed(let unit): fail(unit, .stopping, at: now)
         case .observed(let observations): for one in observations { observe(one) }
-        case .published(let states):
-            isPublishing = false
-            for state in states where entries[state.unit]?.isClaimed == true {
-                entries[state.unit]?.published = state
-                unpublished.insert(state.unit)
-            }
-        case .publishFailed:
-            isPublishing = false
-            publishRetry = now + Self.retryInterval
-            unpublished.formUnion(entries.keys)
+        case .published(let states): published(states)
+        case .publishFailed: publishFailed(at: now)
         case .withdrawn(let units):
             for unit in units {
                 finish(unit, .withdrawing) {
                     $0.isClaimed = false
+                    $0.isClaimDoubtful = false
                     $0.published = nil
                 }
             }
@@ -175,7 +186,10 @@ package struct AgentCore: Sendable, Equatable {
 
     private mutating func installed(_ file: InstalledFile) {
         finish(file.unit, .installing) { entry in
-            entry.needsRestart = entry.file != nil && entry.file?.hash != file.hash && entry.acted == .launched
+            if entry.acted == .launched {
+                let running = entry.outdated ?? entry.file?.hash
+                entry.outdated = running == file.hash ? nil : running
+            }
             entry.file = file
             entry.problem = nil
             entry.acted = max(entry.acted, .loaded)
@@ -188,14 +202,36 @@ package struct AgentCore: Sendable, Equatable {
         }
         finish(unit, operation) { entry in
             entry.acted = .launched
-            entry.needsRestart = false
-            entry.restarts = entry.order?.assignment.restarts ?? entry.restarts
+            entry.outdated = nil
+            entry.restarts = entry.issuedRestarts
         }
+    }
+
+    private mutating func published(_ states: [UnitState]) {
+        for state in states where publishing[state.unit] != nil && entries[state.unit]?.isClaimed == true {
+            entries[state.unit]?.published = state
+            unpublished.insert(state.unit)
+        }
+        touched.formUnion(publishing.keys)
+        publishing = [:]
+    }
+
+    private mutating func publishFailed(at now: Moment) {
+        guard !publishing.isEmpty else { return }
+        // What the store holds of them is unknown now, so whatever holds next is written again.
+        for unit in publishing.keys { entries[unit]?.published = nil }
+        unpublished.formUnion(publishing.keys)
+        touched.formUnion(publishing.keys)
+        publishing = [:]
+        publishRetry = now + Self.retryInterval
     }
 
     private mutating func observe(_ observation: Observation) {
         guard entries[observation.unit] != nil else { return }
-        update(observation.unit) { $0.observed = observation }
+        update(observation.unit) {
+            $0.observed = observation
+            $0.isStopped = false
+        }
     }
 
     private mutating func wake(at now: Moment) {
@@ -214,7 +250,8 @@ package struct AgentCore: Sendable, Equatable {
     ) {
         entries = [:]
         isServing = true
-        isPublishing = false
+        publishing = [:]
+        unpublished = []
         publishRetry = nil
         for file in installed {
             update(file.unit) {
@@ -241,6 +278,8 @@ package struct AgentCore: Sendable, Equatable {
                 guard entry.file != nil else { return }
                 entry.acted = max(entry.acted, state.acted)
                 entry.restarts = state.restarts
+                // The former run of the agent got as far as the new file, not as far as the restart.
+                if state.acted == .launched, state.hash != entry.file?.hash { entry.outdated = state.hash }
             }
         }
     }
@@ -248,7 +287,7 @@ package struct AgentCore: Sendable, Equatable {
     /// The session is gone: nothing is claimed, and what had to be stopped has been.
     private mutating func leave() {
         isServing = false
-        isPublishing = false
+        publishing = [:]
         for unit in entries.keys.sorted() {
             guard let file = entries[unit]?.file else {
                 entries[unit] = nil
@@ -270,6 +309,7 @@ package struct AgentCore: Sendable, Equatable {
         guard let order = entry.order else { return release(unit, entry, into: &directives) }
         let assignment = order.assignment
         if !entry.isClaimed {
+            guard !entry.isOrderStale else { return }
             entries[unit]?.operation = .claiming
             directives.claim.append(order)
         } else if entry.file?.hash != assignment.hash {
@@ -277,9 +317,11 @@ package struct AgentCore: Sendable, Equatable {
             directives.install.append(order)
         } else if assignment.target == .launched, entry.acted < .launched {
             entries[unit]?.operation = .starting
+            entries[unit]?.issuedRestarts = assignment.restarts
             directives.start.append(unit)
-        } else if assignment.target == .launched, entry.needsRestart || entry.restarts < assignment.restarts {
+        } else if assignment.target == .launched, entry.outdated != nil || entry.restarts < assignment.restarts {
             entries[unit]?.operation = .restarting
+            entries[unit]?.issuedRestarts = assignment.restarts
             directives.restart.append(unit)
         } else if assignment.target == .loaded, entry.acted == .launched {
             entries[unit]?.operation = .stopping
@@ -288,14 +330,16 @@ package struct AgentCore: Sendable, Equatable {
     }
 
     private mutating func release(_ unit: UnitName, _ entry: Entry, into directives: inout AgentDirectives) {
-        let isUp = entry.observed.map { !$0.isDown } ?? false
+        let isUp = !entry.isStopped && entry.observed.map { !$0.isDown } ?? false
         if entry.file != nil, isUp || entry.acted == .launched {
             entries[unit]?.operation = .stopping
             directives.stop.append(unit)
         } else if entry.file != nil {
             entries[unit]?.operation = .uninstalling
             directives.uninstall.append(unit)
-        } else if entry.isClaimed {
+        } else if entry.isClaimed || entry.isClaimDoubtful {
+            // A report that overtakes the deletion would bring the key back, for ever.
+            guard publishing[unit] == nil else { return }
             entries[unit]?.operation = .withdrawing
             directives.withdraw.append(unit)
         } else {
@@ -305,19 +349,20 @@ package struct AgentCore: Sendable, Equatable {
     }
 
     private mutating func publish(into directives: inout AgentDirectives) {
-        guard !isPublishing, publishRetry == nil, !unpublished.isEmpty else { return }
+        guard publishing.isEmpty, publishRetry == nil, !unpublished.isEmpty else { return }
         for unit in unpublished.sorted() {
             guard let state = state(of: unit), state != entries[unit]?.published else { continue }
             directives.publish.append(state)
         }
         unpublished = []
-        isPublishing = !directives.publish.isEmpty
+        for state in directives.publish { publishing[state.unit] = state }
     }
 
     /// What the store should hold of the unit; `nil` while this machine has no claim.
     private func state(of unit: UnitName) -> UnitState? {
+        // Without order and file the unit is no longer held, and only its key is left to be deleted.
         guard let entry = entries[unit], entry.isClaimed, entry.operation != .withdrawing,
-            let hash = entry.file?.hash ?? entry.order?.assignment.hash ?? entry.published?.hash
+            let hash = entry.outdated ?? entry.file?.hash ?? entry.order?.assignment.hash
         else { return nil }
         return UnitState(
             machine: machine, unit: unit, load: entry.observed?.load ?? (entry.problem == nil ? "" : "error"),

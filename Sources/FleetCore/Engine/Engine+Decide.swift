@@ -43,6 +43,14 @@ extension Engine {
                 machines: occupancy.order.count, other: "still stopping on \(holder.machine.short)")
             return []
         }
+        if lost.count > 1 {
+            // A step can demand the absence of one machine only, and each of these could come back with its claim.
+            return lost.dropFirst().map { surplus in
+                ScheduleStep(
+                    unit: unit.name, changes: [.withdraw(surplus.machine, unit.name)],
+                    reason: "machine \(surplus.machine.short) was lost")
+            }
+        }
         switch placement.choose(for: traits, in: &occupancy) {
         case .success(let machine):
             let place = ScheduleStep.Change.assign(Assignment(of: unit, on: machine))
@@ -106,7 +114,13 @@ extension Engine {
         for slot in occupancy.order {
             guard let machine = occupancy.slots[slot]?.machine else { continue }
             let present = state.assignments[unit.name]?[machine.id]
-            let fits = present == nil ? test.refusal(on: slot) == nil : test.refusalByMachine(machine) == nil
+            let fits =
+                if let present {
+                    test.refusalByMachine(machine) == nil
+                        && (present.hash == unit.hash || mayStayChanged(traits, on: slot))
+                } else {
+                    test.refusal(on: slot) == nil
+                }
             let wanted = Assignment(of: unit, on: machine.id)
             if fits {
                 accepted += 1

@@ -27,6 +27,8 @@ package struct Engine: Sendable {
     package internal(set) var waiting: [UnitName: Refusal] = [:]
     var occupancy = Occupancy()
     var pending: [UnitName: [Pending]] = [:]
+    /// Every change up to this revision has been seen.
+    private var seen: Int64 = 0
     private var dirty: Set<UnitName> = []
     /// Units by a peer that they want to share a machine with.
     private var followers: [UnitName: Set<UnitName>] = [:]
@@ -43,13 +45,25 @@ package struct Engine: Sendable {
     /// Takes in changes, in the store's order; afterwards everything up to `revision` has been seen.
     package mutating func handle(_ events: some Sequence<ClusterEvent>, revision: Int64) {
         for event in events { handle(event) }
-        for (unit, steps) in pending {
-            let left = steps.filter { ($0.revision ?? .max) > revision }
-            guard left.count != steps.count else { continue }
-            pending[unit] = left.isEmpty ? nil : left
-            refresh(unit, steps.flatMap { $0.step.changes.map(\.machine) })
-            dirty.insert(unit)
-        }
+        seen = max(seen, revision)
+        var frees = false
+        for unit in pending.keys where settleEchoed(unit) { frees = true }
+        if frees { awaken() }
+    }
+
+    /// Lets go of the steps whose effect the store's changes have shown.
+    ///
+    /// - Returns: Whether a place became free, which counted as taken until now.
+    private mutating func settleEchoed(_ unit: UnitName) -> Bool {
+        guard let steps = pending[unit] else { return false }
+        let echoed = steps.filter { ($0.revision ?? .max) <= seen }
+        guard !echoed.isEmpty else { return false }
+        let left = steps.filter { ($0.revision ?? .max) > seen }
+        pending[unit] = left.isEmpty ? nil : left
+        let changes = echoed.flatMap(\.step.changes)
+        refresh(unit, changes.map(\.machine))
+        dirty.insert(unit)
+        return changes.contains { if case .withdraw = $0 { true } else { false } }
     }
 
     private mutating func handle(_ event: ClusterEvent) {
@@ -96,24 +110,33 @@ package struct Engine: Sendable {
         return Plan(steps: steps)
     }
 
-    /// The steps were committed at `revision`.
+    /// The steps were committed at `revision`; the store's changes may have shown it before this answer came.
     package mutating func committed(_ steps: [ScheduleStep], at revision: Int64) {
+        var frees = false
         for step in steps {
             guard let index = pending[step.unit]?.firstIndex(where: { $0.step == step && $0.revision == nil }) else {
                 continue
             }
             pending[step.unit]?[index].revision = revision
+            if settleEchoed(step.unit) { frees = true }
         }
+        if frees { awaken() }
     }
 
     /// The steps were not committed, and nothing of them happened; they are decided anew by the next `plan`.
+    ///
+    /// A step whose outcome is unknown (no answer came) has not failed in this sense: it may still be committed, after
+    /// another machine was chosen. Whoever cannot tell gives up the lead, so that its epoch voids what is under way.
     package mutating func failed(_ steps: [ScheduleStep]) {
         for step in steps {
             pending[step.unit]?.removeAll { $0.step == step && $0.revision == nil }
             if pending[step.unit]?.isEmpty == true { pending[step.unit] = nil }
             refresh(step.unit, step.changes.map(\.machine))
             dirty.insert(step.unit)
+            dirty.formUnion(followers[step.unit] ?? [])
         }
+        // Places that were to be taken are free again.
+        awaken()
     }
 
     private mutating func handOut(_ step: ScheduleStep) {
@@ -143,8 +166,9 @@ extension Engine {
         let former = slot.flatMap { occupancy.slots[$0]?.machine }
         occupancy.put(machine)
         guard let slot, let former else {
-            // What the store says of its units may have come first.
-            for unit in state.units(on: machine.id) {
+            // What the store says of its units may have come first, and steps towards it may be under way.
+            let coming = pending.filter { $0.value.contains { $0.step.changes.contains { $0.machine == machine.id } } }
+            for unit in Set(coming.keys).union(state.units(on: machine.id)) {
                 refresh(unit, [machine.id])
                 dirty.insert(unit)
             }
@@ -180,6 +204,8 @@ extension Engine {
         if let traits = traits(of: name) {
             for peer in traits.options.machineOf { followers[peer, default: []].insert(name) }
             if traits.options.isGlobal { globals.insert(name) }
+            // Where it stands its rules hold at once, whichever unit is decided first.
+            occupancy.update(traits)
         } else {
             waiting[name] = nil
         }

@@ -48,8 +48,10 @@ struct MachineTest {
     }
 
     /// Whether a unit there replaces this one. Two that replace each other leave each other alone.
-    private func isEvicted(on slot: Int) -> Bool {
-        (occupancy.slots[slot]?.replacers ?? []).contains { replacer in
+    private func isEvicted(on slot: Int) -> Bool { evictor(on: slot) != nil }
+
+    private func evictor(on slot: Int) -> UnitTraits? {
+        (occupancy.slots[slot]?.replacers ?? []).first { replacer in
             replacer.name != unit.name && replacer.options.replaces.contains { $0.matches(unit.name.rawValue) }
                 && !unit.options.replaces.contains { $0.matches(replacer.name.rawValue) }
         }
@@ -77,7 +79,7 @@ struct MachineTest {
         case .metadata: "needs \(unit.options.metadata)"
         case .machineOf: "needs the machine of " + unit.options.machineOf.map(\.rawValue).joined(separator: ", ")
         case .conflicts: "such as \(firstConflict(on: slot))"
-        case .replaces: "replaced there by \(occupancy.slots[slot]?.replacers.first?.name.rawValue ?? "another unit")"
+        case .replaces: "replaced there by \(evictor(on: slot)?.name.rawValue ?? "another unit")"
         }
     }
 

@@ -106,6 +106,8 @@ package struct SessionCore: Sendable, Equatable {
     private var isAsking = false
     /// The present trouble has been reported as covered by the proof of no quorum.
     private var isCovered = false
+    /// The lease that fencing gives up; ended once the units are dead, so that others need not wait for its lifetime.
+    private var abandoned: SessionLease?
 
     package init(timing: SessionTiming) { self.timing = timing }
 
@@ -118,9 +120,10 @@ package struct SessionCore: Sendable, Equatable {
         switch event {
         case .started(let saved, let proof): start(saved, proof: proof, at: now)
         case .granted(let lease, let sent): granted(lease, sent: sent)
-        case .grantFailed, .registerFailed: [.wake(at: now + timing.retryInterval)]
-        case .registered: registered()
         case .registerLeaseGone: registerLeaseGone()
+        case .grantFailed: phase == .granting ? [.wake(at: now + timing.retryInterval)] : []
+        case .registerFailed: registerFailed(at: now)
+        case .registered: registered(at: now)
         case .taken: taken(at: now)
         case .renewed(let sent): renewed(sent: sent, at: now)
         case .relayed(let sent): proven(sent, at: now, report: nil)
@@ -159,8 +162,7 @@ extension SessionCore {
         timing = SessionTiming(ttl: saved.ttl)
         guard now < timing.fenceMoment(proof: proof) else {
             // Nobody renewed for too long: the guard has acted, and others may hold what ran here.
-            phase = .fencing(kill: now)
-            return [.report(.fencing), .fence(kill: now)]
+            return fence(saved, kill: now)
         }
         phase = .held(saved, proof: proof, isConfirmed: false)
         isRenewing = true
@@ -174,8 +176,14 @@ extension SessionCore {
         return [.register(lease)]
     }
 
-    private mutating func registered() -> [Directive] {
+    private mutating func registerFailed(at now: Moment) -> [Directive] {
+        guard case .registering = phase else { return [] }
+        return [.wake(at: now + timing.retryInterval)]
+    }
+
+    private mutating func registered(at now: Moment) -> [Directive] {
         guard case .registering(let lease, let proof) = phase else { return [] }
+        guard now < timing.fenceMoment(proof: proof) else { return regrant(instead: lease) }
         return enter(lease, proof: proof, isNew: true)
     }
 
@@ -185,28 +193,39 @@ extension SessionCore {
         return [.grant]
     }
 
+    /// Begins anew: registering took so long that the lease is about to end, or has ended.
+    private mutating func regrant(instead lease: SessionLease) -> [Directive] {
+        phase = .granting
+        return [.revoke(lease), .grant]
+    }
+
     private mutating func enter(_ lease: SessionLease, proof: Moment, isNew: Bool) -> [Directive] {
         phase = .held(lease, proof: proof, isConfirmed: true)
         isTroubled = false
         isRenewing = false
         isAsking = false
+        isCovered = false
         return [
             .feedGuard(until: timing.killMoment(proof: proof)), .enter(lease, isNew: isNew),
             .wake(at: proof + timing.renewInterval),
         ]
     }
 
-    /// The record of a former boot of this machine ends with its lease, so looking again after one lifetime tells a
-    /// quick reboot from a second machine with the same id; either way nothing is taken over by force.
+    /// The record of a former boot of this machine ends with its lease, so looking again now and then tells a quick
+    /// reboot from a second machine with the same id; either way nothing is taken over by force. Each look costs the store
+    /// two proposals, so they are as rare as renewals.
     private mutating func taken(at now: Moment) -> [Directive] {
         guard case .registering(let lease, _) = phase else { return [] }
-        phase = .refused(retry: now + timing.retryInterval)
-        return [.report(.machineIDTaken), .revoke(lease), .wake(at: now + timing.retryInterval)]
+        let retry = now + timing.renewInterval
+        phase = .refused(retry: retry)
+        return [.report(.machineIDTaken), .revoke(lease), .wake(at: retry)]
     }
 
     private mutating func renewed(sent: Moment, at now: Moment) -> [Directive] {
         isRenewing = false
-        if case .held(let lease, _, false) = phase { return enter(lease, proof: sent, isNew: false) }
+        if case .held(let lease, let proof, false) = phase {
+            return enter(lease, proof: max(proof, sent), isNew: false)
+        }
         return proven(sent, at: now, report: isTroubled ? .recovered : nil)
     }
 
@@ -219,9 +238,13 @@ extension SessionCore {
             isTroubled = false
             isCovered = false
         }
+        // The answer may have been slow: in any case it is time to look again when fencing would be due.
         let next = isTroubled ? now + timing.renewInterval / 2 : newest + timing.renewInterval
         return (report.map { [.report($0)] } ?? [])
-            + [.feedGuard(until: timing.killMoment(proof: newest)), .wake(at: next)]
+            + [
+                .feedGuard(until: timing.killMoment(proof: newest)),
+                .wake(at: min(next, timing.fenceMoment(proof: newest))),
+            ]
     }
 
     private mutating func renewFailed(at now: Moment) -> [Directive] {
@@ -250,9 +273,20 @@ extension SessionCore {
     /// The store ended the lease: others may hold our units at this very moment.
     private mutating func leaseGone(at now: Moment) -> [Directive] {
         isRenewing = false
-        guard case .held = phase else { return [] }
-        phase = .fencing(kill: now)
-        return [.report(.fencing), .fence(kill: now)]
+        switch phase {
+        case .registering:
+            // It ended while the record was being written.
+            phase = .granting
+            return [.grant]
+        case .held(let lease, _, _): return fence(lease, kill: now)
+        default: return []
+        }
+    }
+
+    private mutating func fence(_ lease: SessionLease, kill: Moment) -> [Directive] {
+        phase = .fencing(kill: kill)
+        abandoned = lease
+        return [.report(.fencing), .fence(kill: kill)]
     }
 
     private mutating func foreignStore(at now: Moment) -> [Directive] {
@@ -272,13 +306,16 @@ extension SessionCore {
     private mutating func fenced() -> [Directive] {
         guard case .fencing = phase else { return [] }
         phase = .granting
-        return [.disarmGuard, .grant]
+        defer { abandoned = nil }
+        return [.disarmGuard] + (abandoned.map { [.revoke($0)] } ?? []) + [.grant]
     }
 
     private mutating func woke(at now: Moment) -> [Directive] {
         switch phase {
         case .granting: return [.grant]
-        case .registering(let lease, _): return [.register(lease)]
+        case .registering(let lease, let proof):
+            guard now < timing.fenceMoment(proof: proof) else { return regrant(instead: lease) }
+            return [.register(lease)]
         case .refused(let retry):
             guard now >= retry else { return [.wake(at: retry)] }
             phase = .granting
@@ -296,19 +333,19 @@ extension SessionCore {
 
     /// Fences when it is time, else asks to be woken for the next thing to do.
     private mutating func fenceOrWake(at now: Moment) -> [Directive] {
-        guard case .held(_, let proof, _) = phase else { return [] }
-        let fence = timing.fenceMoment(proof: proof)
-        guard now < fence else {
-            let kill = timing.killMoment(proof: proof)
-            phase = .fencing(kill: kill)
-            return [.report(.fencing), .fence(kill: kill)]
-        }
+        guard case .held(let lease, let proof, _) = phase else { return [] }
+        let due = timing.fenceMoment(proof: proof)
+        guard now < due else { return fence(lease, kill: timing.killMoment(proof: proof)) }
         let renewal = max(proof + timing.renewInterval, now + timing.retryInterval)
-        return [.wake(at: min(fence, renewal))]
+        return [.wake(at: min(due, renewal))]
     }
 
     private mutating func stop() -> [Directive] {
-        let lease = currentLease
+        let lease: SessionLease? =
+            switch phase {
+            case .registering(let lease, _), .held(let lease, _, _): lease
+            default: nil
+            }
         phase = .ended
         return [.disarmGuard] + (lease.map { [.revoke($0)] } ?? [])
     }

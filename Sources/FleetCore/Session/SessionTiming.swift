@@ -11,10 +11,10 @@
 ///           renew, then retry          stop units        SIGKILL           the lease may end
 /// ```
 package struct SessionTiming: Hashable, Sendable {
-    /// Seconds that the lease lives after its last renewal, as the store granted it; at least 2.
+    /// Seconds that the lease lives after its last renewal, as the store granted it; at least 1.
     package let ttl: Int
 
-    package init(ttl: Int) { self.ttl = max(2, ttl) }
+    package init(ttl: Int) { self.ttl = max(1, ttl) }
 
     package var lifetime: Duration { .seconds(ttl) }
 
