@@ -129,7 +129,7 @@ healthy_socket() {
     local name
     while read -r name; do
         if agent_healthy "$name"; then
-            echo "$state/machines/$name/api.sock"
+            machine_socket "$name"
             return 0
         fi
     done < <(machine_names)
@@ -140,7 +140,7 @@ healthy_socket() {
 end_processes() {
     local name
     while read -r name; do
-        process_kill "$state/machines/$name/nspawn.pid" KILL
+        machine_end "$name"
     done < <(machine_names)
     process_kill "$state/etcd/pid" KILL
     cgroup_kill "$cluster_name"

@@ -77,30 +77,49 @@ END
 machine_start() {
     local name=$1 folder=$state/machines/$1 bind=() path
     machine_leader "$name" >/dev/null && return 0
-    process_end "$folder/nspawn.pid" 10
+    machine_end "$name"
     machine_files "$name"
     for path in /etc/alternatives /etc/ssl/certs; do
         [[ -d $path ]] && bind+=("--bind-ro=$path")
     done
     : >"$folder/console.log"
-    (
-        cgroup_remove "$cluster_name/$name"
-        cgroup_make "$cluster_name/$name"
-        cgroup_enter "$cluster_name/$name"
-        exec setsid nsenter --net="/run/netns/$cluster_name" -- systemd-nspawn --quiet --directory=/ --volatile=yes \
-            --register=no --keep-unit --machine="$cluster_name-$name" --hostname="$name" --uuid="$(machine_id "$name")" \
-            --network-bridge="$cluster_bridge" --console=passive --kill-signal=SIGRTMIN+3 \
-            --resolv-conf=off --timezone=off --link-journal=no "${bind[@]}" \
-            --bind-ro="$binaries:/opt/flotilla/build" \
-            --bind-ro="$repository/bin:/opt/flotilla/source/bin" \
-            --bind-ro="$repository/units:/opt/flotilla/source/units" \
-            --bind-ro="$folder/nothing.preset:/etc/systemd/system-preset/00-flotilla.preset" \
-            --bind-ro="$folder/provision.service:/etc/systemd/system/flotilla-provision.service" \
-            --boot systemd.mask=systemd-firstboot.service systemd.mask=console-getty.service \
-            systemd.unit=multi-user.target systemd.wants=flotilla-provision.service
-    ) </dev/null >>"$folder/console.log" 2>&1 8>&- 9>&- &
-    process_record "$folder/nspawn.pid" $!
+    machine_supervise "$name" "${bind[@]}" </dev/null >>"$folder/console.log" 2>&1 8>&- &
+    process_record "$folder/supervisor.pid" $!
     disown
+    # The supervisor's first act; without it the machine would count as ended before it began.
+    wait_until 20 "$name to start" test -s "$folder/nspawn.pid" || die "$name does not start; $folder/console.log says why"
+}
+
+# machine_supervise NAME BIND...: the machine's power supply: starts it, and again each time it reboots itself.
+#
+# nspawn with --keep-unit leaves that to its caller: it ends with status 133. The supervisor itself stays outside of the
+# machine's control group, for in cgroup v2 a group with processes cannot be divided.
+machine_supervise() {
+    local name=$1 folder=$state/machines/$1 status=133
+    shift
+    trap '' HUP # outlives the terminal
+    while [[ $status -eq 133 ]]; do
+        (
+            cgroup_remove "$cluster_name/$name"
+            cgroup_make "$cluster_name/$name"
+            cgroup_enter "$cluster_name/$name"
+            exec setsid nsenter --net="/run/netns/$cluster_name" -- systemd-nspawn --quiet --directory=/ \
+                --volatile=yes --register=no --keep-unit --machine="$cluster_name-$name" --hostname="$name" \
+                --uuid="$(machine_id "$name")" --network-bridge="$cluster_bridge" --console=passive \
+                --kill-signal=SIGRTMIN+3 --resolv-conf=off --timezone=off --link-journal=no "$@" \
+                --bind-ro="$binaries:/opt/flotilla/build" \
+                --bind-ro="$repository/bin:/opt/flotilla/source/bin" \
+                --bind-ro="$repository/units:/opt/flotilla/source/units" \
+                --bind-ro="$folder/nothing.preset:/etc/systemd/system-preset/00-flotilla.preset" \
+                --bind-ro="$folder/provision.service:/etc/systemd/system/flotilla-provision.service" \
+                --boot systemd.mask=systemd-firstboot.service systemd.mask=console-getty.service \
+                systemd.unit=multi-user.target systemd.wants=flotilla-provision.service
+        ) &
+        process_record "$folder/nspawn.pid" $!
+        status=0
+        wait $! || status=$?
+    done
+    echo "machine ended with status $status"
 }
 
 # machine_booted NAME: up and provisioned, or failed for good; the caller asks which.
@@ -129,17 +148,15 @@ agent_joined() {
 
 # machine_wait NAME: until booted, provisioned and (unless --no-agent) joined.
 machine_wait() {
-    local name=$1 leader
+    local name=$1
     wait_until 90 "$name to boot" machine_booted "$name" ||
         die "$name did not boot within 90 s; its console: $state/machines/$name/console.log"
-    leader=$(machine_leader "$name") ||
+    machine_leader "$name" >/dev/null ||
         die "$name ended while booting: $(tail -n 1 "$state/machines/$name/console.log"); console: $state/machines/$name/console.log"
     if ! in_machine "$name" systemctl --quiet is-active flotilla-provision.service; then
         in_machine "$name" journalctl --no-pager --unit flotilla-provision.service --lines 10 >&2
         die "provisioning $name failed; its journal is above"
     fi
-    # A stable name for the agent's socket; the link's target changes at each boot.
-    ln -sfn "/proc/$leader/root/run/flotilla/api.sock" "$state/machines/$name/api.sock"
     [[ $with_agent == yes ]] || return 0
     if ! wait_until 60 "$name's node agent to join" agent_joined "$name"; then
         in_machine "$name" journalctl --no-pager --unit node-agent.service --lines 10 >&2
@@ -147,12 +164,28 @@ machine_wait() {
     fi
 }
 
+# machine_end NAME: ends what is left of its processes outside the machine.
+machine_end() {
+    process_kill "$state/machines/$1/supervisor.pid" KILL
+    process_kill "$state/machines/$1/nspawn.pid" KILL
+    wait_until 20 "$1 to end" machine_ended "$1" || die "$1 does not end"
+    rm -f "$state/machines/$1"/{supervisor.pid,nspawn.pid,api.sock}
+}
+
+machine_ended() {
+    process_gone "$state/machines/$1/supervisor.pid" && process_gone "$state/machines/$1/nspawn.pid"
+}
+
 # machine_halt NAME: the power cut. Killing PID 1 of a process namespace kills all in it at one instant.
 machine_halt() {
     local leader
-    leader=$(machine_leader "$1") && kill -s KILL "$leader"
-    wait_until 20 "$1 to lose power" process_gone "$state/machines/$1/nspawn.pid" || die "$1 does not end"
-    rm -f "$state/machines/$1/nspawn.pid" "$state/machines/$1/api.sock"
+    process_kill "$state/machines/$1/supervisor.pid" KILL
+    if leader=$(machine_leader "$1"); then
+        kill -s KILL "$leader"
+        # nspawn sees the end by itself and takes the cable away with it.
+        wait_until 20 "$1 to lose power" process_gone "$state/machines/$1/nspawn.pid" || true
+    fi
+    machine_end "$1"
 }
 
 # machine_shutdown NAME: the orderly end, as `systemctl poweroff` inside.
@@ -160,10 +193,18 @@ machine_shutdown() {
     local leader
     if leader=$(machine_leader "$1"); then
         kill -s RTMIN+4 "$leader"
-        wait_until 120 "$1 to shut down" process_gone "$state/machines/$1/nspawn.pid" ||
+        wait_until 120 "$1 to shut down" machine_ended "$1" ||
             die "$1 does not shut down; to cut its power: bin/local-cluster halt $1"
     fi
-    rm -f "$state/machines/$1/nspawn.pid" "$state/machines/$1/api.sock"
+    machine_end "$1"
+}
+
+# machine_socket NAME: path of its agent's API socket, by a stable name whose target changes at each boot.
+machine_socket() {
+    local leader
+    leader=$(machine_leader "$1") || return 1
+    ln -sfn "/proc/$leader/root/run/flotilla/api.sock" "$state/machines/$1/api.sock"
+    echo "$state/machines/$1/api.sock"
 }
 
 # machine_cable NAME up|down
