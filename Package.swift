@@ -89,17 +89,21 @@ let package = Package(
         .executableTarget(
             name: "guard-probe", dependencies: ["Systemd"], path: "Tests/GuardProbe", swiftSettings: strict),
         .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: strict),
-        .testTarget(name: "HTTPTransportTests", dependencies: ["HTTPTransport"], swiftSettings: strict),
-        .testTarget(name: "EtcdTests", dependencies: ["Etcd", "HTTPTransport", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "EtcdTests", dependencies: ["Etcd", "HTTPTransport", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "RegistryTests", dependencies: ["Registry", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "FleetAPITests",
-            dependencies: ["FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", logging],
+            dependencies: ["FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", lifecycle, logging],
             swiftSettings: strict),
         .testTarget(
             name: "SystemdTests", dependencies: ["Systemd", "TestSupport", "guard-probe", logging],
             swiftSettings: strict),
         .testTarget(
-            name: "ClusterManagerTests", dependencies: ["ClusterManager", "FleetCore"], swiftSettings: strict),
+            name: "ClusterManagerTests",
+            dependencies: ["ClusterManager", "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", logging],
+            swiftSettings: strict),
     ]
 )

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import ArgumentParser
+import FoundationEssentials
 import Glibc
 import Logging
 import Systemd
@@ -47,9 +48,9 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         do {
-            let sources = try SettingSources(flags: flags.given, environment: Environment.all, file: try file())
+            let sources = try SettingSources(flags: flags.given, environment: ProcessInfo.processInfo.environment, file: try file())
             let settings = try AgentSettings(sources) { path throws(SettingsError) in
-                do {
+                do throws(HostError) {
                     return try HostFiles.read(path)
                 } catch {
                     throw SettingsError(error.message)

@@ -5,6 +5,7 @@ import Etcd
 import FleetAPI
 import FleetAPIServer
 import FleetCore
+import FoundationEssentials
 package import Logging
 import Registry
 import Systemd
@@ -28,8 +29,7 @@ package struct NodeAgentProgram: Sendable {
     /// Runs until `stop` says to end, or a part cannot go on.
     package func run(stop: AsyncStream<Void>) async throws {
         let identity = try HostIdentity(machineIDFile: settings.machineIDFile)
-        var logger = logger
-        logger[metadataKey: "machine.id"] = "\(identity.id.short)"
+        let logger = labelled(identity.id)
         let address = try publicAddress()
         try HostFiles.makeFolder(settings.runtimeDirectory)
         let sessionFile = SessionFile(runtimeDirectory: settings.runtimeDirectory)
@@ -113,6 +113,12 @@ package struct NodeAgentProgram: Sendable {
         await units.close()
     }
 
+    private func labelled(_ machine: MachineID) -> Logger {
+        var logger = logger
+        logger[metadataKey: "machine.id"] = "\(machine.short)"
+        return logger
+    }
+
     /// How to end.
     package enum StopReason: String, Sendable {
         /// The machine leaves: its units stop, its session ends at once, and others take over.
@@ -140,8 +146,9 @@ package struct NodeAgentProgram: Sendable {
     }
 
     private static func hostAndPort(_ endpoint: String) -> (String, UInt16)? {
-        guard let start = endpoint.range(of: "://")?.upperBound else { return nil }
-        let authority = endpoint[start...].prefix { $0 != "/" }
+        let parts = endpoint.split(separator: "/", omittingEmptySubsequences: true)
+        guard parts.count >= 2 else { return nil }
+        let authority = parts[1]
         guard let colon = authority.lastIndex(of: ":"), let port = UInt16(authority[authority.index(after: colon)...])
         else { return nil }
         let host = authority[..<colon].filter { $0 != "[" && $0 != "]" }
@@ -157,7 +164,7 @@ package struct NodeAgentProgram: Sendable {
     }
 
     private static func userSearchFolder() -> String {
-        (Environment.value("XDG_RUNTIME_DIR") ?? "/run/user/0") + "/systemd/user"
+        (ProcessInfo.processInfo.environment["XDG_RUNTIME_DIR"] ?? "/run/user/0") + "/systemd/user"
     }
 
     /// Tells systemd's watchdog that the parts which hold the session still answer.

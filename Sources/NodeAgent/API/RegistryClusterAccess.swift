@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import Etcd
 import FleetAPIServer
 import FleetCore
 import Registry
@@ -51,6 +52,19 @@ actor RegistryClusterAccess: ClusterAccess {
 
     func destroyUnit(_ name: UnitName) async throws(ClusterAccessError) -> Int64 {
         try await write { () throws(RegistryError) in try await self.registry.destroyUnit(name) }
+    }
+
+    func patchMetadata(_ changes: [MetadataChange]) async throws(ClusterAccessError) -> Int64 {
+        var machines: [MachineID] = []
+        for change in changes where !machines.contains(change.machine) { machines.append(change.machine) }
+        var revision: Int64 = 0
+        for machine in machines {
+            let own = changes.filter { $0.machine == machine }.map { (key: $0.key, value: $0.value) }
+            revision = try await write { () throws(RegistryError) in
+                try await self.registry.changeMetadata(of: machine, own)
+            }
+        }
+        return revision
     }
 
     private func write(

@@ -72,7 +72,7 @@ extension AgentShell {
             do {
                 written.append((order, try await folder.write(file, for: order.unit)))
             } catch {
-                events += failed([order], error.message, isTransient: true)
+                events += failed([order], "\(error)", isTransient: true)
             }
         }
         do {
@@ -81,7 +81,7 @@ extension AgentShell {
             events += written.map { .installed($0.file) }
             events.append(.observed(statuses.map { observation($0) }))
         } catch {
-            events += failed(written.map(\.order), error.message, isTransient: true)
+            events += failed(written.map(\.order), "\(error)", isTransient: true)
         }
         return events
     }

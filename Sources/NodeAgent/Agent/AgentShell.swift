@@ -127,7 +127,7 @@ actor AgentShell {
                     case .snapshot(let stored, _, let problems):
                         tell(problems)
                         let orders = stored.map { Order(assignment: $0.assignment, revision: $0.modRevision) }
-                        let named = Set(orders.map(\.unit)).union(problems.compactMap { registry.keys.unit(of: $0.key) })
+                        let named = Set(orders.map(\.unit)).union(problems.compactMap { self.unit(of: $0) })
                         if let before = known {
                             inbox.yield(.ordered(orders, gone: before.subtracting(named).sorted()))
                         } else {
@@ -189,6 +189,12 @@ actor AgentShell {
             case .reloading: break
             }
         }
+    }
+
+    /// The unit whose assignment cannot be read: it is assigned all the same.
+    private func unit(of problem: RegistryProblem) -> UnitName? {
+        guard case .assignment(_, let unit)? = registry.keys.parse(problem.key) else { return nil }
+        return unit
     }
 
     /// Adds the time to what systemd says.

@@ -1,7 +1,6 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import Dispatch
 import FleetCore
 import Systemd
 
@@ -9,8 +8,8 @@ import Systemd
 ///
 /// File work happens on a thread of its own, never on the pool that serves the session.
 actor UnitFolder {
-    private let queue = DispatchSerialQueue(label: "flotilla.unit-folder")
-    nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
+    private let thread = FileExecutor(label: "flotilla.unit-folder")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
     /// Where unit files lie; what lies here is ours.
     private let folder: String

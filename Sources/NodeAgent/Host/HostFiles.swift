@@ -41,7 +41,7 @@ enum HostFiles {
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         } catch {
-            throw HostError("cannot make the folder \(path): \(error.localizedDescription)")
+            throw HostError("cannot make the folder \(path): \(error)")
         }
     }
 

@@ -112,7 +112,7 @@ actor SessionShell {
     private func save(_ lease: SessionLease?) {
         saved.lease = lease?.id ?? 0
         saved.ttl = lease?.ttl ?? 0
-        saved.storeID = etcd.clusterID ?? saved.storeID
+        saved.storeID = etcd.knownClusterID ?? saved.storeID
         do {
             try file.store(saved)
         } catch {
@@ -139,13 +139,14 @@ extension SessionShell {
 
     private func register(_ lease: SessionLease) async {
         do {
-            switch try await registry.register(machine: record, lease: LeaseID(lease.id)) {
+            switch try await registry.register(record, lease: LeaseID(lease.id)) {
             case .registered: inbox.yield(.registered)
             case .taken(let other):
                 logger.error(
-                    "this machine's id belongs to another live machine; a record of this machine's former boot ends by "
-                        + "itself within its session's lifetime, else give one of the two a new id with "
-                        + "systemd-machine-id-setup",
+                    """
+                    this machine's id belongs to another live machine; a record of this machine's former boot ends by \
+                    itself within its session's lifetime, else give one of the two a new id with systemd-machine-id-setup
+                    """,
                     metadata: ["machine.other.address": "\(other.address)", "machine.other.name": "\(other.name)"])
                 hooks.status("refused: machine id \(record.id.short) is alive at \(other.address) (\(other.name))")
                 inbox.yield(.taken)
@@ -183,7 +184,7 @@ extension SessionShell {
             return
         }
         do {
-            switch try await registry.register(machine: record, lease: LeaseID(lease.id)) {
+            switch try await registry.register(record, lease: LeaseID(lease.id)) {
             case .registered: inbox.yield(.renewed(sent: sent))
             case .taken: await leaseGone()
             }
@@ -223,8 +224,10 @@ extension SessionShell {
             hooks.status("fenced: no proof that the session lives")
         case .foreignStore:
             logger.error(
-                "etcd lost its data or is another cluster's: nothing is stopped, nothing is taken on; restore etcd, or "
-                    + "restart this agent to join what is there now")
+                """
+                etcd lost its data or is another cluster's: nothing is stopped, nothing is taken on; restore etcd, or \
+                restart this agent to join what is there now
+                """)
             hooks.status("refused: etcd is not the store of this session; units go on")
         }
     }

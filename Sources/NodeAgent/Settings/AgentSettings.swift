@@ -44,24 +44,22 @@ package struct AgentSettings: Sendable {
         }
 
         let password = sources[.etcdPasswordFile].text
+        etcd = EtcdConfiguration(
+            endpoints: list(.etcdEndpoints),
+            tls: try Self.tls(sources),
+            user: sources[.etcdUser].text.isEmpty ? nil : sources[.etcdUser].text,
+            password: password.isEmpty ? nil : String(try readFile(password).prefix { !$0.isNewline }))
         do {
-            etcd = try EtcdConfiguration(
-                endpoints: list(.etcdEndpoints),
-                tls: Self.tls(sources),
-                user: sources[.etcdUser].text.isEmpty ? nil : sources[.etcdUser].text,
-                password: password.isEmpty ? nil : String(try readFile(password).prefix { !$0.isNewline }))
-        } catch let error as EtcdError {
+            etcd = try etcd.checked()
+        } catch {
             throw fail(.etcdEndpoints, error.message)
-        } catch let error as SettingsError {
-            throw error
-        } catch {
-            throw fail(.etcdEndpoints, "\(error)")
         }
-        do {
-            cluster = try ClusterName(sources[.cluster].text)
-        } catch {
-            throw fail(.cluster, "\(error)")
+        guard let name = ClusterName(sources[.cluster].text) else {
+            throw fail(
+                .cluster,
+                "'\(sources[.cluster].text)' is not made of 1 to 63 lower-case letters, digits and inner hyphens")
         }
+        cluster = name
         publicIP = sources[.publicIP].text
         metadata = [:]
         for pair in list(.metadata) {

@@ -46,6 +46,7 @@ struct ClusterDecoder: UpdateDecoder {
             case .unit(let name): return .unitGone(name)
             case .assignment(let machine, let unit): return .assignmentGone(machine, unit)
             case .machine(let id): return .machineGone(id)
+            case .metadata(let id): return .metadataGone(id)
             case .state(let machine, let unit): return .stateGone(machine, unit)
             case .leader: return .leaderGone
             case .other, nil: return nil
@@ -82,6 +83,7 @@ struct ClusterDecoder: UpdateDecoder {
             let machine = try MachineEntry(bytes: entry.value).machine
             guard machine.id == id else { throw RecordError("field id is not the machine id of the key") }
             return .machinePut(machine)
+        case .metadata(let id): return .metadataPut(id, try MetadataEntry(bytes: entry.value).changes)
         case .state(let machine, let unit): return .statePut(try StateEntry(bytes: entry.value).state(machine, unit))
         case .leader:
             let machine = try LeaderEntry(bytes: entry.value).machine

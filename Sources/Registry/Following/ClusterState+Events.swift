@@ -9,7 +9,8 @@ extension ClusterState {
         var events: [ClusterEvent] = []
         events.reserveCapacity(files.count + machines.count + units.count + assignments.count + states.count + 1)
         for (hash, file) in files { events.append(.filePut(hash, file)) }
-        for machine in machines.values { events.append(.machinePut(machine)) }
+        for machine in announced.values { events.append(.machinePut(machine)) }
+        for (id, changes) in metadata { events.append(.metadataPut(id, changes)) }
         for unit in units.values { events.append(.unitPut(unit)) }
         for placed in assignments.values {
             for assignment in placed.values { events.append(.assignmentPut(assignment)) }

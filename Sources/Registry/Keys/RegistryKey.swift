@@ -9,6 +9,8 @@ package enum RegistryKey: Hashable, Sendable {
     case unit(UnitName)
     case assignment(MachineID, UnitName)
     case machine(MachineID)
+    /// What operators laid over the machine's metadata.
+    case metadata(MachineID)
     case state(MachineID, UnitName)
     case leader
     /// A kind that other parts keep below the same prefix, such as `stacks`; the followed state passes it over.

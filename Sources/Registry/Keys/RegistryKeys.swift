@@ -19,6 +19,8 @@ package struct RegistryKeys: Hashable, Sendable {
     package func file(_ hash: ContentHash) -> String { "\(prefix)files/\(hash.rawValue)" }
     package func unit(_ name: UnitName) -> String { "\(prefix)units/\(name.rawValue)" }
     package func machine(_ id: MachineID) -> String { "\(prefix)machines/\(id.rawValue)" }
+    /// What operators laid over the machine's metadata.
+    package func metadata(_ id: MachineID) -> String { "\(prefix)metadata/\(id.rawValue)" }
     package func assignment(_ machine: MachineID, _ unit: UnitName) -> String {
         "\(prefix)schedule/\(machine.rawValue)/\(unit.rawValue)"
     }
@@ -30,6 +32,7 @@ package struct RegistryKeys: Hashable, Sendable {
     package var files: KeySelector { .prefix("\(prefix)files/") }
     package var units: KeySelector { .prefix("\(prefix)units/") }
     package var machines: KeySelector { .prefix("\(prefix)machines/") }
+    package var metadata: KeySelector { .prefix("\(prefix)metadata/") }
     package var schedule: KeySelector { .prefix("\(prefix)schedule/") }
     package var states: KeySelector { .prefix("\(prefix)states/") }
     package func assignments(of machine: MachineID) -> KeySelector { .prefix("\(prefix)schedule/\(machine.rawValue)/") }
@@ -51,6 +54,7 @@ package struct RegistryKeys: Hashable, Sendable {
         case "files": return ContentHash(String(rest)).map { .file($0) }
         case "units": return Self.unitName(rest).map { .unit($0) }
         case "machines": return MachineID(String(rest)).map { .machine($0) }
+        case "metadata": return MachineID(String(rest)).map { .metadata($0) }
         case "schedule": return Self.pair(rest).map { .assignment($0, $1) }
         case "states": return Self.pair(rest).map { .state($0, $1) }
         default: return Self.otherKinds.contains(kind) ? .other(kind: kind, rest: String(rest)) : nil
