@@ -20,6 +20,7 @@ let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swif
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 
 let package = Package(
     name: "flotilla",
@@ -35,6 +36,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
     ],
     targets: [
         // The decisions: value types and functions, no IO, clock, randomness, Foundation or logging.
@@ -73,6 +75,10 @@ let package = Package(
         .executableTarget(name: "demonstrator", dependencies: ["Demonstrator", arguments], swiftSettings: strict),
 
         .target(name: "TestSupport", dependencies: ["FleetCore", "Etcd"], swiftSettings: strict),
+        .testTarget(
+            name: "DemonstratorTests", dependencies: ["Demonstrator", "demonstrator", subprocess], swiftSettings: strict
+        ),
+        .testTarget(name: "ScriptTests", dependencies: [subprocess], swiftSettings: strict),
         .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: strict),
     ]
 )
