@@ -17,7 +17,7 @@ struct LocalClusterTests {
                 #expect(try await cluster.succeed("exec", machine, "ps", "-o", "comm=", "-p", "1") == ["systemd"])
                 #expect(try await cluster.succeed("exec", machine, "hostname") == [machine])
                 ids.formUnion(try await cluster.succeed("exec", "\(number)", "cat", "/etc/machine-id"))
-                let settings = try await cluster.succeed("exec", machine, "cat", "/etc/flotilla/node-agent.env")
+                let settings = try await cluster.succeed("exec", machine, "cat", "/etc/flotilla/node-agent.conf")
                 #expect(settings.contains("FLOTILLA_PUBLIC_IP=\"172.17.8.\(100 + number)\""))
                 // From inside, over its own cable.
                 try await cluster.succeed("exec", machine, "curl", "-sf", "-m", "5", "http://172.17.8.2:4001/health")
