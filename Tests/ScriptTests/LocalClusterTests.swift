@@ -17,7 +17,7 @@ struct LocalClusterTests {
                 #expect(try await cluster.succeed("exec", machine, "ps", "-o", "comm=", "-p", "1") == ["systemd"])
                 #expect(try await cluster.succeed("exec", machine, "hostname") == [machine])
                 ids.formUnion(try await cluster.succeed("exec", "\(number)", "cat", "/etc/machine-id"))
-                let settings = try await cluster.succeed("exec", machine, "cat", "/etc/flotilla/node-agent.env")
+                let settings = try await cluster.succeed("exec", machine, "cat", "/etc/flotilla/node-agent.conf")
                 #expect(settings.contains("FLOTILLA_PUBLIC_IP=\"172.17.8.\(100 + number)\""))
                 // From inside, over its own cable.
                 try await cluster.succeed("exec", machine, "curl", "-sf", "-m", "5", "http://172.17.8.2:4001/health")
@@ -64,7 +64,7 @@ struct LocalClusterTests {
 
             try await cluster.succeed("boot", "1")
             #expect(try await cluster.succeed("exec", "1", "cat", "/etc/machine-id") == id)
-            #expect(try await cluster.succeed("exec", "1", "find", "/run/mark", "/etc/mark", "-maxdepth", "0").isEmpty)
+            try await cluster.succeed("exec", "1", "sh", "-c", "test ! -e /run/mark && test ! -e /etc/mark")
             #expect(try await cluster.succeed("exec", "2", "systemctl", "show", "-p", "UserspaceTimestamp") == other)
         }
     }
@@ -170,20 +170,20 @@ struct LocalClusterTests {
         }
     }
 
-    @Test(
-        "what cannot be done is refused with words",
-        arguments: [
-            (["exec", "worker-9", "true"], "no machine worker-9 in this cluster; there are: worker-1"),
-            (["halt", "king"], "no machine is called 'king'"), (["cut"], "which machine?"),
-            (["etcd", "explode"], "not 'explode'"), (["up", "0"], "'0' is no number of machines"),
-            (["frobnicate"], "unknown command frobnicate"),
-        ])
-    func refuses(words: [String], message: String) async throws {
+    @Test("what cannot be done is refused with words")
+    func refuses() async throws {
         try await LocalCluster.with(machines: 1) { cluster in
-            let outcome = try await Shell.run(
-                ["bin/local-cluster"] + words, environment: ["FLOTILLA_LOCAL_STATE": cluster.state])
-            #expect(outcome.status == 1 || outcome.status == 2)
-            #expect(outcome.error.contains(message), "\(outcome.error)")
+            for (words, message) in [
+                (["exec", "worker-9", "true"], "no machine worker-9 in this cluster; there are: worker-1"),
+                (["halt", "king"], "no machine is called 'king'"), (["cut"], "which machine?"),
+                (["etcd", "explode"], "not 'explode'"), (["up", "0"], "'0' is no number of machines"),
+                (["frobnicate"], "unknown command frobnicate"),
+            ] {
+                let outcome = try await Shell.run(
+                    ["bin/local-cluster"] + words, environment: ["FLOTILLA_LOCAL_STATE": cluster.state])
+                #expect(outcome.status == 1 || outcome.status == 2)
+                #expect(outcome.error.contains(message), "\(outcome.error)")
+            }
         }
     }
 

@@ -27,7 +27,7 @@ import Testing
                 #expect(outcome.status == 0, "\(outcome.error)")
             }
             #expect(
-                try contents("\(root)/etc/flotilla/node-agent.env").split(separator: "\n").dropFirst() == [
+                try contents("\(root)/etc/flotilla/node-agent.conf").split(separator: "\n").dropFirst() == [
                     "FLOTILLA_ETCD_ENDPOINTS=\"http://172.17.8.2:2379\"", "FLOTILLA_CLUSTER=\"default\"",
                     "FLOTILLA_PUBLIC_IP=\"172.17.8.101\"",
                     "FLOTILLA_API_LISTEN=\"unix:/run/flotilla/api.sock,tcp:127.0.0.1:49153\"",

@@ -1,10 +1,20 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import TestSupport
 import Testing
 
 @Suite("bin/purge-discovery") struct PurgeDiscoveryTests {
     private let token = "inaetics-cluster-1"
+
+    /// Hands the URL of a real etcd to `body`.
+    private func withEtcd(v2: Bool = true, _ body: (String) async throws -> Void) async throws {
+        var options = EtcdServer.Options()
+        options.enablesV2 = v2
+        let etcd = try await EtcdServer.start(options)
+        defer { etcd.stop() }
+        try await body(etcd.endpoint)
+    }
 
     private func key(_ url: String, _ name: String) -> String { "\(url)/v2/keys/_etcd/registry/\(token)/\(name)" }
 
@@ -24,7 +34,7 @@ import Testing
 
     @Test("deletes every node and the state, keeps the size, in either order of arguments", arguments: [true, false])
     func purges(urlFirst: Bool) async throws {
-        try await EtcdProcess.with { url in
+        try await withEtcd { url in
             try await fill(url)
             let arguments = urlFirst ? [url, token] : [token, "\(url)/v2/keys/_etcd/registry"]
             let first = try await Shell.run(["bin/purge-discovery"] + arguments)
@@ -49,7 +59,7 @@ import Testing
 
     @Test("runs under the seed's name and by the seed's sh")
     func seedName() async throws {
-        try await EtcdProcess.with { url in
+        try await withEtcd { url in
             try await fill(url)
             let script = "\(Shell.repository)/bin/purge_etcd_discovery.sh"
             let outcome = try await Shell.run(["sh", script, url, token])
@@ -60,7 +70,7 @@ import Testing
 
     @Test("a token that does not exist is an error that names it")
     func missingToken() async throws {
-        try await EtcdProcess.with { url in
+        try await withEtcd { url in
             let outcome = try await Shell.run(["bin/purge-discovery", url, "no-such-token"])
             #expect(outcome.status == 1)
             #expect(outcome.error.contains("no discovery token 'no-such-token'"))
@@ -69,7 +79,7 @@ import Testing
 
     @Test("an etcd without the v2 API is told from a missing token")
     func withoutV2() async throws {
-        try await EtcdProcess.with(v2: false) { url in
+        try await withEtcd(v2: false) { url in
             let outcome = try await Shell.run(["bin/purge-discovery", url, token])
             #expect(outcome.status == 1)
             #expect(outcome.error.contains("--enable-v2"))
@@ -92,7 +102,7 @@ import Testing
 
     @Test("deletes registrations without a session, and never those of a living machine")
     func registrations() async throws {
-        try await EtcdProcess.with { url in
+        try await withEtcd { url in
             func etcdctl(_ words: String...) async throws -> Shell.Outcome {
                 try await Shell.run(
                     ["etcdctl"] + words, environment: ["ETCDCTL_API": "3", "ETCDCTL_ENDPOINTS": url])

@@ -62,6 +62,17 @@ check_host() {
     done
 }
 
+# raise_limits: systemd, journal, login manager and bus take seven inotify instances a machine, and all machines' root is one
+# user to the kernel, which by default gives a user 128: a few clusters side by side, and the next machine would not boot.
+#
+# Not lowered again by `down`: another cluster may have come to need it, and it lasts until the host restarts only.
+raise_limits() {
+    local limit=/proc/sys/fs/inotify/max_user_instances wanted=8192
+    [[ $(cat "$limit") -ge $wanted ]] && return 0
+    echo "$wanted" 2>/dev/null >"$limit" ||
+        warn "cannot raise $limit to $wanted (it is $(cat "$limit")): with more than a dozen machines some may not boot"
+}
+
 # mount_state: in memory, as a machine's memory is.
 mount_state() {
     mkdir -p "$state"
@@ -80,6 +91,7 @@ mount_state() {
 cluster_up() {
     local count=$1 number name began=$SECONDS waiting=()
     check_host
+    raise_limits
     mount_state
     binaries=$(cd "$binaries" 2>/dev/null && pwd) || die "no folder $binaries; run bin/build, or set FLOTILLA_BIN_DIR"
     set_provision_options
