@@ -32,6 +32,21 @@ package struct NodeAgentCommand: AsyncParsableCommand {
         defaultSubcommand: RunCommand.self)
 
     package init() {}
+
+    /// Runs the command that `arguments` name and ends the process.
+    package static func start(_ arguments: [String]) async -> Never {
+        do {
+            var command = try parseAsRoot(arguments)
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+            exit()
+        } catch {
+            exit(withError: error)
+        }
+    }
 }
 
 /// The daemon itself.

@@ -3,4 +3,4 @@
 
 import NodeAgent
 
-await NodeAgentCommand.main()
+await NodeAgentCommand.start(Array(CommandLine.arguments.dropFirst()))
