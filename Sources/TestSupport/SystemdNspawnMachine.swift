@@ -25,7 +25,10 @@ package final class NspawnMachine: Sendable {
 
     /// Boots a machine, hands it to `body` once it has reached multi-user.target, and takes it down afterwards.
     ///
-    /// - Parameter readable: Folders of the host that the machine sees, read-only, at the same place.
+    /// - Parameters:
+    ///   - readable: Folders of the host that the machine sees, read-only, at the same place.
+    ///   - body: What to do with the machine.
+    /// - Returns: What `body` returns.
     /// - Throws: `SystemdCommand.Failure` that says what is missing or what the machine printed, and what `body` throws.
     package static func with<Value>(
         readable: [String] = [], _ body: (NspawnMachine) async throws -> Value
@@ -161,7 +164,8 @@ package final class NspawnMachine: Sendable {
         var configuration = SystemdManager.Configuration()
         configuration.callTimeout = callTimeout
         let manager = try SystemdManager(
-            endpoints: [endpoint], configuration: configuration, logger: Logger(label: "machine") { _ in SwiftLogNoOpLogHandler() })
+            endpoints: [endpoint], configuration: configuration,
+            logger: Logger(label: "machine") { _ in SwiftLogNoOpLogHandler() })
         try await manager.connect()
         return manager
     }
