@@ -74,6 +74,12 @@ let package = Package(
 
         .target(name: "TestSupport", dependencies: ["FleetCore", "Etcd", "HTTPTransport"], swiftSettings: strict),
         .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: strict),
-        .testTarget(name: "RegistryTests", dependencies: ["Registry", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "EtcdTests", dependencies: ["Etcd", "HTTPTransport", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "RegistryTests", dependencies: ["Registry", "Etcd", "FleetCore", "TestSupport"],
+            swiftSettings: strict),
     ]
 )

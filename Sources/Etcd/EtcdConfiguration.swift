@@ -20,6 +20,8 @@ package struct EtcdConfiguration: Sendable {
     package var watchCheckInterval: Duration
     /// How many keys one page of a read of many keys has at most.
     package var pageSize: Int
+    /// The largest answer that is taken, in bytes; a read of many keys makes its pages smaller to fit.
+    package var answerLimit: Int
     /// The only cluster to accept; `nil` accepts the first that answers, and from then on only that one.
     package var expectedClusterID: UInt64?
 
@@ -27,7 +29,7 @@ package struct EtcdConfiguration: Sendable {
         endpoints: [String], tls: TLSSettings? = nil, user: String? = nil, password: String? = nil,
         requestTimeout: Duration = .seconds(5), connectTimeout: Duration = .seconds(1),
         probeTimeout: Duration = .seconds(1), watchCheckInterval: Duration = .seconds(5), pageSize: Int = 2_000,
-        expectedClusterID: UInt64? = nil
+        answerLimit: Int = 64 << 20, expectedClusterID: UInt64? = nil
     ) {
         self.endpoints = endpoints
         self.tls = tls
@@ -38,6 +40,7 @@ package struct EtcdConfiguration: Sendable {
         self.probeTimeout = probeTimeout
         self.watchCheckInterval = watchCheckInterval
         self.pageSize = pageSize
+        self.answerLimit = answerLimit
         self.expectedClusterID = expectedClusterID
     }
 
@@ -64,7 +67,9 @@ package struct EtcdConfiguration: Sendable {
         guard requestTimeout > .zero, connectTimeout > .zero, probeTimeout > .zero, watchCheckInterval > .zero else {
             throw Self.refusal("etcd time-outs must be longer than nothing")
         }
-        guard pageSize > 0 else { throw Self.refusal("the etcd page size must be at least 1") }
+        guard pageSize > 0, answerLimit > 0 else {
+            throw Self.refusal("etcd page size and answer limit must be at least 1")
+        }
         return result
     }
 

@@ -26,7 +26,7 @@ package struct EtcdError: Error, Hashable, Sendable, CustomStringConvertible {
         case invalidRequest
         /// The answer could not be understood.
         case malformedAnswer
-        /// The answer is larger than the client takes: 64 MiB.
+        /// The answer is larger than `EtcdConfiguration.answerLimit`.
         case answerTooLarge
         /// The caller cancelled.
         case cancelled

@@ -34,6 +34,9 @@ extension Transfer {
             return error
         case CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_GOT_NOTHING, CURLE_PARTIAL_FILE, CURLE_SEND_FAIL_REWIND:
             return failure(.aborted, reason)
+        case CURLE_UNSUPPORTED_PROTOCOL where mayHaveReachedServer:
+            // What came back is not HTTP, and libcurl takes it for version 0.9.
+            return failure(.protocolError, reason)
         case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL:
             return failure(.invalidRequest, reason)
         default:

@@ -19,8 +19,8 @@ package final class EtcdServer: Sendable {
         package var wantsClientCertificates = false
         /// Serve the old version 2 API as well.
         package var enablesV2 = false
+        /// The election time-out is ten times as long, and no lease lasts less than one and a half of those.
         package var heartbeatMilliseconds = 100
-        package var electionMilliseconds = 1_000
         /// Further flags as they go on the command line.
         package var extra: [String] = []
 
@@ -100,7 +100,7 @@ package final class EtcdServer: Sendable {
             "--advertise-client-urls", endpoint, "--listen-peer-urls", "http://127.0.0.1:\(peerPort)",
             "--initial-advertise-peer-urls", "http://127.0.0.1:\(peerPort)", "--initial-cluster", initialCluster,
             "--heartbeat-interval", String(options.heartbeatMilliseconds),
-            "--election-timeout", String(options.electionMilliseconds), "--log-level", "warn", "--logger", "zap",
+            "--election-timeout", String(options.heartbeatMilliseconds * 10), "--log-level", "warn", "--logger", "zap",
         ]
         if let quota = options.quotaBytes { arguments += ["--quota-backend-bytes", String(quota)] }
         if options.enablesV2 { arguments += ["--enable-v2"] }

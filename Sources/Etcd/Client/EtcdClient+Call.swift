@@ -114,7 +114,7 @@ extension EtcdClient {
         if let token, !token.isEmpty { headers.append(HTTPHeader("Authorization", token)) }
         return HTTPRequest(
             method: "POST", url: url + call.path, headers: headers, body: call.body,
-            tls: configuration.tls, isRepeatable: call.isRepeatable)
+            tls: configuration.tls, bodyLimit: configuration.answerLimit, isRepeatable: call.isRepeatable)
     }
 
     /// How much of the time that is left one attempt may take.
