@@ -4,7 +4,7 @@
 /// Why a request to etcd did not succeed.
 package struct EtcdError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Code: String, Hashable, Sendable {
-        /// No endpoint accepted a connection: each refused, or its name or host cannot be reached.
+        /// No endpoint could be talked to: it refused, cannot be reached, or the connection broke.
         case unreachable
         /// The deadline passed before an answer came.
         case timedOut
@@ -18,12 +18,16 @@ package struct EtcdError: Error, Hashable, Sendable, CustomStringConvertible {
         case noSpace
         /// The server refused the login, or the user may not do this.
         case permissionDenied
+        /// The store that answers is not the one that was there before: other cluster id, or less history.
+        case storeReplaced
         /// TLS could not be set up: wrong authority, name, or client certificate.
         case tls
         /// The request was malformed or over a limit of the server.
         case invalidRequest
         /// The answer could not be understood.
         case malformedAnswer
+        /// The answer is larger than `EtcdConfiguration.answerLimit`.
+        case answerTooLarge
         /// The caller cancelled.
         case cancelled
         /// Anything else that the server reports.

@@ -1,4 +1,11 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-print("not built yet")
+import ClusterManager
+import FoundationEssentials
+import Glibc
+
+let environment = ProcessInfo.processInfo.environment
+let program = Program(console: .standard(environment: environment), environment: environment)
+let status = await program.run(Array(CommandLine.arguments.dropFirst()))
+exit(status.rawValue)

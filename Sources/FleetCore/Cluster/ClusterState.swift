@@ -3,7 +3,12 @@
 
 /// Everything the store says of one cluster, at one revision, with the questions that commands and the engine ask of it.
 package struct ClusterState: Sendable, Equatable {
+    /// All machines that are alive, with the metadata that holds: their own under what operators laid over it.
     package private(set) var machines: [MachineID: MachineRecord] = [:]
+    /// The same machines as they announced themselves.
+    package private(set) var announced: [MachineID: MachineRecord] = [:]
+    /// What operators laid over machines' metadata, also for machines that are away; `nil` hides a key.
+    package private(set) var metadata: [MachineID: [String: String?]] = [:]
     package private(set) var files: [ContentHash: UnitFile] = [:]
     package private(set) var units: [UnitName: UnitRecord] = [:]
     /// By unit, then by machine: one machine for an ordinary unit, several for a global one.
@@ -21,8 +26,18 @@ package struct ClusterState: Sendable, Equatable {
 
     package mutating func apply(_ event: ClusterEvent) {
         switch event {
-        case .machinePut(let machine): machines[machine.id] = machine
-        case .machineGone(let id): machines[id] = nil
+        case .machinePut(let machine):
+            announced[machine.id] = machine
+            merge(machine.id)
+        case .machineGone(let id):
+            announced[id] = nil
+            merge(id)
+        case .metadataPut(let id, let changes):
+            metadata[id] = changes
+            merge(id)
+        case .metadataGone(let id):
+            metadata[id] = nil
+            merge(id)
         case .filePut(let hash, let file): files[hash] = file
         case .fileGone(let hash): files[hash] = nil
         case .unitPut(let unit): units[unit.name] = unit
@@ -38,6 +53,12 @@ package struct ClusterState: Sendable, Equatable {
         case .leaderPut(let leadership): leader = leadership
         case .leaderGone: leader = nil
         }
+    }
+
+    private mutating func merge(_ id: MachineID) {
+        var machine = announced[id]
+        for (key, value) in metadata[id] ?? [:] { machine?.metadata[key] = value }
+        machines[id] = machine
     }
 
     private mutating func remove<Entry>(

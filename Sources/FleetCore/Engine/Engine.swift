@@ -70,7 +70,9 @@ package struct Engine: Sendable {
         let leaving = standing(before: event)
         state.apply(event)
         switch event {
-        case .machinePut(let machine): machinePut(machine)
+        case .machinePut(let machine): machinePut(state.machines[machine.id] ?? machine)
+        case .metadataPut(let id, _), .metadataGone(let id):
+            if let machine = state.machines[id] { machinePut(machine) }
         case .machineGone(let id): machineGone(id)
         case .filePut(let hash, _), .fileGone(let hash): fileChanged(hash)
         case .unitPut(let unit): unitChanged(unit.name)

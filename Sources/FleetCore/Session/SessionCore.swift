@@ -42,6 +42,8 @@ package struct SessionCore: Sendable, Equatable {
         /// The record of another live machine stands in its place.
         case taken
         case registerFailed
+        /// The lease ended before the record could be written under it.
+        case registerLeaseGone
         /// The store renewed the lease; `sent` is when the request left.
         case renewed(sent: Moment)
         case renewFailed
@@ -118,6 +120,7 @@ package struct SessionCore: Sendable, Equatable {
         switch event {
         case .started(let saved, let proof): start(saved, proof: proof, at: now)
         case .granted(let lease, let sent): granted(lease, sent: sent)
+        case .registerLeaseGone: registerLeaseGone()
         case .grantFailed: phase == .granting ? [.wake(at: now + timing.retryInterval)] : []
         case .registerFailed: registerFailed(at: now)
         case .registered: registered(at: now)
@@ -182,6 +185,12 @@ extension SessionCore {
         guard case .registering(let lease, let proof) = phase else { return [] }
         guard now < timing.fenceMoment(proof: proof) else { return regrant(instead: lease) }
         return enter(lease, proof: proof, isNew: true)
+    }
+
+    private mutating func registerLeaseGone() -> [Directive] {
+        guard case .registering = phase else { return [] }
+        phase = .granting
+        return [.grant]
     }
 
     /// Begins anew: registering took so long that the lease is about to end, or has ended.

@@ -13,6 +13,9 @@ package struct ContentHash: Hashable, Comparable, Sendable, CustomStringConverti
         self.rawValue = text
     }
 
+    /// The hash of `canonicalText`; the caller brings the text into canonical form first.
+    package init(of canonicalText: String) { self.rawValue = SHA1.hexDigest(of: canonicalText.utf8) }
+
     /// The first seven digits, as tables show them.
     package var short: String { String(rawValue.prefix(7)) }
 

@@ -1,0 +1,48 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why a command could not do what it was asked to.
+package struct ClusterManagerError: Error, Hashable, Sendable, CustomStringConvertible {
+    package enum Code: String, Hashable, Sendable {
+        /// Wrong arguments; nothing was sent.
+        case usage
+        /// A unit file cannot be read, is too large, or is not a valid unit file.
+        case unitFile
+        /// A unit that the command needs does not exist, or is in the wrong state for it.
+        case unit
+        /// The cluster refused the request.
+        case refused
+        /// A unit failed on its machine.
+        case unitFailed
+        /// The wait was given up.
+        case timedOut
+        /// The operation was carried out in part.
+        case partial
+        /// Nobody answers at the endpoint.
+        case unreachable
+        /// The answer was not understood.
+        case protocolViolation
+    }
+
+    package var code: Code
+    /// One line: what failed, on what, why, and what to do.
+    package var message: String
+    /// Whether the same request may succeed later.
+    package var isTransient: Bool
+
+    package init(_ code: Code, _ message: String, isTransient: Bool = false) {
+        self.code = code
+        self.message = message
+        self.isTransient = isTransient
+    }
+
+    package var description: String { message }
+
+    package var exitStatus: ExitStatus {
+        switch code {
+        case .timedOut, .partial: .incomplete
+        case .unreachable: .unreachable
+        case .usage, .unitFile, .unit, .refused, .unitFailed, .protocolViolation: .failure
+        }
+    }
+}

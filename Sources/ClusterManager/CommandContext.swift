@@ -1,0 +1,35 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetCore
+
+/// What a command works with.
+package struct CommandContext: Sendable {
+    package let fleet: any FleetService
+    package let console: Console
+    package let environment: [String: String]
+    package let format: OutputFormat
+
+    package init(
+        fleet: any FleetService, console: Console, environment: [String: String] = [:], format: OutputFormat = .table
+    ) {
+        self.fleet = fleet
+        self.console = console
+        self.environment = environment
+        self.format = format
+    }
+
+    /// Prints rows as a table of these columns, or as JSON with every field, as the user asked.
+    package func render<Row: TableRow>(_ rows: [Row], columns: [Column<Row>], layout: TableLayout) throws {
+        switch format {
+        case .json: console.output.write(try JSONOutput.text(rows))
+        case .table:
+            var layout = layout
+            layout.hasColours = console.output.hasColours
+            console.output.write(Table(rows, columns: columns, layout: layout).text)
+        }
+    }
+
+    /// Tells the user something beside the result.
+    package func warn(_ text: String) { console.errors.line("cluster-manager: \(text)") }
+}

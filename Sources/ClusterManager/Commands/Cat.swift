@@ -1,0 +1,38 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import FleetCore
+
+struct Cat: FleetCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Print the file of a unit as it was submitted.",
+        discussion: """
+            EXAMPLES:
+              cluster-manager cat web.service
+            """)
+
+    @Argument(
+        help: ArgumentHelp("Name of the unit.", valueName: "unit"), completion: .custom(UnitCompletion.names))
+    var unit: String
+    @OptionGroup var global: GlobalOptions
+
+    private struct Document: Encodable {
+        let unit: String
+        let hash: String
+        let text: String
+    }
+
+    func run(in context: CommandContext) async throws {
+        let name = try UnitArgument(unit).name()
+        guard let found = try await context.fleet.unit(name) else {
+            throw ClusterManagerError(.unit, "there is no unit \(name); see 'cluster-manager list-unit-files'")
+        }
+        switch context.format {
+        case .table: context.console.output.write(found.file.text)
+        case .json:
+            let document = Document(unit: name.rawValue, hash: found.hash, text: found.file.text)
+            context.console.output.write(try JSONOutput.text(document))
+        }
+    }
+}

@@ -1,0 +1,28 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+struct ListUnits: FleetCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list-units",
+        abstract: "List what machines report of the units that they have.",
+        discussion: """
+            Columns: \(UnitRow.columns.map(\.field).joined(separator: ", ")).
+
+            EXAMPLES:
+              cluster-manager list-units
+              cluster-manager list-units --no-legend --fields unit,active
+            """)
+
+    @OptionGroup var list: ListOptions
+    @OptionGroup var global: GlobalOptions
+
+    func run(in context: CommandContext) async throws {
+        let columns = try UnitRow.columns(for: list.fieldNames)
+        async let states = context.fleet.states(of: nil)
+        async let machines = context.fleet.machines()
+        let view = try await FleetView(states: states, machines: machines)
+        try context.render(view.sortedStates.map { UnitRow($0, in: view) }, columns: columns, layout: list.layout)
+    }
+}

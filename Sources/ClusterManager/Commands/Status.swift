@@ -1,0 +1,23 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+struct Status: FleetCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Tell where units are, how they do, and why they are not running.",
+        discussion: """
+            The exit status is 0 when every unit is active, else 1.
+
+            EXAMPLES:
+              cluster-manager status web.service
+              cluster-manager status 'celix@*' --output json
+            """)
+
+    @OptionGroup var arguments: UnitArguments
+    @OptionGroup var global: GlobalOptions
+
+    func run(in context: CommandContext) async throws {
+        try await UnitStatus.run(arguments.units, in: context)
+    }
+}

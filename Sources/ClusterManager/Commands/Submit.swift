@@ -1,0 +1,23 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import FleetCore
+
+struct Submit: FleetCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make units known to the cluster, on no machine yet.",
+        discussion: """
+            EXAMPLES:
+              cluster-manager submit web.service
+              cluster-manager submit --replace units/celix@.service
+            """)
+
+    @OptionGroup var arguments: NewUnitArguments
+    @OptionGroup var global: GlobalOptions
+
+    func run(in context: CommandContext) async throws {
+        try await BringingUp(to: .inactive, replaces: arguments.replace)
+            .run(arguments.units, patience: .none, in: context)
+    }
+}

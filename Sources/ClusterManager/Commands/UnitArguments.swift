@@ -1,0 +1,26 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+/// The units that a command is about.
+struct UnitArguments: ParsableArguments {
+    @Argument(
+        help: ArgumentHelp(
+            "Names, with .service understood where no type stands; patterns such as 'celix@*' choose among known units.",
+            valueName: "unit"),
+        completion: .custom(UnitCompletion.names))
+    var units: [String]
+}
+
+/// The units that submit, load or start are about, which may be new.
+struct NewUnitArguments: ParsableArguments {
+    @Argument(
+        help: ArgumentHelp(
+            "Paths of unit files, or names: of a known unit, or of an instance of a known template.", valueName: "unit"),
+        completion: .custom(UnitCompletion.names))
+    var units: [String]
+
+    @Flag(help: "Where the file here differs from the cluster's, take the one here.")
+    var replace = false
+}

@@ -1,0 +1,42 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+/// How long a command that changes units stays.
+struct WaitOptions: ParsableArguments {
+    @Flag(name: .customLong("no-block"), help: "Return as soon as the cluster has accepted the request.")
+    var noBlock = false
+
+    @Option(
+        name: .customLong("block-attempts"),
+        help: ArgumentHelp(
+            "Give up waiting after this many times 2 s, as fleet counts; 0 waits for ever.", valueName: "count"))
+    var blockAttempts: Int?
+
+    @Option(
+        help: ArgumentHelp("Give up waiting after this time; without it the wait has no end.", valueName: "seconds"))
+    var timeout: Double?
+
+    func validate() throws {
+        if let blockAttempts, !(0...1_000_000).contains(blockAttempts) {
+            throw ValidationError("--block-attempts must be from 0 to 1000000")
+        }
+        if let timeout, !(timeout > 0 && timeout <= 31_536_000) {
+            throw ValidationError("--timeout must be more than 0 and at most 31536000 seconds")
+        }
+        if noBlock && (blockAttempts != nil || timeout != nil) {
+            throw ValidationError("--no-block waits for nothing, so --block-attempts and --timeout do not go with it")
+        }
+        if blockAttempts != nil && timeout != nil {
+            throw ValidationError("--block-attempts and --timeout say the same; give one of them")
+        }
+    }
+
+    var patience: UnitOperation.Patience {
+        if noBlock { return .none }
+        if let timeout { return .wait(.seconds(timeout)) }
+        guard let blockAttempts, blockAttempts > 0 else { return .wait(nil) }
+        return .wait(.seconds(2 * blockAttempts))
+    }
+}

@@ -1,0 +1,26 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// What the program's exit status says.
+///
+/// The seed program answers 1 to wrong arguments, so that stays; what a script must be able to tell apart from "it
+/// failed" has codes of its own.
+package enum ExitStatus: Int32, Sendable, CaseIterable {
+    /// Done, and true at the time of writing.
+    case success = 0
+    /// The operation failed, or the arguments were wrong and nothing was done.
+    case failure = 1
+    /// Part of it was done, or the wait was given up before the cluster got there.
+    case incomplete = 2
+    /// Nobody answers at the endpoint.
+    case unreachable = 3
+
+    /// The lines of `--help` that document the codes.
+    package static let help = """
+        EXIT STATUS:
+          0  done
+          1  the operation failed, or the arguments were wrong and nothing was done
+          2  partly done, or the wait timed out; the cluster goes on working at it
+          3  nobody answers at the endpoint
+        """
+}

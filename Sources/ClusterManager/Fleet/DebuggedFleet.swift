@@ -1,0 +1,75 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import FleetCore
+
+/// A cluster whose every request is told on standard error, for `--debug`.
+package struct DebuggedFleet: FleetService {
+    private let fleet: any FleetService
+    private let stream: Console.Stream
+
+    package init(_ fleet: any FleetService, stream: Console.Stream) {
+        self.fleet = fleet
+        self.stream = stream
+    }
+
+    private func told<Answer>(_ what: String, _ request: () async throws -> Answer) async throws -> Answer {
+        let clock = ContinuousClock()
+        let start = clock.now
+        func tell(_ outcome: String) {
+            let (seconds, attoseconds) = start.duration(to: clock.now).components
+            let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
+            stream.line("debug: \(what): \(outcome) after \(milliseconds) ms")
+        }
+        do {
+            let answer = try await request()
+            tell("ok")
+            return answer
+        } catch {
+            tell("\(error)")
+            throw error
+        }
+    }
+
+    package func units() async throws -> [FleetUnit] { try await told("list units") { try await fleet.units() } }
+
+    package func unit(_ name: UnitName) async throws -> FleetUnit? {
+        try await told("read unit \(name)") { try await fleet.unit(name) }
+    }
+
+    package func create(_ name: UnitName, file: UnitSource, target: TargetState) async throws {
+        try await told("create \(name) as \(target.rawValue)") {
+            try await fleet.create(name, file: file, target: target)
+        }
+    }
+
+    package func replace(_ name: UnitName, file: UnitSource, target: TargetState) async throws {
+        try await told("replace \(name) as \(target.rawValue)") {
+            try await fleet.replace(name, file: file, target: target)
+        }
+    }
+
+    package func setTarget(_ target: TargetState, of name: UnitName) async throws {
+        try await told("set \(name) to \(target.rawValue)") { try await fleet.setTarget(target, of: name) }
+    }
+
+    package func restart(_ name: UnitName) async throws {
+        try await told("restart \(name)") { try await fleet.restart(name) }
+    }
+
+    package func destroy(_ name: UnitName) async throws -> Bool {
+        try await told("destroy \(name)") { try await fleet.destroy(name) }
+    }
+
+    package func states(of unit: UnitName?) async throws -> [FleetUnitState] {
+        try await told("list states" + (unit.map { " of \($0)" } ?? "")) { try await fleet.states(of: unit) }
+    }
+
+    package func machines() async throws -> [FleetMachine] {
+        try await told("list machines") { try await fleet.machines() }
+    }
+
+    package func events(of units: [UnitName]) async throws -> AsyncThrowingStream<FleetEvent, any Error> {
+        try await told("follow events") { try await fleet.events(of: units) }
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import FleetCore
+
+/// A unit as the cluster's API describes it.
+package struct FleetUnit: Hashable, Sendable {
+    package var name: UnitName
+    /// What the unit runs; in listings without its comments, which only a request for one unit brings.
+    package var file: UnitFile
+    /// What the user wants.
+    package var desired: TargetState
+    /// What was issued to systemd; `nil` for a global unit, which has one such state per machine.
+    package var current: TargetState?
+    /// Id of the machine the unit is assigned to; `nil` while it has none.
+    package var machine: String?
+    /// Why the unit has no machine, in the engine's words; `nil` when nothing stands in its way.
+    package var reason: String?
+    /// Whether every eligible machine runs a copy.
+    package let isGlobal: Bool
+
+    package init(
+        name: UnitName, file: UnitFile, desired: TargetState, current: TargetState? = .inactive,
+        machine: String? = nil, reason: String? = nil
+    ) {
+        self.name = name
+        self.file = file
+        self.desired = desired
+        self.current = current
+        self.machine = machine
+        self.reason = reason
+        self.isGlobal = SchedulingOptions(of: file, for: name).isGlobal
+    }
+
+    /// Hash of the file's canonical text, 40 hexadecimal digits.
+    package var hash: String { file.hash.rawValue }
+}
+
+/// What one machine's systemd says of one unit, as the cluster's API passes it on.
+package struct FleetUnitState: Hashable, Sendable {
+    package var name: UnitName
+    package var machine: String
+    package var hash: String
+    /// systemd's LoadState; empty until systemd was asked.
+    package var load: String
+    /// systemd's ActiveState; empty until systemd was asked.
+    package var active: String
+    /// systemd's SubState; empty until systemd was asked.
+    package var sub: String
+    /// When the unit entered this ACTIVE state: milliseconds since 1970 by its machine's clock; 0 when unknown.
+    package var since: Int64
+
+    package init(
+        name: UnitName, machine: String, hash: String = "", load: String = "loaded", active: String, sub: String,
+        since: Int64 = 0
+    ) {
+        self.name = name
+        self.machine = machine
+        self.hash = hash
+        self.load = load
+        self.active = active
+        self.sub = sub
+        self.since = since
+    }
+}
+
+/// A machine of the cluster that is alive.
+package struct FleetMachine: Hashable, Sendable {
+    package var id: String
+    package var address: String
+    package var metadata: [String: String]
+
+    package init(id: String, address: String, metadata: [String: String] = [:]) {
+        self.id = id
+        self.address = address
+        self.metadata = metadata
+    }
+}
+
+/// One change of the cluster, in the order in which it happened.
+///
+/// A stream of these begins with the present state, told as changes and closed by `synchronised`.
+package enum FleetEvent: Hashable, Sendable {
+    case unit(FleetUnit)
+    case unitGone(UnitName)
+    case state(FleetUnitState)
+    case stateGone(UnitName, machine: String)
+    case machine(FleetMachine)
+    case machineGone(String)
+    /// What came before was the present state; changes follow.
+    case synchronised
+}

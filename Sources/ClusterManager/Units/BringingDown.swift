@@ -1,0 +1,88 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetCore
+
+/// What stop, unload, destroy and restart do: they are about units that the cluster knows.
+package struct BringingDown: Sendable {
+    package enum Verb: String, Sendable {
+        case stop
+        case unload
+        case destroy
+        case restart
+    }
+
+    package let verb: Verb
+
+    package init(_ verb: Verb) { self.verb = verb }
+
+    /// The step for one unit.
+    ///
+    /// - Throws: `ClusterManagerError.unit` when the unit's state does not allow it.
+    package func step(_ unit: FleetUnit) throws -> UnitOperation.Step {
+        let name = unit.name
+        let line =
+            unit.isGlobal ? "Triggered global unit \(name) \(verb.rawValue)" : "Triggered unit \(name) \(verb.rawValue)"
+        func goal(_ kind: WaitGoal.Kind) -> WaitGoal.Kind? { unit.isGlobal ? nil : kind }
+        switch verb {
+        case .stop:
+            guard unit.desired > .inactive else {
+                throw ClusterManagerError(.unit, "cannot stop \(name): it is inactive, on no machine")
+            }
+            guard unit.desired == .launched else { return UnitOperation.Step(name, line: line, goal: goal(.stopped)) }
+            return UnitOperation.Step(name, line: line, goal: goal(.stopped)) {
+                try await $0.setTarget(.loaded, of: name)
+            }
+        case .unload:
+            guard unit.desired > .inactive else { return UnitOperation.Step(name, line: line, goal: goal(.unloaded)) }
+            return UnitOperation.Step(name, line: line, goal: goal(.unloaded)) {
+                try await $0.setTarget(.inactive, of: name)
+            }
+        case .destroy:
+            return UnitOperation.Step(name, line: "Destroyed \(name)", goal: .gone) { _ = try await $0.destroy(name) }
+        case .restart:
+            guard unit.desired == .launched else {
+                throw ClusterManagerError(
+                    .unit, "cannot restart \(name): it is \(unit.desired.rawValue), not launched; use 'start'")
+            }
+            return UnitOperation.Step(name, line: line, goal: goal(.restarted)) { try await $0.restart(name) }
+        }
+    }
+
+    /// Carries out the command for all arguments; as with fleet, names that the cluster does not know are noted and
+    /// passed over, except by restart.
+    package func run(_ arguments: [String], patience: UnitOperation.Patience, in context: CommandContext) async throws {
+        let units = try await known(arguments.map(UnitArgument.init), in: context)
+        let steps = try units.map(step)
+        let past: [Verb: String] = [
+            .stop: "stopped", .unload: "unloaded", .destroy: "destroyed", .restart: "restarted",
+        ]
+        let summary = patience == .none ? nil : past[verb]
+        try await UnitOperation(context: context, patience: patience).run(steps, summary: summary)
+    }
+
+    private func known(_ arguments: [UnitArgument], in context: CommandContext) async throws -> [FleetUnit] {
+        let names = try arguments.filter { !$0.isPattern }.map { try $0.name() }
+        let fleet = context.fleet
+        let answers = await Concurrently.map(names) { try await fleet.unit($0) }
+        let found = Dictionary(zip(names, try answers.map { try $0.get() })) { first, _ in first }
+        let all = arguments.contains(where: \.isPattern) ? try await fleet.units() : []
+        var units: [FleetUnit] = []
+        var seen: Set<UnitName> = []
+        for argument in arguments {
+            if argument.isPattern {
+                let wanted = Set(try argument.matches(all.map(\.name)))
+                units += all.filter { wanted.contains($0.name) && seen.insert($0.name).inserted }
+            } else if let name = try? argument.name(), seen.insert(name).inserted {
+                if let unit = found[name], let unit {
+                    units.append(unit)
+                } else if verb == .restart {
+                    throw ClusterManagerError(.unit, "cannot restart \(name): there is no such unit")
+                } else {
+                    context.warn("unit \(name) does not exist, so there is nothing to \(verb.rawValue)")
+                }
+            }
+        }
+        return units
+    }
+}

@@ -1,0 +1,97 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import FleetCore
+
+/// What submit, load and start do to one unit: a pure decision from what the cluster and the disk have of it.
+package struct BringingUp: Sendable {
+    /// The target state to bring the unit to at least.
+    package let target: TargetState
+    /// Whether a unit whose file differs gets the new one.
+    package let replaces: Bool
+
+    package init(to target: TargetState, replaces: Bool) {
+        self.target = target
+        self.replaces = replaces
+    }
+
+    private var verb: String {
+        switch target {
+        case .inactive: "submit"
+        case .loaded: "load"
+        case .launched: "start"
+        }
+    }
+
+    /// The step for one unit, and a warning if there is one.
+    ///
+    /// - Throws: `ClusterManagerError.unit` for a template that shall run, and for a replacement that would stop a unit
+    ///   which the command does not start again.
+    package func step(_ finding: UnitFinding) throws -> (step: UnitOperation.Step, warning: String?) {
+        let name = finding.name
+        if name.isTemplate && target > .inactive {
+            throw ClusterManagerError(
+                .unit,
+                "cannot \(verb) \(name): it is a template; \(verb) an instance of it, such as "
+                    + name.rawValue.replacing("@", with: "@1", maxReplacements: 1))
+        }
+        let file = finding.source?.file ?? finding.registered?.file
+        let isGlobal = file.map { SchedulingOptions(of: $0, for: name).isGlobal } ?? false
+        let target = self.target
+        guard let registered = finding.registered else {
+            guard let source = finding.source else {
+                throw ClusterManagerError(.unit, "unit \(name) is neither in the cluster nor in a file here")
+            }
+            return (
+                step(name, isGlobal) { try await $0.create(name, file: source, target: target) }, nil
+            )
+        }
+        var rise: Request?
+        if registered.desired < target { rise = { try await $0.setTarget(target, of: name) } }
+        if let source = finding.source, source.hash != registered.hash {
+            guard replaces else {
+                let warning =
+                    "unit \(name) in the cluster differs from the file here, and stays as it is;"
+                    + " --replace would take the file"
+                return (step(name, isGlobal, at: registered.desired, request: rise), warning)
+            }
+            guard registered.desired <= target else {
+                throw ClusterManagerError(
+                    .unit,
+                    "cannot replace \(name) by '\(verb)': it is \(registered.desired.rawValue), and the command"
+                        + " would stop it; use 'start --replace', or unload it first")
+            }
+            return (
+                step(name, isGlobal, hash: source.hash) { try await $0.replace(name, file: source, target: target) },
+                nil
+            )
+        }
+        return (step(name, isGlobal, at: registered.desired, request: rise), nil)
+    }
+
+    private typealias Request = @Sendable (any FleetService) async throws -> Void
+
+    private func step(
+        _ name: UnitName, _ isGlobal: Bool, at desired: TargetState = .inactive, hash: String? = nil,
+        request: Request? = nil
+    ) -> UnitOperation.Step {
+        switch target {
+        case .inactive:
+            return UnitOperation.Step(name, line: "Unit \(name) \(desired.rawValue)", hash: hash, request: request)
+        case .loaded, .launched:
+            // A global unit is on no machine of its own that could be waited for.
+            let line = isGlobal ? "Triggered global unit \(name) \(verb)" : "Triggered unit \(name) \(verb)"
+            let goal: WaitGoal.Kind? = isGlobal ? nil : target == .loaded ? .loaded : .running
+            return UnitOperation.Step(name, line: line, goal: goal, hash: hash, request: request)
+        }
+    }
+
+    /// Carries out the command for all arguments.
+    package func run(_ arguments: [String], patience: UnitOperation.Patience, in context: CommandContext) async throws {
+        let findings = try await UnitFinder(context.fleet).find(arguments)
+        // All are decided before the first is sent.
+        let decisions = try findings.map(step)
+        for decision in decisions { if let warning = decision.warning { context.warn(warning) } }
+        try await UnitOperation(context: context, patience: patience).run(decisions.map(\.step))
+    }
+}

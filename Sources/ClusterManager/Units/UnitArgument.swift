@@ -1,0 +1,116 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import FleetCore
+import FoundationEssentials
+
+/// What a command line says where a unit is expected: a name, the path of a unit file, or a pattern over units.
+package struct UnitArgument: Hashable, Sendable {
+    package let text: String
+
+    package init(_ text: String) { self.text = text }
+
+    /// Whether the argument is a pattern such as `celix@*`, which the shell left alone because no file matches it.
+    package var isPattern: Bool { text.contains { "*?[".contains($0) } }
+
+    /// The unit that is meant: of a path the last part, and `.service` added where no type stands.
+    ///
+    /// - Throws: `ClusterManagerError.usage` when that is no unit's name.
+    package func name() throws -> UnitName {
+        let last = text.split(separator: "/", omittingEmptySubsequences: false).last.map(String.init) ?? ""
+        do {
+            return try UnitName.completed(last)
+        } catch {
+            throw ClusterManagerError(.usage, error.message)
+        }
+    }
+
+    /// Chooses from `names` those that the pattern means, with `.service` added to a pattern without type.
+    ///
+    /// - Throws: `ClusterManagerError.unit` when there is none.
+    package func matches(_ names: [UnitName]) throws -> [UnitName] {
+        let hasType = UnitName(unchecked: text).type != nil || text.hasSuffix("*")
+        let pattern = Glob(hasType ? text : text + ".service")
+        guard pattern.isValid else { throw ClusterManagerError(.usage, "'\(text)' is no valid pattern") }
+        let found = names.filter(pattern.matches)
+        guard !found.isEmpty else { throw ClusterManagerError(.unit, "no unit matches '\(text)'") }
+        return found
+    }
+
+    /// The path of the file that would hold the unit's text, if the argument or the present folder names one.
+    ///
+    /// An argument without a type stands for a service, so the file is looked for under the completed name.
+    package func file(for name: UnitName) -> String {
+        guard let slash = text.lastIndex(of: "/") else { return name.rawValue }
+        return text[...slash] + name.rawValue
+    }
+}
+
+/// A unit that a command is about: what the cluster has of it, and what the disk has.
+package struct UnitFinding: Sendable {
+    package let name: UnitName
+    /// As the cluster has it; `nil` for a unit that is new.
+    package let registered: FleetUnit?
+    /// What to make it from, or to compare it with; `nil` for a registered unit without a file here.
+    package let source: UnitSource?
+}
+
+/// Resolves the arguments of submit, load and start the way fleet does.
+package struct UnitFinder: Sendable {
+    private let fleet: any FleetService
+
+    package init(_ fleet: any FleetService) { self.fleet = fleet }
+
+    /// Finds each argument's unit: registered, or else made from a file of that name, the registered template, or a
+    /// template file beside where the unit's own file would be.
+    ///
+    /// Everything is checked before this returns, so that a command sends nothing when one argument is wrong.
+    ///
+    /// - Returns: One finding per unit, in the order of the arguments, none twice.
+    /// - Throws: `ClusterManagerError` for an argument that is no name, a file that is unusable, or a unit that is found
+    ///   neither in the cluster nor on disk.
+    package func find(_ arguments: [String]) async throws -> [UnitFinding] {
+        var findings: [UnitFinding] = []
+        var seen: Set<UnitName> = []
+        var all: [FleetUnit]?
+        for argument in arguments.map(UnitArgument.init) {
+            if argument.isPattern {
+                let units: [FleetUnit]
+                if let all { units = all } else { units = try await fleet.units() }
+                all = units
+                let names = Set(try argument.matches(units.map(\.name)))
+                for unit in units where names.contains(unit.name) && seen.insert(unit.name).inserted {
+                    findings.append(UnitFinding(name: unit.name, registered: unit, source: nil))
+                }
+            } else {
+                let name = try argument.name()
+                guard seen.insert(name).inserted else { continue }
+                findings.append(try await find(name, argument))
+            }
+        }
+        return findings
+    }
+
+    private func find(_ name: UnitName, _ argument: UnitArgument) async throws -> UnitFinding {
+        let registered = try await fleet.unit(name)
+        let path = argument.file(for: name)
+        if FileManager.default.fileExists(atPath: path) {
+            let source = try UnitSource(readingFileAt: path, name: name)
+            return UnitFinding(name: name, registered: registered, source: source)
+        }
+        if let registered { return UnitFinding(name: name, registered: registered, source: nil) }
+        guard let template = name.template, !name.isTemplate else {
+            throw ClusterManagerError(.unit, "unit \(name) is neither in the cluster nor in a file \(path)")
+        }
+        if let known = try await fleet.unit(template) {
+            return UnitFinding(name: name, registered: nil, source: UnitSource(registered: known.file))
+        }
+        let templatePath = argument.file(for: template)
+        guard FileManager.default.fileExists(atPath: templatePath) else {
+            throw ClusterManagerError(
+                .unit, "neither unit \(name) nor its template \(template) is in the cluster or in a file here")
+        }
+        return UnitFinding(
+            name: name, registered: nil, source: try UnitSource(readingFileAt: templatePath, name: name))
+    }
+}

@@ -1,0 +1,114 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import FleetCore
+
+/// What came of a command for one unit, for `--output json`.
+package struct OperationResult: Encodable, Hashable, Sendable {
+    package let unit: String
+    package let ok: Bool
+    package let message: String
+}
+
+/// One command's work on several units: requests, then waiting, then the truth about all of it.
+package struct UnitOperation: Sendable {
+    /// One unit's part.
+    package struct Step: Sendable {
+        package let unit: UnitName
+        /// The request; `nil` when there is nothing to ask for.
+        package let request: (@Sendable (any FleetService) async throws -> Void)?
+        /// What to wait for; `nil` when the request's own success is all.
+        package let goal: WaitGoal.Kind?
+        /// Hash of the file that the request gives to a unit which has another one.
+        package let hash: String?
+        /// The line to print when nothing is waited for.
+        package let line: String
+
+        package init(
+            _ unit: UnitName, line: String, goal: WaitGoal.Kind? = nil, hash: String? = nil,
+            request: (@Sendable (any FleetService) async throws -> Void)? = nil
+        ) {
+            self.unit = unit
+            self.line = line
+            self.goal = goal
+            self.hash = hash
+            self.request = request
+        }
+    }
+
+    package let context: CommandContext
+    package let patience: Patience
+
+    /// How long a command stays.
+    package enum Patience: Hashable, Sendable {
+        /// Return once the cluster has accepted the request.
+        case none
+        /// Wait for the outcome; `nil` for ever.
+        case wait(Duration?)
+    }
+
+    /// Carries out all steps.
+    ///
+    /// A step that fails does not keep the others from being tried.
+    ///
+    /// - Parameters:
+    ///   - steps: One per unit.
+    ///   - summary: What has been done to the units, such as "stopped", for a closing line on standard error when there
+    ///     are several.
+    /// - Throws: `ClusterManagerError`: the failure of a single step, `partial` when some of several failed, or what the
+    ///   wait ended with.
+    package func run(_ steps: [Step], summary: String? = nil) async throws {
+        let fleet = context.fleet
+        let waited = patience == .none ? [] : steps.filter { $0.goal != nil }
+        let waiter =
+            waited.isEmpty ? nil : try await Waiter(fleet, units: waited.map(\.unit), console: context.console)
+        let answers = await Concurrently.map(steps) { step in try await step.request?(fleet) }
+
+        var results: [OperationResult] = []
+        var failures: [ClusterManagerError] = []
+        var goals: [WaitGoal] = []
+        for (step, answer) in zip(steps, answers) {
+            if case .failure(let error) = answer {
+                let error = ClusterManagerError(wrapping: error)
+                failures.append(error)
+                results.append(OperationResult(unit: step.unit.rawValue, ok: false, message: error.message))
+            } else if let kind = step.goal, let waiter {
+                let before = step.request == nil ? nil : waiter.before.state(of: step.unit)
+                goals.append(WaitGoal(step.unit, kind, before: before, hash: step.hash))
+            } else {
+                tell(step.line)
+                results.append(OperationResult(unit: step.unit.rawValue, ok: true, message: step.line))
+            }
+        }
+        if steps.count > 1 { for failure in failures { context.warn(failure.message) } }
+
+        var error: ClusterManagerError?
+        if let waiter, case .wait(let timeout) = patience {
+            let result = await waiter.wait(for: goals, timeout: timeout) { tell($0.text) }
+            error = result.error
+            results += result.outcomes.map {
+                OperationResult(unit: $0.unit.rawValue, ok: $0.kind == .reached, message: $0.text)
+            }
+        }
+        if context.format == .json { context.console.output.write(try JSONOutput.text(results)) }
+        let done = results.count { $0.ok }
+        if let summary, steps.count > 1 { context.warn("\(summary) \(done) of \(steps.count) units") }
+        if let failure = failures.first {
+            if steps.count == 1 || failures.count == steps.count && failure.code == .unreachable { throw failure }
+            let code: ClusterManagerError.Code = done > 0 ? .partial : .refused
+            throw ClusterManagerError(code, "\(failures.count) of \(steps.count) requests were not carried out")
+        }
+        if let error { throw error }
+    }
+
+    private func tell(_ line: String) {
+        if context.format == .table { context.console.output.line(line) }
+    }
+}
+
+extension ClusterManagerError {
+    /// Any error as one of ours; what is none of ours is told as it describes itself.
+    package init(wrapping error: any Error) {
+        self = error as? ClusterManagerError ?? ClusterManagerError(.refused, "\(error)")
+    }
+}

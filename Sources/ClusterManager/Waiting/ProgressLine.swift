@@ -1,0 +1,28 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// One line at the bottom of a terminal that is rewritten in place; nothing at all where no person watches.
+package struct ProgressLine: Sendable {
+    private let stream: Console.Stream
+    private var isShown = false
+    private var turn = 0
+
+    private static let frames = ["|", "/", "-", "\\"]
+    /// A longer line would wrap and could not be erased; the narrowest terminal in common use has 80 columns.
+    private static let width = 79
+
+    package init(_ stream: Console.Stream) { self.stream = stream }
+
+    package mutating func show(_ text: String) {
+        guard stream.isTerminal else { return }
+        turn = (turn + 1) % Self.frames.count
+        stream.write("\r\u{1B}[K" + String("\(Self.frames[turn]) \(text)".prefix(Self.width)))
+        isShown = true
+    }
+
+    package mutating func clear() {
+        guard isShown else { return }
+        stream.write("\r\u{1B}[K")
+        isShown = false
+    }
+}

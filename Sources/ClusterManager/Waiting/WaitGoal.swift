@@ -1,0 +1,155 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import FleetCore
+
+/// What a command waits for on one unit.
+package struct WaitGoal: Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
+        /// On a machine, file known to systemd there, not running.
+        case loaded
+        /// Running, or run to its end.
+        case running
+        /// On its machine, not running any more.
+        case stopped
+        /// On no machine.
+        case unloaded
+        /// Running anew since the command.
+        case restarted
+        /// Unknown to the cluster, and running nowhere.
+        case gone
+    }
+
+    package var unit: UnitName
+    package var kind: Kind
+    /// What the unit's machine reported just before the command changed something; `nil` if nothing was reported or if
+    /// the command had nothing to change.
+    ///
+    /// A failed or finished run of before must not be taken for the outcome of this command.
+    package var before: FleetUnitState?
+    /// Hash of the file that this command gave the unit; `nil` if it left the file alone.
+    package var hash: String?
+
+    package init(_ unit: UnitName, _ kind: Kind, before: FleetUnitState? = nil, hash: String? = nil) {
+        self.unit = unit
+        self.kind = kind
+        self.before = before
+        self.hash = hash
+    }
+}
+
+/// How far a goal is.
+package enum WaitVerdict: Hashable, Sendable {
+    /// Not there yet; the reason, when there is one that a user must know, such as that no machine takes the unit.
+    case pending(reason: String?)
+    /// There; the line to print.
+    case reached(String)
+    /// It cannot be reached without somebody doing something; why.
+    case failed(String)
+}
+
+extension WaitGoal {
+    /// For how long what looks as before the command is taken for old news rather than for the outcome.
+    ///
+    /// The view may be older than the command's own request, which the event stream brings within milliseconds. And systemd leaves a unit's timestamps alone when a start is refused outright (start limit), so the same report can
+    /// also be the answer; a machine's agent answers within milliseconds.
+    package static let staleness: Duration = .seconds(5)
+
+    /// LoadState values with which systemd cannot start a unit.
+    private static let unloadable: Set<String> = ["bad-setting", "error", "masked", "not-found"]
+
+    /// Judges the goal by what is known of the cluster.
+    ///
+    /// - Parameters:
+    ///   - view: The cluster as the event stream has told it so far.
+    ///   - elapsed: Time since the command was carried out.
+    /// - Returns: Whether the goal is reached, pending or out of reach, with the words for it.
+    package func verdict(in view: FleetView, elapsed: Duration) -> WaitVerdict {
+        guard let record = view.units[unit] else { return verdictOfUnknown(in: view, elapsed: elapsed) }
+        // Until the view has this command's file, and the machine too, reports are about the file before.
+        if let hash, record.hash != hash { return .pending(reason: nil) }
+        let state = view.state(of: unit)
+        switch kind {
+        case .gone:
+            return .pending(reason: nil)
+        case .unloaded:
+            guard record.desired == .inactive else { return .pending(reason: nil) }
+            return record.machine == nil && state == nil ? .reached("Unit \(unit) inactive") : .pending(reason: nil)
+        case .loaded, .stopped:
+            return verdictOfLoading(record, state, in: view, elapsed: elapsed)
+        case .running, .restarted:
+            return verdictOfRunning(record, state, in: view, elapsed: elapsed)
+        }
+    }
+
+    private func verdictOfUnknown(in view: FleetView, elapsed: Duration) -> WaitVerdict {
+        switch kind {
+        case .gone, .unloaded:
+            // The record goes at once; the machine's report goes when the unit has stopped there.
+            guard view.states[unit] == nil else { return .pending(reason: nil) }
+            return .reached(kind == .gone ? "Destroyed \(unit)" : "Unit \(unit) inactive")
+        case .loaded, .running, .stopped, .restarted:
+            guard elapsed >= Self.staleness else { return .pending(reason: nil) }
+            return .failed("unit \(unit) was destroyed while this command waited for it")
+        }
+    }
+
+    private func verdictOfLoading(
+        _ record: FleetUnit, _ state: FleetUnitState?, in view: FleetView, elapsed: Duration
+    ) -> WaitVerdict {
+        // A unit that is to run counts as loaded only for `load`, which does not stop it.
+        let isWanted = kind == .loaded ? record.desired >= .loaded : record.desired == .loaded
+        guard isWanted else { return verdictOfOtherTarget(record, elapsed: elapsed) }
+        guard let machine = record.machine else { return .pending(reason: record.reason) }
+        guard let state, let current = record.current, current >= .loaded, isAbout(record, state) else {
+            return .pending(reason: nil)
+        }
+        if Self.unloadable.contains(state.load) { return .failed(Self.loadFailure(unit, state, in: view)) }
+        if kind == .stopped {
+            guard current == .loaded, ["inactive", "failed"].contains(state.active) else {
+                return .pending(reason: nil)
+            }
+        }
+        return .reached("Unit \(unit) loaded on \(view.label(of: machine))")
+    }
+
+    private func verdictOfRunning(
+        _ record: FleetUnit, _ state: FleetUnitState?, in view: FleetView, elapsed: Duration
+    ) -> WaitVerdict {
+        guard record.desired == .launched else { return verdictOfOtherTarget(record, elapsed: elapsed) }
+        guard let machine = record.machine else { return .pending(reason: record.reason) }
+        guard let state, record.current == .launched, isAbout(record, state) else { return .pending(reason: nil) }
+        if Self.unloadable.contains(state.load) { return .failed(Self.loadFailure(unit, state, in: view)) }
+        let isNews = before == nil || state.since != before?.since || state.machine != before?.machine
+        let launched = "Unit \(unit) launched on \(view.label(of: machine))"
+        switch state.active {
+        case "active", "reloading":
+            return kind == .restarted && !isNews ? .pending(reason: nil) : .reached(launched)
+        case "failed":
+            guard isNews || elapsed >= Self.staleness else { return .pending(reason: nil) }
+            let place = view.label(of: machine)
+            return .failed("unit \(unit) failed on \(place); see 'cluster-manager status \(unit)'")
+        case "inactive":
+            // A unit that never ran has no time stamp; one that ran to its end has the time of the end.
+            return state.since > 0 && isNews ? .reached(launched + ", and has finished") : .pending(reason: nil)
+        default:
+            return .pending(reason: nil)
+        }
+    }
+
+    /// Whether the machine speaks of the file that the unit has now; one that names no file is believed.
+    private func isAbout(_ record: FleetUnit, _ state: FleetUnitState) -> Bool {
+        state.hash.isEmpty || state.hash == record.hash
+    }
+
+    /// Somebody else wants something else of the unit, unless the view is older than this command's own request.
+    private func verdictOfOtherTarget(_ record: FleetUnit, elapsed: Duration) -> WaitVerdict {
+        guard elapsed >= Self.staleness else { return .pending(reason: nil) }
+        return .failed("unit \(unit) was set to \(record.desired.rawValue) while this command waited for it")
+    }
+
+    private static func loadFailure(_ unit: UnitName, _ state: FleetUnitState, in view: FleetView) -> String {
+        "systemd on \(view.label(of: state.machine)) cannot load unit \(unit) (\(state.load));"
+            + " see 'cluster-manager status \(unit)'"
+    }
+}

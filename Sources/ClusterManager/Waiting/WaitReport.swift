@@ -1,0 +1,100 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import FleetCore
+
+/// The state of a wait for several goals: which are settled, and what is left to tell the user.
+///
+/// A value without clock or connection, fed by `Waiter`.
+package struct WaitReport: Sendable {
+    /// Something to tell.
+    package struct Line: Hashable, Sendable {
+        package enum Kind: Hashable, Sendable {
+            /// The unit got where it should: a result.
+            case reached
+            /// The unit cannot get there.
+            case failed
+            /// Why the unit is not there yet. The wait goes on.
+            case note
+        }
+
+        package var kind: Kind
+        package var unit: UnitName
+        package var text: String
+
+        package init(_ kind: Kind, _ unit: UnitName, _ text: String) {
+            self.kind = kind
+            self.unit = unit
+            self.text = text
+        }
+    }
+
+    /// Goals not yet settled, in the order given.
+    package private(set) var pending: [WaitGoal]
+    /// How goals were settled, in the order in which it was found out.
+    package private(set) var outcomes: [Line] = []
+    private var reasons: [UnitName: String] = [:]
+
+    package init(_ goals: [WaitGoal]) { self.pending = goals }
+
+    package var isDone: Bool { pending.isEmpty }
+
+    /// Judges the pending goals anew; a reason is said once until it changes.
+    ///
+    /// - Parameters:
+    ///   - view: What is known of the cluster.
+    ///   - changed: The unit that the view's last change was about; `nil` judges all of them.
+    ///   - elapsed: Time since the command was carried out.
+    /// - Returns: What there is to say.
+    package mutating func update(_ view: FleetView, changed: UnitName? = nil, elapsed: Duration) -> [Line] {
+        var lines: [Line] = []
+        pending.removeAll { goal in
+            guard changed == nil || goal.unit == changed else { return false }
+            switch goal.verdict(in: view, elapsed: elapsed) {
+            case .pending(let reason):
+                guard let reason, reasons[goal.unit] != reason else { return false }
+                reasons[goal.unit] = reason
+                lines.append(Line(.note, goal.unit, "unit \(goal.unit) waits for a machine: \(reason)"))
+                return false
+            case .reached(let text):
+                lines.append(Line(.reached, goal.unit, text))
+                return true
+            case .failed(let text):
+                lines.append(Line(.failed, goal.unit, text))
+                return true
+            }
+        }
+        outcomes += lines.filter { $0.kind != .note }
+        return lines
+    }
+
+    package var failureCount: Int { outcomes.count { $0.kind == .failed } }
+
+    /// What to say when the wait is given up.
+    package func givenUp(after timeout: Duration) -> String {
+        let total = pending.count + outcomes.count
+        let named = pending.prefix(3).map { goal in
+            reasons[goal.unit].map { "\(goal.unit) (\($0))" } ?? goal.unit.rawValue
+        }
+        let more = pending.count > named.count ? " and \(pending.count - named.count) more" : ""
+        return "gave up waiting after \(timeout.inWords): \(pending.count) of \(total) units not there yet:"
+            + " \(named.joined(separator: ", "))\(more); the cluster goes on working at it"
+    }
+
+    /// The one line that tells a person at a terminal what is being waited for.
+    package func progress(elapsed: Duration) -> String {
+        let total = pending.count + outcomes.count
+        let named = pending.prefix(3).map(\.unit.rawValue).joined(separator: ", ")
+        let more = pending.count > 3 ? ", ..." : ""
+        return "\(outcomes.count) of \(total) done, waiting for \(named)\(more) (\(elapsed.inWords))"
+    }
+}
+
+extension Duration {
+    /// Whole seconds from ten up, tenths below: `2.5 s`, `12 s`.
+    package var inWords: String {
+        let (seconds, attoseconds) = components
+        let tenths = attoseconds / 100_000_000_000_000_000
+        return seconds >= 10 || tenths == 0 ? "\(seconds) s" : "\(seconds).\(tenths) s"
+    }
+}

@@ -1,0 +1,224 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import FleetCore
+
+/// Follows the cluster's events until goals are reached; nothing is polled.
+package struct Waiter: Sendable {
+    /// What the cluster looked like before the command changed anything.
+    package let before: FleetView
+    private let fleet: any FleetService
+    private let console: Console
+    /// Whose events are followed; empty for everybody's.
+    private let units: [UnitName]
+    private let events: AsyncThrowingStream<FleetEvent, any Error>
+
+    /// How often a lost event stream is opened again before the wait ends with an error.
+    private static let reconnects = 8
+    /// How many units are named to the event stream at most; beyond that it is cheaper to follow everything.
+    private static let mostNamed = 100
+    /// How many units are explained at a time, so that a thousand that wait do not hold up the events.
+    private static let questionsPerTick = 10
+    /// From when on a person at a terminal is shown that the program works.
+    private static let patience: Duration = .seconds(1)
+
+    /// Opens the event stream and takes in the present state; what happens from then on is kept until it is waited for.
+    ///
+    /// To be called before the command changes anything.
+    ///
+    /// - Parameters:
+    ///   - fleet: The cluster to follow.
+    ///   - units: The units that will be waited for.
+    ///   - console: Where failures, reasons and progress are shown.
+    /// - Throws: `ClusterManagerError` when the stream cannot be opened.
+    package init(_ fleet: any FleetService, units: [UnitName], console: Console) async throws {
+        self.fleet = fleet
+        self.console = console
+        self.units = units.count <= Self.mostNamed ? units : []
+        self.events = try await fleet.events(of: self.units)
+        var before = try await Self.presentState(in: events)
+        for machine in try await fleet.machines() { before.apply(.machine(machine)) }
+        self.before = before
+    }
+
+    /// Reads a new stream up to the point where changes begin.
+    private static func presentState(in events: AsyncThrowingStream<FleetEvent, any Error>) async throws -> FleetView {
+        var view = FleetView()
+        for try await event in events {
+            if event == .synchronised { return view }
+            view.apply(event)
+        }
+        throw ClusterManagerError(.unreachable, "the cluster ended the stream of events", isTransient: true)
+    }
+
+    private enum Input: Sendable {
+        case begin
+        case event(FleetEvent)
+        case view(FleetView)
+        case lost(ClusterManagerError)
+        case tick
+        case timeout
+    }
+
+    /// How a wait ended.
+    package struct Result: Sendable {
+        /// How goals were settled, in the order in which it was found out.
+        package var outcomes: [WaitReport.Line]
+        /// `unitFailed` if a unit cannot reach its goal, `timedOut` when the time was up, `unreachable` when the event
+        /// stream was lost for good; `nil` when every goal was reached.
+        package var error: ClusterManagerError?
+    }
+
+    /// Waits until every goal is settled.
+    ///
+    /// Failures and reasons for waiting go to standard error as they become known.
+    ///
+    /// - Parameters:
+    ///   - goals: What to wait for; none returns at once.
+    ///   - timeout: When to give up; `nil` waits for ever.
+    ///   - reached: Told of each unit that got where it should, at once.
+    /// - Returns: What came of it; failures are in it, not thrown, for the others' outcomes count too.
+    package func wait(
+        for goals: [WaitGoal], timeout: Duration?, reached: (WaitReport.Line) -> Void
+    ) async -> Result {
+        guard !goals.isEmpty else { return Result(outcomes: []) }
+        let clock = ContinuousClock()
+        let start = clock.now
+        var report = WaitReport(goals)
+        var progress = ProgressLine(console.errors)
+        defer { progress.clear() }
+        var view = before
+        var explained: Set<UnitName> = []
+
+        let (inputs, continuation) = AsyncStream.makeStream(of: Input.self)
+        continuation.yield(.begin)
+        let feeder = Task { await feed(continuation, timeout: timeout) }
+        defer { feeder.cancel() }
+
+        for await input in inputs {
+            var changed: UnitName?
+            switch input {
+            case .begin: break
+            case .event(let event):
+                view.apply(event)
+                changed = event.unit
+                // What is explained of a unit holds until the unit or the machines change.
+                if let changed { explained.remove(changed) } else { explained = [] }
+                if let machine = changed.flatMap({ view.units[$0]?.machine }) { await name(machine, in: &view) }
+            case .view(let new):
+                view = new
+                explained = []
+            case .lost(let error): return Result(outcomes: report.outcomes, error: error)
+            case .tick: await explain(report.pending, in: &view, explained: &explained)
+            case .timeout:
+                let message = report.givenUp(after: timeout ?? start.duration(to: clock.now))
+                return Result(outcomes: report.outcomes, error: ClusterManagerError(.timedOut, message))
+            }
+            let elapsed = start.duration(to: clock.now)
+            let lines = report.update(view, changed: changed, elapsed: elapsed)
+            if !lines.isEmpty { progress.clear() }
+            for line in lines {
+                if line.kind == .reached { reached(line) } else { console.errors.line("cluster-manager: \(line.text)") }
+            }
+            if report.isDone { break }
+            if elapsed >= Self.patience { progress.show(report.progress(elapsed: elapsed)) }
+        }
+        guard report.failureCount > 0 else { return Result(outcomes: report.outcomes) }
+        // Of a single unit everything has been said.
+        let message =
+            report.outcomes.count == 1
+            ? "" : "\(report.failureCount) of \(report.outcomes.count) units did not get there"
+        return Result(outcomes: report.outcomes, error: ClusterManagerError(.unitFailed, message))
+    }
+
+    /// Learns the address of a machine that has come since the wait began; a failure costs no more than the address.
+    private func name(_ machine: String, in view: inout FleetView) async {
+        guard view.machines[machine] == nil, let machines = try? await fleet.machines() else { return }
+        for machine in machines { view.apply(.machine(machine)) }
+    }
+
+    /// Asks why units that shall be on a machine are on none, once per unit and change.
+    ///
+    /// The event stream does not carry reasons: the server works one out when somebody asks for a single unit. That
+    /// happens on a tick, so that a unit which is merely about to be placed causes no question.
+    private func explain(_ goals: [WaitGoal], in view: inout FleetView, explained: inout Set<UnitName>) async {
+        var questions = 0
+        for goal in goals {
+            guard let unit = view.units[goal.unit], unit.desired > .inactive, unit.machine == nil, !unit.isGlobal,
+                questions < Self.questionsPerTick, explained.insert(goal.unit).inserted
+            else { continue }
+            questions += 1
+            // A question that fails is not worth ending the wait for; the stream tells whether the server is gone.
+            guard let answer = try? await fleet.unit(goal.unit), let reason = answer.reason else { continue }
+            view.units[goal.unit]?.reason = reason
+        }
+    }
+
+    /// Brings events, ticks and the end of patience into one stream; ends when cancelled.
+    private func feed(_ inputs: AsyncStream<Input>.Continuation, timeout: Duration?) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await follow(inputs) }
+            group.addTask {
+                // The tick moves the progress line and lets a report that stays the same become the answer.
+                while !Task.isCancelled {
+                    try? await Task.sleep(for: .milliseconds(250))
+                    inputs.yield(.tick)
+                }
+            }
+            if let timeout {
+                group.addTask {
+                    try? await Task.sleep(for: timeout)
+                    if !Task.isCancelled { inputs.yield(.timeout) }
+                }
+            }
+        }
+        inputs.finish()
+    }
+
+    /// Passes events on, and mends a lost stream by a new one, which begins with the state of then.
+    private func follow(_ inputs: AsyncStream<Input>.Continuation) async {
+        // `init` has read the present state off this stream; the changes since then are still in it.
+        var stream = events
+        var attempts = 0
+        var failure = ClusterManagerError(.unreachable, "the cluster ended the stream of events", isTransient: true)
+        while !Task.isCancelled {
+            do {
+                for try await event in stream {
+                    attempts = 0
+                    inputs.yield(.event(event))
+                }
+            } catch let error as ClusterManagerError {
+                failure = error
+            } catch {
+                failure = ClusterManagerError(.unreachable, "lost the stream of events: \(error)", isTransient: true)
+            }
+            guard !Task.isCancelled else { return }
+            attempts += 1
+            guard attempts <= Self.reconnects else { break }
+            // 0.1 s, 0.2 s, ... up to 3.2 s: an API server that restarts is back within a few seconds.
+            try? await Task.sleep(for: .milliseconds(100 << min(attempts - 1, 5)))
+            do {
+                let next = try await fleet.events(of: units)
+                var view = try await Self.presentState(in: next)
+                for machine in try await fleet.machines() { view.apply(.machine(machine)) }
+                inputs.yield(.view(view))
+                stream = next
+            } catch {
+                stream = AsyncThrowingStream { $0.finish(throwing: error) }
+            }
+        }
+        if !Task.isCancelled { inputs.yield(.lost(failure)) }
+    }
+}
+
+extension FleetEvent {
+    /// The unit that the event is about; `nil` for events that may concern any.
+    package var unit: UnitName? {
+        switch self {
+        case .unit(let unit): unit.name
+        case .unitGone(let name), .stateGone(let name, _): name
+        case .state(let state): state.name
+        case .machine, .machineGone, .synchronised: nil
+        }
+    }
+}

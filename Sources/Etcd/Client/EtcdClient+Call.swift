@@ -1,0 +1,178 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import HTTPTransport
+internal import Logging
+
+/// One request to the gateway, before it is known which endpoint gets it.
+struct Call: Sendable {
+    var path: String
+    var body: [UInt8]
+    /// What it does, after "cannot": "read the keys a/".
+    var what: String
+    /// Whether doing it twice does no harm.
+    var isRepeatable: Bool
+    /// Whether the answer reflects all that was committed before, so that its revision cannot be lower.
+    var isLinearizable = true
+    /// Whether a member without leader shall refuse at once instead of waiting for one.
+    var needsLeader = true
+    var needsLogin = true
+}
+
+extension EtcdClient {
+    /// Carries out `call` at some endpoint before the deadline.
+    func perform<A: Answer>(_ call: Call, _ type: A.Type = A.self) async throws(EtcdError) -> A {
+        let start = ContinuousClock.now
+        var failures = 0
+        var mayHaveHappened = false
+        var last: EtcdError?
+        var refusedToken: String?
+        while true {
+            let remaining = configuration.requestTimeout - (ContinuousClock.now - start)
+            guard remaining > .zero else { throw expired(call, last, mayHaveHappened) }
+            let index = endpoints.preferred
+            var error: EtcdError
+            do {
+                let token = try await token(for: call, replacing: refusedToken)
+                let floor = call.isLinearizable ? identity.revision : nil
+                let result = try await attempt(
+                    call, type, at: index, token: token, limit: share(of: remaining, call, failures))
+                endpoints.answered(index)
+                switch result {
+                case .success(let answer):
+                    try identity.check(
+                        answer.header, floor: floor, endpoint: endpoints.urls[index],
+                        mayHaveHappened: !call.isRepeatable)
+                    return answer
+                case .failure(let refusal):
+                    if refusal.wantsLogin, let token, refusedToken == nil {
+                        // Certainly not done; once more with a new token.
+                        refusedToken = token
+                        continue
+                    }
+                    error = EtcdError(refusal, doing: call.what, at: endpoints.urls[index])
+                }
+            } catch let caught {
+                error = caught
+            }
+            mayHaveHappened = mayHaveHappened || error.mayHaveHappened
+            failures += 1
+            // A wrong certificate at one member says nothing of the others.
+            let othersMayDo = error.isTransient || (error.code == .tls && failures < endpoints.urls.count)
+            guard othersMayDo, call.isRepeatable || !mayHaveHappened else {
+                // Give the next call a better start.
+                if error.isTransient { endpoints.failed(index) }
+                error.mayHaveHappened = mayHaveHappened
+                throw error
+            }
+            logger.debug(
+                "etcd attempt failed, trying on",
+                metadata: ["etcd.endpoint": "\(endpoints.urls[index])", "error.message": "\(error.message)"])
+            endpoints.failed(index)
+            // What an answering member says is worth more to the user than that another one is down.
+            if last == nil || error.code != .unreachable { last = error }
+            if failures % endpoints.urls.count == 0 {
+                let left = configuration.requestTimeout - (ContinuousClock.now - start)
+                try await pause(round: failures / endpoints.urls.count, atMost: left, call)
+            }
+        }
+    }
+
+    /// Sends `call` to one endpoint, once.
+    func attempt<A: Answer>(
+        _ call: Call, _ type: A.Type, at index: Int, token: String?, limit: Duration
+    ) async throws(EtcdError) -> Result<A, Refusal> {
+        var request = self.request(call, at: index, token: token)
+        request.deadline = limit
+        request.connectTimeout = min(configuration.connectTimeout, limit)
+        let response: HTTPResponse
+        do {
+            response = try await http.send(request)
+        } catch {
+            throw EtcdError(error, doing: call.what)
+        }
+        guard response.status == 200 else {
+            return .failure(Refusal(status: response.status, body: response.body))
+        }
+        let answer: A
+        do {
+            answer = try A(response.body)
+        } catch {
+            throw malformed(call, error)
+        }
+        return answer.refusal.map { .failure($0) } ?? .success(answer)
+    }
+
+    func request(_ call: Call, at index: Int, token: String?) -> HTTPRequest {
+        request(call, to: endpoints.urls[index], token: token)
+    }
+
+    func request(_ call: Call, to url: String, token: String?) -> HTTPRequest {
+        var headers = [HTTPHeader("Content-Type", "application/json")]
+        // The gateway hands fields of this prefix on to gRPC, where etcd looks for them.
+        if call.needsLeader { headers.append(HTTPHeader("Grpc-Metadata-hasleader", "true")) }
+        if let token, !token.isEmpty { headers.append(HTTPHeader("Authorization", token)) }
+        return HTTPRequest(
+            method: "POST", url: url + call.path, headers: headers, body: call.body,
+            tls: configuration.tls, bodyLimit: configuration.answerLimit, isRepeatable: call.isRepeatable)
+    }
+
+    /// How much of the time that is left one attempt may take.
+    ///
+    /// A write is not repeated once it may have happened, so it may use all; connecting has its own limit.
+    private func share(of remaining: Duration, _ call: Call, _ failures: Int) -> Duration {
+        guard call.isRepeatable else { return remaining }
+        return remaining / (endpoints.urls.count - failures % endpoints.urls.count)
+    }
+
+    func token(for call: Call, replacing refused: String?) async throws(EtcdError) -> String? {
+        guard call.needsLogin, let user = configuration.user, let password = configuration.password else { return nil }
+        return try await tokens.token(replacing: refused) { [self] in await logIn(user: user, password: password) }
+    }
+
+    private func logIn(user: String, password: String) async -> Result<String, EtcdError> {
+        let call = Call(
+            path: "/v3/auth/authenticate",
+            body: JSONWriter.object {
+                $0.string("name", user)
+                $0.string("password", password)
+            },
+            what: "log in as \(user)", isRepeatable: true, isLinearizable: false, needsLogin: false)
+        do throws(EtcdError) {
+            return .success(try await perform(call, TokenAnswer.self).token)
+        } catch {
+            // A cluster without logins takes anybody, also one who has a password.
+            return error.message.contains("authentication is not enabled") ? .success("") : .failure(error)
+        }
+    }
+
+    func malformed(_ call: Call, _ error: JSONError) -> EtcdError {
+        EtcdError(
+            code: .malformedAnswer,
+            message: "cannot \(call.what): etcd's answer is not as expected at byte \(error.offset), where "
+                + "\(error.expected) should be",
+            isTransient: false, mayHaveHappened: true)
+    }
+
+    private func expired(_ call: Call, _ last: EtcdError?, _ mayHaveHappened: Bool) -> EtcdError {
+        if var last {
+            last.mayHaveHappened = mayHaveHappened
+            return last
+        }
+        return EtcdError(
+            code: .timedOut, message: "cannot \(call.what): no time left", isTransient: true,
+            mayHaveHappened: mayHaveHappened)
+    }
+
+    /// Waits after every endpoint has failed: 50 ms, doubled each round up to 800 ms, give or take a quarter.
+    func pause(round: Int, atMost limit: Duration, _ call: Call) async throws(EtcdError) {
+        let milliseconds = 50 << min(max(round - 1, 0), 4)
+        let spread = Int.random(in: -milliseconds / 4...milliseconds / 4)
+        do {
+            try await Task.sleep(for: min(.milliseconds(milliseconds + spread), limit))
+        } catch {
+            throw EtcdError(
+                code: .cancelled, message: "cannot \(call.what): cancelled", isTransient: false, mayHaveHappened: false)
+        }
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+extension EtcdClient {
+    /// Makes a lease that ends `ttl` seconds after its last renewal; the server may choose a longer one and says so.
+    ///
+    /// Repeated when the answer is lost: a lease that nobody knows of ends by itself.
+    package func grantLease(ttl: Int) async throws(EtcdError) -> (lease: LeaseID, ttl: Int) {
+        let call = Call(
+            path: "/v3/lease/grant", body: JSONWriter.object { $0.integer("TTL", Int64(ttl)) },
+            what: "get a lease of \(ttl) s", isRepeatable: true, isLinearizable: false)
+        let answer = try await perform(call, LeaseAnswer.self)
+        guard answer.id != .none, answer.ttl > 0 else {
+            throw malformed(call, JSONError(offset: 0, expected: "a lease with its seconds"))
+        }
+        return (answer.id, answer.ttl)
+    }
+
+    /// Renews a lease: the seconds it now has, or `nil` when it no longer exists.
+    package func keepAlive(_ lease: LeaseID) async throws(EtcdError) -> Int? {
+        let call = Call(
+            path: "/v3/lease/keepalive", body: JSONWriter.object { $0.integer("ID", lease.rawValue) },
+            what: "renew lease \(lease)", isRepeatable: true, isLinearizable: false)
+        let ttl = try await perform(call, Streamed<LeaseAnswer>.self).message.ttl
+        return ttl > 0 ? ttl : nil
+    }
+
+    /// Ends a lease and deletes its keys; a lease that does not exist is no error.
+    package func revoke(_ lease: LeaseID) async throws(EtcdError) {
+        let call = Call(
+            path: "/v3/lease/revoke", body: JSONWriter.object { $0.integer("ID", lease.rawValue) },
+            what: "end lease \(lease)", isRepeatable: true, isLinearizable: false)
+        do {
+            _ = try await perform(call, PlainAnswer.self)
+        } catch {
+            if error.code != .leaseNotFound { throw error }
+        }
+    }
+
+    /// What is left of a lease, in seconds, and what it was granted with; `nil` when it does not exist.
+    package func timeToLive(_ lease: LeaseID) async throws(EtcdError) -> (remaining: Int, granted: Int)? {
+        let call = Call(
+            path: "/v3/lease/timetolive", body: JSONWriter.object { $0.integer("ID", lease.rawValue) },
+            what: "ask after lease \(lease)", isRepeatable: true, isLinearizable: false)
+        do {
+            let answer = try await perform(call, LeaseAnswer.self)
+            return answer.grantedTTL > 0 ? (max(answer.ttl, 0), answer.grantedTTL) : nil
+        } catch {
+            if error.code == .leaseNotFound { return nil }
+            throw error
+        }
+    }
+}

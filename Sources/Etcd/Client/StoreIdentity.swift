@@ -1,0 +1,62 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import HTTPTransport
+
+/// Notices that the store which answers is not the one that answered before.
+///
+/// Two signs. The cluster id differs; but an etcd that starts again with an empty folder and the same flags gets the same id, since
+/// etcd computes it from the flags. Then its history is shorter: a linearizable answer never shows a lower revision than
+/// one that was known before the request was sent.
+final class StoreIdentity: Sendable {
+    private struct State {
+        var clusterID: UInt64?
+        var revision: Int64 = 0
+    }
+
+    private let state: Locked<State>
+
+    init(expectedClusterID: UInt64?) { state = Locked(State(clusterID: expectedClusterID)) }
+
+    var clusterID: UInt64? { state.withLock { $0.clusterID } }
+
+    /// The newest revision known: an answer to a request sent from now on must not show less.
+    var revision: Int64 { state.withLock { $0.revision } }
+
+    /// Takes note of a revision that a watch has shown.
+    func saw(_ revision: Int64) { state.withLock { $0.revision = max($0.revision, revision) } }
+
+    /// Takes note of an answer.
+    ///
+    /// - Parameters:
+    ///   - header: What the answer says of the store.
+    ///   - floor: `revision` as it was before the request was sent; `nil` when the member may answer from old knowledge.
+    ///   - endpoint: Where it came from.
+    ///   - mayHaveHappened: What the error shall say.
+    /// - Throws: `.storeReplaced`.
+    func check(
+        _ header: AnswerHeader, floor: Int64?, endpoint: String, mayHaveHappened: Bool
+    ) throws(EtcdError) {
+        let problem = state.withLock { state -> String? in
+            if header.clusterID != 0 {
+                if let known = state.clusterID, known != header.clusterID {
+                    return "belongs to cluster \(hex(header.clusterID)), not to \(hex(known))"
+                }
+                state.clusterID = header.clusterID
+            }
+            if let floor, header.revision < floor {
+                return "has only reached revision \(header.revision), where \(floor) had been seen"
+            }
+            if floor != nil { state.revision = max(state.revision, header.revision) }
+            return nil
+        }
+        guard let problem else { return }
+        throw EtcdError(
+            code: .storeReplaced,
+            message: "the etcd at \(endpoint) is not the store that was used before: it \(problem); "
+                + "if this is meant, start again with a new client",
+            isTransient: false, mayHaveHappened: mayHaveHappened)
+    }
+}
+
+private func hex(_ id: UInt64) -> String { String(id, radix: 16) }

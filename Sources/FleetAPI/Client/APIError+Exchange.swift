@@ -1,0 +1,49 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetAPI
+
+extension APIError {
+    /// What a failed exchange means to the user who wanted `action`, such as "destroy unit web.service".
+    init(_ failure: TransportFailure, action: String, endpoint: APIEndpoint) {
+        let whereTo = "--endpoint or FLOTILLA_ENDPOINT names another address"
+        let code: Code
+        let message: String
+        switch failure.kind {
+        case .unreachable:
+            code = .unreachable
+            message =
+                "cannot \(action): nobody answers at \(endpoint) (\(failure.message)); "
+                + "is node-agent running there? \(whereTo)"
+        case .timedOut:
+            code = .timedOut
+            message =
+                "cannot \(action): no answer from \(endpoint) in time (\(failure.message)); "
+                + "it may have been done all the same, so look before you repeat it"
+        case .cancelled:
+            code = .cancelled
+            message = "cannot \(action): cancelled"
+        case .broken:
+            code = .connectionLost
+            message = "cannot \(action): the exchange with \(endpoint) broke off (\(failure.message)); \(whereTo)"
+        }
+        self.init(code: code, endpoint: endpoint.description, message: message)
+    }
+
+    /// What an answer of status 400 or above means to the user who wanted `action`.
+    init(status: Int, reason: String, action: String, endpoint: APIEndpoint) {
+        let code: Code =
+            switch status {
+            case 404: .notFound
+            case 409: .conflict
+            case 503: .unavailable
+            case 400..<500: .refused
+            case 500...: .server
+            default: .malformedAnswer
+            }
+        let why = reason.isEmpty ? "the server gives no reason" : reason
+        self.init(
+            code: code, status: status, endpoint: endpoint.description,
+            message: "cannot \(action): \(why) (status \(status) from \(endpoint))")
+    }
+}

@@ -1,0 +1,90 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetAPI
+import FleetCore
+import FoundationEssentials
+
+extension APIService {
+    // MARK: States
+
+    func listStates(_ request: ServerRequest) async throws(ServerFailure) -> ServerReply {
+        let wanted = try PageRequest(request)
+        let machine = request.queryValues("machineID").first { !$0.isEmpty }
+        let unit = request.queryValues("unitName").first { !$0.isEmpty }
+        let state = try await cluster { access throws(ClusterAccessError) in try await access.state().state }
+        let page = wanted.slice(state.stateEntities(machine: machine, unit: unit))
+        return try Self.json(API.UnitStatePage(states: Array(page.entries), nextPageToken: page.next))
+    }
+
+    /// The first state that a machine reports of the unit; for a known unit without one an empty object.
+    ///
+    /// fleet's client crashes on a 404 here, and its server on a unit without state.
+    func readState(_ name: String) async throws(ServerFailure) -> ServerReply {
+        let state = try await cluster { access throws(ClusterAccessError) in try await access.state().state }
+        if let first = state.sortedStates(of: UnitName(unchecked: name)).first {
+            return try Self.json(API.UnitState(first))
+        }
+        guard state.units[UnitName(unchecked: name)] != nil else { throw ServerFailure(404, "unit does not exist") }
+        return try Self.json(API.UnitState())
+    }
+
+    // MARK: Machines
+
+    func listMachines(_ request: ServerRequest) async throws(ServerFailure) -> ServerReply {
+        let wanted = try PageRequest(request)
+        let state = try await cluster { access throws(ClusterAccessError) in try await access.state().state }
+        let page = wanted.slice(state.sortedMachines)
+        return try Self.json(API.MachinePage(machines: page.entries.map(API.Machine.init), nextPageToken: page.next))
+    }
+
+    /// Changes metadata; all changes are checked before the first is made, and as in fleet the content type is not.
+    func patchMachines(_ request: ServerRequest) async throws(ServerFailure) -> ServerReply {
+        let patches: [API.MetadataPatch]
+        let body = try await request.body()
+        do {
+            patches = try JSONDecoder().decode([API.MetadataPatch].self, from: Data(body))
+        } catch {
+            throw ServerFailure(400, "the body is no list of changes in JSON")
+        }
+        var changes: [MetadataChange] = []
+        for patch in patches { changes.append(try Self.change(patch)) }
+        var headers = [(name: "Content-Type", value: "application/json")]
+        if !changes.isEmpty {
+            let revision = try await cluster { [changes] access throws(ClusterAccessError) in
+                try await access.patchMetadata(changes)
+            }
+            headers.append((name: "Flotilla-Revision", value: String(revision)))
+        }
+        return ServerReply(status: 204, headers: headers)
+    }
+
+    private static func change(_ patch: API.MetadataPatch) throws(ServerFailure) -> MetadataChange {
+        let parts = patch.path.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 4, parts[0].isEmpty, parts[2] == "metadata", isKey(parts[3]) else {
+            throw ServerFailure(
+                400, "'\(patch.path)' is no path to metadata; use /MACHINE-ID/metadata/KEY with letters, digits and _.-"
+            )
+        }
+        guard let machine = MachineID(String(parts[1])) else {
+            throw ServerFailure(400, "'\(parts[1])' is no machine id: it must have 32 hexadecimal digits in lower case")
+        }
+        switch patch.op {
+        case "add", "replace":
+            guard !patch.value.isEmpty else { throw ServerFailure(400, "\(patch.op) \(patch.path) needs a value") }
+            return MetadataChange(machine: machine, key: String(parts[3]), value: patch.value)
+        case "remove":
+            return MetadataChange(machine: machine, key: String(parts[3]), value: nil)
+        default:
+            throw ServerFailure(400, "'\(patch.op)' is no operation; use add, remove or replace")
+        }
+    }
+
+    private static func isKey(_ text: Substring) -> Bool {
+        !text.isEmpty
+            && text.utf8.allSatisfy { byte in
+                (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
+                    || byte == 0x2d || byte == 0x2e || byte == 0x5f
+            }
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetAPI
+import FoundationEssentials
+
+/// Answers the API's requests; knows nothing of sockets.
+package struct APIService: Sendable {
+    let access: any ClusterAccess
+    let version: String
+    let keepAlive: Duration
+    let extraRoutes: [Route]
+
+    /// - Parameters:
+    ///   - access: The cluster that is served.
+    ///   - version: Our version, as the header `Server` and the health report show it.
+    ///   - keepAlive: Pause between the comments that keep a stream of events open.
+    ///   - extraRoutes: Paths of other subsystems; they come after the API's own.
+    package init(
+        access: any ClusterAccess, version: String, keepAlive: Duration = .seconds(15), extraRoutes: [Route] = []
+    ) {
+        self.access = access
+        self.version = version
+        self.keepAlive = keepAlive
+        self.extraRoutes = extraRoutes
+    }
+
+    /// Answers `request`; a failure becomes an answer too.
+    package func respond(to request: ServerRequest) async -> ServerReply {
+        var reply: ServerReply
+        do {
+            reply = try await route(request)
+        } catch {
+            reply = Self.reply(to: error)
+        }
+        reply.headers.append((name: "Server", value: "fleetd/\(version)"))
+        return reply
+    }
+
+    private func route(_ request: ServerRequest) async throws(ServerFailure) -> ServerReply {
+        let path = RequestPath(request.path)
+        if let reason = await access.ready() {
+            if path.segments == ["healthz"], request.method == "GET" {
+                return try health(reason: ServerFailure.unavailable(reason).message)
+            }
+            throw .unavailable(reason)
+        }
+        if let target = path.redirection {
+            let query = request.target.dropFirst(request.path.count)
+            return ServerReply(status: 301, headers: [(name: "Location", value: target + query)])
+        }
+        if Self.roots.contains(path.segments) { throw ServerFailure(405) }
+        for route in routes {
+            guard let parameters = route.match(path.segments) else { continue }
+            return try await route.respond(request, parameters)
+        }
+        throw ServerFailure(404)
+    }
+
+    /// Paths that exist but answer nothing.
+    private static let roots: Set<[String]> = [[""], ["fleet", "v1"], ["v1-alpha"]]
+
+    // MARK: Replies
+
+    static func json(_ value: some Encodable, status: Int = 200) throws(ServerFailure) -> ServerReply {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.withoutEscapingSlashes]
+        do {
+            return json(bytes: [UInt8](try encoder.encode(value)), status: status)
+        } catch {
+            throw ServerFailure(500, "the answer cannot be written as JSON")
+        }
+    }
+
+    static func json(bytes: [UInt8], status: Int = 200) -> ServerReply {
+        ServerReply(
+            status: status, headers: [(name: "Content-Type", value: "application/json")], body: .bytes(bytes))
+    }
+
+    /// An answer without a body to a write that is committed at `revision`.
+    static func written(_ status: Int, revision: Int64) -> ServerReply {
+        ServerReply(status: status, headers: [(name: "Flotilla-Revision", value: String(revision))])
+    }
+
+    package static func reply(to failure: ServerFailure) -> ServerReply {
+        let body = API.ErrorBody(code: failure.status, message: failure.message)
+        guard let reply = try? json(body, status: failure.status) else { return ServerReply(status: failure.status) }
+        return reply
+    }
+
+    // MARK: The cluster
+
+    /// Runs `work` on the cluster; its failure becomes an answer.
+    func cluster<Value: Sendable>(
+        _ work: (any ClusterAccess) async throws(ClusterAccessError) -> Value
+    ) async throws(ServerFailure) -> Value {
+        do {
+            return try await work(access)
+        } catch {
+            throw ServerFailure(error)
+        }
+    }
+}

@@ -1,0 +1,84 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import FleetCore
+
+/// What the API needs of the cluster: a followed state to read, and writes that are committed when they return (rule R5).
+///
+/// `NodeAgent` makes it of the registry, its followed view and the engine's placement; tests keep it in memory.
+package protocol ClusterAccess: Sendable {
+    /// The cluster at one revision, at least as new as every write that this access has returned from.
+    func state() async throws(ClusterAccessError) -> (state: ClusterState, revision: Int64)
+
+    /// - Returns: The revision of the write.
+    /// - Throws: `.exists` when the unit is there already.
+    func createUnit(_ name: UnitName, file: UnitFile, target: TargetState) async throws(ClusterAccessError) -> Int64
+
+    /// - Throws: `.missing` when there is no such unit.
+    func replaceUnit(_ name: UnitName, file: UnitFile, target: TargetState) async throws(ClusterAccessError) -> Int64
+
+    /// - Throws: `.missing` when there is no such unit.
+    func setTarget(_ name: UnitName, to target: TargetState) async throws(ClusterAccessError) -> Int64
+
+    /// - Throws: `.missing` when there is no such unit.
+    func requestRestart(_ name: UnitName) async throws(ClusterAccessError) -> Int64
+
+    /// - Throws: `.missing` when there is no such unit.
+    func destroyUnit(_ name: UnitName) async throws(ClusterAccessError) -> Int64
+
+    /// Lays `changes` over what the machines themselves bring along, in order; they outlive the machines' sessions.
+    func patchMetadata(_ changes: [MetadataChange]) async throws(ClusterAccessError) -> Int64
+
+    /// The present state, with no changes, and from there every change without a gap.
+    ///
+    /// Several changes may come as one update. The stream ends by throwing when following is broken off.
+    func updates() async throws(ClusterAccessError) -> AsyncThrowingStream<ClusterUpdate, any Error>
+
+    /// Why the unit is on no machine, a rule a line, with how many machines it refused; empty when nothing stands in the way.
+    func explain(_ name: UnitName) async throws(ClusterAccessError) -> [String]
+
+    /// `nil` while requests can be served; else what is wrong, in words.
+    func ready() async -> String?
+}
+
+/// One step of the followed state.
+package struct ClusterUpdate: Sendable {
+    /// Up to where the state contains everything.
+    package var revision: Int64
+    /// The state after the changes.
+    package var state: ClusterState
+    /// What changed, in order.
+    package var changes: [ClusterEvent]
+
+    package init(revision: Int64, state: ClusterState, changes: [ClusterEvent] = []) {
+        self.revision = revision
+        self.state = state
+        self.changes = changes
+    }
+}
+
+/// One change of the metadata that an operator laid over a machine's own.
+package struct MetadataChange: Hashable, Sendable {
+    package var machine: MachineID
+    package var key: String
+    /// `nil` hides the key, also where the machine itself brings it along.
+    package var value: String?
+
+    package init(machine: MachineID, key: String, value: String?) {
+        self.machine = machine
+        self.key = key
+        self.value = value
+    }
+}
+
+/// Why the cluster could not be read or written.
+package enum ClusterAccessError: Error, Hashable, Sendable {
+    /// The unit that was to be created exists.
+    case exists
+    /// The unit does not exist.
+    case missing
+    /// The store cannot be reached or has no quorum; the words say which.
+    case unavailable(String)
+    /// The store refused or the request makes no sense to it.
+    case failed(String)
+}

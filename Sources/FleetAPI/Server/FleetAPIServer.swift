@@ -1,0 +1,128 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import FleetAPI
+import Hummingbird
+import HummingbirdCore
+package import Logging
+import NIOCore
+import ServiceLifecycle
+
+/// Serves the API at one or several addresses until it is told to end.
+package struct FleetAPIServer: Service {
+    /// What one server takes on.
+    package struct Limits: Sendable {
+        /// The largest body of a request, in bytes.
+        ///
+        /// A unit file has at most 1 MiB; JSON may lengthen it.
+        package var body = 4 << 20
+        /// Connections at one address; more wait in the kernel's queue.
+        package var connections = 512
+        /// The longest head of a request, in bytes, and the most fields in it.
+        package var head = 64 << 10
+        package var headFields = 100
+        /// Until a whole request must be there, from the opening of its connection or the end of the answer before.
+        package var request: Duration = .seconds(60)
+        /// Until a client that stopped reading its answer must read on.
+        package var stall: Duration = .seconds(60)
+
+        package init() {}
+    }
+
+    let service: APIService
+    let listeners: [APIEndpoint]
+    let allowsRemote: Bool
+    let limits: Limits
+    let logger: Logger
+    let onListening: @Sendable (APIEndpoint) async -> Void
+
+    /// - Parameters:
+    ///   - access: The cluster that is served.
+    ///   - listeners: Where to answer; port 0 picks a free one.
+    ///   - version: Our version, for the header `Server`.
+    ///   - allowsRemote: Whether plain TCP may be served beyond loopback.
+    ///   - limits: Bounds that keep clients from using up the machine.
+    ///   - extraRoutes: Paths of other subsystems.
+    ///   - logger: Where the server reports.
+    ///   - onListening: Called for each listener once it accepts connections, with the port it really has.
+    package init(
+        access: any ClusterAccess, listeners: [APIEndpoint], version: String, allowsRemote: Bool = false,
+        limits: Limits = Limits(), extraRoutes: [Route] = [], logger: Logger,
+        onListening: @escaping @Sendable (APIEndpoint) async -> Void = { _ in }
+    ) {
+        self.service = APIService(access: access, version: version, extraRoutes: extraRoutes)
+        self.listeners = listeners
+        self.allowsRemote = allowsRemote
+        self.limits = limits
+        self.logger = logger
+        self.onListening = onListening
+    }
+
+    /// Serves until cancelled or shut down gracefully; then lets requests in progress end.
+    ///
+    /// - Throws: `ListenerError`, or what binding to an address fails with; the other addresses are then given up too.
+    package func run() async throws {
+        for listener in listeners { try Listener.prepare(listener, allowsRemote: allowsRemote) }
+        defer { for listener in listeners { Listener.cleanUp(listener) } }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for listener in listeners {
+                group.addTask { try await serve(listener) }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private func serve(_ listener: APIEndpoint) async throws {
+        let protection = Failure()
+        let application = Application(
+            responder: HTTPBridge(service: service, bodyLimit: limits.body),
+            server: .http1(configuration: channelConfiguration),
+            configuration: ApplicationConfiguration(
+                address: address(of: listener),
+                availableConnectionsDelegate: MaximumAvailableConnections(limits.connections, logger: logger)),
+            onServerRunning: { channel in
+                do throws(ListenerError) {
+                    try Listener.protect(listener)
+                } catch {
+                    await protection.set(error)
+                    channel.close(promise: nil)
+                    return
+                }
+                await onListening(listener.withPort(channel.localAddress?.port))
+            }, logger: logger)
+        try await application.run()
+        if let error = await protection.error { throw error }
+    }
+
+    /// Carries an error out of the callback that cannot throw.
+    private actor Failure {
+        private(set) var error: ListenerError?
+
+        func set(_ error: ListenerError) { self.error = error }
+    }
+
+    private var channelConfiguration: HTTP1Channel.Configuration {
+        let deadlines = ConnectionDeadlines.Limits(
+            request: TimeAmount(limits.request), stall: TimeAmount(limits.stall))
+        return HTTP1Channel.Configuration(
+            additionalChannelHandlers: [ConnectionDeadlines(limits: deadlines)],
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: limits.head, maxHeaderListSize: limits.head, maxHeaderFieldCount: limits.headFields)
+        )
+    }
+
+    private func address(of listener: APIEndpoint) -> BindAddress {
+        switch listener {
+        case .unix(let path): .unixDomainSocket(path: path)
+        case .tcp(let host, let port): .hostname(host, port: Int(port))
+        }
+    }
+}
+
+extension APIEndpoint {
+    /// The same address with the port that the system picked, where it picked one.
+    fileprivate func withPort(_ actual: Int?) -> APIEndpoint {
+        guard case .tcp(let host, _) = self, let actual, let port = UInt16(exactly: actual) else { return self }
+        return .tcp(host: host, port: port)
+    }
+}

@@ -1,0 +1,95 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import NIOCore
+import ServiceLifecycle
+
+/// Brings Hummingbird's requests to the service and its replies back.
+struct HTTPBridge: HTTPResponder {
+    typealias Context = BasicRequestContext
+
+    let service: APIService
+    /// The largest body of a request, in bytes.
+    let bodyLimit: Int
+
+    func respond(to request: Request, context: Context) async throws -> Response {
+        let body = request.body
+        let limit = bodyLimit
+        let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
+        let reply = await service.respond(
+            to: ServerRequest(
+                method: request.method.rawValue, target: request.head.path ?? "/",
+                headers: request.headers.map { (name: $0.name.canonicalName, value: $0.value) },
+                body: { () async throws(ServerFailure) in
+                    guard announced <= limit else { throw Self.tooLarge(limit) }
+                    return try await Self.read(body, limit: limit)
+                }))
+        return response(to: request, reply)
+    }
+
+    private static func tooLarge(_ limit: Int) -> ServerFailure {
+        ServerFailure(413, "the body is larger than the \(limit) bytes that a request may have")
+    }
+
+    private static func read(_ body: RequestBody, limit: Int) async throws(ServerFailure) -> [UInt8] {
+        do {
+            let buffer = try await body.collect(upTo: limit)
+            return Array(buffer.readableBytesView)
+        } catch is NIOTooManyBytesError {
+            throw tooLarge(limit)
+        } catch {
+            throw ServerFailure(400, "the body broke off")
+        }
+    }
+
+    private func response(to request: Request, _ reply: ServerReply) -> Response {
+        var headers = HTTPFields()
+        for header in reply.headers {
+            guard let name = HTTPField.Name(header.name) else { continue }
+            headers.append(HTTPField(name: name, value: header.value))
+        }
+        // The rest of a body that is too large is not worth reading.
+        if reply.status == 413 { headers[.connection] = "close" }
+        let status = HTTPResponse.Status(code: reply.status)
+        switch reply.body {
+        case .none:
+            // HTTP forbids the field in these answers (RFC 9110, section 8.6).
+            let length: HTTPFields = reply.status == 204 ? [:] : [.contentLength: "0"]
+            return Self.bodiless(status, headers + length)
+        case .bytes(let bytes):
+            let response = Response(
+                status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+            return request.method == .head ? response.createHeadResponse() : response
+        case .events(let feed):
+            return Response(status: status, headers: headers, body: Self.stream(feed, for: request))
+        }
+    }
+
+    private static func bodiless(_ status: HTTPResponse.Status, _ headers: HTTPFields) -> Response {
+        var response = Response(status: status, headers: headers)
+        if status.code == 204 { response.headers[.contentLength] = nil }
+        return response
+    }
+
+    /// Writes the feed until the client goes or the server is asked to end.
+    private static func stream(_ feed: EventFeed, for request: Request) -> ResponseBody {
+        let incoming = request.body
+        return ResponseBody { writer in
+            // Only the feed's own task writes, and this one again after the feed has ended.
+            nonisolated(unsafe) var output = writer
+            try await withGracefulShutdownHandler {
+                try await incoming.consumeWithInboundCloseHandler { _ in
+                    try await feed.run { try await output.write(ByteBuffer(bytes: $0)) }
+                } onInboundClosed: {
+                    feed.close()
+                }
+            } onGracefulShutdown: {
+                feed.close()
+            }
+            try await output.finish(nil)
+        }
+    }
+}

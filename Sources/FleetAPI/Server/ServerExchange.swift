@@ -1,0 +1,90 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// One request to the API, apart from how it came.
+package struct ServerRequest: Sendable {
+    /// In upper case, such as `GET`.
+    package var method: String
+    /// Path and query as they came, percent-encoded.
+    package var target: String
+    package var headers: [(name: String, value: String)]
+    /// Reads the whole body; called at most once, and only after the request's head was found good.
+    package var body: @Sendable () async throws(ServerFailure) -> [UInt8]
+
+    package init(
+        method: String, target: String, headers: [(name: String, value: String)] = [],
+        body: @escaping @Sendable () async throws(ServerFailure) -> [UInt8]
+    ) {
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = body
+    }
+
+    /// All values of a header; `name` in lower case.
+    func values(of name: String) -> [String] { headers.filter { $0.name.lowercased() == name }.map(\.value) }
+
+    /// Path without query, still percent-encoded.
+    var path: Substring { target.prefix { $0 != "?" } }
+
+    /// Name and value of each query parameter, decoded, in order.
+    var query: [(name: String, value: String)] {
+        target.drop { $0 != "?" }.dropFirst().split(separator: "&").map { pair in
+            let name = pair.prefix { $0 != "=" }
+            let value = pair.dropFirst(name.count).dropFirst()
+            return (PercentCoding.decode(name, plusIsSpace: true), PercentCoding.decode(value, plusIsSpace: true))
+        }
+    }
+
+    func queryValues(_ name: String) -> [String] { query.filter { $0.name == name }.map(\.value) }
+}
+
+/// The answer to one request, apart from how it goes out.
+package struct ServerReply: Sendable {
+    package enum Body: Sendable {
+        case none
+        case bytes([UInt8])
+        /// Server-sent events until either side ends it.
+        case events(EventFeed)
+    }
+
+    package var status: Int
+    package var headers: [(name: String, value: String)]
+    package var body: Body
+
+    package init(status: Int, headers: [(name: String, value: String)] = [], body: Body = .none) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
+    /// The first header of that name, whatever its case.
+    package func header(_ name: String) -> String? {
+        headers.first { $0.name.lowercased() == name.lowercased() }?.value
+    }
+}
+
+/// A request that is not carried out: becomes an answer with an error body.
+package struct ServerFailure: Error, Hashable, Sendable {
+    package var status: Int
+    package var message: String
+
+    package init(_ status: Int, _ message: String = "") {
+        self.status = status
+        self.message = message
+    }
+
+    init(_ error: ClusterAccessError) {
+        switch error {
+        case .exists: self.init(409, "the unit exists already")
+        case .missing: self.init(404, "unit does not exist")
+        case .unavailable(let reason): self = .unavailable(reason)
+        case .failed(let reason): self.init(500, reason)
+        }
+    }
+
+    /// The words are fleet's, whose tests and users look for them.
+    static func unavailable(_ reason: String) -> ServerFailure {
+        ServerFailure(503, "the server is unable to communicate with etcd: \(reason)")
+    }
+}

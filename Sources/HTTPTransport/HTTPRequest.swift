@@ -1,0 +1,96 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// One HTTP request: what to send, to whom, and how long to wait.
+package struct HTTPRequest: Sendable {
+    /// Method as it goes over the wire, such as `GET`.
+    package var method: String
+    /// Absolute `http` or `https` URL; with `unixSocket` its host only fills the `Host` header.
+    package var url: String
+    package var headers: [HTTPHeader]
+    package var body: [UInt8]
+    /// The longest that the whole request may take; for a stream, until its headers have come.
+    package var deadline: Duration
+    /// The longest that resolving the name, connecting and the TLS handshake may take together.
+    package var connectTimeout: Duration
+    /// Path of a unix socket to connect to instead of the URL's host.
+    package var unixSocket: String?
+    package var tls: TLSSettings?
+    package var basicAuth: BasicAuthentication?
+    /// The largest answer that is accepted, in bytes; a stream has no limit.
+    package var bodyLimit: Int
+    /// Whether the request may go out a second time when a kept connection turns out to be dead.
+    ///
+    /// `nil` decides by the method: only those that HTTP calls idempotent are sent again.
+    package var isRepeatable: Bool?
+
+    package init(
+        method: String = "GET", url: String, headers: [HTTPHeader] = [], body: [UInt8] = [],
+        deadline: Duration = .seconds(30), connectTimeout: Duration = .seconds(5), unixSocket: String? = nil,
+        tls: TLSSettings? = nil, basicAuth: BasicAuthentication? = nil, bodyLimit: Int = 64 << 20,
+        isRepeatable: Bool? = nil
+    ) {
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.deadline = deadline
+        self.connectTimeout = connectTimeout
+        self.unixSocket = unixSocket
+        self.tls = tls
+        self.basicAuth = basicAuth
+        self.bodyLimit = bodyLimit
+        self.isRepeatable = isRepeatable
+    }
+
+    /// Source: RFC 9110, section 9.2.2.
+    var maySendTwice: Bool {
+        isRepeatable ?? ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"].contains(method)
+    }
+}
+
+/// One header field.
+package struct HTTPHeader: Hashable, Sendable {
+    package var name: String
+    package var value: String
+
+    package init(_ name: String, _ value: String) {
+        self.name = name
+        self.value = value
+    }
+}
+
+extension [HTTPHeader] {
+    /// The value of the first field called `name`, whatever its case.
+    package func first(named name: String) -> String? {
+        let wanted = name.lowercased()
+        return first { $0.name.lowercased() == wanted }?.value
+    }
+}
+
+/// Which certificates to trust and to show.
+package struct TLSSettings: Hashable, Sendable {
+    /// PEM file of the only authorities that are trusted; `nil` trusts the system's.
+    package var authorityFile: String?
+    /// PEM file of the client's certificate chain.
+    package var certificateFile: String?
+    /// PEM file of the client's private key, without a passphrase.
+    package var keyFile: String?
+
+    package init(authorityFile: String? = nil, certificateFile: String? = nil, keyFile: String? = nil) {
+        self.authorityFile = authorityFile
+        self.certificateFile = certificateFile
+        self.keyFile = keyFile
+    }
+}
+
+/// User and password for HTTP's basic scheme, sent with the first request.
+package struct BasicAuthentication: Hashable, Sendable {
+    package var user: String
+    package var password: String
+
+    package init(user: String, password: String) {
+        self.user = user
+        self.password = password
+    }
+}

@@ -1,0 +1,218 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import Etcd
+internal import Glibc
+internal import HTTPTransport
+
+/// A real etcd on free loopback ports and a folder of its own, for tests.
+///
+/// It dies with the test process, whatever ends that, and its folder goes with the object.
+package final class EtcdServer: Sendable {
+    /// How to run etcd.
+    package struct Options: Sendable {
+        /// Space quota in bytes; `nil` is etcd's default.
+        package var quotaBytes: Int?
+        /// Certificates for the clients' side; `nil` is plain HTTP.
+        package var certificates: EtcdCertificates?
+        /// Whether clients must show a certificate of the same authority.
+        package var wantsClientCertificates = false
+        /// Serve the old version 2 API as well.
+        package var enablesV2 = false
+        /// The election time-out is ten times as long, and no lease lasts less than one and a half of those.
+        package var heartbeatMilliseconds = 100
+        /// Further flags as they go on the command line.
+        package var extra: [String] = []
+
+        package init() {}
+    }
+
+    package let name: String
+    package let clientPort: Int
+    package let peerPort: Int
+    package let options: Options
+    /// Where data and log are.
+    package let folder: String
+    /// `name=url` of every member, as etcd wants it.
+    let initialCluster: String
+    private let process = Locked<ChildProcess?>(nil)
+
+    package var endpoint: String {
+        "\(options.certificates == nil ? "http" : "https")://127.0.0.1:\(clientPort)"
+    }
+    package var logFile: String { "\(folder)/etcd.log" }
+    package var pid: Int32? { process.withLock { $0?.pid } }
+
+    private init(
+        name: String, clientPort: Int, peerPort: Int, options: Options, folder: String, initialCluster: String
+    ) {
+        self.name = name
+        self.clientPort = clientPort
+        self.peerPort = peerPort
+        self.options = options
+        self.folder = folder
+        self.initialCluster = initialCluster
+    }
+
+    deinit {
+        process.withLock { $0?.end(with: SIGKILL) }
+        removeTree(folder)
+    }
+
+    /// Starts a cluster of one and waits until it has a leader; tries other ports when somebody took them first.
+    package static func start(_ options: Options = Options()) async throws -> EtcdServer {
+        var last: any Error = TestFixtureError("never tried")
+        for _ in 0..<5 {
+            let server = try prepare(count: 1, options: options)[0]
+            do {
+                try await server.start()
+                return server
+            } catch {
+                last = error
+            }
+        }
+        throw last
+    }
+
+    /// Members that know of each other, not started.
+    static func prepare(count: Int, options: Options) throws -> [EtcdServer] {
+        let ports = try freePorts(count * 2)
+        let cluster = (0..<count).map { "m\($0)=http://127.0.0.1:\(ports[$0 * 2 + 1])" }.joined(separator: ",")
+        return try (0..<count).map {
+            EtcdServer(
+                name: "m\($0)", clientPort: ports[$0 * 2], peerPort: ports[$0 * 2 + 1], options: options,
+                folder: try temporaryFolder("flotilla-etcd"), initialCluster: cluster)
+        }
+    }
+
+    // MARK: Life and death
+
+    /// Starts the process on the data that is there, and waits until it has a leader.
+    package func start(timeout: Duration = .seconds(30)) async throws {
+        try launch()
+        try await waitUntilHealthy(timeout: timeout)
+    }
+
+    /// Starts the process and waits for nothing.
+    package func launch() throws {
+        var arguments = [
+            "etcd", "--name", name, "--data-dir", "\(folder)/data", "--listen-client-urls", endpoint,
+            "--advertise-client-urls", endpoint, "--listen-peer-urls", "http://127.0.0.1:\(peerPort)",
+            "--initial-advertise-peer-urls", "http://127.0.0.1:\(peerPort)", "--initial-cluster", initialCluster,
+            "--heartbeat-interval", String(options.heartbeatMilliseconds),
+            "--election-timeout", String(options.heartbeatMilliseconds * 10), "--log-level", "warn", "--logger", "zap",
+        ]
+        if let quota = options.quotaBytes { arguments += ["--quota-backend-bytes", String(quota)] }
+        if options.enablesV2 { arguments += ["--enable-v2"] }
+        if let certificates = options.certificates {
+            arguments += ["--cert-file", certificates.serverCertificate, "--key-file", certificates.serverKey]
+            if options.wantsClientCertificates {
+                arguments += ["--client-cert-auth", "--trusted-ca-file", certificates.authority]
+            }
+        }
+        let child = try ChildProcess(arguments + options.extra, output: logFile)
+        let previous = process.withLock { process in
+            defer { process = child }
+            return process
+        }
+        previous?.end(with: SIGKILL)
+    }
+
+    /// Ends it as an operator would; the data stay.
+    package func stop() { end(with: SIGTERM) }
+
+    /// Ends it as a power cut would; the data stay.
+    package func kill() { end(with: SIGKILL) }
+
+    /// Freezes it: connections stay open and the kernel accepts new ones, but nothing answers.
+    package func pause() { process.withLock { $0?.signal(SIGSTOP) } }
+
+    /// Lets it go on after `pause()`.
+    package func resume() { process.withLock { $0?.signal(SIGCONT) } }
+
+    /// Throws away its data; it must not run.
+    package func eraseData() { removeTree("\(folder)/data") }
+
+    private func end(with signal: Int32) {
+        let child = process.withLock { process in
+            defer { process = nil }
+            return process
+        }
+        child?.end(with: signal)
+    }
+
+    // MARK: Talking to it
+
+    /// What a client needs to reach it; times out sooner than the default does where `timeout` says so.
+    package func configuration(timeout: Duration = .seconds(5)) -> EtcdConfiguration {
+        EtcdConfiguration(
+            endpoints: [endpoint], tls: options.certificates?.settings, requestTimeout: timeout)
+    }
+
+    /// A client of this server alone.
+    package func client(timeout: Duration = .seconds(5)) throws -> EtcdClient {
+        try EtcdClient(configuration(timeout: timeout))
+    }
+
+    package func waitUntilHealthy(timeout: Duration = .seconds(30)) async throws {
+        let client = try client()
+        let start = ContinuousClock.now
+        while ContinuousClock.now - start < timeout {
+            if process.withLock({ $0?.hasExited ?? true }) { break }
+            if case .healthy = await client.probe(endpoint) { return }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        throw TestFixtureError("etcd \(name) on \(endpoint) did not become healthy; its log ends:\n\(logTail)")
+    }
+
+    /// The end of its log, for messages of failed tests.
+    package var logTail: String { (try? readTail(of: logFile, limit: 4_000)) ?? "no log" }
+}
+
+/// Several members of one etcd cluster.
+package final class EtcdCluster: Sendable {
+    package let members: [EtcdServer]
+
+    private init(members: [EtcdServer]) { self.members = members }
+
+    /// Starts `count` members and waits until each knows the leader.
+    package static func start(
+        _ count: Int = 3, options: EtcdServer.Options = EtcdServer.Options()
+    ) async throws -> EtcdCluster {
+        var last: any Error = TestFixtureError("never tried")
+        for _ in 0..<5 {
+            let members = try EtcdServer.prepare(count: count, options: options)
+            do {
+                for member in members { try member.launch() }
+                for member in members { try await member.waitUntilHealthy() }
+                return EtcdCluster(members: members)
+            } catch {
+                last = error
+            }
+        }
+        throw last
+    }
+
+    package var endpoints: [String] { members.map(\.endpoint) }
+
+    package func configuration(timeout: Duration = .seconds(5)) -> EtcdConfiguration {
+        EtcdConfiguration(
+            endpoints: endpoints, tls: members.first?.options.certificates?.settings, requestTimeout: timeout)
+    }
+
+    /// A client that knows all members.
+    package func client(timeout: Duration = .seconds(5)) throws -> EtcdClient {
+        try EtcdClient(configuration(timeout: timeout))
+    }
+
+    /// The member that leads now, as the members say; `nil` while there is none.
+    package func leader() async throws -> EtcdServer? {
+        let client = try client()
+        for member in members {
+            if case .healthy(let leader, _, let id) = await client.probe(member.endpoint), leader == id {
+                return member
+            }
+        }
+        return nil
+    }
+}

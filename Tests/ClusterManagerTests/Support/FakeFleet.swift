@@ -1,0 +1,160 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterManager
+import FleetCore
+
+/// A cluster in memory: it keeps what it is told, and places and runs units at once by the conflicts of their files.
+actor FakeFleet: FleetService {
+    private(set) var view = FleetView()
+    /// What was asked for, in order, without questions.
+    private(set) var requests: [String] = []
+    /// When `false`, units stay where they are: the test itself says what happens.
+    private let runsUnits: Bool
+    private let refusals: [String: ClusterManagerError]
+    private var followers:
+        [Int: (units: Set<UnitName>, stream: AsyncThrowingStream<FleetEvent, any Error>.Continuation)] =
+            [:]
+    private var nextFollower = 0
+    private var time: Int64 = 1_000_000
+
+    /// Makes a fleet; `refusals` says what to answer to requests, by the text that `requests` would have.
+    init(
+        units: [FleetUnit] = [], states: [FleetUnitState] = [], machines: [FleetMachine] = Fixtures.machines(5),
+        runsUnits: Bool = true, refusals: [String: ClusterManagerError] = [:]
+    ) {
+        self.view = FleetView(units: units, states: states, machines: machines)
+        self.runsUnits = runsUnits
+        self.refusals = refusals
+    }
+
+    func units() async throws -> [FleetUnit] {
+        view.sortedUnits.map { unit in
+            var unit = unit
+            unit.reason = nil
+            return unit
+        }
+    }
+
+    func unit(_ name: UnitName) async throws -> FleetUnit? { view.units[name] }
+
+    func states(of unit: UnitName?) async throws -> [FleetUnitState] {
+        view.sortedStates.filter { unit == nil || $0.name == unit }
+    }
+
+    func machines() async throws -> [FleetMachine] { view.sortedMachines }
+
+    func create(_ name: UnitName, file: UnitSource, target: TargetState) async throws {
+        try note("create \(name) \(target.rawValue)")
+        tell(.unit(FleetUnit(name: name, file: file.file, desired: target)))
+        settle(name)
+    }
+
+    func replace(_ name: UnitName, file: UnitSource, target: TargetState) async throws {
+        try note("replace \(name) \(target.rawValue)")
+        guard let old = view.units[name] else { throw ClusterManagerError(.unit, "no unit \(name)") }
+        tell(.unit(FleetUnit(name: name, file: file.file, desired: target, current: .inactive, machine: old.machine)))
+        settle(name, restarts: true)
+    }
+
+    func setTarget(_ target: TargetState, of name: UnitName) async throws {
+        try note("set \(name) \(target.rawValue)")
+        guard var unit = view.units[name] else { throw ClusterManagerError(.unit, "no unit \(name)") }
+        unit.desired = target
+        tell(.unit(unit))
+        settle(name)
+    }
+
+    func restart(_ name: UnitName) async throws {
+        try note("restart \(name)")
+        settle(name, restarts: true)
+    }
+
+    func destroy(_ name: UnitName) async throws -> Bool {
+        try note("destroy \(name)")
+        guard view.units[name] != nil else { return false }
+        tell(.unitGone(name))
+        if runsUnits {
+            for machine in view.states[name, default: [:]].keys { tell(.stateGone(name, machine: machine)) }
+        }
+        return true
+    }
+
+    func events(of units: [UnitName]) async throws -> AsyncThrowingStream<FleetEvent, any Error> {
+        let (stream, continuation) = AsyncThrowingStream.makeStream(of: FleetEvent.self)
+        let wanted = Set(units)
+        for unit in view.sortedUnits where wanted.isEmpty || wanted.contains(unit.name) {
+            continuation.yield(.unit(unit))
+        }
+        for state in view.sortedStates where wanted.isEmpty || wanted.contains(state.name) {
+            continuation.yield(.state(state))
+        }
+        if wanted.isEmpty { for machine in view.sortedMachines { continuation.yield(.machine(machine)) } }
+        continuation.yield(.synchronised)
+        followers[nextFollower] = (wanted, continuation)
+        nextFollower += 1
+        return stream
+    }
+
+    /// Makes something happen and tells it to everybody who follows.
+    func tell(_ event: FleetEvent) {
+        view.apply(event)
+        for (units, stream) in followers.values {
+            let isWanted = event.unit.map(units.contains) ?? false
+            if units.isEmpty || isWanted { stream.yield(event) }
+        }
+    }
+
+    /// Breaks every event stream, as a server does that restarts.
+    func dropFollowers() {
+        for follower in followers.values {
+            follower.stream.finish(throwing: ClusterManagerError(.unreachable, "the server ended the stream"))
+        }
+        followers = [:]
+    }
+
+    private func note(_ request: String) throws {
+        if let refusal = refusals[request] { throw refusal }
+        requests.append(request)
+    }
+
+    /// What engine and agent would do.
+    private func settle(_ name: UnitName, restarts: Bool = false) {
+        guard runsUnits, var unit = view.units[name], !unit.isGlobal else { return }
+        if unit.desired == .inactive {
+            if let machine = unit.machine { tell(.stateGone(name, machine: machine)) }
+            (unit.machine, unit.current) = (nil, .inactive)
+            return tell(.unit(unit))
+        }
+        if unit.machine == nil { unit.machine = freeMachine(for: unit) }
+        guard let machine = unit.machine else {
+            unit.reason = "no machine is free of conflicts"
+            return tell(.unit(unit))
+        }
+        let old = view.state(of: name)
+        let active = unit.desired == .launched ? "active" : "inactive"
+        if restarts || old?.active != active { time += 1000 }
+        unit.current = unit.desired
+        tell(.unit(unit))
+        tell(
+            .state(
+                Fixtures.state(
+                    unit, on: machine, active, active == "active" ? "running" : "dead", since: time)))
+    }
+
+    private func freeMachine(for unit: FleetUnit) -> String? {
+        func excludes(_ one: FleetUnit, _ other: FleetUnit) -> Bool {
+            SchedulingOptions(of: one.file, for: one.name).conflicts(with: other.name)
+        }
+        let placed = view.sortedUnits.filter { $0.machine != nil && $0.name != unit.name }
+        let free = view.sortedMachines.filter { machine in
+            !placed.contains { $0.machine == machine.id && (excludes(unit, $0) || excludes($0, unit)) }
+        }
+        return free.min { one, other in
+            let (left, right) = (load(placed, one.id), load(placed, other.id))
+            return (left, one.id) < (right, other.id)
+        }?.id
+    }
+
+    private func load(_ placed: [FleetUnit], _ machine: String) -> Int { placed.count { $0.machine == machine } }
+}

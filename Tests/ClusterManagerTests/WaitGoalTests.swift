@@ -1,0 +1,185 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterManager
+import FleetCore
+import Testing
+
+@Suite("what a wait is for")
+struct WaitGoalTests {
+    private static let name = UnitName(unchecked: "web.service")
+    private static let machine = Fixtures.machines(1)[0]
+
+    /// A situation in short: what is wanted, what was issued, where, and what systemd says.
+    struct Case: Sendable, CustomTestStringConvertible {
+        var kind: WaitGoal.Kind
+        var desired: TargetState?
+        var current: TargetState = .inactive
+        var placed = true
+        /// ACTIVE/SUB/LOAD; `nil` when no machine reports.
+        var report: String?
+        var since: Int64 = 2000
+        /// `since` of the report before the command; `nil` when there was none or nothing was changed.
+        var before: Int64?
+        var elapsed: Duration = .zero
+        var expected: WaitVerdict
+
+        var testDescription: String {
+            "\(kind) of \(desired?.rawValue ?? "unknown") unit, issued \(current.rawValue), \(report ?? "no report")"
+        }
+    }
+
+    private static let launched = "Unit web.service launched on 10000000.../172.17.8.101"
+    private static let loaded = "Unit web.service loaded on 10000000.../172.17.8.101"
+    private static let failed =
+        "unit web.service failed on 10000000.../172.17.8.101; see 'cluster-manager status web.service'"
+    private static let pending = WaitVerdict.pending(reason: nil)
+
+    private static let running: [Case] = [
+        Case(kind: .running, desired: .launched, placed: false, expected: .pending(reason: "no machine")),
+        Case(kind: .running, desired: .launched, expected: pending),
+        Case(kind: .running, desired: .launched, current: .loaded, report: "inactive/dead", expected: pending),
+        Case(kind: .running, desired: .launched, current: .launched, report: "activating/start", expected: pending),
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "activating/auto-restart", expected: pending
+        ),
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "active/running",
+            expected: .reached(launched)),
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "active/exited",
+            expected: .reached(launched)),
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "inactive/dead",
+            expected: .reached(launched + ", and has finished")),
+        // A start job that systemd has not begun looks like a unit that never ran.
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "inactive/dead", since: 0, expected: pending
+        ),
+        // The end of the run before this command.
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "inactive/dead", before: 2000,
+            expected: pending),
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "failed/failed", expected: .failed(failed)),
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "failed/failed", before: 2000,
+            expected: pending),
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "failed/failed", before: 2000,
+            elapsed: .seconds(6), expected: .failed(failed)),
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "inactive/dead/not-found",
+            expected: .failed(
+                "systemd on 10000000.../172.17.8.101 cannot load unit web.service (not-found);"
+                    + " see 'cluster-manager status web.service'")),
+        Case(kind: .running, desired: .inactive, placed: false, expected: pending),
+        Case(
+            kind: .running, desired: .inactive, placed: false, elapsed: .seconds(6),
+            expected: .failed("unit web.service was set to inactive while this command waited for it")),
+        Case(kind: .running, desired: nil, expected: pending),
+        Case(
+            kind: .running, desired: nil, elapsed: .seconds(6),
+            expected: .failed("unit web.service was destroyed while this command waited for it")),
+    ]
+
+    private static let others: [Case] = [
+        Case(
+            kind: .restarted, desired: .launched, current: .launched, report: "active/running", before: 2000,
+            expected: pending),
+        Case(
+            kind: .restarted, desired: .launched, current: .launched, report: "active/running", before: 1000,
+            expected: .reached(launched)),
+        Case(
+            kind: .restarted, desired: .launched, current: .launched, report: "failed/failed", before: 1000,
+            expected: .failed(failed)),
+        Case(kind: .loaded, desired: .loaded, placed: false, expected: .pending(reason: "no machine")),
+        Case(kind: .loaded, desired: .loaded, report: "inactive/dead", expected: pending),
+        Case(
+            kind: .loaded, desired: .loaded, current: .loaded, report: "inactive/dead", expected: .reached(loaded)),
+        Case(
+            kind: .loaded, desired: .launched, current: .launched, report: "active/running", expected: .reached(loaded)),
+        Case(kind: .loaded, desired: .inactive, placed: false, expected: pending),
+        Case(kind: .stopped, desired: .launched, current: .launched, report: "active/running", expected: pending),
+        Case(kind: .stopped, desired: .loaded, current: .launched, report: "active/running", expected: pending),
+        Case(kind: .stopped, desired: .loaded, current: .loaded, report: "deactivating/stop", expected: pending),
+        Case(
+            kind: .stopped, desired: .loaded, current: .loaded, report: "inactive/dead", expected: .reached(loaded)),
+        Case(
+            kind: .stopped, desired: .loaded, current: .loaded, report: "failed/failed", expected: .reached(loaded)),
+        Case(kind: .unloaded, desired: .launched, current: .launched, report: "active/running", expected: pending),
+        Case(kind: .unloaded, desired: .inactive, report: "deactivating/stop", expected: pending),
+        Case(kind: .unloaded, desired: .inactive, placed: false, report: "inactive/dead", expected: pending),
+        Case(
+            kind: .unloaded, desired: .inactive, placed: false, expected: .reached("Unit web.service inactive")),
+        Case(kind: .gone, desired: .launched, current: .launched, report: "active/running", expected: pending),
+        Case(kind: .gone, desired: nil, report: "deactivating/stop", expected: pending),
+        Case(kind: .gone, desired: nil, expected: .reached("Destroyed web.service")),
+    ]
+
+    @Test("a situation means", arguments: running + others)
+    func verdicts(situation: Case) throws {
+        var view = FleetView(machines: [Self.machine])
+        let unit = try Fixtures.unit("web.service", situation.desired ?? .inactive)
+        func state(_ report: String, since: Int64) -> FleetUnitState {
+            let words = report.split(separator: "/").map(String.init)
+            return Fixtures.state(
+                unit, on: Self.machine.id, words[0], words[1], load: words.count > 2 ? words[2] : "loaded", since: since
+            )
+        }
+        if let desired = situation.desired {
+            var unit = unit
+            unit.desired = desired
+            unit.current = situation.current
+            unit.machine = situation.placed ? Self.machine.id : nil
+            unit.reason = situation.placed ? nil : "no machine"
+            view.apply(.unit(unit))
+        }
+        if let report = situation.report { view.apply(.state(state(report, since: situation.since))) }
+        let before = situation.before.map { state("failed/failed", since: $0) }
+        let goal = WaitGoal(Self.name, situation.kind, before: before)
+        #expect(goal.verdict(in: view, elapsed: situation.elapsed) == situation.expected)
+    }
+
+    @Test("a replaced unit counts only once its machine runs the new file")
+    func replaced() throws {
+        let old = try Fixtures.unit("web.service", machine: Self.machine.id)
+        let new = try Fixtures.unit("web.service", machine: Self.machine.id, text: Fixtures.otherText)
+        let goal = WaitGoal(Self.name, .running, hash: new.hash)
+        var view = FleetView(units: [old], states: [Fixtures.state(old, on: Self.machine.id)], machines: [Self.machine])
+        #expect(goal.verdict(in: view, elapsed: .zero) == Self.pending)
+        view.apply(.unit(new))
+        #expect(goal.verdict(in: view, elapsed: .zero) == Self.pending)
+        view.apply(.state(Fixtures.state(new, on: Self.machine.id)))
+        #expect(goal.verdict(in: view, elapsed: .zero) == .reached(Self.launched))
+    }
+
+    @Test("a reason is said once, and again when it is another")
+    func reasons() throws {
+        var report = WaitReport([WaitGoal(Self.name, .running)])
+        func view(_ reason: String?) throws -> FleetView {
+            FleetView(units: [try Fixtures.unit("web.service", reason: reason)])
+        }
+        func texts(_ reason: String?) throws -> [String] { report.update(try view(reason), elapsed: .zero).map(\.text) }
+        #expect(try texts(nil) == [])
+        #expect(try texts("A") == ["unit web.service waits for a machine: A"])
+        #expect(try texts("A") == [])
+        #expect(try texts(nil) == [])
+        #expect(try texts("A") == [])
+        #expect(try texts("B") == ["unit web.service waits for a machine: B"])
+        #expect(
+            report.givenUp(after: .milliseconds(2500))
+                == "gave up waiting after 2.5 s: 1 of 1 units not there yet: web.service (B);"
+                + " the cluster goes on working at it")
+    }
+
+    @Test(
+        "durations in words",
+        arguments: [
+            (Duration.seconds(2), "2 s"), (.milliseconds(2500), "2.5 s"), (.milliseconds(12_900), "12 s"),
+            (.milliseconds(40), "0 s"),
+        ])
+    func durations(duration: Duration, words: String) {
+        #expect(duration.inWords == words)
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetAPI
+import FoundationEssentials
+import Testing
+
+@testable import FleetAPIServer
+
+@Suite("The OpenAPI document")
+struct OpenAPIDocumentTests {
+    /// Repository's root, found from this file.
+    private var root: String {
+        #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
+    }
+
+    private func document() throws -> JSON { try JSON(parsing: OpenAPIDocument.text.utf8) }
+
+    @Test("the copy in the server is the document in docs/api")
+    func copy() throws {
+        let file = try String(contentsOfFile: "\(root)/docs/api/openapi.json", encoding: .utf8)
+        #expect(file == OpenAPIDocument.text, "copy docs/api/openapi.json into OpenAPIDocument.swift")
+    }
+
+    @Test("it names every path and method that is served, and no other")
+    func routes() throws {
+        let routes = APIService(access: MemoryCluster(), version: "9.9").routes
+        let served = routes.filter { $0.pattern.first != "v1-alpha" }.flatMap { route in
+            route.handlers.map { "\($0.method) \(route.path)" }
+        }
+        let paths = try #require(try document()["paths"])
+        let described = paths.keys.flatMap { path in
+            (paths[path]?.keys ?? []).filter { $0 != "parameters" }.map { "\($0.uppercased()) \(path)" }
+        }
+        #expect(served.sorted() == described.sorted())
+    }
+
+    @Test("its schemas have the fields that the entities have")
+    func schemas() throws {
+        let encoder = JSONEncoder()
+        let unit = API.Unit(
+            name: "n", options: [API.UnitOption(section: "s", name: "n", value: "v")], desiredState: "d",
+            currentState: "c", machineID: "m", contents: "c", restarts: 1, reason: "r")
+        let state = API.UnitState(
+            name: "n", hash: "h", machineID: "m", systemdLoadState: "l", systemdActiveState: "a", systemdSubState: "s",
+            since: 1, health: "h")
+        let machine = API.Machine(
+            id: "i", primaryIP: "p", metadata: ["k": "v"], name: "n", version: "v",
+            capacity: API.Capacity(processors: 1, memory: 1), apiAddress: "a")
+        let examples: [String: JSON] = [
+            "Unit": try JSON(parsing: encoder.encode(unit)),
+            "UnitOption": try JSON(parsing: encoder.encode(unit.options[0])),
+            "UnitState": try JSON(parsing: encoder.encode(state)),
+            "Machine": try JSON(parsing: encoder.encode(machine)),
+            "UnitPage": try JSON(parsing: encoder.encode(API.UnitPage(units: [unit], nextPageToken: "t"))),
+            "UnitStatePage": try JSON(parsing: encoder.encode(API.UnitStatePage(states: [state], nextPageToken: "t"))),
+            "MachinePage": try JSON(parsing: encoder.encode(API.MachinePage(machines: [machine], nextPageToken: "t"))),
+            "EventData": try JSON(
+                parsing: encoder.encode(API.EventData(unit: unit, state: state, machine: machine, removed: true))),
+            "Health": try JSON(parsing: encoder.encode(API.Health(status: "s", version: "v", reason: "r"))),
+            "Explanation": try JSON(
+                parsing: encoder.encode(
+                    API.Explanation(name: "n", desiredState: "d", currentState: "c", machineIDs: [], reasons: []))),
+            "MetadataPatch": try JSON(parsing: encoder.encode(API.MetadataPatch(op: "o", path: "p", value: "v"))),
+            "Error": try JSON(parsing: encoder.encode(API.ErrorBody(code: 1, message: "m"))),
+        ]
+        let schemas = try #require(try document()["components"]?["schemas"])
+        for (name, example) in examples.sorted(by: { $0.key < $1.key }) {
+            #expect(schemas[name]?["properties"]?.keys == example.keys, "schema \(name)")
+        }
+    }
+
+    @Test("every reference points to something")
+    func references() throws {
+        let document = try document()
+        var pending = [document]
+        while let value = pending.popLast() {
+            pending += value.array
+            for key in value.keys {
+                guard let field = value[key] else { continue }
+                pending.append(field)
+                guard key == "$ref", let reference = field.string else { continue }
+                let target = reference.split(separator: "/").dropFirst().reduce(document as JSON?) { $0?[String($1)] }
+                #expect(target != nil, "\(reference) points nowhere")
+            }
+        }
+    }
+}
