@@ -4,7 +4,9 @@
 import FleetCore
 import Testing
 
-/// Tables with a lifetime of 60 s: renewals each 20 s, retries each 3 s, margin 6 s, 12 s for stopping. So a proof at `s`
+/// Tables with a lifetime of 60 s.
+///
+/// Renewals each 20 s, retries each 3 s, margin 6 s, 12 s for stopping. So a proof at `s`
 /// lets the guard fire, and kills, at `s + 54`, and fences at `s + 42`.
 @Suite("Session")
 struct SessionCoreTests {
