@@ -20,8 +20,10 @@ network_exists() {
 }
 
 network_up() {
-    if network_exists && in_network ip -o address show dev "$cluster_bridge" 2>/dev/null |
-        grep -q " $bootstrap_address/"; then
+    # Not `ip | grep -q`: grep ends at the first hit, and under pipefail ip's SIGPIPE would count as "not there".
+    local addresses
+    if network_exists && addresses=$(in_network ip -o address show dev "$cluster_bridge" 2>/dev/null) &&
+        [[ $addresses == *" $bootstrap_address/"* ]]; then
         return 0
     fi
     network_down # a crash may have left half of it
