@@ -211,6 +211,8 @@ extension SessionCore {
         ]
     }
 
+    /// Steps back from another machine with this id.
+    ///
     /// The record of a former boot of this machine ends with its lease, so looking again now and then tells a quick
     /// reboot from a second machine with the same id; either way nothing is taken over by force. Each look costs the store
     /// two proposals, so they are as rare as renewals.
