@@ -73,8 +73,11 @@ final class FakeSystemdPeer: BusSource {
         guard let message, let context else { return 0 }
         var type: UInt8 = 0
         sd_bus_message_get_type(message, &type)
-        guard type == UInt8(SD_BUS_MESSAGE_METHOD_CALL), let member = sd_bus_message_get_member(message) else { return 0 }
-        let call = Call(message: message, member: String(cString: member), arguments: FakeSystemdPeer.strings(in: message))
+        guard type == UInt8(SD_BUS_MESSAGE_METHOD_CALL), let member = sd_bus_message_get_member(message) else {
+            return 0
+        }
+        let call = Call(
+            message: message, member: String(cString: member), arguments: FakeSystemdPeer.strings(in: message))
         Unmanaged<FakeSystemdPeer>.fromOpaque(context).takeUnretainedValue().handler(call)
         return 1
     }

@@ -8,7 +8,7 @@ package import Systemd
 /// A machine with a real systemd as its PID 1: a systemd-nspawn container over the host's `/usr`, with no network.
 ///
 /// It needs root. It boots in a second or two, takes about 35 MB, and dies with the test process however that ends:
-/// the program that starts it holds a pipe from the test, and kills the machine when the pipe closes.
+/// the program that keeps it holds a pipe from the test, and kills the machine when the pipe closes.
 package final class NspawnMachine: Sendable {
     package let name: String
     /// The machine's PID 1 as the host sees it.
@@ -25,7 +25,10 @@ package final class NspawnMachine: Sendable {
 
     /// Boots a machine, hands it to `body` once it has reached multi-user.target, and takes it down afterwards.
     ///
-    /// - Parameter readable: Folders of the host that the machine sees, read-only, at the same place.
+    /// - Parameters:
+    ///   - readable: Folders of the host that the machine sees, read-only, at the same place.
+    ///   - body: What to do with the machine.
+    /// - Returns: What `body` returns.
     /// - Throws: `SystemdCommand.Failure` that says what is missing or what the machine printed, and what `body` throws.
     package static func with<Value>(
         readable: [String] = [], _ body: (NspawnMachine) async throws -> Value
@@ -43,13 +46,37 @@ package final class NspawnMachine: Sendable {
 
     /// The program that stands between test and machine: as soon as its input ends, so does the machine.
     ///
-    /// nspawn takes its child along when it is killed (PR_SET_PDEATHSIG).
+    /// Each machine gets control groups of its own (`$1`), under each hierarchy that systemd uses: with --keep-unit
+    /// nspawn puts its payload below the group it runs in, and two machines in one group would take each other's
+    /// processes for their own. The groups also say which processes are left to kill: nspawn's death alone leaves its
+    /// PID 1 running. The keeper itself goes back to the root group, out of the way.
     private static let keeperScript = """
+        name=$1; shift
+        roots=
+        for root in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
+            [ -f "$root/cgroup.procs" ] && roots="$roots $root"
+        done
+        for root in $roots; do mkdir "$root/$name" && echo $$ >"$root/$name/cgroup.procs" || exit 1; done
         "$@" </dev/null &
         machine=$!
+        for root in $roots; do echo $$ >"$root/cgroup.procs"; done
         cat >/dev/null
-        kill -KILL "$machine" 2>/dev/null
-        wait "$machine"
+        patience=0
+        for leader in $(cat "/proc/$machine/task/$machine/children"); do
+            # nspawn sees the end of its PID 1, reaps it and ends as well; five seconds for that are plenty.
+            kill -KILL "$leader" && patience=5
+        done 2>/dev/null
+        (sleep $patience; kill -KILL "$machine") 2>/dev/null &
+        timer=$!
+        wait "$machine" 2>/dev/null
+        kill "$timer" 2>/dev/null
+        for root in $roots; do
+            while pids=$(find "$root/$name" -name cgroup.procs -exec cat {} + 2>/dev/null) && [ -n "$pids" ]; do
+                kill -KILL $pids 2>/dev/null
+            done
+            find "$root/$name" -depth -type d -exec rmdir {} + 2>/dev/null
+        done
+        exit 0
         """
 
     package static func boot(readable: [String] = []) async throws -> NspawnMachine {
@@ -65,7 +92,7 @@ package final class NspawnMachine: Sendable {
             .map { String(String(UInt64($0) + 0x1_0000_0000, radix: 16).dropFirst()) }.joined()
         let name = "flt-" + id.prefix(8)
         var arguments = [
-            "/bin/sh", "-c", keeperScript, "keeper",
+            "/bin/sh", "-c", keeperScript, "keeper", name,
             "systemd-nspawn", "--quiet", "--directory=/", "--volatile=yes", "--register=no", "--keep-unit",
             "--machine=" + name, "--private-network", "--console=passive", "--kill-signal=SIGRTMIN+3",
             "--uuid=" + id, "--boot",
@@ -137,7 +164,8 @@ package final class NspawnMachine: Sendable {
         var configuration = SystemdManager.Configuration()
         configuration.callTimeout = callTimeout
         let manager = try SystemdManager(
-            endpoints: [endpoint], configuration: configuration, logger: Logger(label: "machine") { _ in SwiftLogNoOpLogHandler() })
+            endpoints: [endpoint], configuration: configuration,
+            logger: Logger(label: "machine") { _ in SwiftLogNoOpLogHandler() })
         try await manager.connect()
         return manager
     }

@@ -2,16 +2,27 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FleetCore
-import Testing
 
 /// Things that tests speak of.
 enum Sample {
-    static let a = MachineID(String(repeating: "a", count: 32))!
-    static let b = MachineID(String(repeating: "b", count: 32))!
-    static let hash = ContentHash(String(repeating: "1", count: 40))!
-    static let otherHash = ContentHash(String(repeating: "2", count: 40))!
+    static let a = machineID("a")
+    static let b = machineID("b")
+    static let hash = contentHash("1")
+    static let otherHash = contentHash("2")
     static let web = UnitName(unchecked: "web.service")
     static let db = UnitName(unchecked: "db.service")
+
+    private static func machineID(_ digit: String) -> MachineID {
+        guard let id = MachineID(String(repeating: digit, count: 32)) else { preconditionFailure("no digit: \(digit)") }
+        return id
+    }
+
+    private static func contentHash(_ digit: String) -> ContentHash {
+        guard let hash = ContentHash(String(repeating: digit, count: 40)) else {
+            preconditionFailure("no digit: \(digit)")
+        }
+        return hash
+    }
 
     static func unit(_ number: Int) -> UnitName { UnitName(unchecked: "u\(number).service") }
 

@@ -78,6 +78,8 @@ actor Faults {
 struct FaultyStore: KeyValueStore {
     var store: any KeyValueStore
     let faults = Faults()
+    /// Happens before each reading.
+    var beforeRead: @Sendable (KeySelector) async throws(EtcdError) -> Void = { _ in }
 
     static let lost = EtcdError(
         code: .timedOut, message: "no answer in time", isTransient: true, mayHaveHappened: true)
@@ -107,7 +109,8 @@ struct FaultyStore: KeyValueStore {
     func get(
         _ selector: KeySelector, revision: Int64
     ) async throws(EtcdError) -> (keys: [KeyValue], revision: Int64) {
-        try await store.get(selector, revision: revision)
+        try await beforeRead(selector)
+        return try await store.get(selector, revision: revision)
     }
     func grantLease(ttl: Int) async throws(EtcdError) -> (lease: LeaseID, ttl: Int) {
         try await store.grantLease(ttl: ttl)

@@ -21,7 +21,9 @@ struct RealGuardTests {
         case killed
         case notFedAcrossReexec
 
-        var isWatchdogAlone: Bool { self == .notFedWatchdogAlone || self == .frozenWatchdogAlone || self == .notFedAcrossReexec }
+        var isWatchdogAlone: Bool {
+            self == .notFedWatchdogAlone || self == .frozenWatchdogAlone || self == .notFedAcrossReexec
+        }
     }
 
     /// A machine with a running guard, two stubborn units that it fences, and one that is none of its business.
@@ -59,7 +61,8 @@ struct RealGuardTests {
         while GuardFeeder.now < moment { try await Task.sleep(for: .milliseconds(20)) }
     }
 
-    @Test("when the guard ends, however it does, stubborn units are dead at once and stay dead", arguments: End.allCases)
+    @Test(
+        "when the guard ends, however it does, stubborn units are dead at once and stay dead", arguments: End.allCases)
     func end(_ end: End) async throws {
         try await guarded(watchdogAlone: end.isWatchdogAlone) { machine, manager in
             _ = try await manager.watch(["one.service", "two.service", GuardUnit.defaultName])
@@ -130,7 +133,9 @@ struct RealGuardTests {
             let changes = await manager.changes()
             try feeder.send(.deadline(1))
             for await change in changes {
-                if case .unitChanged(let status) = change, status.active != "active", status.active != "deactivating" { break }
+                if case .unitChanged(let status) = change, status.active != "active", status.active != "deactivating" {
+                    break
+                }
             }
             #expect(try await manager.properties(of: "one.service").mainPID == nil)
         }

@@ -15,7 +15,8 @@ private func connected(
     configuration.longestPause = .milliseconds(20)
     configure(&configuration)
     let manager = try SystemdManager(
-        endpoints: [fake.endpoint], configuration: configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        endpoints: [fake.endpoint], configuration: configuration,
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     try await manager.connect()
     return manager
 }

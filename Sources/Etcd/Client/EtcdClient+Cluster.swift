@@ -65,7 +65,7 @@ extension EtcdClient {
     package func defragment() async throws(EtcdError) {
         let call = Call(
             path: "/v3/maintenance/defragment", body: JSONWriter.object { _ in }, what: "defragment",
-            isRepeatable: true, isLinearizable: false, needsLeader: false)
+            isRepeatable: true, isLinearizable: false, needsLeader: false, hasHeader: false)
         _ = try await perform(call, PlainAnswer.self)
     }
 }

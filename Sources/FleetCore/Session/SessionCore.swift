@@ -59,6 +59,8 @@ package struct SessionCore: Sendable, Equatable {
         /// The store that answers has another cluster id than the one that holds our session.
         case foreignStore
         case ownStoreReturned
+        /// The guard has fired, or died: the units that it watched are dead, whatever the session says.
+        case guardFired
         /// All fenced units are dead.
         case fenced
         /// The moment of a `.wake` came.
@@ -95,6 +97,7 @@ package struct SessionCore: Sendable, Equatable {
         case coveredByNoQuorum
         case recovered
         case fencing
+        case guardFired
         case foreignStore
     }
 
@@ -133,6 +136,7 @@ package struct SessionCore: Sendable, Equatable {
         case .quorumUnproven: quorumUnproven(at: now)
         case .foreignStore: foreignStore(at: now)
         case .ownStoreReturned: ownStoreReturned(at: now)
+        case .guardFired: guardFired(at: now)
         case .fenced: fenced()
         case .woke: woke(at: now)
         case .stopping: stop()
@@ -289,6 +293,13 @@ extension SessionCore {
         phase = .fencing(kill: kill)
         abandoned = lease
         return [.report(.fencing), .fence(kill: kill)]
+    }
+
+    /// What ran is dead, so a new session begins, in which the agent takes everything up from the start.
+    private mutating func guardFired(at now: Moment) -> [Directive] {
+        guard case .held = phase else { return [] }
+        phase = .fencing(kill: now)
+        return [.report(.guardFired), .fence(kill: now)]
     }
 
     private mutating func foreignStore(at now: Moment) -> [Directive] {

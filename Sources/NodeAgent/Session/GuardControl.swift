@@ -18,6 +18,8 @@ actor GuardControl {
     private var feeder: GuardFeeder
     private var listed: [UnitName]?
     private var isComplaining = false
+    /// The guard was started, or found running, and has not been found dead since.
+    private var isUp = false
 
     /// How long a guard that was never fed lives: the agent's start, and the first answer of the store, take their time.
     private static let initialSeconds = 30
@@ -46,7 +48,8 @@ actor GuardControl {
         let path = searchFolder + "/" + GuardUnit.defaultName
         let isNew = (try? HostFiles.read(path)) != text
         if isNew { try HostFiles.write(text, to: path) }
-        guard try await !isRunning() else { return }
+        isUp = try await isRunning()
+        guard !isUp else { return }
         if isNew, try await units.properties(of: GuardUnit.defaultName).needDaemonReload { try await units.reload() }
         try await start()
     }
@@ -56,37 +59,50 @@ actor GuardControl {
     }
 
     private func start() async throws {
+        // The guard starts only with a permit, which its end takes away: no bound unit can bring up a guard by itself.
+        try HostFiles.write("", to: GuardUnit.permit(runtimeDirectory: runtimeDirectory), mode: 0o600)
         // The start limit must not stand in the way after a guard that fired; a unit that never failed refuses this.
         try? await units.resetFailedUnit(GuardUnit.defaultName)
         let result = try await units.startUnit(GuardUnit.defaultName)
         guard result == .done else {
             throw HostError("the guard \(GuardUnit.defaultName) did not start (\(result)); see journalctl -u flotilla-guard")
         }
+        isUp = true
     }
 
     /// The units may run until `deadline`.
-    func feed(until deadline: Moment) async {
-        await tell(.deadline(UInt64(max(0, deadline.nanoseconds))))
-    }
-
-    /// The units may run without end: nothing is fenced, or the fence has done its work.
-    func disarm() async { await tell(.disarm) }
-
-    /// A guard that fired or died is started again before it is told anything.
-    private func tell(_ command: GuardCommand) async {
-        guard isEnabled else { return }
+    ///
+    /// - Returns: `false` when the guard has fired, or died, since it was last fed: the units that it watched are dead.
+    func feed(until deadline: Moment) async -> Bool {
+        guard isEnabled else { return true }
+        let command = GuardCommand.deadline(UInt64(max(0, deadline.nanoseconds)))
         do {
+            if !isUp { try await start() }
             do {
                 try feeder.send(command)
             } catch {
-                try await start()
-                try feeder.send(command)
+                guard try await isRunning() else {
+                    isUp = false
+                    return false
+                }
+                throw error
             }
             isComplaining = false
         } catch {
             // Without word from us the guard fires: units stop rather than run twice.
             if !isComplaining { logger.error("guard not reached", metadata: ["error": "\(error)"]) }
             isComplaining = true
+        }
+        return true
+    }
+
+    /// The units may run without end: nothing is fenced, or the fence has done its work. A dead guard needs no word.
+    func disarm() {
+        guard isEnabled, isUp else { return }
+        do {
+            try feeder.send(.disarm)
+        } catch {
+            logger.debug("guard not disarmed", metadata: ["error": "\(error)"])
         }
     }
 

@@ -83,7 +83,7 @@ actor SessionShell {
             hooks.status("in the cluster, session of \(lease.ttl) s")
             group.addTask { await self.hooks.enter(lease) }
         case .feedGuard(let deadline):
-            await guardControl.feed(until: deadline)
+            if await !guardControl.feed(until: deadline) { inbox.yield(.guardFired) }
             if case .held(let lease, let proof, _) = core.phase {
                 saved.proof = proof.nanoseconds
                 save(lease)
@@ -219,6 +219,9 @@ extension SessionShell {
         case .recovered:
             logger.info("session renewed again")
             hooks.status("in the cluster")
+        case .guardFired:
+            logger.error("the guard has stopped this machine's units while the agent was held up; a new session begins")
+            hooks.status("fenced by the guard")
         case .fencing:
             logger.error("session cannot be proved: stopping this machine's units before others take them over")
             hooks.status("fenced: no proof that the session lives")

@@ -43,6 +43,8 @@ package actor ClusterView {
         self.grace = grace
     }
 
+    deinit { following?.cancel() }
+
     /// Whether the view follows the store now.
     package var isFollowing: Bool { following != nil }
 

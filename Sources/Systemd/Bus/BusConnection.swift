@@ -70,7 +70,9 @@ final class BusConnection: BusSource, @unchecked Sendable {
 
     /// Sends a call, or queues it while the window is full.
     ///
-    /// - Parameter completion: Called exactly once, on this thread: with the reply, valid during the call only, or an error.
+    /// - Parameters:
+    ///   - request: What to call.
+    ///   - completion: Called exactly once, on this thread: with the reply, valid during the call only, or an error.
     func call(_ request: BusRequest, completion: @escaping Completion) {
         guard bus != nil else { return completion(.failure(Self.downError(request.subject))) }
         if pending.count >= window {

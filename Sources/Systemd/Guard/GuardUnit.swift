@@ -28,6 +28,7 @@ package enum GuardUnit {
     ///   - runtimeDirectory: Absolute path of a folder that exists, lives until the next boot and belongs to root.
     ///   - initialSeconds: How long the guard lives before it is fed for the first time; more than 0.
     ///   - arguments: Further words for the guard's command line.
+    /// - Returns: The whole file.
     /// - Throws: `invalidArgument` for paths that are not absolute or hold control characters.
     package static func text(
         executable: String, runtimeDirectory: String, initialSeconds: Int, arguments: [String] = []
@@ -75,7 +76,8 @@ package enum GuardUnit {
     ///
     /// `--` keeps a name from being taken as an option; xargs splits lists that one command line cannot hold. A unit
     /// that is not loaded makes systemctl report an error and go on with the next.
-    private static let killScript = #"rm -f -- "$2"; [ -s "$1" ] || exit 0; "#
+    private static let killScript =
+        #"rm -f -- "$2"; [ -s "$1" ] || exit 0; "#
         + #"exec xargs -r -d "\n" systemctl kill --signal=SIGKILL --kill-whom=all -- < "$1""#
 
     /// Quotes a word of a command line for systemd.
@@ -97,7 +99,8 @@ package enum GuardUnit {
     private static func escape(_ word: String) throws(SystemdError) -> String {
         guard !word.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7f }) else {
             throw SystemdError(
-                code: .invalidArgument, message: "guard: \(word.debugDescription) holds control characters, which a unit file cannot carry")
+                code: .invalidArgument,
+                message: "guard: \(word.debugDescription) holds control characters, which a unit file cannot carry")
         }
         return word.map { $0 == "%" ? "%%" : String($0) }.joined()
     }

@@ -72,7 +72,8 @@ extension SystemdManager {
         connection.onLoss = { [weak self] error in self?.assumeIsolated { $0.lost(error, index: index) } }
         if !connection.endpoint.isDirect {
             for rule in MatchRule.always {
-                connection.call(.broker("AddMatch", rule)) { [weak self] in self?.checkHandshake($0, connection, index) }
+                connection.call(.broker("AddMatch", rule)) { [weak self] in self?.checkHandshake($0, connection, index)
+                }
             }
             connection.call(.broker("GetNameOwner", "org.freedesktop.systemd1")) { [weak self] reply in
                 self?.assumeIsolated { manager in
@@ -101,7 +102,9 @@ extension SystemdManager {
         guard case .failure(let error) = reply else { return }
         assumeIsolated { manager in
             // Losing the connection fails every step, and each but the first finds the link changed already.
-            guard case .connecting(let current) = manager.link, current === connection, connection.isOpen else { return }
+            guard case .connecting(let current) = manager.link, current === connection, connection.isOpen else {
+                return
+            }
             manager.lost(error, index: index)
             connection.close()
         }
@@ -111,7 +114,9 @@ extension SystemdManager {
         guard case .connecting(let current) = link, current === connection else { return }
         link = .up(connection)
         let isReturn = wasUp
-        if failures > 0 { logger.info("systemd is reachable again", metadata: ["bus.address": "\(connection.endpoint)"]) }
+        if failures > 0 {
+            logger.info("systemd is reachable again", metadata: ["bus.address": "\(connection.endpoint)"])
+        }
         wasUp = true
         failures = 0
         watches.connectionChanged()

@@ -73,10 +73,13 @@ extension SystemdManager {
         if watches.update(status) { tell(.unitChanged(watches.known(status.name) ?? status)) }
     }
 
-    /// Takes a signal apart. What cannot be read is dropped with a word: a newer systemd must not stop the agent.
+    /// Takes a signal apart.
+    ///
+    /// What cannot be read is dropped with a word: a newer systemd must not stop the agent.
     func received(_ message: BusMessage) {
         guard let member = sd_bus_message_get_member(message.raw),
-            let path = sd_bus_message_get_path(message.raw) else { return }
+            let path = sd_bus_message_get_path(message.raw)
+        else { return }
         let sender = sd_bus_message_get_sender(message.raw).map { String(cString: $0) }
         let name = String(cString: member)
         var reader = BusReader(message, subject: name)
@@ -97,7 +100,8 @@ extension SystemdManager {
             }
         } catch {
             logger.warning(
-                "signal of systemd cannot be read", metadata: ["bus.member": "\(name)", "error.cause": "\(error.message)"])
+                "signal of systemd cannot be read",
+                metadata: ["bus.member": "\(name)", "error.cause": "\(error.message)"])
         }
     }
 

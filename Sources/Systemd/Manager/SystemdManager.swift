@@ -60,6 +60,7 @@ package actor SystemdManager: UnitManager {
     ///
     /// - Parameters:
     ///   - endpoints: Ways to systemd, tried in this order; `BusEndpoint.system()` or `.user()`.
+    ///   - configuration: Bounds of time and noise.
     ///   - logger: Receives connection changes; nothing is logged per call.
     /// - Throws: `limitExceeded` or `system` when the thread cannot be made.
     package init(

@@ -26,6 +26,8 @@ package protocol UnitManager: Sendable {
     ///   - paths: Absolute paths of unit files.
     ///   - runtime: Until the next boot only.
     ///   - force: Replace links of the same name.
+    /// - Returns: The links that were made; none for files that were linked already.
+    /// - Throws: `noSuchUnit` for a path without a file, `fileExists`, `accessDenied`, and what every call may throw.
     func linkUnitFiles(_ paths: [String], runtime: Bool, force: Bool) async throws(SystemdError) -> [UnitFileChange]
     /// Makes the links that the files' `[Install]` sections ask for; `files` are names or absolute paths.
     func enableUnitFiles(_ files: [String], runtime: Bool, force: Bool) async throws(SystemdError) -> [UnitFileChange]

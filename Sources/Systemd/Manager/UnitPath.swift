@@ -37,7 +37,8 @@ package enum UnitPath {
         while index < label.count {
             switch label[index] {
             case UInt8(ascii: "_"):
-                guard index + 2 < label.count, let high = value(label[index + 1]), let low = value(label[index + 2]) else {
+                guard index + 2 < label.count, let high = value(label[index + 1]), let low = value(label[index + 2])
+                else {
                     return nil
                 }
                 bytes.append(high << 4 | low)

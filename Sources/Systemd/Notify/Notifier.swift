@@ -23,6 +23,7 @@ package enum Notifier {
     /// Replaces the unit's WatchdogSec= and feeds the watchdog in the same step.
     ///
     /// - Parameter microseconds: From now on; 0 switches the watchdog off (systemd 252, `service_start_watchdog`).
+    /// - Returns: Whether the message was sent.
     @discardableResult
     package static func watchdog(within microseconds: UInt64) -> Bool {
         // Both lines go in one datagram. Apart, systemd could look at the old feed with the new interval and fire.
