@@ -297,8 +297,9 @@ extension SessionCore {
 
     /// What ran is dead, so a new session begins, in which the agent takes everything up from the start.
     private mutating func guardFired(at now: Moment) -> [Directive] {
-        guard case .held = phase else { return [] }
+        guard case .held(let lease, _, _) = phase else { return [] }
         phase = .fencing(kill: now)
+        abandoned = lease
         return [.report(.guardFired), .fence(kill: now)]
     }
 
