@@ -56,7 +56,7 @@ package struct AgentDirectives: Hashable, Sendable {
     package var claim: [Order] = []
     /// Fetch the file with this hash, write it, make systemd see it, and report what systemd says of the unit.
     package var install: [Order] = []
-    /// Make systemd forget the unit and delete its file. The unit is down.
+    /// Make systemd forget the unit, which is down, and delete its file.
     package var uninstall: [UnitName] = []
     package var start: [UnitName] = []
     package var restart: [UnitName] = []

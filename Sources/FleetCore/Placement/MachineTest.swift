@@ -47,7 +47,9 @@ struct MachineTest {
             || unit.exactConflicts.contains { occupancy.slots[slot]?.occupants[$0] != nil }
     }
 
-    /// Whether a unit there replaces this one. Two that replace each other leave each other alone.
+    /// Whether a unit there replaces this one.
+    ///
+    /// Two that replace each other leave each other alone.
     private func isEvicted(on slot: Int) -> Bool { evictor(on: slot) != nil }
 
     private func evictor(on slot: Int) -> UnitTraits? {

@@ -25,7 +25,9 @@ package struct Placement: Sendable {
 
     package init() {}
 
-    /// The best machine for `unit`, or why there is none. Does not occupy it.
+    /// The best machine for `unit`, or why there is none.
+    ///
+    /// Does not occupy it.
     ///
     /// - Complexity: O(log machines) a unit, plus O(1) per machine that a rule refuses on the way; the first unit of each
     ///   kind costs O(machines).

@@ -215,6 +215,8 @@ extension SessionCore {
         ]
     }
 
+    /// Steps back from another machine with this id.
+    ///
     /// The record of a former boot of this machine ends with its lease, so looking again now and then tells a quick
     /// reboot from a second machine with the same id; either way nothing is taken over by force. Each look costs the store
     /// two proposals, so they are as rare as renewals.
@@ -295,8 +297,9 @@ extension SessionCore {
 
     /// What ran is dead, so a new session begins, in which the agent takes everything up from the start.
     private mutating func guardFired(at now: Moment) -> [Directive] {
-        guard case .held = phase else { return [] }
+        guard case .held(let lease, _, _) = phase else { return [] }
         phase = .fencing(kill: now)
+        abandoned = lease
         return [.report(.guardFired), .fence(kill: now)]
     }
 

@@ -195,6 +195,16 @@ struct EngineTests {
             -A> web => B: web launched
             """),
         NamedScript(
+            "metadata that an operator lays over the machine's own counts, before and after the machine is there",
+            """
+            meta B role=web; A role=web; B role=db; web launched MachineMetadata=role=web => A: web launched
+            A> web launched; meta A role= => -A: web
+            -A> web => B: web launched
+            takeover => -
+            -meta B => -B: web
+            -meta A => A: web launched
+            """),
+        NamedScript(
             "everything lost and back",
             """
             A; B; a launched; b launched => A: a launched | B: b launched

@@ -259,6 +259,13 @@ struct SessionCoreTests {
                 300 woke => report fencing, fence 54
                 """),
         NamedScript(
+            "a guard that fired ends the session and gives its lease back",
+            held + """
+                21 guard-fired => report guardFired, fence 21
+                22 fenced => disarm, revoke 7, grant
+                23 guard-fired => -
+                """),
+        NamedScript(
             "coverage is told anew in a new session",
             held + """
                 20 renew-failed => report renewalsFailing, ask, wake 23

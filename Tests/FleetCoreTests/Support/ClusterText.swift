@@ -7,6 +7,7 @@ import Testing
 /// A cluster as text, for tables of engine and placement.
 ///
 /// ```
+/// meta A role=db zone=    an operator laid this over A's metadata          -meta A         nothing any more
 /// A role=web              machine A is there, with this metadata           -A              it is gone
 /// web launched            the user wants it (v2 file, #1 restarts, then    -web            the user destroyed it
 ///                         options of [X-Fleet])
@@ -60,7 +61,18 @@ struct ClusterText {
             return [.machinePut(MachineRecord(id: id, name: first, address: "", metadata: metadata))]
         }
         if first == "file" { return file(of: words[1]) }
+        if first == "meta" { return [.metadataPut(Short.machine(words[1]), Self.overlay(words.dropFirst(2)))] }
         return unit(first, words.dropFirst().map(\.self))
+    }
+
+    /// `role=web` lays a value over the machine's own, `zone=` hides what it brings along.
+    private static func overlay(_ words: some Sequence<String>) -> [String: String?] {
+        var changes: [String: String?] = [:]
+        for word in words {
+            let sides = word.split(separator: "=").map(String.init)
+            changes[sides[0]] = .some(sides.count > 1 ? sides[1] : nil)
+        }
+        return changes
     }
 
     private func file(of unit: String) -> [ClusterEvent] {
@@ -90,6 +102,7 @@ struct ClusterText {
     private func removal(_ line: String) -> [ClusterEvent] {
         if let (machine, unit, _) = onMachine(line, mark: ":") { return [.assignmentGone(machine, Short.unit(unit))] }
         if let (machine, unit, _) = onMachine(line, mark: ">") { return [.stateGone(machine, Short.unit(unit))] }
+        if line.hasPrefix("meta ") { return [.metadataGone(Short.machine(Text.words(line)[1]))] }
         guard Short.isMachine(line) else { return [.unitGone(Short.unit(line))] }
         // Everything under a session vanishes with it, in one revision.
         let id = Short.machine(line)
@@ -138,12 +151,13 @@ struct ClusterText {
 extension ClusterState {
     /// Changes that lead from nothing to this state, in an order that `generator` chooses.
     func events(shuffledBy generator: inout some RandomNumberGenerator) -> [ClusterEvent] {
-        let machines = sortedMachines.map { ClusterEvent.machinePut($0) }
+        let machines = announced.values.sorted { $0.id < $1.id }.map { ClusterEvent.machinePut($0) }
+        let overlays = metadata.sorted { $0.key < $1.key }.map { ClusterEvent.metadataPut($0.key, $0.value) }
         let units = sortedUnits.map { ClusterEvent.unitPut($0) }
         let texts = files.sorted { $0.key < $1.key }.map { ClusterEvent.filePut($0.key, $0.value) }
         let schedule = assignments.keys.sorted().flatMap { sortedAssignments(of: $0) }
             .map { ClusterEvent.assignmentPut($0) }
         let reports = states.keys.sorted().flatMap { sortedStates(of: $0) }.map { ClusterEvent.statePut($0) }
-        return (machines + units + texts + schedule + reports).shuffled(using: &generator)
+        return (machines + overlays + units + texts + schedule + reports).shuffled(using: &generator)
     }
 }

@@ -74,7 +74,9 @@ struct ModelStore {
 
     // MARK: Machines
 
-    /// A new session with the machine's record under it. What an older session of it holds stays until that one ends.
+    /// A new session with the machine's record under it.
+    ///
+    /// What an older session of it holds stays until that one ends.
     mutating func openSession(_ machine: MachineRecord) -> Int {
         nextSession += 1
         sessionOfMachine[machine.id] = nextSession
