@@ -19,7 +19,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
-let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 
 let package = Package(
     name: "flotilla",
@@ -31,13 +31,13 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
     ],
     targets: [
         // The decisions: value types and functions, no IO, clock, randomness, Foundation or logging.
@@ -72,34 +72,44 @@ let package = Package(
         .target(
             name: "NodeAgent",
             dependencies: [
-                "FleetCore", "Etcd", "Systemd", "Registry", "FleetAPIServer", logging, lifecycle, configuration,
+                "FleetCore", "Etcd", "HTTPTransport", "Systemd", "Registry", "FleetAPI", "FleetAPIServer", logging,
+                arguments,
             ],
             swiftSettings: strict),
         .target(
             name: "ClusterManager", dependencies: ["FleetCore", "FleetAPI", "FleetAPIClient", arguments],
             swiftSettings: strict),
         .target(name: "Demonstrator", dependencies: [hummingbird, logging], swiftSettings: strict),
-        .executableTarget(name: "node-agent", dependencies: ["NodeAgent", arguments], swiftSettings: strict),
+        .executableTarget(name: "node-agent", dependencies: ["NodeAgent"], swiftSettings: strict),
         .executableTarget(name: "cluster-manager", dependencies: ["ClusterManager"], swiftSettings: strict),
         .executableTarget(name: "demonstrator", dependencies: ["Demonstrator", arguments], swiftSettings: strict),
 
-        .target(name: "TestSupport", dependencies: ["FleetCore", "Etcd", "HTTPTransport"], swiftSettings: strict),
+        .target(
+            name: "TestSupport",
+            dependencies: ["FleetCore", "Etcd", "HTTPTransport", "Systemd", "CLibSystemd", logging],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "guard-probe", dependencies: ["Systemd"], path: "Tests/GuardProbe", swiftSettings: strict),
+        .testTarget(
+            name: "DemonstratorTests", dependencies: ["Demonstrator", "demonstrator", subprocess], swiftSettings: strict
+        ),
+        .testTarget(name: "ScriptTests", dependencies: ["TestSupport", subprocess], swiftSettings: strict),
         .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: strict),
-        .testTarget(
-            name: "FleetAPITests",
-            dependencies: [
-                "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", lifecycle, logging,
-            ],
-            swiftSettings: strict),
-        .testTarget(
-            name: "ClusterManagerTests",
-            dependencies: [
-                "ClusterManager", "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", logging,
-            ],
-            swiftSettings: strict),
         .testTarget(
             name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "EtcdTests", dependencies: ["Etcd", "HTTPTransport", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "RegistryTests", dependencies: ["Registry", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "FleetAPITests",
+            dependencies: ["FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", lifecycle, logging],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SystemdTests", dependencies: ["Systemd", "TestSupport", "guard-probe", logging],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ClusterManagerTests",
+            dependencies: ["ClusterManager", "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", logging],
+            swiftSettings: strict),
     ]
 )

@@ -47,7 +47,7 @@ package struct EtcdConfiguration: Sendable {
     /// Puts endpoints into one form, without slash at the end.
     ///
     /// - Throws: `.invalidRequest`, with words that name the setting at fault.
-    func checked() throws(EtcdError) -> EtcdConfiguration {
+    package func checked() throws(EtcdError) -> EtcdConfiguration {
         var result = self
         guard !endpoints.isEmpty else { throw Self.refusal("no etcd endpoint is given; name at least one URL") }
         result.endpoints = []

@@ -6,6 +6,21 @@ package enum WatchEvent: Hashable, Sendable {
     case put(KeyValue)
     /// `modRevision` is the revision of the deletion.
     case delete(key: String, modRevision: Int64)
+
+    package var key: String {
+        switch self {
+        case .put(let pair): pair.key
+        case .delete(let key, _): key
+        }
+    }
+
+    /// Revision of the change.
+    package var modRevision: Int64 {
+        switch self {
+        case .put(let pair): pair.modRevision
+        case .delete(_, let modRevision): modRevision
+        }
+    }
 }
 
 /// All changes of one revision, never split over two batches.

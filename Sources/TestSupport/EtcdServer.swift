@@ -17,6 +17,8 @@ package final class EtcdServer: Sendable {
         package var certificates: EtcdCertificates?
         /// Whether clients must show a certificate of the same authority.
         package var wantsClientCertificates = false
+        /// Another loopback address to listen on for clients; certificates do not name it.
+        package var secondAddress: String?
         /// Serve the old version 2 API as well.
         package var enablesV2 = false
         /// The election time-out is ten times as long, and no lease lasts less than one and a half of those.
@@ -39,6 +41,10 @@ package final class EtcdServer: Sendable {
 
     package var endpoint: String {
         "\(options.certificates == nil ? "http" : "https")://127.0.0.1:\(clientPort)"
+    }
+    private var listenURLs: String {
+        guard let second = options.secondAddress else { return endpoint }
+        return endpoint + "," + endpoint.replacing("127.0.0.1", with: second)
     }
     package var logFile: String { "\(folder)/etcd.log" }
     package var pid: Int32? { process.withLock { $0?.pid } }
@@ -96,7 +102,8 @@ package final class EtcdServer: Sendable {
     /// Starts the process and waits for nothing.
     package func launch() throws {
         var arguments = [
-            "etcd", "--name", name, "--data-dir", "\(folder)/data", "--listen-client-urls", endpoint,
+            "etcd", "--name", name, "--data-dir", "\(folder)/data", "--listen-client-urls",
+            listenURLs,
             "--advertise-client-urls", endpoint, "--listen-peer-urls", "http://127.0.0.1:\(peerPort)",
             "--initial-advertise-peer-urls", "http://127.0.0.1:\(peerPort)", "--initial-cluster", initialCluster,
             "--heartbeat-interval", String(options.heartbeatMilliseconds),

@@ -1,4 +1,6 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-print("not built yet")
+import NodeAgent
+
+await NodeAgentCommand.start(Array(CommandLine.arguments.dropFirst()))

@@ -45,12 +45,3 @@ func collect(
     }
     return batches
 }
-
-extension WatchEvent {
-    var key: String {
-        switch self {
-        case .put(let pair): pair.key
-        case .delete(let key, _): key
-        }
-    }
-}

@@ -54,17 +54,17 @@ struct GeneralRulesTests {
     }
 
     @Test(
-        "an unclean path is sent to the clean one", arguments: Reach.allCases,
-        [
+        "an unclean path is sent to the clean one",
+        arguments: [
             ("//fleet/v1/units", "/fleet/v1/units"), ("/fleet//v1/units?all=true", "/fleet/v1/units?all=true"),
             ("/fleet/v1/machines/../units", "/fleet/v1/units"), ("/fleet/v1/./units/", "/fleet/v1/units/"),
             ("/fleet/%2e%2E/../../x", "/x"), ("/fleet/v1//units/a%20b", "/fleet/v1/units/a%20b"),
         ])
-    func uncleanPaths(reach: Reach, target: (String, String)) async throws {
-        try await withAPI(reach, cluster) { ask async throws in
-            let answer = try await ask("GET", target.0)
+    func uncleanPaths(target: String, clean: String) async throws {
+        try await withAPI(.inProcess, cluster) { ask async throws in
+            let answer = try await ask("GET", target)
             #expect(answer.status == 301)
-            #expect(answer.header("Location") == target.1)
+            #expect(answer.header("Location") == clean)
         }
     }
 
@@ -75,7 +75,7 @@ struct GeneralRulesTests {
             ("POST", "/fleet/v1/units/a.service", 405, ["GET", "PUT", "DELETE"]),
             ("PUT", "/fleet/v1/machines", 405, ["GET", "PATCH"]), ("DELETE", "/fleet/v1/state", 405, ["GET"]),
             ("GET", "/fleet/v1/units/a.service/restart", 405, ["POST"]), ("PUT", "/fleet/v1/discovery", 400, ["GET"]),
-            ("BREW", "/fleet/v1/events", 405, ["GET"]),
+            ("OPTIONS", "/fleet/v1/events", 405, ["GET"]),
         ])
     func methods(reach: Reach, row: (method: String, target: String, status: Int, allowed: [String])) async throws {
         try await withAPI(reach, cluster) { ask async throws in

@@ -113,4 +113,15 @@ import Testing
         #expect(error.message.hasPrefix("line 2: [X-Fleet] has no option \"Nope\""))
         #expect(error.message.contains("; line 4: MachineMetadata=: ") && !error.message.contains("\n"))
     }
+
+    @Test("of very many problems the first ten are told and the rest are counted")
+    func many() throws {
+        let file = try UnitFile(parsing: "[X-Fleet]\n" + String(repeating: "Nope=1\n", count: 1000))
+        let error = try #require(throws: SchedulingOptionsError.self) {
+            try SchedulingOptions.validate(file, for: UnitName(unchecked: "web.service"))
+        }
+        #expect(error.problems.count == 1000)
+        #expect(error.message.contains("line 11: ") && !error.message.contains("line 12: "))
+        #expect(error.message.hasSuffix("; and 990 more"))
+    }
 }

@@ -17,6 +17,8 @@ struct Call: Sendable {
     /// Whether a member without leader shall refuse at once instead of waiting for one.
     var needsLeader = true
     var needsLogin = true
+    /// Whether etcd puts a header into the answer; one that lacks it comes from something else.
+    var hasHeader = true
 }
 
 extension EtcdClient {
@@ -100,7 +102,11 @@ extension EtcdClient {
         } catch {
             throw malformed(call, error)
         }
-        return answer.refusal.map { .failure($0) } ?? .success(answer)
+        if let refusal = answer.refusal { return .failure(refusal) }
+        guard !call.hasHeader || answer.header.clusterID != 0 else {
+            throw malformed(call, JSONError(offset: 0, expected: "a header with a cluster id"))
+        }
+        return .success(answer)
     }
 
     func request(_ call: Call, at index: Int, token: String?) -> HTTPRequest {

@@ -38,6 +38,9 @@ extension EtcdClient {
             : .healthy(leader: status.leader, clusterID: cluster, memberID: member)
     }
 
+    /// The cluster id of the store that has answered; `nil` until one has.
+    package var knownClusterID: UInt64? { identity.clusterID }
+
     /// The members of the cluster, as one of them knows them; needs no quorum.
     package func members() async throws(EtcdError) -> [EtcdMember] {
         let call = Call(
@@ -62,7 +65,7 @@ extension EtcdClient {
     package func defragment() async throws(EtcdError) {
         let call = Call(
             path: "/v3/maintenance/defragment", body: JSONWriter.object { _ in }, what: "defragment",
-            isRepeatable: true, isLinearizable: false, needsLeader: false)
+            isRepeatable: true, isLinearizable: false, needsLeader: false, hasHeader: false)
         _ = try await perform(call, PlainAnswer.self)
     }
 }

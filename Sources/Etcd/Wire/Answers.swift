@@ -47,9 +47,12 @@ extension Answer {
         }
     }
 
+    /// Reads a body that is this message and nothing else.
     init(_ body: [UInt8]) throws(JSONError) {
         var reader = JSONReader(body)
+        guard reader.peek() == UInt8(ascii: "{") else { throw JSONError(offset: 0, expected: "an object") }
         try self.init(from: &reader)
+        guard reader.peek() == nil else { throw JSONError(offset: reader.position, expected: "the end") }
     }
 }
 
@@ -255,12 +258,5 @@ extension WatchEvent {
             }
         }
         self = isDeletion ? .delete(key: pair.key, modRevision: pair.modRevision) : .put(pair)
-    }
-
-    var modRevision: Int64 {
-        switch self {
-        case .put(let pair): pair.modRevision
-        case .delete(_, let modRevision): modRevision
-        }
     }
 }

@@ -128,7 +128,7 @@ private enum Subject: Hashable {
     static func touched(by change: ClusterEvent) -> [Subject] {
         switch change {
         case .machinePut(let machine): [.machine(machine.id)]
-        case .machineGone(let id): [.machine(id)]
+        case .machineGone(let id), .metadataPut(let id, _), .metadataGone(let id): [.machine(id)]
         case .unitPut(let unit): [.unit(unit.name)]
         case .unitGone(let name): [.unit(name)]
         case .assignmentPut(let assignment): [.unit(assignment.unit)]

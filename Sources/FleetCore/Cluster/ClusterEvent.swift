@@ -5,6 +5,9 @@
 package enum ClusterEvent: Hashable, Sendable {
     case machinePut(MachineRecord)
     case machineGone(MachineID)
+    /// What an operator laid over a machine's metadata; `nil` hides a key that the machine itself brings along.
+    case metadataPut(MachineID, [String: String?])
+    case metadataGone(MachineID)
     case filePut(ContentHash, UnitFile)
     case fileGone(ContentHash)
     case unitPut(UnitRecord)

@@ -3,12 +3,19 @@
 
 /// Everything the store says of one cluster, at one revision, with the questions that commands and the engine ask of it.
 package struct ClusterState: Sendable, Equatable {
+    /// All machines that are alive, with the metadata that holds: their own under what operators laid over it.
     package private(set) var machines: [MachineID: MachineRecord] = [:]
+    /// The same machines as they announced themselves.
+    package private(set) var announced: [MachineID: MachineRecord] = [:]
+    /// What operators laid over machines' metadata, also for machines that are away; `nil` hides a key.
+    package private(set) var metadata: [MachineID: [String: String?]] = [:]
     package private(set) var files: [ContentHash: UnitFile] = [:]
     package private(set) var units: [UnitName: UnitRecord] = [:]
     /// By unit, then by machine: one machine for an ordinary unit, several for a global one.
     package private(set) var assignments: [UnitName: [MachineID: Assignment]] = [:]
     package private(set) var states: [UnitName: [MachineID: UnitState]] = [:]
+    /// Units with an assignment to, or a report from, each machine, with how many of the two there are.
+    private var unitsOfMachine: [MachineID: [UnitName: Int]] = [:]
     package private(set) var leader: Leadership?
 
     package init() {}
@@ -19,27 +26,53 @@ package struct ClusterState: Sendable, Equatable {
 
     package mutating func apply(_ event: ClusterEvent) {
         switch event {
-        case .machinePut(let machine): machines[machine.id] = machine
-        case .machineGone(let id): machines[id] = nil
+        case .machinePut(let machine):
+            announced[machine.id] = machine
+            merge(machine.id)
+        case .machineGone(let id):
+            announced[id] = nil
+            merge(id)
+        case .metadataPut(let id, let changes):
+            metadata[id] = changes
+            merge(id)
+        case .metadataGone(let id):
+            metadata[id] = nil
+            merge(id)
         case .filePut(let hash, let file): files[hash] = file
         case .fileGone(let hash): files[hash] = nil
         case .unitPut(let unit): units[unit.name] = unit
         case .unitGone(let name): units[name] = nil
-        case .assignmentPut(let assignment): assignments[assignment.unit, default: [:]][assignment.machine] = assignment
-        case .assignmentGone(let machine, let unit): Self.remove(machine, unit, from: &assignments)
-        case .statePut(let state): states[state.unit, default: [:]][state.machine] = state
-        case .stateGone(let machine, let unit): Self.remove(machine, unit, from: &states)
+        case .assignmentPut(let assignment):
+            let former = assignments[assignment.unit, default: [:]].updateValue(assignment, forKey: assignment.machine)
+            if former == nil { unitsOfMachine[assignment.machine, default: [:]][assignment.unit, default: 0] += 1 }
+        case .assignmentGone(let machine, let unit): remove(machine, unit, from: \.assignments)
+        case .statePut(let state):
+            let former = states[state.unit, default: [:]].updateValue(state, forKey: state.machine)
+            if former == nil { unitsOfMachine[state.machine, default: [:]][state.unit, default: 0] += 1 }
+        case .stateGone(let machine, let unit): remove(machine, unit, from: \.states)
         case .leaderPut(let leadership): leader = leadership
         case .leaderGone: leader = nil
         }
     }
 
-    private static func remove<Entry>(
-        _ machine: MachineID, _ unit: UnitName, from table: inout [UnitName: [MachineID: Entry]]
-    ) {
-        table[unit]?[machine] = nil
-        if table[unit]?.isEmpty == true { table[unit] = nil }
+    private mutating func merge(_ id: MachineID) {
+        var machine = announced[id]
+        for (key, value) in metadata[id] ?? [:] { machine?.metadata[key] = value }
+        machines[id] = machine
     }
+
+    private mutating func remove<Entry>(
+        _ machine: MachineID, _ unit: UnitName, from table: WritableKeyPath<Self, [UnitName: [MachineID: Entry]]>
+    ) {
+        guard self[keyPath: table][unit]?.removeValue(forKey: machine) != nil else { return }
+        if self[keyPath: table][unit]?.isEmpty == true { self[keyPath: table][unit] = nil }
+        let left = (unitsOfMachine[machine]?[unit] ?? 1) - 1
+        unitsOfMachine[machine]?[unit] = left == 0 ? nil : left
+        if unitsOfMachine[machine]?.isEmpty == true { unitsOfMachine[machine] = nil }
+    }
+
+    /// Units that are assigned to `machine` or that it reports on, by name.
+    package func units(on machine: MachineID) -> [UnitName] { (unitsOfMachine[machine] ?? [:]).keys.sorted() }
 
     /// All machines that are alive, by id.
     package var sortedMachines: [MachineRecord] { machines.values.sorted { $0.id < $1.id } }

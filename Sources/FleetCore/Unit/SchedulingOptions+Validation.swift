@@ -20,10 +20,12 @@ extension SchedulingOptions {
     package static func problems(of file: UnitFile, for name: UnitName) -> [Problem] {
         let expand: (String) -> String = { name.isTemplate ? $0 : name.expandingSpecifiers(in: $0) }
         var problems: [Problem] = []
+        let foreign = Set(file.entries.map(\.option.section)).subtracting([section])
+        let misspelt = foreign.filter { $0.lowercased() == section.lowercased() }
         for entry in file.entries where !entry.isComment {
             let option = entry.option
             guard option.section == section else {
-                if option.section.lowercased() == section.lowercased() {
+                if misspelt.contains(option.section) {
                     problems.append(
                         Problem(.unknownOption, line: entry.line, "section [\(option.section)] is written [\(section)]")
                     )

@@ -42,8 +42,11 @@ package struct SchedulingOptionsError: Error, Hashable, Sendable, CustomStringCo
         self.code = first.code
     }
 
-    /// All problems in one line.
-    package var message: String { problems.map(\.message).joined(separator: "; ") }
+    /// The problems in one line: the first ten, and how many more there are.
+    package var message: String {
+        let shown = problems.prefix(10).map(\.message).joined(separator: "; ")
+        return problems.count > 10 ? "\(shown); and \(problems.count - 10) more" : shown
+    }
 
     /// A unit file does not mend itself.
     package var isTransient: Bool { false }

@@ -26,7 +26,8 @@ package struct UnitOption: Hashable, Sendable, CustomStringConvertible {
         var bodies: [String: String] = [:]
         for option in options {
             if bodies[option.section] == nil { order.append(option.section) }
-            bodies[option.section, default: ""] += "\(option.name)=\(option.value)\n"
+            // One append, since each looks the section up again.
+            bodies[option.section, default: ""] += option.name + "=" + option.value + "\n"
         }
         return order.map { "[\($0)]\n" + bodies[$0, default: ""] }.joined(separator: "\n")
     }

@@ -9,17 +9,23 @@ enum UnitText {
     static let carriageReturn = UInt8(ascii: "\r")
     static let backslash = UInt8(ascii: "\\")
 
+    /// White space by Unicode's property, whose table is slow to ask for what nearly all text consists of.
+    static func isWhite(_ scalar: Unicode.Scalar) -> Bool {
+        guard scalar.isASCII else { return scalar.properties.isWhitespace }
+        return scalar == " " || (0x09...0x0D).contains(scalar.value)
+    }
+
     /// `text` without white space at its ends, by Unicode's property, as fleet trims names and values.
     static func trimmed(_ text: Substring) -> Substring {
         var scalars = text.unicodeScalars
-        while let first = scalars.first, first.properties.isWhitespace { scalars.removeFirst() }
-        while let last = scalars.last, last.properties.isWhitespace { scalars.removeLast() }
+        while let first = scalars.first, isWhite(first) { scalars.removeFirst() }
+        while let last = scalars.last, isWhite(last) { scalars.removeLast() }
         return Substring(scalars)
     }
 
     /// Whether the line's first visible character is `#` or `;`.
     static func isComment(_ line: Substring) -> Bool {
-        let first = line.unicodeScalars.first { !$0.properties.isWhitespace }
+        let first = line.unicodeScalars.first { !isWhite($0) }
         return first == "#" || first == ";"
     }
 
@@ -91,6 +97,6 @@ enum UnitText {
 
     /// The words of `text`, parted by white space.
     static func words(of text: String) -> [String] {
-        text.unicodeScalars.split { $0.properties.isWhitespace }.map { String($0) }
+        text.unicodeScalars.split(whereSeparator: isWhite).map { String($0) }
     }
 }

@@ -67,16 +67,22 @@ enum JSON: Decodable, Equatable, ExpressibleByStringLiteral, ExpressibleByIntege
 
 /// Units and machines that tests share.
 enum Sample {
-    static let machineA = MachineID(String(repeating: "a", count: 32))!
-    static let machineB = MachineID(String(repeating: "b", count: 32))!
+    static let machineA = certain(MachineID(String(repeating: "a", count: 32)))
+    static let machineB = certain(MachineID(String(repeating: "b", count: 32)))
     /// Its hash is known from fleet.
-    static let hello = try! UnitFile(parsing: "[Unit]\nDescription=Hello\n\n[Service]\nExecStart=/bin/sleep 1\n")
+    static let hello = certain(
+        try? UnitFile(parsing: "[Unit]\nDescription=Hello\n\n[Service]\nExecStart=/bin/sleep 1\n"))
     static let helloJSON: JSON = [
         ["section": "Unit", "name": "Description", "value": "Hello"],
         ["section": "Service", "name": "ExecStart", "value": "/bin/sleep 1"],
     ]
-    static let other = try! UnitFile(parsing: "[Service]\nExecStart=/bin/true\n")
-    static let global = try! UnitFile(parsing: "[Service]\nExecStart=/bin/true\n\n[X-Fleet]\nGlobal=true\n")
+    static let other = certain(try? UnitFile(parsing: "[Service]\nExecStart=/bin/true\n"))
+    static let global = certain(try? UnitFile(parsing: "[Service]\nExecStart=/bin/true\n\n[X-Fleet]\nGlobal=true\n"))
+
+    private static func certain<Value>(_ value: Value?) -> Value {
+        guard let value else { fatalError("a sample that every test needs is wrong") }
+        return value
+    }
 
     static func unit(_ name: String, _ target: TargetState = .inactive, file: UnitFile = hello) -> [ClusterEvent] {
         [

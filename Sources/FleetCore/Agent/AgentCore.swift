@@ -1,0 +1,373 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Decides what an agent does on its machine: from orders, files and systemd's word to claims, installs, starts and stops.
+///
+/// Each unit is led step by step, one operation at a time; every event moves the units that it names as far as they can go:
+///
+/// ```
+/// ordered:      claim -> install -> start (or stay loaded) -> restart or stop as the order changes
+/// not ordered:  stop -> uninstall -> withdraw the claim -> forgotten
+/// ```
+///
+/// A restart of the agent goes through `entered` and touches no unit whose file and target state are in force already.
+package struct AgentCore: Sendable, Equatable {
+    package enum Operation: Hashable, Sendable {
+        case claiming, installing, starting, restarting, stopping, uninstalling, withdrawing
+    }
+
+    struct Entry: Hashable, Sendable {
+        var order: Order?
+        /// The store holds a state key of this machine for the unit, under the present session.
+        var isClaimed = false
+        /// A claim brought no answer: the store may hold the key all the same, so it is deleted before the unit is forgotten.
+        var isClaimDoubtful = false
+        /// The store refused a claim for this order: its successor, or its end, is on the way.
+        var isOrderStale = false
+        var file: InstalledFile?
+        /// What was last issued to systemd for the file in force.
+        var acted: TargetState = .inactive
+        var restarts = 0
+        /// The number that the start or restart under way was issued for.
+        var issuedRestarts = 0
+        /// The file that the running processes were started from, when another one is in force since: it needs a restart.
+        var outdated: ContentHash?
+        var observed: Observation?
+        /// Stopped since `observed` was told, which may be older than the stop.
+        var isStopped = false
+        /// Why the file could not be installed; shown as the unit's state.
+        var problem: String?
+        var operation: Operation?
+        /// No new operation before this moment, after a failure.
+        var retry: Moment?
+        /// The state that the store is known to hold.
+        var published: UnitState?
+    }
+
+    package let machine: MachineID
+    /// From a failed operation to the next attempt.
+    package static let retryInterval = Duration.seconds(1)
+
+    private(set) var entries: [UnitName: Entry] = [:]
+    /// The machine holds its session and the agent knows what it is ordered.
+    private var isServing = false
+    /// States on their way to the store, by unit; one batch at a time.
+    private var publishing: [UnitName: UnitState] = [:]
+    /// Nothing is published before this moment, after a failure.
+    private var publishRetry: Moment?
+    /// Units that must be looked at before `handle` returns.
+    private var touched: Set<UnitName> = []
+    /// Units whose published state may be out of date.
+    private var unpublished: Set<UnitName> = []
+
+    package init(machine: MachineID) { self.machine = machine }
+
+    /// Units that must be dead before the session can end, in name order.
+    package var fencedUnits: [UnitName] {
+        entries.filter { $0.value.file.map { !$0.isKept } ?? false }.keys.sorted()
+    }
+
+    /// Units whose file lies in the runtime folder, in name order.
+    package var installedUnits: [UnitName] { entries.filter { $0.value.file != nil }.keys.sorted() }
+
+    package mutating func handle(_ event: AgentEvent, at now: Moment) -> AgentDirectives {
+        take(event, at: now)
+        var directives = AgentDirectives()
+        guard isServing else {
+            touched = []
+            return directives
+        }
+        for unit in touched.sorted() { advance(unit, at: now, into: &directives) }
+        touched = []
+        publish(into: &directives)
+        directives.wake = (entries.values.compactMap(\.retry) + [publishRetry].compactMap(\.self)).min()
+        return directives
+    }
+
+    // MARK: What an event changes
+
+    private mutating func take(_ event: AgentEvent, at now: Moment) {
+        switch event {
+        case .entered(let own, let orders, let installed, let observed):
+            enter(own: own, orders: orders, installed: installed, observed: observed)
+        case .ordered(let orders, let gone):
+            for order in orders {
+                update(order.unit) { entry in
+                    if entry.order?.assignment.hash != order.assignment.hash { entry.problem = nil }
+                    entry.order = order
+                    entry.isOrderStale = false
+                    entry.retry = nil
+                }
+            }
+            for unit in gone where entries[unit] != nil {
+                update(unit) {
+                    $0.order = nil
+                    $0.retry = nil
+                }
+            }
+        case .claimed(let granted, let lost):
+            for state in granted {
+                finish(state.unit, .claiming) {
+                    $0.isClaimed = true
+                    $0.isClaimDoubtful = false
+                    $0.published = state
+                }
+            }
+            // The order changed or went meanwhile; the watch has brought, or will bring, what holds now.
+            for order in lost { finish(order.unit, .claiming) { if $0.order == order { $0.isOrderStale = true } } }
+        case .claimFailed(let units):
+            for unit in units where entries[unit]?.operation == .claiming {
+                entries[unit]?.isClaimDoubtful = true
+                fail(unit, .claiming, at: now)
+            }
+        case .installed(let file): installed(file)
+        case .installFailed(let unit, let reason, let isTransient):
+            guard entries[unit]?.operation == .installing else { return }
+            fail(unit, .installing, at: now, isTransient: isTransient)
+            entries[unit]?.problem = reason
+        case .uninstalled(let units):
+            for unit in units {
+                finish(unit, .uninstalling) {
+                    $0.file = nil
+                    $0.observed = nil
+                }
+            }
+        case .issued(let unit): issued(unit)
+        case .issueFailed(let unit):
+            fail(unit, .starting, at: now)
+            fail(unit, .restarting, at: now)
+        case .stopped(let unit):
+            finish(unit, .stopping) {
+                $0.acted = .loaded
+                $0.outdated = nil
+                $0.isStopped = true
+            }
+        case .stopFailed(let unit): fail(unit, .stopping, at: now)
+        case .observed(let observations): for one in observations { observe(one) }
+        case .published(let states): published(states)
+        case .publishFailed: publishFailed(at: now)
+        case .withdrawn(let units):
+            for unit in units {
+                finish(unit, .withdrawing) {
+                    $0.isClaimed = false
+                    $0.isClaimDoubtful = false
+                    $0.published = nil
+                }
+            }
+        case .withdrawFailed(let units): for unit in units { fail(unit, .withdrawing, at: now) }
+        case .left: leave()
+        case .woke: wake(at: now)
+        }
+    }
+
+    private mutating func update(_ unit: UnitName, _ change: (inout Entry) -> Void) {
+        change(&entries[unit, default: Entry()])
+        touched.insert(unit)
+        unpublished.insert(unit)
+    }
+
+    /// Takes in the success of an operation; a late answer to one that is no longer under way changes nothing.
+    private mutating func finish(_ unit: UnitName, _ operation: Operation, _ change: (inout Entry) -> Void) {
+        guard entries[unit]?.operation == operation else { return }
+        update(unit) { entry in
+            entry.operation = nil
+            change(&entry)
+        }
+    }
+
+    private mutating func fail(_ unit: UnitName, _ operation: Operation, at now: Moment, isTransient: Bool = true) {
+        guard entries[unit]?.operation == operation else { return }
+        update(unit) { entry in
+            entry.operation = nil
+            // A lasting failure is looked at again much later: files in the store never change under their hash.
+            entry.retry = now + (isTransient ? Self.retryInterval : Self.retryInterval * 60)
+        }
+    }
+
+    private mutating func installed(_ file: InstalledFile) {
+        finish(file.unit, .installing) { entry in
+            if entry.acted == .launched {
+                let running = entry.outdated ?? entry.file?.hash
+                entry.outdated = running == file.hash ? nil : running
+            }
+            entry.file = file
+            entry.problem = nil
+            entry.acted = max(entry.acted, .loaded)
+        }
+    }
+
+    private mutating func issued(_ unit: UnitName) {
+        guard let operation = entries[unit]?.operation, operation == .starting || operation == .restarting else {
+            return
+        }
+        finish(unit, operation) { entry in
+            entry.acted = .launched
+            entry.outdated = nil
+            entry.restarts = entry.issuedRestarts
+        }
+    }
+
+    private mutating func published(_ states: [UnitState]) {
+        for state in states where publishing[state.unit] != nil && entries[state.unit]?.isClaimed == true {
+            entries[state.unit]?.published = state
+            unpublished.insert(state.unit)
+        }
+        touched.formUnion(publishing.keys)
+        publishing = [:]
+    }
+
+    private mutating func publishFailed(at now: Moment) {
+        guard !publishing.isEmpty else { return }
+        // What the store holds of them is unknown now, so whatever holds next is written again.
+        for unit in publishing.keys { entries[unit]?.published = nil }
+        unpublished.formUnion(publishing.keys)
+        touched.formUnion(publishing.keys)
+        publishing = [:]
+        publishRetry = now + Self.retryInterval
+    }
+
+    private mutating func observe(_ observation: Observation) {
+        guard entries[observation.unit] != nil else { return }
+        update(observation.unit) {
+            $0.observed = observation
+            $0.isStopped = false
+        }
+    }
+
+    private mutating func wake(at now: Moment) {
+        if let retry = publishRetry, retry <= now { publishRetry = nil }
+        for (unit, entry) in entries {
+            guard let retry = entry.retry, retry <= now else { continue }
+            update(unit) { $0.retry = nil }
+        }
+    }
+
+    // MARK: Session
+
+    /// Adopts what runs: a unit with its file in force and its target state issued is left alone.
+    private mutating func enter(
+        own: [UnitState], orders: [Order], installed: [InstalledFile], observed: [Observation]
+    ) {
+        entries = [:]
+        isServing = true
+        publishing = [:]
+        unpublished = []
+        publishRetry = nil
+        for file in installed {
+            update(file.unit) {
+                $0.file = file
+                $0.acted = .loaded
+            }
+        }
+        for one in observed where entries[one.unit] != nil {
+            update(one.unit) { entry in
+                entry.observed = one
+                if !one.isDown { entry.acted = .launched }
+            }
+        }
+        for order in orders {
+            update(order.unit) { entry in
+                entry.order = order
+                entry.restarts = order.assignment.restarts
+            }
+        }
+        for state in own {
+            update(state.unit) { entry in
+                entry.isClaimed = true
+                entry.published = state
+                guard entry.file != nil else { return }
+                entry.acted = max(entry.acted, state.acted)
+                entry.restarts = state.restarts
+                // The former run of the agent got as far as the new file, not as far as the restart.
+                if state.acted == .launched, state.hash != entry.file?.hash { entry.outdated = state.hash }
+            }
+        }
+    }
+
+    /// The session is gone: nothing is claimed, and what had to be stopped has been.
+    private mutating func leave() {
+        isServing = false
+        publishing = [:]
+        for unit in entries.keys.sorted() {
+            guard let file = entries[unit]?.file else {
+                entries[unit] = nil
+                continue
+            }
+            entries[unit]?.order = nil
+            entries[unit]?.isClaimed = false
+            entries[unit]?.published = nil
+            entries[unit]?.operation = nil
+            if !file.isKept { entries[unit]?.acted = .loaded }
+        }
+    }
+
+    // MARK: What to do next
+
+    /// Starts the next operation of one unit, if it needs one and none is under way.
+    private mutating func advance(_ unit: UnitName, at now: Moment, into directives: inout AgentDirectives) {
+        guard let entry = entries[unit], entry.operation == nil, entry.retry == nil else { return }
+        guard let order = entry.order else { return release(unit, entry, into: &directives) }
+        let assignment = order.assignment
+        if !entry.isClaimed {
+            guard !entry.isOrderStale else { return }
+            entries[unit]?.operation = .claiming
+            directives.claim.append(order)
+        } else if entry.file?.hash != assignment.hash {
+            entries[unit]?.operation = .installing
+            directives.install.append(order)
+        } else if assignment.target == .launched, entry.acted < .launched {
+            entries[unit]?.operation = .starting
+            entries[unit]?.issuedRestarts = assignment.restarts
+            directives.start.append(unit)
+        } else if assignment.target == .launched, entry.outdated != nil || entry.restarts < assignment.restarts {
+            entries[unit]?.operation = .restarting
+            entries[unit]?.issuedRestarts = assignment.restarts
+            directives.restart.append(unit)
+        } else if assignment.target == .loaded, entry.acted == .launched {
+            entries[unit]?.operation = .stopping
+            directives.stop.append(unit)
+        }
+    }
+
+    private mutating func release(_ unit: UnitName, _ entry: Entry, into directives: inout AgentDirectives) {
+        let isUp = !entry.isStopped && entry.observed.map { !$0.isDown } ?? false
+        if entry.file != nil, isUp || entry.acted == .launched {
+            entries[unit]?.operation = .stopping
+            directives.stop.append(unit)
+        } else if entry.file != nil {
+            entries[unit]?.operation = .uninstalling
+            directives.uninstall.append(unit)
+        } else if entry.isClaimed || entry.isClaimDoubtful {
+            // A report that overtakes the deletion would bring the key back, for ever.
+            guard publishing[unit] == nil else { return }
+            entries[unit]?.operation = .withdrawing
+            directives.withdraw.append(unit)
+        } else {
+            entries[unit] = nil
+            unpublished.remove(unit)
+        }
+    }
+
+    private mutating func publish(into directives: inout AgentDirectives) {
+        guard publishing.isEmpty, publishRetry == nil, !unpublished.isEmpty else { return }
+        for unit in unpublished.sorted() {
+            guard let state = state(of: unit), state != entries[unit]?.published else { continue }
+            directives.publish.append(state)
+        }
+        unpublished = []
+        for state in directives.publish { publishing[state.unit] = state }
+    }
+
+    /// What the store should hold of the unit; `nil` while this machine has no claim.
+    private func state(of unit: UnitName) -> UnitState? {
+        // Without order and file the unit is no longer held, and only its key is left to be deleted.
+        guard let entry = entries[unit], entry.isClaimed, entry.operation != .withdrawing,
+            let hash = entry.outdated ?? entry.file?.hash ?? entry.order?.assignment.hash
+        else { return nil }
+        return UnitState(
+            machine: machine, unit: unit, load: entry.observed?.load ?? (entry.problem == nil ? "" : "error"),
+            active: entry.observed?.active ?? "", sub: entry.observed?.sub ?? "", hash: hash,
+            acted: entry.file == nil ? .inactive : entry.acted, restarts: entry.restarts, health: entry.problem,
+            since: entry.observed?.since ?? 0)
+    }
+}

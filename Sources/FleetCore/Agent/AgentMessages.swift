@@ -1,0 +1,104 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// An assignment of this machine, with the revision at which the store last wrote it.
+package struct Order: Hashable, Sendable {
+    package var assignment: Assignment
+    /// A claim is valid only while the assignment still has this mod revision.
+    package var revision: Int64
+
+    package init(assignment: Assignment, revision: Int64) {
+        self.assignment = assignment
+        self.revision = revision
+    }
+
+    package var unit: UnitName { assignment.unit }
+}
+
+/// What this machine's systemd says of one unit.
+package struct Observation: Hashable, Sendable {
+    package var unit: UnitName
+    package var load: String
+    package var active: String
+    package var sub: String
+    /// When ACTIVE last changed, in milliseconds since 1970; 0 when unknown.
+    package var since: Int64
+
+    package init(unit: UnitName, load: String, active: String, sub: String, since: Int64 = 0) {
+        self.unit = unit
+        self.load = load
+        self.active = active
+        self.sub = sub
+        self.since = since
+    }
+
+    /// Neither a process nor a job of the unit is left.
+    package var isDown: Bool { active.isEmpty || active == "inactive" || active == "failed" }
+}
+
+/// A unit file that lies in the agent's runtime folder.
+package struct InstalledFile: Hashable, Sendable {
+    package var unit: UnitName
+    package var hash: ContentHash
+    /// Whether the unit goes on when the machine loses its session (`OnDisconnect=keep`).
+    package var isKept: Bool
+
+    package init(unit: UnitName, hash: ContentHash, isKept: Bool) {
+        self.unit = unit
+        self.hash = hash
+        self.isKept = isKept
+    }
+}
+
+/// What the agent's core wants done; each list is one batch, in unit order.
+package struct AgentDirectives: Hashable, Sendable {
+    /// Write the state keys that say "this machine holds the unit", each if its assignment is unchanged.
+    package var claim: [Order] = []
+    /// Fetch the file with this hash, write it, make systemd see it, and report what systemd says of the unit.
+    package var install: [Order] = []
+    /// Make systemd forget the unit and delete its file. The unit is down.
+    package var uninstall: [UnitName] = []
+    package var start: [UnitName] = []
+    package var restart: [UnitName] = []
+    /// Stop, and report only when the unit is down.
+    package var stop: [UnitName] = []
+    package var publish: [UnitState] = []
+    /// Delete the state keys: this machine no longer holds the units.
+    package var withdraw: [UnitName] = []
+    /// Send `.woke` then.
+    package var wake: Moment?
+
+    package init() {}
+
+    package var isEmpty: Bool { self == AgentDirectives() }
+}
+
+/// What became of a directive, or what changed by itself.
+package enum AgentEvent: Hashable, Sendable {
+    /// The session lives and everything has been read: what the store holds of this machine, what it is ordered, what lies
+    /// in the runtime folder and what systemd says of those units.
+    case entered(own: [UnitState], orders: [Order], installed: [InstalledFile], observed: [Observation])
+    /// The schedule of this machine changed.
+    case ordered([Order], gone: [UnitName])
+    /// `granted` are the state keys as written; the assignments of `lost` had changed or gone.
+    case claimed(granted: [UnitState], lost: [Order])
+    case claimFailed([UnitName])
+    case installed(InstalledFile)
+    /// `reason` is for people; a transient failure is tried again.
+    case installFailed(UnitName, reason: String, isTransient: Bool)
+    case uninstalled([UnitName])
+    /// systemd took the order to start or restart, or refused it for good: either way it was issued.
+    case issued(UnitName)
+    case issueFailed(UnitName)
+    /// The unit is down.
+    case stopped(UnitName)
+    case stopFailed(UnitName)
+    case observed([Observation])
+    case published([UnitState])
+    case publishFailed
+    case withdrawn([UnitName])
+    case withdrawFailed([UnitName])
+    /// The session is lost; fenced units are dead.
+    case left
+    case woke
+}

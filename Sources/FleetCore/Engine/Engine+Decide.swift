@@ -1,0 +1,149 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+// MARK: What to do about one unit
+
+extension Engine {
+    /// The steps for one unit; `waiting` says afterwards why it is not where it should be, if so.
+    mutating func decide(_ name: UnitName, placement: inout Placement) -> [ScheduleStep] {
+        waiting[name] = nil
+        guard let unit = state.units[name], unit.target > .inactive else {
+            let reason = state.units[name] == nil ? "destroyed" : "target state is inactive"
+            return withdrawAll(name, reason: reason)
+        }
+        guard let traits = traits(of: name) else {
+            waiting[name] = Refusal(
+                machines: occupancy.order.count, other: "its unit file \(unit.hash.short) is missing from the store")
+            return []
+        }
+        occupancy.update(traits)
+        return traits.options.isGlobal ? spreadOut(unit, traits) : settle(unit, traits, placement: &placement)
+    }
+
+    private func withdrawAll(_ name: UnitName, reason: String) -> [ScheduleStep] {
+        state.sortedAssignments(of: name).map { assignment in
+            ScheduleStep(unit: name, changes: [.withdraw(assignment.machine, name)], reason: reason)
+        }
+    }
+
+    // MARK: Ordinary units
+
+    private mutating func settle(
+        _ unit: UnitRecord, _ traits: UnitTraits, placement: inout Placement
+    ) -> [ScheduleStep] {
+        let assignments = state.sortedAssignments(of: unit.name)
+        let live = assignments.filter { occupancy.slot(of: $0.machine) != nil }
+        let lost = assignments.filter { occupancy.slot(of: $0.machine) == nil }
+        if let home = live.first(where: { state.states[unit.name]?[$0.machine] != nil }) ?? live.first {
+            return keep(unit, traits, at: home, others: assignments.filter { $0 != home })
+        }
+        if let holder = state.sortedStates(of: unit.name).first(where: { occupancy.slot(of: $0.machine) != nil }) {
+            // The old copy is still being stopped; its machine deletes the entry when it is (rule R1).
+            waiting[unit.name] = Refusal(
+                machines: occupancy.order.count, other: "still stopping on \(holder.machine.short)")
+            return []
+        }
+        if lost.count > 1 {
+            // A step can demand the absence of one machine only, and each of these could come back with its claim.
+            return lost.dropFirst().map { surplus in
+                ScheduleStep(
+                    unit: unit.name, changes: [.withdraw(surplus.machine, unit.name)],
+                    reason: "machine \(surplus.machine.short) was lost")
+            }
+        }
+        switch placement.choose(for: traits, in: &occupancy) {
+        case .success(let machine):
+            let place = ScheduleStep.Change.assign(Assignment(of: unit, on: machine))
+            let former = lost.first
+            return [
+                ScheduleStep(
+                    unit: unit.name, changes: lost.map { .withdraw($0.machine, unit.name) } + [place],
+                    absent: former?.machine,
+                    reason: former.map { "machine \($0.machine.short) was lost" } ?? "not on any machine")
+            ]
+        case .failure(let failure):
+            waiting[unit.name] = failure.refusal
+            return []
+        }
+    }
+
+    /// Leaves a unit where it is when it may stay, brings its assignment up to date, and takes it off elsewhere.
+    private mutating func keep(
+        _ unit: UnitRecord, _ traits: UnitTraits, at home: Assignment, others: [Assignment]
+    ) -> [ScheduleStep] {
+        let surplus = others.map { other in
+            ScheduleStep(
+                unit: unit.name, changes: [.withdraw(other.machine, unit.name)],
+                reason: "it has its place on \(home.machine.short)")
+        }
+        guard let slot = occupancy.slot(of: home.machine) else { return surplus }
+        let test = MachineTest(unit: traits, occupancy: occupancy)
+        guard test.mayStay(on: slot), home.hash == unit.hash || mayStayChanged(traits, on: slot) else {
+            let leave = ScheduleStep(
+                unit: unit.name, changes: [.withdraw(home.machine, unit.name)],
+                reason: "machine \(home.machine.short) no longer fits")
+            return surplus + [leave]
+        }
+        let wanted = Assignment(of: unit, on: home.machine)
+        guard wanted != home else { return surplus }
+        return surplus + [
+            ScheduleStep(
+                unit: unit.name, changes: [.assign(wanted)],
+                reason: home.hash == wanted.hash ? "target state changed" : "unit file changed")
+        ]
+    }
+
+    /// Whether a unit whose file changed gets on with its neighbours; tested as a newcomer to its own machine.
+    private mutating func mayStayChanged(_ traits: UnitTraits, on slot: Int) -> Bool {
+        let isAssigned = occupancy.slots[slot]?.occupants[traits.name] ?? true
+        occupancy.learnPatterns(of: traits)
+        occupancy.vacate(traits.name, slot: slot)
+        let fits = !MachineTest(unit: traits, occupancy: occupancy).hasConflict(on: slot)
+        occupancy.occupy(traits, slot: slot, isAssigned: isAssigned)
+        return fits
+    }
+
+    // MARK: Global units
+
+    /// One assignment on every machine that accepts the unit.
+    private mutating func spreadOut(_ unit: UnitRecord, _ traits: UnitTraits) -> [ScheduleStep] {
+        occupancy.learnPatterns(of: traits)
+        let test = MachineTest(unit: traits, occupancy: occupancy)
+        var steps: [ScheduleStep] = []
+        var accepted = 0
+        for slot in occupancy.order {
+            guard let machine = occupancy.slots[slot]?.machine else { continue }
+            let present = state.assignments[unit.name]?[machine.id]
+            let fits =
+                if let present {
+                    test.refusalByMachine(machine) == nil
+                        && (present.hash == unit.hash || mayStayChanged(traits, on: slot))
+                } else {
+                    test.refusal(on: slot) == nil
+                }
+            let wanted = Assignment(of: unit, on: machine.id)
+            if fits {
+                accepted += 1
+                guard present != wanted else { continue }
+                let reason = "global: \(machine.id.short) accepts it"
+                steps.append(ScheduleStep(unit: unit.name, changes: [.assign(wanted)], reason: reason))
+            } else if present != nil {
+                let reason = "global: \(machine.id.short) no longer accepts it"
+                steps.append(ScheduleStep(unit: unit.name, changes: [.withdraw(machine.id, unit.name)], reason: reason))
+            }
+        }
+        for lost in state.sortedAssignments(of: unit.name) where occupancy.slot(of: lost.machine) == nil {
+            let reason = "machine \(lost.machine.short) was lost"
+            steps.append(ScheduleStep(unit: unit.name, changes: [.withdraw(lost.machine, unit.name)], reason: reason))
+        }
+        if accepted == 0 { waiting[unit.name] = MachineTest.explain(traits, in: occupancy) }
+        return steps
+    }
+}
+
+extension Assignment {
+    /// What the user wants of `unit`, as an order to `machine`.
+    package init(of unit: UnitRecord, on machine: MachineID) {
+        self.init(machine: machine, unit: unit.name, hash: unit.hash, target: unit.target, restarts: unit.restarts)
+    }
+}

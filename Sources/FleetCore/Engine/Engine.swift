@@ -1,0 +1,269 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// The part that decides: from the changes of the cluster's state to the steps that bring the schedule to what users want.
+///
+/// Feed it every change in order (`handle`), ask for steps (`plan`), and tell it what became of them (`committed`,
+/// `failed`). It plans again only what a change touched. It holds three facts apart for every unit: what is wanted, where it is
+/// assigned, and where a machine still holds it; a unit is placed only when no live machine holds it (rule R1).
+package struct Engine: Sendable {
+    /// What the engine wants done, and what it cannot do.
+    package struct Plan: Sendable, Equatable {
+        /// In the order in which they were decided; each atomic in itself.
+        package var steps: [ScheduleStep]
+
+        package init(steps: [ScheduleStep]) { self.steps = steps }
+    }
+
+    /// A step that was handed out and whose effect this engine has not yet seen in the store.
+    struct Pending: Sendable {
+        let step: ScheduleStep
+        /// Revision at which it was committed; `nil` until that is known.
+        var revision: Int64?
+    }
+
+    package private(set) var state = ClusterState()
+    /// Units that no machine can take now, and why; also units that wait for their old machine.
+    package internal(set) var waiting: [UnitName: Refusal] = [:]
+    var occupancy = Occupancy()
+    var pending: [UnitName: [Pending]] = [:]
+    /// Every change up to this revision has been seen.
+    private var seen: Int64 = 0
+    private var dirty: Set<UnitName> = []
+    /// Units by a peer that they want to share a machine with.
+    private var followers: [UnitName: Set<UnitName>] = [:]
+    private var globals: Set<UnitName> = []
+    private var traitsOfUnit: [UnitName: (hash: ContentHash, traits: UnitTraits)] = [:]
+
+    package init() {}
+
+    /// An engine that takes over a cluster in the state that `events` describe.
+    package init(_ events: some Sequence<ClusterEvent>, revision: Int64) {
+        handle(events, revision: revision)
+    }
+
+    /// Takes in changes, in the store's order; afterwards everything up to `revision` has been seen.
+    package mutating func handle(_ events: some Sequence<ClusterEvent>, revision: Int64) {
+        for event in events { handle(event) }
+        seen = max(seen, revision)
+        var frees = false
+        for unit in pending.keys where settleEchoed(unit) { frees = true }
+        if frees { awaken() }
+    }
+
+    /// Lets go of the steps whose effect the store's changes have shown.
+    ///
+    /// - Returns: Whether a place became free, which counted as taken until now.
+    private mutating func settleEchoed(_ unit: UnitName) -> Bool {
+        guard let steps = pending[unit] else { return false }
+        let echoed = steps.filter { ($0.revision ?? .max) <= seen }
+        guard !echoed.isEmpty else { return false }
+        let left = steps.filter { ($0.revision ?? .max) > seen }
+        pending[unit] = left.isEmpty ? nil : left
+        let changes = echoed.flatMap(\.step.changes)
+        refresh(unit, changes.map(\.machine))
+        dirty.insert(unit)
+        return changes.contains { if case .withdraw = $0 { true } else { false } }
+    }
+
+    private mutating func handle(_ event: ClusterEvent) {
+        let leaving = standing(before: event)
+        state.apply(event)
+        switch event {
+        case .machinePut(let machine): machinePut(state.machines[machine.id] ?? machine)
+        case .metadataPut(let id, _), .metadataGone(let id):
+            if let machine = state.machines[id] { machinePut(machine) }
+        case .machineGone(let id): machineGone(id)
+        case .filePut(let hash, _), .fileGone(let hash): fileChanged(hash)
+        case .unitPut(let unit): unitChanged(unit.name)
+        case .unitGone(let name): unitChanged(name)
+        case .assignmentPut(let assignment): occupationChanged(assignment.unit, assignment.machine, frees: false)
+        case .assignmentGone(let machine, let unit): occupationChanged(unit, machine, frees: true)
+        case .statePut(let unitState):
+            // Routine reports change nothing that placement looks at.
+            if !leaving { occupationChanged(unitState.unit, unitState.machine, frees: false) }
+        case .stateGone(let machine, let unit): occupationChanged(unit, machine, frees: true)
+        case .leaderPut, .leaderGone: break
+        }
+    }
+
+    /// Whether the machine of a state report is known to hold the unit already.
+    private func standing(before event: ClusterEvent) -> Bool {
+        guard case .statePut(let report) = event else { return false }
+        return state.states[report.unit]?[report.machine] != nil
+    }
+
+    /// Steps for everything that changed since the last call; they count as done until `failed` says otherwise.
+    package mutating func plan() -> Plan {
+        var steps: [ScheduleStep] = []
+        var placement = Placement()
+        var rounds = 0
+        while !dirty.isEmpty, rounds < 100 {
+            rounds += 1
+            let names = dirty.sorted()
+            dirty = []
+            for name in names where pending[name] == nil {
+                for step in decide(name, placement: &placement) {
+                    steps.append(step)
+                    handOut(step)
+                }
+            }
+        }
+        return Plan(steps: steps)
+    }
+
+    /// The steps were committed at `revision`; the store's changes may have shown it before this answer came.
+    package mutating func committed(_ steps: [ScheduleStep], at revision: Int64) {
+        var frees = false
+        for step in steps {
+            guard let index = pending[step.unit]?.firstIndex(where: { $0.step == step && $0.revision == nil }) else {
+                continue
+            }
+            pending[step.unit]?[index].revision = revision
+            if settleEchoed(step.unit) { frees = true }
+        }
+        if frees { awaken() }
+    }
+
+    /// The steps were not committed, and nothing of them happened; they are decided anew by the next `plan`.
+    ///
+    /// A step whose outcome is unknown (no answer came) has not failed in this sense: it may still be committed, after
+    /// another machine was chosen. Whoever cannot tell gives up the lead, so that its epoch voids what is under way.
+    package mutating func failed(_ steps: [ScheduleStep]) {
+        for step in steps {
+            pending[step.unit]?.removeAll { $0.step == step && $0.revision == nil }
+            if pending[step.unit]?.isEmpty == true { pending[step.unit] = nil }
+            refresh(step.unit, step.changes.map(\.machine))
+            dirty.insert(step.unit)
+            dirty.formUnion(followers[step.unit] ?? [])
+        }
+        // Places that were to be taken are free again.
+        awaken()
+    }
+
+    private mutating func handOut(_ step: ScheduleStep) {
+        pending[step.unit, default: []].append(Pending(step: step))
+        refresh(step.unit, step.changes.map(\.machine))
+        // Whoever wants to stand beside the unit, or waits for the place that it leaves, is looked at in the same plan.
+        dirty.formUnion(followers[step.unit] ?? [])
+        for case .assign(let assignment) in step.changes { dirty.formUnion(victims(of: assignment)) }
+    }
+}
+
+extension ScheduleStep.Change {
+    /// The machine whose schedule the change touches.
+    package var machine: MachineID {
+        switch self {
+        case .assign(let assignment): assignment.machine
+        case .withdraw(let machine, _): machine
+        }
+    }
+}
+
+// MARK: Which units a change touches
+
+extension Engine {
+    private mutating func machinePut(_ machine: MachineRecord) {
+        let slot = occupancy.slot(of: machine.id)
+        let former = slot.flatMap { occupancy.slots[$0]?.machine }
+        occupancy.put(machine)
+        guard let slot, let former else {
+            // What the store says of its units may have come first, and steps towards it may be under way.
+            let coming = pending.filter { $0.value.contains { $0.step.changes.contains { $0.machine == machine.id } } }
+            for unit in Set(coming.keys).union(state.units(on: machine.id)) {
+                refresh(unit, [machine.id])
+                dirty.insert(unit)
+            }
+            return awaken()
+        }
+        guard former.metadata != machine.metadata else { return }
+        dirty.formUnion((occupancy.slots[slot]?.occupants.keys).map(Array.init) ?? [])
+        awaken()
+    }
+
+    private mutating func machineGone(_ id: MachineID) {
+        if let slot = occupancy.slot(of: id) {
+            dirty.formUnion((occupancy.slots[slot]?.occupants.keys).map(Array.init) ?? [])
+        }
+        occupancy.remove(id)
+        dirty.formUnion(state.units(on: id))
+        dirty.formUnion(globals)
+        awaken()
+    }
+
+    private mutating func fileChanged(_ hash: ContentHash) {
+        for (name, unit) in state.units where unit.hash == hash { unitChanged(name) }
+    }
+
+    private mutating func unitChanged(_ name: UnitName) {
+        if let old = traitsOfUnit.removeValue(forKey: name)?.traits {
+            for peer in old.options.machineOf {
+                followers[peer]?.remove(name)
+                if followers[peer]?.isEmpty == true { followers[peer] = nil }
+            }
+            globals.remove(name)
+        }
+        if let traits = traits(of: name) {
+            for peer in traits.options.machineOf { followers[peer, default: []].insert(name) }
+            if traits.options.isGlobal { globals.insert(name) }
+            // Where it stands its rules hold at once, whichever unit is decided first.
+            occupancy.update(traits)
+        } else {
+            waiting[name] = nil
+        }
+        dirty.insert(name)
+    }
+
+    private mutating func occupationChanged(_ unit: UnitName, _ machine: MachineID, frees: Bool) {
+        refresh(unit, [machine])
+        dirty.insert(unit)
+        dirty.formUnion(followers[unit] ?? [])
+        if frees { awaken() }
+    }
+
+    /// Something became free: everything that waits is tried again.
+    private mutating func awaken() {
+        dirty.formUnion(waiting.keys)
+        dirty.formUnion(globals)
+    }
+
+    /// Units that a newly assigned unit evicts from its machine.
+    private func victims(of assignment: Assignment) -> [UnitName] {
+        guard let slot = occupancy.slot(of: assignment.machine),
+            let globs = occupancy.traits[assignment.unit]?.options.replaces, !globs.isEmpty
+        else { return [] }
+        let names = (occupancy.slots[slot]?.occupants.keys).map { $0.sorted() } ?? []
+        return names.filter { name in name != assignment.unit && globs.contains { $0.matches(name.rawValue) } }
+    }
+
+    /// Derives anew whether `unit` stands on these machines, from the store's word and the steps under way.
+    mutating func refresh(_ unit: UnitName, _ machines: [MachineID]) {
+        for machine in machines {
+            guard let slot = occupancy.slot(of: machine) else { continue }
+            var isAssigned = state.assignments[unit]?[machine] != nil
+            var stands = isAssigned || state.states[unit]?[machine] != nil
+            for change in (pending[unit] ?? []).flatMap(\.step.changes) where change.machine == machine {
+                if case .assign = change { isAssigned = true } else { isAssigned = false }
+                stands = true
+            }
+            guard stands else {
+                occupancy.vacate(unit, slot: slot)
+                continue
+            }
+            // A unit that the user removed stands there until its machine has stopped it; its rules still hold.
+            let known =
+                traits(of: unit) ?? occupancy.traits[unit] ?? UnitTraits(name: unit, options: SchedulingOptions())
+            occupancy.occupy(known, slot: slot, isAssigned: isAssigned)
+        }
+    }
+
+    /// What the unit's file says for placement; `nil` while the unit or its file is not in the store.
+    mutating func traits(of name: UnitName) -> UnitTraits? {
+        guard let unit = state.units[name] else { return nil }
+        if let known = traitsOfUnit[name], known.hash == unit.hash { return known.traits }
+        guard let file = state.files[unit.hash] else { return nil }
+        let traits = UnitTraits(name: name, options: SchedulingOptions(of: file, for: name))
+        traitsOfUnit[name] = (unit.hash, traits)
+        return traits
+    }
+}

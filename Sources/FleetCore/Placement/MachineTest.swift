@@ -1,0 +1,96 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Tests machines for one unit, rule by rule.
+struct MachineTest {
+    let unit: UnitTraits
+    let occupancy: Occupancy
+    /// Patterns of units elsewhere that match this unit's name, looked up once for all machines.
+    private let matched: [Int]
+
+    init(unit: UnitTraits, occupancy: Occupancy) {
+        self.unit = unit
+        self.occupancy = occupancy
+        matched = occupancy.patterns.matches(of: unit.name)
+    }
+
+    /// The first rule by which the machine refuses the unit; `nil` when it can take it.
+    func refusal(on slot: Int) -> Refusal.Rule? {
+        guard let here = occupancy.slots[slot] else { return .machineID }
+        if let rule = refusalByMachine(here.machine) { return rule }
+        if !unit.options.machineOf.allSatisfy({ here.occupants[$0] == true }) { return .machineOf }
+        if hasConflict(on: slot) { return .conflicts }
+        return isEvicted(on: slot) ? .replaces : nil
+    }
+
+    /// The rules that depend on the machine alone.
+    func refusalByMachine(_ machine: MachineRecord) -> Refusal.Rule? {
+        if let wanted = unit.options.machineID, wanted != machine.id.rawValue, wanted != machine.id.short {
+            return .machineID
+        }
+        return unit.options.metadata.accepts(machine.metadata) ? nil : .metadata
+    }
+
+    /// Whether the unit, which stands there already, may stay.
+    ///
+    /// Conflicts are not asked again: both sides passed them when they were placed, and a later change of a file is
+    /// tested by its own newcomer.
+    func mayStay(on slot: Int) -> Bool {
+        guard let here = occupancy.slots[slot], refusalByMachine(here.machine) == nil else { return false }
+        return unit.options.machineOf.allSatisfy { here.occupants[$0] == true } && !isEvicted(on: slot)
+    }
+
+    func hasConflict(on slot: Int) -> Bool {
+        occupancy.patterns.isRepelled(by: slot, matched: matched)
+            || occupancy.patterns.repels(unit, on: slot)
+            || occupancy.declaresLiteralConflict(with: unit.name, on: slot)
+            || unit.exactConflicts.contains { occupancy.slots[slot]?.occupants[$0] != nil }
+    }
+
+    /// Whether a unit there replaces this one. Two that replace each other leave each other alone.
+    private func isEvicted(on slot: Int) -> Bool { evictor(on: slot) != nil }
+
+    private func evictor(on slot: Int) -> UnitTraits? {
+        (occupancy.slots[slot]?.replacers ?? []).first { replacer in
+            replacer.name != unit.name && replacer.options.replaces.contains { $0.matches(unit.name.rawValue) }
+                && !unit.options.replaces.contains { $0.matches(replacer.name.rawValue) }
+        }
+    }
+
+    /// Counts every machine under the first rule that refuses it.
+    static func explain(_ unit: UnitTraits, in occupancy: Occupancy) -> Refusal {
+        let test = MachineTest(unit: unit, occupancy: occupancy)
+        var machines: [Refusal.Rule: Int] = [:]
+        var examples: [Refusal.Rule: String] = [:]
+        for slot in occupancy.order {
+            guard let rule = test.refusal(on: slot) else { continue }
+            machines[rule, default: 0] += 1
+            if examples[rule] == nil { examples[rule] = test.detail(of: rule, on: slot) }
+        }
+        let counts = Refusal.Rule.allCases.compactMap { rule in
+            machines[rule].map { Refusal.Count(rule: rule, machines: $0, detail: examples[rule] ?? "") }
+        }
+        return Refusal(machines: occupancy.order.count, counts: counts)
+    }
+
+    private func detail(of rule: Refusal.Rule, on slot: Int) -> String {
+        switch rule {
+        case .machineID: "needs machine \(unit.options.machineID ?? "")"
+        case .metadata: "needs \(unit.options.metadata)"
+        case .machineOf: "needs the machine of " + unit.options.machineOf.map(\.rawValue).joined(separator: ", ")
+        case .conflicts: "such as \(firstConflict(on: slot))"
+        case .replaces: "replaced there by \(evictor(on: slot)?.name.rawValue ?? "another unit")"
+        }
+    }
+
+    /// The lowest name on the machine that conflicts with the unit, for people.
+    private func firstConflict(on slot: Int) -> String {
+        let here = occupancy.slots[slot]
+        let names = (here?.occupants.keys).map { $0.sorted() } ?? []
+        let rival = names.first { name in
+            unit.options.conflicts.contains { $0.matches(name.rawValue) }
+                || (occupancy.traits[name]?.options.conflicts ?? []).contains { $0.matches(unit.name.rawValue) }
+        }
+        return "\(rival?.rawValue ?? "another unit") on \(here?.machine.id.short ?? "")"
+    }
+}

@@ -1,0 +1,128 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Which units stand on which machines, with the look-ups that placement asks for.
+///
+/// Machines have slots, small integers that stay theirs while they live, so that tables are keyed cheaply.
+package struct Occupancy: Sendable {
+    struct Slot: Sendable {
+        var machine: MachineRecord
+        /// Every unit that stands here, and whether it is to stay (assigned) or is being stopped.
+        var occupants: [UnitName: Bool] = [:]
+        /// Units here that evict others (`Replaces`), in name order.
+        var replacers: [UnitTraits] = []
+        var load: Int { occupants.count }
+    }
+
+    private(set) var slots: [Slot?] = []
+    private var slotOfMachine: [MachineID: Int] = [:]
+    private var freeSlots: [Int] = []
+    private(set) var traits: [UnitName: UnitTraits] = [:]
+    /// Slots that each unit stands on.
+    private var slotsOfUnit: [UnitName: [Int]] = [:]
+    /// By template, then by slot: how many instances stand there.
+    private var instances: [UnitName: [Int: Int]] = [:]
+    /// By unit that is named in a literal `Conflicts=`, then by slot: how many units there declare it.
+    private var literalConflicts: [UnitName: [Int: Int]] = [:]
+    var patterns = PatternTable()
+    /// Slots of all live machines in the order of their ids.
+    private(set) var order: [Int] = []
+
+    package init() {}
+
+    func slot(of machine: MachineID) -> Int? { slotOfMachine[machine] }
+
+    func slots(of unit: UnitName) -> [Int] { slotsOfUnit[unit] ?? [] }
+
+    func instances(of template: UnitName, on slot: Int) -> Int { instances[template]?[slot] ?? 0 }
+
+    func declaresLiteralConflict(with unit: UnitName, on slot: Int) -> Bool { literalConflicts[unit]?[slot] != nil }
+
+    /// A machine is there, or its record changed.
+    package mutating func put(_ machine: MachineRecord) {
+        if let slot = slotOfMachine[machine.id] {
+            slots[slot]?.machine = machine
+            return
+        }
+        let slot = freeSlots.popLast() ?? slots.count
+        if slot == slots.count { slots.append(nil) }
+        slots[slot] = Slot(machine: machine)
+        slotOfMachine[machine.id] = slot
+        let position = order.firstIndex { machine.id < (slots[$0]?.machine.id ?? machine.id) } ?? order.count
+        order.insert(slot, at: position)
+    }
+
+    /// A machine is gone, with everything that stood on it.
+    package mutating func remove(_ machine: MachineID) {
+        guard let slot = slotOfMachine[machine] else { return }
+        for unit in (slots[slot]?.occupants.keys).map(Array.init) ?? [] { vacate(unit, slot: slot) }
+        slotOfMachine[machine] = nil
+        slots[slot] = nil
+        freeSlots.append(slot)
+        order.removeAll { $0 == slot }
+    }
+
+    /// Says what stands on a live machine: `isAssigned` false for a unit that is only being stopped there.
+    mutating func occupy(_ unit: UnitTraits, slot: Int, isAssigned: Bool) {
+        update(unit)
+        guard slots[slot]?.occupants[unit.name] == nil else {
+            slots[slot]?.occupants[unit.name] = isAssigned
+            return
+        }
+        learn(unit)
+        slots[slot]?.occupants[unit.name] = isAssigned
+        slotsOfUnit[unit.name, default: []].append(slot)
+        count(unit, on: slot, change: 1)
+    }
+
+    mutating func vacate(_ unit: UnitName, slot: Int) {
+        guard slots[slot]?.occupants.removeValue(forKey: unit) != nil, let traits = traits[unit] else { return }
+        count(traits, on: slot, change: -1)
+        slotsOfUnit[unit]?.removeAll { $0 == slot }
+        if slotsOfUnit[unit]?.isEmpty == true {
+            slotsOfUnit[unit] = nil
+            self.traits[unit] = nil
+        }
+    }
+
+    /// Replaces what is known of a unit wherever it stands.
+    mutating func update(_ unit: UnitTraits) {
+        guard let known = traits[unit.name], known != unit else { return }
+        let standing = slots(of: unit.name).map { ($0, slots[$0]?.occupants[unit.name] ?? false) }
+        for (slot, _) in standing { vacate(unit.name, slot: slot) }
+        for (slot, isAssigned) in standing { occupy(unit, slot: slot, isAssigned: isAssigned) }
+    }
+
+    private mutating func learn(_ unit: UnitTraits) {
+        traits[unit.name] = unit
+        learnPatterns(of: unit)
+    }
+
+    /// Makes the patterns of a unit known before it is tested or placed.
+    mutating func learnPatterns(of unit: UnitTraits) {
+        for glob in unit.globConflicts where !patterns.knows(glob) {
+            let occupants = slots.indices.lazy.flatMap { [slots] slot in
+                (slots[slot]?.occupants.keys).map { $0.map { (slot: slot, unit: $0) } } ?? []
+            }
+            patterns.learn(glob, occupants: occupants)
+        }
+    }
+
+    private mutating func count(_ unit: UnitTraits, on slot: Int, change: Int) {
+        patterns.count(unit, on: slot, change: change)
+        for name in unit.exactConflicts { Self.add(change, to: &literalConflicts, name, slot) }
+        if let template = unit.template { Self.add(change, to: &instances, template, slot) }
+        guard !unit.options.replaces.isEmpty else { return }
+        slots[slot]?.replacers.removeAll { $0.name == unit.name }
+        if change > 0 {
+            slots[slot]?.replacers.append(unit)
+            slots[slot]?.replacers.sort { $0.name < $1.name }
+        }
+    }
+
+    private static func add(_ change: Int, to table: inout [UnitName: [Int: Int]], _ key: UnitName, _ slot: Int) {
+        let sum = (table[key]?[slot] ?? 0) + change
+        table[key, default: [:]][slot] = sum == 0 ? nil : sum
+        if table[key]?.isEmpty == true { table[key] = nil }
+    }
+}

@@ -1,0 +1,48 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why no machine can take a unit now: how many machines each rule refused (rule R9).
+package struct Refusal: Hashable, Sendable, CustomStringConvertible {
+    /// The rules of placement, in the order in which a machine is tested; a machine counts under the first that refuses.
+    package enum Rule: String, Hashable, Sendable, CaseIterable {
+        case machineID = "MachineID"
+        case metadata = "MachineMetadata"
+        case machineOf = "MachineOf"
+        case conflicts = "Conflicts"
+        case replaces = "Replaces"
+    }
+
+    /// One rule's share.
+    package struct Count: Hashable, Sendable {
+        package var rule: Rule
+        package var machines: Int
+        /// What the rule wants, or an example of what stands in the way.
+        package var detail: String
+
+        package init(rule: Rule, machines: Int, detail: String) {
+            self.rule = rule
+            self.machines = machines
+            self.detail = detail
+        }
+    }
+
+    /// Machines that are alive.
+    package var machines: Int
+    /// In the order of `Rule.allCases`, rules that refused nothing left out.
+    package var counts: [Count]
+    /// What it waits for when no rule of placement is the cause, such as its old machine still stopping it.
+    package var other: String?
+
+    package init(machines: Int, counts: [Count] = [], other: String? = nil) {
+        self.machines = machines
+        self.counts = counts
+        self.other = other
+    }
+
+    package var description: String {
+        if let other { return other }
+        guard machines > 0 else { return "no machine is alive in this cluster" }
+        let parts = counts.map { "\($0.rule.rawValue) refuses \($0.machines) (\($0.detail))" }
+        return "0 of \(machines) machines can take it: " + parts.joined(separator: ", ")
+    }
+}

@@ -1,0 +1,42 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// How a machine's session is kept alive, and how early the machine gives up when it cannot be.
+///
+/// Let `s` be the moment at which the last successful renewal was *sent*. The store cannot end the lease before `s + ttl`,
+/// however slow anything was. Everything here counts from `s`:
+///
+/// ```
+/// s ------- s + ttl/3 ---------------- fence ----------- kill -- margin -- s + ttl
+///           renew, then retry          stop units        SIGKILL           the lease may end
+/// ```
+package struct SessionTiming: Hashable, Sendable {
+    /// Seconds that the lease lives after its last renewal, as the store granted it; at least 1.
+    package let ttl: Int
+
+    package init(ttl: Int) { self.ttl = max(1, ttl) }
+
+    package var lifetime: Duration { .seconds(ttl) }
+
+    /// From one successful renewal to the next.
+    package var renewInterval: Duration { lifetime / 3 }
+
+    /// From a failed renewal to the next attempt.
+    package var retryInterval: Duration { lifetime / 20 }
+
+    /// How long one attempt may take.
+    package var attemptTimeout: Duration { lifetime / 5 }
+
+    /// What is left between the last kill and the end of the lease: for clocks that differ by up to 1 %, and for the time
+    /// that killing takes.
+    package var margin: Duration { max(lifetime / 10, .milliseconds(300)) }
+
+    /// How long units have to stop by themselves before they are killed.
+    package var stopBudget: Duration { lifetime / 5 }
+
+    /// When fenced units must be dead, by SIGKILL if need be.
+    package func killMoment(proof: Moment) -> Moment { proof + lifetime - margin }
+
+    /// When stopping them begins.
+    package func fenceMoment(proof: Moment) -> Moment { killMoment(proof: proof) - stopBudget }
+}

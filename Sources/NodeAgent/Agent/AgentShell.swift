@@ -1,0 +1,220 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import Etcd
+import FleetCore
+import Logging
+import Registry
+import Systemd
+
+/// Runs this machine's units: carries out what `AgentCore` decides, through the store, the unit folder and systemd.
+///
+/// It serves during one session at a time, a *tenure*. When the session may end, `fence` ends the tenure first, so that
+/// nothing is started any more, and then sees every fenced unit dead.
+actor AgentShell {
+    let registry: ClusterRegistry
+    let units: any UnitManager
+    let folder: UnitFolder
+    let machine: MachineID
+    let guardControl: GuardControl
+    let logger: Logger
+    private var core: AgentCore
+    private var tenure: Task<Void, Never>?
+    private var timer: Task<Void, Never>?
+    /// When the ACTIVE state of each unit last changed, as this agent saw it.
+    private var since: [UnitName: (active: String, moment: Int64)] = [:]
+
+    init(
+        registry: ClusterRegistry, units: any UnitManager, folder: UnitFolder, machine: MachineID,
+        guardControl: GuardControl, logger: Logger
+    ) {
+        self.registry = registry
+        self.units = units
+        self.folder = folder
+        self.machine = machine
+        self.guardControl = guardControl
+        self.logger = logger
+        core = AgentCore(machine: machine)
+    }
+
+    /// The session lives: adopt what runs, then follow the schedule.
+    func enter(_ lease: SessionLease) async {
+        await endTenure()
+        tenure = Task { await self.serve(LeaseID(lease.id)) }
+    }
+
+    /// Ends the tenure without touching any unit.
+    func endTenure() async {
+        tenure?.cancel()
+        timer?.cancel()
+        await tenure?.value
+        tenure = nil
+    }
+
+    /// Sees every fenced unit dead: stops them, and kills at `kill` what is left.
+    ///
+    /// Returns only when systemd says that all are down, however long that takes.
+    func fence(kill: Moment) async {
+        tenure?.cancel()
+        let fenced = await folder.fencedUnits().map(\.rawValue)
+        await UnitFence(units: units, logger: logger).stop(fenced, kill: kill)
+        // A start that was on its way when the tenure ended has reached systemd by now.
+        await endTenure()
+        await UnitFence(units: units, logger: logger).stop(fenced, kill: kill)
+        _ = core.handle(.left, at: BootClock.now)
+    }
+
+    /// Stops every unit of this machine in order, as at a shutdown, and takes their states out of the store.
+    func stopAll(within budget: Duration) async {
+        await endTenure()
+        let all = await folder.files().map(\.unit.rawValue)
+        await UnitFence(units: units, logger: logger).stop(all, kill: BootClock.now + budget)
+    }
+
+    // MARK: Tenure
+
+    private func serve(_ lease: LeaseID) async {
+        let (events, inbox) = AsyncStream<AgentEvent>.makeStream()
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.follow(lease, inbox) }
+            group.addTask { await self.followSystemd(inbox) }
+            for await event in events {
+                let directives = core.handle(event, at: BootClock.now)
+                carryOut(directives, lease: lease, inbox: inbox, in: &group)
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func carryOut(
+        _ directives: AgentDirectives, lease: LeaseID, inbox: AsyncStream<AgentEvent>.Continuation,
+        in group: inout DiscardingTaskGroup
+    ) {
+        func launch(_ isNeeded: Bool, _ work: @escaping @Sendable () async -> Void) {
+            guard isNeeded else { return }
+            group.addTask {
+                if !Task.isCancelled { await work() }
+            }
+        }
+        launch(!directives.claim.isEmpty) { inbox.yield(await self.claim(directives.claim, lease)).discard() }
+        launch(!directives.publish.isEmpty) { inbox.yield(await self.publish(directives.publish, lease)).discard() }
+        launch(!directives.withdraw.isEmpty) { inbox.yield(await self.withdraw(directives.withdraw)).discard() }
+        launch(!directives.install.isEmpty) {
+            for event in await self.install(directives.install) { inbox.yield(event) }
+        }
+        launch(!directives.uninstall.isEmpty) {
+            inbox.yield(await self.uninstall(directives.uninstall)).discard()
+        }
+        for unit in directives.start { launch(true) { inbox.yield(await self.issue(.start, unit)).discard() } }
+        for unit in directives.restart { launch(true) { inbox.yield(await self.issue(.restart, unit)).discard() } }
+        for unit in directives.stop { launch(true) { inbox.yield(await self.stop(unit)).discard() } }
+        guard let moment = directives.wake else { return }
+        timer?.cancel()
+        timer = Task {
+            await BootClock.sleep(until: moment)
+            if !Task.isCancelled { inbox.yield(.woke) }
+        }
+    }
+
+    /// Reads what the store and the machine hold, then hands on every change of the schedule.
+    private func follow(_ lease: LeaseID, _ inbox: AsyncStream<AgentEvent>.Continuation) async {
+        defer { inbox.finish() }
+        var known: Set<UnitName>?
+        while !Task.isCancelled {
+            do {
+                for try await update in registry.followMachine(machine) {
+                    switch update {
+                    case .snapshot(let stored, _, let problems):
+                        tell(problems)
+                        let orders = stored.map { Order(assignment: $0.assignment, revision: $0.modRevision) }
+                        let named = Set(orders.map(\.unit)).union(problems.compactMap { self.unit(of: $0) })
+                        if let before = known {
+                            inbox.yield(.ordered(orders, gone: before.subtracting(named).sorted()))
+                        } else {
+                            inbox.yield(try await taking(stock: orders))
+                        }
+                        known = named
+                    case .changes(let changes, _, let problems):
+                        tell(problems)
+                        let event = Self.event(of: changes)
+                        if case .ordered(let orders, let gone) = event {
+                            known = (known ?? []).union(orders.map(\.unit)).subtracting(gone)
+                            if !(orders.isEmpty && gone.isEmpty) { inbox.yield(event) }
+                        }
+                    case .disconnected(let error):
+                        logger.warning("etcd is out of reach; units go on", metadata: ["error": "\(error.message)"])
+                    case .reconnected: logger.info("etcd is back")
+                    }
+                }
+            } catch {
+                logger.error("cannot follow this machine's schedule", metadata: ["error": "\(error)"])
+            }
+            try? await Task.sleep(for: .seconds(1))
+        }
+    }
+
+    /// The order of changes within one update counts: the last word on a unit holds.
+    private static func event(of changes: [MachineUpdate.Change]) -> AgentEvent {
+        var last: [UnitName: Order?] = [:]
+        for change in changes {
+            switch change {
+            case .put(let stored):
+                last[stored.assignment.unit] = .some(Order(assignment: stored.assignment, revision: stored.modRevision))
+            case .gone(let unit): last[unit] = .some(nil)
+            }
+        }
+        let orders = last.values.compactMap(\.self).sorted { $0.unit < $1.unit }
+        return .ordered(orders, gone: last.filter { $0.value == nil }.keys.sorted())
+    }
+
+    /// What is there when a tenure begins.
+    private func taking(stock orders: [Order]) async throws -> AgentEvent {
+        let own = try await registry.readOwnStates(machine)
+        tell(own.problems)
+        let installed = await folder.files()
+        let statuses = try await units.watch(installed.map(\.unit.rawValue))
+        for state in own.states { since[state.unit] = (state.active, state.since) }
+        return .entered(own: own.states, orders: orders, installed: installed, observed: statuses.map { observation($0) })
+    }
+
+    private func followSystemd(_ inbox: AsyncStream<AgentEvent>.Continuation) async {
+        for await change in await units.changes() {
+            switch change {
+            case .unitChanged(let status): inbox.yield(.observed([observation(status)]))
+            case .jobRemoved(let unit, _, let result):
+                if result != .done { logger.debug("job ended", metadata: ["unit.name": "\(unit)", "systemd.job": "\(result)"]) }
+            case .disconnected(let error):
+                logger.warning("systemd is out of reach", metadata: ["error": "\(error.message)"])
+            case .reconnected: logger.info("systemd is back")
+            case .reloading: break
+            }
+        }
+    }
+
+    /// The unit whose assignment cannot be read: it is assigned all the same.
+    private func unit(of problem: RegistryProblem) -> UnitName? {
+        guard case .assignment(_, let unit)? = registry.keys.parse(problem.key) else { return nil }
+        return unit
+    }
+
+    /// Adds the time to what systemd says.
+    func observation(_ status: UnitStatus) -> Observation {
+        let unit = UnitName(unchecked: status.name)
+        if since[unit]?.active != status.active { since[unit] = (status.active, BootClock.wallMilliseconds) }
+        return Observation(
+            unit: unit, load: status.load, active: status.active, sub: status.sub, since: since[unit]?.moment ?? 0)
+    }
+
+    /// Forgets what was noted of units that are gone.
+    func forget(_ names: [UnitName]) { for name in names { since[name] = nil } }
+
+    private var told: Set<RegistryProblem> = []
+
+    private func tell(_ problems: [RegistryProblem]) {
+        for problem in problems where told.insert(problem).inserted {
+            logger.warning(
+                "a key in the store cannot be read and is left alone",
+                metadata: ["etcd.key": "\(problem.key)", "error": "\(problem.reason)"])
+        }
+    }
+}

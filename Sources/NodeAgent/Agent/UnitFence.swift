@@ -1,0 +1,53 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetCore
+import Glibc
+import Logging
+import Systemd
+
+/// Sees a set of units dead: asked politely at first, killed at a given moment, looked after until systemd says so.
+struct UnitFence: Sendable {
+    let units: any UnitManager
+    let logger: Logger
+
+    /// From one look at the units to the next while some still live.
+    private static let interval = Duration.milliseconds(50)
+
+    /// Returns when none of the units has a process or a job left.
+    func stop(_ names: [String], kill: Moment) async {
+        guard !names.isEmpty else { return }
+        await forEach(names) { name in _ = try await units.queue(.stop, name, mode: .replace) }
+        while true {
+            do {
+                let alive = try await units.listUnits(names: names).filter { !isDown($0) }.map(\.name)
+                if alive.isEmpty { return }
+                if BootClock.now >= kill {
+                    logger.error("killing units that have not stopped in time", metadata: ["units": "\(alive.sorted())"])
+                    await forEach(alive) { name in try await units.killUnit(name, who: .all, signal: SIGKILL) }
+                    await forEach(alive) { name in _ = try await units.queue(.stop, name, mode: .replace) }
+                }
+            } catch {
+                logger.error("cannot see whether units are down", metadata: ["error": "\(error)"])
+            }
+            await BootClock.sleep(until: BootClock.now + Self.interval)
+        }
+    }
+
+    private func isDown(_ status: UnitStatus) -> Bool { status.active == "inactive" || status.active == "failed" }
+
+    /// Does the same to all units at once; a unit that is gone meanwhile is no concern.
+    private func forEach(_ names: [String], _ work: @escaping @Sendable (String) async throws -> Void) async {
+        await withTaskGroup(of: Void.self) { group in
+            for name in names {
+                group.addTask {
+                    do {
+                        try await work(name)
+                    } catch {
+                        logger.debug("unit order refused", metadata: ["unit.name": "\(name)", "error": "\(error)"])
+                    }
+                }
+            }
+        }
+    }
+}

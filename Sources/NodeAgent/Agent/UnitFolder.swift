@@ -1,0 +1,90 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetCore
+import Systemd
+
+/// The unit files that this agent put on its machine: the folder they lie in, and their drop-ins beside systemd's own.
+///
+/// File work happens on a thread of its own, never on the pool that serves the session.
+actor UnitFolder {
+    private let thread = FileExecutor(label: "flotilla.unit-folder")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    /// Where unit files lie; what lies here is ours.
+    private let folder: String
+    /// systemd's runtime folder, where drop-ins go.
+    private let searchFolder: String
+    /// What binds a unit to the guard; `nil` when the agent runs without a guard.
+    private let fenceDropIn: String?
+    private static let dropInName = "50-flotilla-fence.conf"
+    /// What the folder holds; `nil` until it was read for the first time.
+    private var installed: [UnitName: InstalledFile]?
+
+    init(folder: String, searchFolder: String, fenceDropIn: String?) {
+        self.folder = folder
+        self.searchFolder = searchFolder
+        self.fenceDropIn = fenceDropIn
+    }
+
+    func prepare() throws(HostError) {
+        try HostFiles.makeFolder(folder)
+        try HostFiles.makeFolder(searchFolder)
+    }
+
+    func path(of unit: UnitName) -> String { folder + "/" + unit.rawValue }
+
+    /// The units whose files lie in the folder, by name; a file that cannot be read is left alone and left out.
+    func files() -> [InstalledFile] {
+        let known = installed ?? scan()
+        installed = known
+        return known.values.sorted { $0.unit < $1.unit }
+    }
+
+    /// The units that must be dead before the session may end, by name.
+    func fencedUnits() -> [UnitName] { files().filter { !$0.isKept }.map(\.unit) }
+
+    private func scan() -> [UnitName: InstalledFile] {
+        var found: [UnitName: InstalledFile] = [:]
+        for name in HostFiles.names(in: folder) {
+            guard let unit = try? UnitName(validating: name), let text = try? HostFiles.read(folder + "/" + name),
+                let file = try? UnitFile(parsing: text)
+            else { continue }
+            found[unit] = InstalledFile(unit: unit, hash: file.hash, isKept: isKept(file, unit))
+        }
+        return found
+    }
+
+    /// Writes the file of one unit with its drop-in.
+    func write(_ file: UnitFile, for unit: UnitName) throws(HostError) -> InstalledFile {
+        let kept = isKept(file, unit)
+        let dropIns = dropInFolder(of: unit)
+        if let fenceDropIn, !kept {
+            try HostFiles.makeFolder(dropIns)
+            try HostFiles.write(fenceDropIn, to: dropIns + "/" + Self.dropInName)
+        } else {
+            try HostFiles.remove(dropIns + "/" + Self.dropInName)
+        }
+        try HostFiles.write(file.text, to: path(of: unit))
+        _ = files()
+        let entry = InstalledFile(unit: unit, hash: file.hash, isKept: kept)
+        installed?[unit] = entry
+        return entry
+    }
+
+    /// Deletes what `write` made, and systemd's link to it.
+    func remove(_ unit: UnitName) throws(HostError) {
+        let dropIns = dropInFolder(of: unit)
+        try HostFiles.remove(dropIns + "/" + Self.dropInName)
+        HostFiles.removeEmptyFolder(dropIns)
+        try HostFiles.remove(searchFolder + "/" + unit.rawValue)
+        try HostFiles.remove(path(of: unit))
+        installed?[unit] = nil
+    }
+
+    private func dropInFolder(of unit: UnitName) -> String { searchFolder + "/" + unit.rawValue + ".d" }
+
+    private func isKept(_ file: UnitFile, _ unit: UnitName) -> Bool {
+        SchedulingOptions(of: file, for: unit).onDisconnect == .keep
+    }
+}

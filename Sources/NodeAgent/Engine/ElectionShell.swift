@@ -1,0 +1,133 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import Etcd
+import FleetCore
+import Logging
+import Registry
+
+/// Takes part in the election and runs the engine while this machine leads.
+actor ElectionShell {
+    private let registry: ClusterRegistry
+    private let machine: MachineID
+    private let logger: Logger
+    private var core: ElectionCore
+    private var lease: SessionLease?
+    private var timer: Task<Void, Never>?
+    private var engine: Task<Void, Never>?
+    private let events: AsyncStream<ElectionCore.Event>
+    private let inbox: AsyncStream<ElectionCore.Event>.Continuation
+
+    init(registry: ClusterRegistry, machine: MachineID, logger: Logger) {
+        self.registry = registry
+        self.machine = machine
+        self.logger = logger
+        core = ElectionCore(machine: machine)
+        (events, inbox) = AsyncStream.makeStream()
+    }
+
+    /// Whether this machine leads now.
+    var isLeading: Bool { if case .leading = core.phase { true } else { false } }
+
+    func sessionEntered(_ lease: SessionLease) {
+        self.lease = lease
+        inbox.yield(.sessionEntered)
+    }
+
+    func sessionLeft() {
+        lease = nil
+        inbox.yield(.sessionLeft)
+    }
+
+    /// Gives the lead up, if held, and returns when nothing more is written under it.
+    func stop() async {
+        for directive in core.handle(.stopping, at: BootClock.now) { await perform(directive) }
+        inbox.finish()
+    }
+
+    /// Runs until `stop()` or cancellation.
+    func run() async {
+        let watching = Task { await self.followLeader() }
+        for await event in events {
+            for directive in core.handle(event, at: BootClock.now) { await perform(directive) }
+            // The session may have come after the leader's key was seen to be free.
+            if case .sessionEntered = event { inbox.yield(.observed(lastSeen)) }
+        }
+        watching.cancel()
+        timer?.cancel()
+        await stopEngine()
+    }
+
+    private var lastSeen: Leadership?
+    private var hasSeen = false
+
+    /// Reports who leads; a machine that leads or follows needs nothing else of the cluster's state.
+    private func followLeader() async {
+        while !Task.isCancelled {
+            do {
+                for try await update in registry.followLeader() {
+                    guard case .leader(let leadership, _) = update else { continue }
+                    lastSeen = leadership
+                    hasSeen = true
+                    inbox.yield(.observed(leadership))
+                }
+            } catch {
+                logger.error("cannot follow who leads", metadata: ["error": "\(error)"])
+            }
+            try? await Task.sleep(for: .seconds(1))
+        }
+    }
+
+    private func perform(_ directive: ElectionCore.Directive) async {
+        switch directive {
+        case .campaign: await campaign()
+        case .lead(let leadership):
+            logger.info("leading", metadata: ["engine.epoch": "\(leadership.epoch)"])
+            await stopEngine()
+            let shell = EngineShell(registry: registry, leadership: leadership, logger: logger)
+            engine = Task { [inbox] in
+                if await shell.run() == .deposed { inbox.yield(.deposed) }
+            }
+        case .stepDown:
+            logger.info("no longer leading")
+            await stopEngine()
+        case .resign(let leadership):
+            do {
+                try await registry.resign(leadership)
+            } catch {
+                logger.warning("lead not given up in order; it ends with the session", metadata: ["error": "\(error)"])
+            }
+        case .wake(let moment):
+            timer?.cancel()
+            timer = Task { [inbox] in
+                await BootClock.sleep(until: moment)
+                if !Task.isCancelled { inbox.yield(.woke) }
+            }
+        }
+    }
+
+    private func campaign() async {
+        guard let lease, hasSeen else { return inbox.yield(.campaignFailed).discard() }
+        do {
+            if let leadership = try await registry.campaign(machine: machine, lease: LeaseID(lease.id)) {
+                inbox.yield(.won(leadership))
+            } else {
+                inbox.yield(.lost)
+            }
+        } catch {
+            logger.debug("campaign failed", metadata: ["error": "\(error.message)"])
+            inbox.yield(.campaignFailed)
+        }
+    }
+
+    private func stopEngine() async {
+        engine?.cancel()
+        await engine?.value
+        engine = nil
+    }
+}
+
+extension AsyncStream.Continuation.YieldResult {
+    /// Says that it does not matter whether somebody still listens.
+    func discard() {}
+}

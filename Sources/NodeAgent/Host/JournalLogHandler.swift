@@ -1,0 +1,53 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+package import Logging
+
+/// Writes log lines to standard error, with the priority prefixes that journald takes off again.
+///
+/// A line is `<6>message key=value ...`; on a terminal the prefix is a word instead.
+package struct JournalLogHandler: LogHandler {
+    package var metadata: Logger.Metadata = [:]
+    package var logLevel: Logger.Level
+
+    private let isTerminal = isatty(STDERR_FILENO) == 1
+
+    package init(label: String, level: Logger.Level) { logLevel = level }
+
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    package func log(event: LogEvent) {
+        let fields = metadata.merging(event.metadata ?? [:]) { _, new in new }
+        var line = isTerminal ? "\(event.level): " : "<\(event.level.priority)>"
+        line += event.message.description
+        for (key, value) in fields.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(Self.quoted("\(value)"))" }
+        line += "\n"
+        // One write, so that lines of several threads do not mix.
+        let bytes = Array(line.utf8)
+        _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
+
+    /// Values with blanks stand in quotes, and never break the line.
+    private static func quoted(_ value: String) -> String {
+        let oneLine = String(value.map { $0.isNewline ? " " : $0 })
+        return oneLine.contains(" ") ? "\"\(oneLine)\"" : oneLine
+    }
+}
+
+extension Logger.Level {
+    /// The syslog priority, as sd-daemon(3) counts.
+    fileprivate var priority: Int {
+        switch self {
+        case .critical: 2
+        case .error: 3
+        case .warning: 4
+        case .notice: 5
+        case .info: 6
+        case .debug, .trace: 7
+        }
+    }
+}

@@ -1,0 +1,164 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import ArgumentParser
+import FoundationEssentials
+import Glibc
+import Logging
+import Systemd
+
+/// `node-agent`: the daemon, its check of settings, and the guard that runs beside it.
+package struct NodeAgentCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "node-agent",
+        abstract: "Run this machine's part of a Flotilla cluster.",
+        discussion: """
+            Registers the machine in etcd, runs the units that the leader assigns to it through systemd, takes part in the
+            election of the leader, and answers the HTTP API.
+
+            Every setting is a flag, an environment variable (--etcd-endpoints is FLOTILLA_ETCD_ENDPOINTS) and a line of the
+            configuration file (either name, then =VALUE); a flag wins over the environment, which wins over the file.
+
+            EXAMPLES
+              node-agent --check
+              node-agent --etcd-endpoints http://10.0.0.1:2379 --metadata role=worker
+
+            EXIT STATUS
+              0  ended in order
+              1  a setting cannot be used, or the agent cannot run; the reason is on standard error
+            """,
+        version: NodeAgentProgram.version,
+        subcommands: [RunCommand.self, GuardCommandLine.self],
+        defaultSubcommand: RunCommand.self)
+
+    package init() {}
+
+    /// Runs the command that `arguments` name and ends the process.
+    package static func start(_ arguments: [String]) async -> Never {
+        do {
+            var command = try parseAsRoot(arguments)
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+            exit()
+        } catch {
+            exit(withError: error)
+        }
+    }
+}
+
+/// The daemon itself.
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "run", abstract: "Run the agent (the default).")
+
+    @Option(help: "Configuration file (default: /etc/flotilla/node-agent.conf, if it is there).")
+    var config: String?
+
+    @Flag(help: "Check the settings, print what is in force and where it was set, and exit.")
+    var check = false
+
+    @OptionGroup(title: "Settings") var flags: SettingFlags
+
+    func run() async throws {
+        do {
+            let sources = try SettingSources(flags: flags.given, environment: ProcessInfo.processInfo.environment, file: try file())
+            let settings = try AgentSettings(sources) { path throws(SettingsError) in
+                do throws(HostError) {
+                    return try HostFiles.read(path)
+                } catch {
+                    throw SettingsError(error.message)
+                }
+            }
+            if check { return try report(sources, settings) }
+            try await serve(settings)
+        } catch let error as ExitCode {
+            throw error
+        } catch {
+            HostFiles.complain("node-agent: \(error)")
+            throw ExitCode.failure
+        }
+    }
+
+    private static let standardFile = "/etc/flotilla/node-agent.conf"
+
+    private func file() throws -> (path: String, text: String)? {
+        if let config { return (config, try HostFiles.read(config)) }
+        guard access(Self.standardFile, F_OK) == 0 else { return nil }
+        return (Self.standardFile, try HostFiles.read(Self.standardFile))
+    }
+
+    /// Prints every setting with its origin, after looking at what only this machine can tell.
+    private func report(_ sources: SettingSources, _ settings: AgentSettings) throws {
+        let width = SettingKey.allCases.map(\.rawValue.count).max() ?? 0
+        for key in SettingKey.allCases {
+            let value = sources[key]
+            let name = key.rawValue + String(repeating: " ", count: width - key.rawValue.count)
+            print("\(name)  \(value.text.isEmpty ? "-" : value.text)  (\(value.origin))")
+        }
+        let identity = try HostIdentity(machineIDFile: settings.machineIDFile)
+        if !settings.publicIP.isEmpty { try NetworkAddresses.check(settings.publicIP) }
+        print("settings are good; this is machine \(identity.id) (\(identity.hostName))")
+    }
+
+    private func serve(_ settings: AgentSettings) async throws {
+        signal(SIGPIPE, SIG_IGN)
+        LoggingSystem.bootstrap { JournalLogHandler(label: $0, level: settings.logLevel) }
+        let program = NodeAgentProgram(
+            settings: settings, executable: try HostFiles.resolve("/proc/self/exe"), logger: Logger(label: "node-agent"))
+        try await program.run(stop: StopSignals.stream())
+    }
+}
+
+/// One option per setting; texts come from `SettingKey`, so that the help and `--check` never differ.
+struct SettingFlags: ParsableArguments {
+    @Option(help: .setting(.etcdEndpoints)) var etcdEndpoints: String?
+    @Option(help: .setting(.etcdUser)) var etcdUser: String?
+    @Option(help: .setting(.etcdPasswordFile)) var etcdPasswordFile: String?
+    @Option(name: .customLong("etcd-ca-file"), help: .setting(.etcdCAFile)) var etcdCAFile: String?
+    @Option(help: .setting(.etcdCertFile)) var etcdCertFile: String?
+    @Option(help: .setting(.etcdKeyFile)) var etcdKeyFile: String?
+    @Option(help: .setting(.cluster)) var cluster: String?
+    @Option(name: .customLong("public-ip"), help: .setting(.publicIP)) var publicIP: String?
+    @Option(help: .setting(.metadata)) var metadata: String?
+    @Option(name: .customLong("api-listen"), help: .setting(.apiListen)) var apiListen: String?
+    @Option(name: .customLong("session-ttl"), help: .setting(.sessionTTL)) var sessionTTL: String?
+    @Option(help: .setting(.roles)) var roles: String?
+    @Option(help: .setting(.machineName)) var machineName: String?
+    @Option(name: .customLong("machine-id-file"), help: .setting(.machineIDFile)) var machineIDFile: String?
+    @Option(help: .setting(.runtimeDirectory)) var runtimeDirectory: String?
+    @Option(help: .setting(.systemdManager)) var systemdManager: String?
+    @Option(name: .customLong("guard"), help: .setting(.guardUnit)) var guardUnit: String?
+    @Option(help: .setting(.logLevel)) var logLevel: String?
+
+    /// What was given, by setting.
+    var given: [SettingKey: String] {
+        let all: [SettingKey: String?] = [
+            .etcdEndpoints: etcdEndpoints, .etcdUser: etcdUser, .etcdPasswordFile: etcdPasswordFile,
+            .etcdCAFile: etcdCAFile, .etcdCertFile: etcdCertFile, .etcdKeyFile: etcdKeyFile, .cluster: cluster,
+            .publicIP: publicIP, .metadata: metadata, .apiListen: apiListen, .sessionTTL: sessionTTL, .roles: roles,
+            .machineName: machineName, .machineIDFile: machineIDFile, .runtimeDirectory: runtimeDirectory,
+            .systemdManager: systemdManager, .guardUnit: guardUnit, .logLevel: logLevel,
+        ]
+        return all.compactMapValues(\.self)
+    }
+}
+
+extension ArgumentHelp {
+    /// The help of a setting, with its default.
+    static func setting(_ key: SettingKey) -> ArgumentHelp {
+        let standard = key.defaultText
+        return ArgumentHelp("\(key.help)\(standard.isEmpty ? "" : " (default: \(standard))")", valueName: "value")
+    }
+}
+
+/// The guard: kills this machine's units, by way of systemd, when the agent no longer proves its session.
+struct GuardCommandLine: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "guard", abstract: "Be the guard beside an agent; systemd runs this.", shouldDisplay: false)
+
+    @Option(help: "The FIFO through which the agent feeds the guard.") var fifo: String
+
+    func run() throws { try GuardProcess.run(fifo: fifo) }
+}

@@ -1,0 +1,182 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import Etcd
+import FleetAPI
+import FleetAPIServer
+import FleetCore
+import FoundationEssentials
+package import Logging
+import Registry
+import Systemd
+
+/// The daemon: its parts, put together by role, and the order in which they begin and end.
+package struct NodeAgentProgram: Sendable {
+    /// Version that machines and the API report.
+    package static let version = "0.1.0"
+
+    private let settings: AgentSettings
+    private let logger: Logger
+    private let executable: String
+
+    /// - Parameter executable: Absolute path of this program, for the guard's unit.
+    package init(settings: AgentSettings, executable: String, logger: Logger) {
+        self.settings = settings
+        self.executable = executable
+        self.logger = logger
+    }
+
+    /// Runs until `stop` says to end, or a part cannot go on.
+    package func run(stop: AsyncStream<Void>) async throws {
+        let identity = try HostIdentity(machineIDFile: settings.machineIDFile)
+        let logger = labelled(identity.id)
+        let address = try publicAddress()
+        try HostFiles.makeFolder(settings.runtimeDirectory)
+        let sessionFile = SessionFile(runtimeDirectory: settings.runtimeDirectory)
+        let saved = sessionFile.load(bootID: identity.bootID)
+        let listeners = try settings.apiListen.map { text in try APIEndpoint(text) }
+
+        var etcdSettings = settings.etcd
+        etcdSettings.expectedClusterID = saved.storeID
+        let etcd = try EtcdClient(etcdSettings, logger: logger)
+        // The session has connections and a thread of its own: a heavy load elsewhere must not delay a renewal.
+        let sessionEtcd = try EtcdClient(etcdSettings, logger: logger)
+        let registry = ClusterRegistry(store: etcd, cluster: settings.cluster)
+
+        let searchFolder = settings.usesUserManager ? Self.userSearchFolder() : "/run/systemd/system"
+        let units = try SystemdManager(
+            endpoints: settings.usesUserManager ? BusEndpoint.user() : BusEndpoint.system(), logger: logger)
+        try await units.connect()
+        let guardControl = GuardControl(
+            units: units, searchFolder: searchFolder, runtimeDirectory: settings.runtimeDirectory,
+            executable: executable,
+            isEnabled: settings.isGuarded && !settings.usesUserManager && settings.roles.contains(.agent), logger: logger)
+        try await guardControl.prepare()
+        let folder = UnitFolder(
+            folder: settings.runtimeDirectory + "/units", searchFolder: searchFolder, fenceDropIn: guardControl.dropIn)
+        try await folder.prepare()
+
+        let agent = AgentShell(
+            registry: registry, units: units, folder: folder, machine: identity.id, guardControl: guardControl,
+            logger: logger)
+        let election = ElectionShell(registry: registry, machine: identity.id, logger: logger)
+        let roles = settings.roles
+        let record = MachineRecord(
+            id: identity.id, name: settings.machineName.isEmpty ? identity.hostName : settings.machineName,
+            address: address, metadata: settings.metadata, capacity: identity.capacity, version: Self.version,
+            apiAddress: Self.networkAddress(listeners), bootID: identity.bootID, token: saved.token)
+        let session = SessionShell(
+            registry: ClusterRegistry(store: sessionEtcd, cluster: settings.cluster), etcd: sessionEtcd,
+            record: record, saved: saved, file: sessionFile, ttl: settings.sessionTTL, guardControl: guardControl,
+            hooks: SessionShell.Hooks(
+                enter: { lease in
+                    if roles.contains(.agent) { await agent.enter(lease) }
+                    if roles.contains(.engine) { await election.sessionEntered(lease) }
+                },
+                fence: { kill in
+                    await election.sessionLeft()
+                    await agent.fence(kill: kill)
+                },
+                status: { Notifier.status($0) }),
+            logger: logger)
+
+        let access = RegistryClusterAccess(registry: registry, view: ClusterView(registry: registry))
+        let server = FleetAPIServer(access: access, listeners: listeners, version: Self.version, logger: logger)
+        Notifier.ready(status: "joining the cluster \(settings.cluster)")
+        logger.info("agent started", metadata: ["machine.address": "\(address)", "agent.version": "\(Self.version)"])
+
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await session.run() }
+            if roles.contains(.engine) { group.addTask { await election.run() } }
+            if roles.contains(.api) { group.addTask { try await server.run() } }
+            group.addTask { await Self.feedWatchdog(session) }
+            group.addTask {
+                for await _ in stop {
+                    let reason = await OwnService(units: units).stopReason()
+                    logger.info("agent stops", metadata: ["agent.stop": "\(reason)"])
+                    Notifier.stopping(status: "stopping")
+                    await election.stop()
+                    if reason == .leave, roles.contains(.agent) {
+                        await agent.stopAll(within: Self.leaveBudget)
+                        await session.stop()
+                        // The session's own task ends the program when the lease is revoked; this only bounds that.
+                        try? await Task.sleep(for: .seconds(5))
+                    }
+                    await agent.endTenure()
+                    return
+                }
+            }
+            // The first part to end ends the program: in order when it was told to, else with its error.
+            try await group.next()
+            group.cancelAll()
+        }
+        await units.close()
+    }
+
+    private func labelled(_ machine: MachineID) -> Logger {
+        var logger = logger
+        logger[metadataKey: "machine.id"] = "\(machine.short)"
+        return logger
+    }
+
+    /// How to end.
+    package enum StopReason: String, Sendable {
+        /// The machine leaves: its units stop, its session ends at once, and others take over.
+        case leave
+        /// The agent restarts or is upgraded: no unit is touched, the session waits for the next run.
+        case restart
+    }
+
+    /// How long units have to stop by themselves when the machine leaves.
+    private static let leaveBudget = Duration.seconds(60)
+
+    /// The address others reach this machine at: as set, or the one that leads towards etcd.
+    private func publicAddress() throws -> String {
+        if !settings.publicIP.isEmpty {
+            try NetworkAddresses.check(settings.publicIP)
+            return settings.publicIP
+        }
+        for endpoint in settings.etcd.endpoints {
+            guard let (host, port) = Self.hostAndPort(endpoint) else { continue }
+            if let address = NetworkAddresses.source(towards: host, port: port) { return address }
+        }
+        throw HostError(
+            "no route leads to etcd (\(settings.etcd.endpoints.joined(separator: ", "))), so this machine's public "
+                + "address is unknown; set public-ip, or check etcd-endpoints")
+    }
+
+    private static func hostAndPort(_ endpoint: String) -> (String, UInt16)? {
+        let parts = endpoint.split(separator: "/", omittingEmptySubsequences: true)
+        guard parts.count >= 2 else { return nil }
+        let authority = parts[1]
+        guard let colon = authority.lastIndex(of: ":"), let port = UInt16(authority[authority.index(after: colon)...])
+        else { return nil }
+        let host = authority[..<colon].filter { $0 != "[" && $0 != "]" }
+        return (String(host), port)
+    }
+
+    /// The first listener that other machines can reach.
+    private static func networkAddress(_ listeners: [APIEndpoint]) -> String? {
+        for case .tcp(let host, let port) in listeners where host != "127.0.0.1" && host != "::1" && host != "localhost" {
+            return "tcp:\(host):\(port)"
+        }
+        return nil
+    }
+
+    private static func userSearchFolder() -> String {
+        (ProcessInfo.processInfo.environment["XDG_RUNTIME_DIR"] ?? "/run/user/0") + "/systemd/user"
+    }
+
+    /// Tells systemd's watchdog that the parts which hold the session still answer.
+    private static func feedWatchdog(_ session: SessionShell) async {
+        guard let interval = Notifier.watchdogInterval else {
+            while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
+            return
+        }
+        while !Task.isCancelled {
+            _ = await session.currentLease
+            Notifier.watchdog()
+            try? await Task.sleep(for: .microseconds(Int64(interval / 3)))
+        }
+    }
+}

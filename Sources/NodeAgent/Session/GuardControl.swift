@@ -1,0 +1,104 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetCore
+import Logging
+import Systemd
+
+/// Keeps the guard running beside the agent, and tells it until when the session is proven.
+///
+/// The guard is a service of its own, so that systemd ends this machine's units when the agent is dead, frozen or starved.
+actor GuardControl {
+    private let units: any UnitManager
+    private let searchFolder: String
+    private let runtimeDirectory: String
+    private let executable: String
+    private let isEnabled: Bool
+    private let logger: Logger
+    private var feeder: GuardFeeder
+    private var listed: [UnitName]?
+    private var isComplaining = false
+
+    /// How long a guard that was never fed lives: the agent's start, and the first answer of the store, take their time.
+    private static let initialSeconds = 30
+
+    init(
+        units: any UnitManager, searchFolder: String, runtimeDirectory: String, executable: String, isEnabled: Bool,
+        logger: Logger
+    ) {
+        self.units = units
+        self.searchFolder = searchFolder
+        self.runtimeDirectory = runtimeDirectory
+        self.executable = executable
+        self.isEnabled = isEnabled
+        self.logger = logger
+        feeder = GuardFeeder(path: GuardUnit.fifo(runtimeDirectory: runtimeDirectory))
+    }
+
+    /// The drop-in that binds a unit to the guard; `nil` without a guard.
+    nonisolated var dropIn: String? { isEnabled ? FenceDropIn.text() : nil }
+
+    /// Writes the guard's unit file and starts it; a guard that runs already is left alone, since units are bound to it.
+    func prepare() async throws {
+        guard isEnabled else { return }
+        let text = try GuardUnit.text(
+            executable: executable, runtimeDirectory: runtimeDirectory, initialSeconds: Self.initialSeconds)
+        let path = searchFolder + "/" + GuardUnit.defaultName
+        let isNew = (try? HostFiles.read(path)) != text
+        if isNew { try HostFiles.write(text, to: path) }
+        guard try await !isRunning() else { return }
+        if isNew, try await units.properties(of: GuardUnit.defaultName).needDaemonReload { try await units.reload() }
+        try await start()
+    }
+
+    private func isRunning() async throws -> Bool {
+        try await units.listUnits(names: [GuardUnit.defaultName]).contains { $0.active == "active" }
+    }
+
+    private func start() async throws {
+        // The start limit must not stand in the way after a guard that fired; a unit that never failed refuses this.
+        try? await units.resetFailedUnit(GuardUnit.defaultName)
+        let result = try await units.startUnit(GuardUnit.defaultName)
+        guard result == .done else {
+            throw HostError("the guard \(GuardUnit.defaultName) did not start (\(result)); see journalctl -u flotilla-guard")
+        }
+    }
+
+    /// The units may run until `deadline`.
+    func feed(until deadline: Moment) async {
+        await tell(.deadline(UInt64(max(0, deadline.nanoseconds))))
+    }
+
+    /// The units may run without end: nothing is fenced, or the fence has done its work.
+    func disarm() async { await tell(.disarm) }
+
+    /// A guard that fired or died is started again before it is told anything.
+    private func tell(_ command: GuardCommand) async {
+        guard isEnabled else { return }
+        do {
+            do {
+                try feeder.send(command)
+            } catch {
+                try await start()
+                try feeder.send(command)
+            }
+            isComplaining = false
+        } catch {
+            // Without word from us the guard fires: units stop rather than run twice.
+            if !isComplaining { logger.error("guard not reached", metadata: ["error": "\(error)"]) }
+            isComplaining = true
+        }
+    }
+
+    /// Writes down which units die with the guard. Call before any of them is started.
+    func list(fenced units: [UnitName]) {
+        guard isEnabled, units != listed else { return }
+        do {
+            let text = units.map { $0.rawValue + "\n" }.joined()
+            try HostFiles.write(text, to: GuardUnit.fencedUnits(runtimeDirectory: runtimeDirectory), mode: 0o600)
+            listed = units
+        } catch {
+            logger.error("list of fenced units not written", metadata: ["error": "\(error)"])
+        }
+    }
+}

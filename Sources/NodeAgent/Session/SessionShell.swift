@@ -1,0 +1,234 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import Etcd
+import FleetCore
+import Logging
+import Registry
+
+/// Holds the machine's session: carries out what `SessionCore` decides and tells it what came of it.
+actor SessionShell {
+    /// What the rest of the agent does when the session comes and goes.
+    struct Hooks: Sendable {
+        /// The session lives from now on.
+        var enter: @Sendable (SessionLease) async -> Void
+        /// The session may end: stop every fenced unit, kill what is left at the moment given, return when all are dead.
+        var fence: @Sendable (Moment) async -> Void
+        /// The session state changed, in words for `systemctl status`.
+        var status: @Sendable (String) -> Void
+    }
+
+    private let registry: ClusterRegistry
+    private let etcd: EtcdClient
+    private let file: SessionFile
+    private let guardControl: GuardControl
+    private let hooks: Hooks
+    private let requestedTTL: Int
+    private var logger: Logger
+    private var record: MachineRecord
+    private var saved: SavedSession
+    private var core: SessionCore
+    private var timer: Task<Void, Never>?
+    private var memberCount = 0
+    private let events: AsyncStream<SessionCore.Event>
+    private let inbox: AsyncStream<SessionCore.Event>.Continuation
+
+    init(
+        registry: ClusterRegistry, etcd: EtcdClient, record: MachineRecord, saved: SavedSession, file: SessionFile,
+        ttl: Int, guardControl: GuardControl, hooks: Hooks, logger: Logger
+    ) {
+        self.registry = registry
+        self.etcd = etcd
+        self.record = record
+        self.saved = saved
+        self.file = file
+        self.requestedTTL = ttl
+        self.guardControl = guardControl
+        self.hooks = hooks
+        self.logger = logger
+        core = SessionCore(timing: SessionTiming(ttl: ttl))
+        (events, inbox) = AsyncStream.makeStream()
+    }
+
+    /// The lease under which this machine may write; `nil` while there is no session.
+    var currentLease: SessionLease? { core.currentLease }
+
+    /// Runs until `stop()`, or until the task is cancelled, which leaves the session alone.
+    func run() async {
+        inbox.yield(.started(saved: saved.sessionLease, proof: Moment(nanoseconds: saved.proof)))
+        await withDiscardingTaskGroup { group in
+            for await event in events {
+                let directives = core.handle(event, at: BootClock.now)
+                for directive in directives { await perform(directive, in: &group) }
+                if core.phase == .ended { break }
+            }
+            timer?.cancel()
+            group.cancelAll()
+        }
+    }
+
+    /// Ends the session in order: the machine's keys go at once. Its units must be stopped before.
+    func stop() { inbox.yield(.stopping) }
+
+    private func perform(_ directive: SessionCore.Directive, in group: inout DiscardingTaskGroup) async {
+        switch directive {
+        case .resume(let lease): group.addTask { await self.resume(lease) }
+        case .grant: group.addTask { await self.grant() }
+        case .register(let lease): group.addTask { await self.register(lease) }
+        case .renew(let lease): group.addTask { await self.renew(lease) }
+        case .askForQuorum: group.addTask { await self.askForQuorum() }
+        case .enter(let lease, let isNew):
+            logger.info("session entered", metadata: ["session.lease": "\(LeaseID(lease.id))", "session.new": "\(isNew)"])
+            save(lease)
+            hooks.status("in the cluster, session of \(lease.ttl) s")
+            group.addTask { await self.hooks.enter(lease) }
+        case .feedGuard(let deadline):
+            await guardControl.feed(until: deadline)
+            if case .held(let lease, let proof, _) = core.phase {
+                saved.proof = proof.nanoseconds
+                save(lease)
+            }
+        case .disarmGuard: await guardControl.disarm()
+        case .fence(let kill):
+            group.addTask {
+                await self.hooks.fence(kill)
+                self.inbox.yield(.fenced)
+            }
+        case .revoke(let lease):
+            // Awaited: at a shutdown this is the last thing the agent does, and others wait for it.
+            try? await etcd.withTimeout(.seconds(2)).revoke(LeaseID(lease.id))
+            saved.lease = 0
+            save(nil)
+        case .report(let report): tell(report)
+        case .wake(let moment):
+            timer?.cancel()
+            timer = Task { [inbox] in
+                await BootClock.sleep(until: moment)
+                if !Task.isCancelled { inbox.yield(.woke) }
+            }
+        }
+    }
+
+    private func save(_ lease: SessionLease?) {
+        saved.lease = lease?.id ?? 0
+        saved.ttl = lease?.ttl ?? 0
+        saved.storeID = etcd.knownClusterID ?? saved.storeID
+        do {
+            try file.store(saved)
+        } catch {
+            logger.warning("session not saved; a restart of this agent begins a new one", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+// MARK: What goes to the store
+
+extension SessionShell {
+    private func grant() async {
+        let sent = BootClock.now
+        do {
+            let (lease, ttl) = try await etcd.grantLease(ttl: requestedTTL)
+            memberCount = (try? await etcd.members().count) ?? memberCount
+            inbox.yield(.granted(SessionLease(id: lease.rawValue, ttl: ttl), sent: sent))
+        } catch {
+            logger.warning("no session: etcd grants no lease", metadata: ["error": "\(error.message)"])
+            hooks.status("waiting for etcd: \(error.message)")
+            inbox.yield(error.code == .storeReplaced ? .foreignStore : .grantFailed)
+        }
+    }
+
+    private func register(_ lease: SessionLease) async {
+        do {
+            switch try await registry.register(record, lease: LeaseID(lease.id)) {
+            case .registered: inbox.yield(.registered)
+            case .taken(let other):
+                logger.error(
+                    """
+                    this machine's id belongs to another live machine; a record of this machine's former boot ends by \
+                    itself within its session's lifetime, else give one of the two a new id with systemd-machine-id-setup
+                    """,
+                    metadata: ["machine.other.address": "\(other.address)", "machine.other.name": "\(other.name)"])
+                hooks.status("refused: machine id \(record.id.short) is alive at \(other.address) (\(other.name))")
+                inbox.yield(.taken)
+            }
+        } catch {
+            logger.warning("machine not registered", metadata: ["error": "\(error.message)"])
+            inbox.yield(error.code == .sessionLost ? .registerLeaseGone : .registerFailed)
+        }
+    }
+
+    private func renew(_ lease: SessionLease) async {
+        let sent = BootClock.now
+        do {
+            if try await etcd.withTimeout(core.timing.attemptTimeout).keepAlive(LeaseID(lease.id)) != nil {
+                inbox.yield(.renewed(sent: sent))
+            } else {
+                await leaseGone()
+            }
+        } catch {
+            logger.debug("renewal failed", metadata: ["error": "\(error.message)"])
+            inbox.yield(error.code == .storeReplaced ? .foreignStore : .renewFailed)
+        }
+    }
+
+    /// Asks whether the session of a former run lives and holds our record.
+    private func resume(_ lease: SessionLease) async {
+        let sent = BootClock.now
+        do {
+            guard try await etcd.withTimeout(core.timing.attemptTimeout).keepAlive(LeaseID(lease.id)) != nil else {
+                return await leaseGone()
+            }
+        } catch {
+            logger.warning("former session not confirmed yet", metadata: ["error": "\(error.message)"])
+            inbox.yield(error.code == .storeReplaced ? .foreignStore : .renewFailed)
+            return
+        }
+        do {
+            switch try await registry.register(record, lease: LeaseID(lease.id)) {
+            case .registered: inbox.yield(.renewed(sent: sent))
+            case .taken: await leaseGone()
+            }
+        } catch {
+            inbox.yield(error.code == .sessionLost ? .leaseGone : .renewFailed)
+        }
+    }
+
+    /// A store that lost its data knows no lease either; a linearizable read tells the two apart (rule R8).
+    private func leaseGone() async {
+        do {
+            _ = try await etcd.withTimeout(core.timing.attemptTimeout).get(.key(registry.keys.leader), revision: 0)
+            inbox.yield(.leaseGone)
+        } catch {
+            inbox.yield(error.code == .storeReplaced ? .foreignStore : .renewFailed)
+        }
+    }
+
+    private func askForQuorum() async {
+        let asked = BootClock.now
+        let isLost = await QuorumQuestion(etcd: etcd).isQuorumLost(memberCount: memberCount)
+        inbox.yield(isLost ? .noQuorum(asked: asked) : .quorumUnproven)
+    }
+
+    private func tell(_ report: SessionCore.Report) {
+        switch report {
+        case .machineIDTaken: break
+        case .renewalsFailing: logger.warning("session renewals fail; looking for a proof that the session still lives")
+        case .coveredByNoQuorum:
+            logger.warning("etcd has no quorum: no session can end now, so units go on")
+            hooks.status("etcd is down or has no quorum; units go on")
+        case .recovered:
+            logger.info("session renewed again")
+            hooks.status("in the cluster")
+        case .fencing:
+            logger.error("session cannot be proved: stopping this machine's units before others take them over")
+            hooks.status("fenced: no proof that the session lives")
+        case .foreignStore:
+            logger.error(
+                """
+                etcd lost its data or is another cluster's: nothing is stopped, nothing is taken on; restore etcd, or \
+                restart this agent to join what is there now
+                """)
+            hooks.status("refused: etcd is not the store of this session; units go on")
+        }
+    }
+}

@@ -1,0 +1,117 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import Etcd
+import FleetCore
+import HTTPTransport
+package import Logging
+package import Registry
+
+/// The agent's settings, read once at start and checked.
+package struct AgentSettings: Sendable {
+    package enum Role: String, Hashable, Sendable, CaseIterable {
+        case agent
+        case engine
+        case api
+    }
+
+    package var etcd: EtcdConfiguration
+    package var cluster: ClusterName
+    /// Empty: the address of the interface that leads towards etcd.
+    package var publicIP: String
+    package var metadata: [String: String]
+    package var apiListen: [String]
+    /// Seconds.
+    package var sessionTTL: Int
+    package var roles: Set<Role>
+    package var machineName: String
+    package var machineIDFile: String
+    package var runtimeDirectory: String
+    package var usesUserManager: Bool
+    package var isGuarded: Bool
+    package var logLevel: Logger.Level
+
+    /// - Parameter readFile: Reads a file that a setting names; throws words that say why it cannot.
+    /// - Throws: The first setting that cannot be used, with where it was set and what it may be.
+    package init(
+        _ sources: SettingSources, readFile: (String) throws(SettingsError) -> String
+    ) throws(SettingsError) {
+        func fail(_ key: SettingKey, _ why: String) -> SettingsError {
+            SettingsError("\(key.rawValue) (\(sources[key].origin)): \(why)")
+        }
+        func list(_ key: SettingKey) -> [String] {
+            sources[key].text.split(separator: ",").map { String($0.trimmed) }.filter { !$0.isEmpty }
+        }
+
+        let password = sources[.etcdPasswordFile].text
+        etcd = EtcdConfiguration(
+            endpoints: list(.etcdEndpoints),
+            tls: try Self.tls(sources),
+            user: sources[.etcdUser].text.isEmpty ? nil : sources[.etcdUser].text,
+            password: password.isEmpty ? nil : String(try readFile(password).prefix { !$0.isNewline }))
+        do {
+            etcd = try etcd.checked()
+        } catch {
+            throw fail(.etcdEndpoints, error.message)
+        }
+        guard let name = ClusterName(sources[.cluster].text) else {
+            throw fail(
+                .cluster,
+                "'\(sources[.cluster].text)' is not made of 1 to 63 lower-case letters, digits and inner hyphens")
+        }
+        cluster = name
+        publicIP = sources[.publicIP].text
+        metadata = [:]
+        for pair in list(.metadata) {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty, !parts[1].contains("=") else {
+                throw fail(.metadata, "'\(pair)' is not KEY=VALUE with exactly one '='")
+            }
+            metadata[String(parts[0])] = String(parts[1])
+        }
+        apiListen = list(.apiListen)
+        guard let ttl = Int(sources[.sessionTTL].text), (2...3600).contains(ttl) else {
+            throw fail(.sessionTTL, "'\(sources[.sessionTTL].text)' is not a number of seconds from 2 to 3600")
+        }
+        sessionTTL = ttl
+        roles = []
+        for name in list(.roles) {
+            guard let role = Role(rawValue: name) else {
+                throw fail(.roles, "'\(name)' is none of agent, engine and api")
+            }
+            roles.insert(role)
+        }
+        guard !roles.isEmpty else { throw fail(.roles, "at least one of agent, engine and api is needed") }
+        machineName = sources[.machineName].text
+        machineIDFile = sources[.machineIDFile].text
+        runtimeDirectory = sources[.runtimeDirectory].text
+        guard runtimeDirectory.hasPrefix("/") else { throw fail(.runtimeDirectory, "must be an absolute path") }
+        switch sources[.systemdManager].text {
+        case "system": usesUserManager = false
+        case "user": usesUserManager = true
+        case let other: throw fail(.systemdManager, "'\(other)' is neither system nor user")
+        }
+        switch sources[.guardUnit].text {
+        case "on": isGuarded = true
+        case "off": isGuarded = false
+        case let other: throw fail(.guardUnit, "'\(other)' is neither on nor off")
+        }
+        guard let level = Logger.Level(rawValue: sources[.logLevel].text) else {
+            throw fail(.logLevel, "'\(sources[.logLevel].text)' is no log level")
+        }
+        logLevel = level
+    }
+
+    private static func tls(_ sources: SettingSources) throws(SettingsError) -> TLSSettings? {
+        let authority = sources[.etcdCAFile].text
+        let certificate = sources[.etcdCertFile].text
+        let key = sources[.etcdKeyFile].text
+        guard certificate.isEmpty == key.isEmpty else {
+            throw SettingsError("etcd-cert-file and etcd-key-file belong together; only one of them is set")
+        }
+        guard !(authority.isEmpty && certificate.isEmpty) else { return nil }
+        return TLSSettings(
+            authorityFile: authority.isEmpty ? nil : authority, certificateFile: certificate.isEmpty ? nil : certificate,
+            keyFile: key.isEmpty ? nil : key)
+    }
+}

@@ -1,0 +1,74 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Every setting of the agent, once: its names, default and meaning serve flags, environment, file, `--check` and the help.
+///
+/// A setting `etcd-endpoints` is the flag `--etcd-endpoints`, the variable `FLOTILLA_ETCD_ENDPOINTS` and, in the
+/// configuration file, a line `FLOTILLA_ETCD_ENDPOINTS=...` or `etcd-endpoints=...`.
+package enum SettingKey: String, CaseIterable, Sendable {
+    case etcdEndpoints = "etcd-endpoints"
+    case etcdUser = "etcd-user"
+    case etcdPasswordFile = "etcd-password-file"
+    case etcdCAFile = "etcd-ca-file"
+    case etcdCertFile = "etcd-cert-file"
+    case etcdKeyFile = "etcd-key-file"
+    case cluster
+    case publicIP = "public-ip"
+    case metadata
+    case apiListen = "api-listen"
+    case sessionTTL = "session-ttl"
+    case roles
+    case machineName = "machine-name"
+    case machineIDFile = "machine-id-file"
+    case runtimeDirectory = "runtime-directory"
+    case systemdManager = "systemd-manager"
+    case guardUnit = "guard"
+    case logLevel = "log-level"
+
+    package var flag: String { "--" + rawValue }
+
+    package var variable: String {
+        "FLOTILLA_" + String(rawValue.uppercased().map { $0 == "-" ? "_" : $0 })
+    }
+
+    package var defaultText: String {
+        switch self {
+        case .etcdEndpoints: "http://127.0.0.1:2379"
+        case .cluster: "default"
+        case .apiListen: "unix:/run/flotilla/api.sock"
+        case .sessionTTL: "5"
+        case .roles: "agent,engine,api"
+        case .machineIDFile: "/etc/machine-id"
+        case .runtimeDirectory: "/run/flotilla"
+        case .systemdManager: "system"
+        case .guardUnit: "on"
+        case .logLevel: "info"
+        case .etcdUser, .etcdPasswordFile, .etcdCAFile, .etcdCertFile, .etcdKeyFile, .publicIP, .metadata, .machineName: ""
+        }
+    }
+
+    /// What it means and which values it takes, for the help and `--check`.
+    package var help: String {
+        switch self {
+        case .etcdEndpoints: "etcd's client addresses, comma-separated URLs"
+        case .etcdUser: "user to log in to etcd with"
+        case .etcdPasswordFile: "file that holds that user's password, on one line"
+        case .etcdCAFile: "authority that signed etcd's certificates, PEM"
+        case .etcdCertFile: "this machine's certificate for etcd, PEM"
+        case .etcdKeyFile: "the certificate's private key, PEM"
+        case .cluster: "which cluster this machine belongs to; clusters share an etcd without seeing each other"
+        case .publicIP: "address at which others reach this machine; must be on one of its interfaces (default: the "
+            + "address that leads towards etcd)"
+        case .metadata: "labels for MachineMetadata=, such as role=worker,zone=a"
+        case .apiListen: "where the HTTP API listens: unix:/PATH or tcp:ADDRESS:PORT, comma-separated"
+        case .sessionTTL: "seconds after which a silent machine counts as lost, 2 to 3600"
+        case .roles: "what this process does, of agent, engine and api"
+        case .machineName: "name shown to people (default: the host name)"
+        case .machineIDFile: "file with the machine's id, 32 hexadecimal digits"
+        case .runtimeDirectory: "folder for unit files and session state; must not survive a boot"
+        case .systemdManager: "system, or user for the systemd of the calling user"
+        case .guardUnit: "on, or off to run without the guard that stops units when this agent hangs"
+        case .logLevel: "trace, debug, info, notice, warning, error or critical"
+        }
+    }
+}

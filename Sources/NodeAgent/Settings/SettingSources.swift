@@ -1,0 +1,91 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Where each setting's text comes from: flag over environment over file over default.
+package struct SettingSources: Sendable {
+    package enum Origin: Hashable, Sendable, CustomStringConvertible {
+        case flag
+        case environment
+        case file(String, line: Int)
+        case builtIn
+
+        package var description: String {
+            switch self {
+            case .flag: "flag"
+            case .environment: "environment"
+            case .file(let path, let line): "\(path):\(line)"
+            case .builtIn: "default"
+            }
+        }
+    }
+
+    package struct Value: Hashable, Sendable {
+        package var text: String
+        package var origin: Origin
+    }
+
+    private var values: [SettingKey: Value] = [:]
+
+    /// - Parameters:
+    ///   - flags: What was given on the command line.
+    ///   - environment: The process's environment; empty values count as not given.
+    ///   - file: Path and content of the configuration file, if there is one.
+    /// - Throws: `SettingsError` for a line of the file that is not `NAME=VALUE`, a name that does not exist, or a name
+    ///   that begins with `FLOTILLA_` in the environment and does not exist.
+    package init(
+        flags: [SettingKey: String], environment: [String: String], file: (path: String, text: String)?
+    ) throws(SettingsError) {
+        if let file { try read(file.text, path: file.path) }
+        let byVariable = Dictionary(uniqueKeysWithValues: SettingKey.allCases.map { ($0.variable, $0) })
+        for (name, text) in environment.sorted(by: { $0.key < $1.key }) where !text.isEmpty {
+            guard let key = byVariable[name] else { continue }
+            values[key] = Value(text: text, origin: .environment)
+        }
+        for (key, text) in flags { values[key] = Value(text: text, origin: .flag) }
+    }
+
+    package subscript(key: SettingKey) -> Value {
+        values[key] ?? Value(text: key.defaultText, origin: .builtIn)
+    }
+
+    /// Lines `NAME=VALUE` as in systemd's environment files: `#` and `;` begin comments, quotes around a value go.
+    private mutating func read(_ text: String, path: String) throws(SettingsError) {
+        let names = Dictionary(
+            SettingKey.allCases.flatMap { [($0.variable, $0), ($0.rawValue, $0)] }, uniquingKeysWith: { first, _ in first })
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let line = line.trimmed
+            guard let first = line.first, first != "#", first != ";" else { continue }
+            guard let equals = line.firstIndex(of: "=") else {
+                throw SettingsError("\(path):\(index + 1): expected NAME=VALUE, found '\(line)'")
+            }
+            let name = line[..<equals].trimmed
+            guard let key = names[String(name)] else {
+                throw SettingsError(
+                    "\(path):\(index + 1): there is no setting '\(name)'; 'node-agent --help' lists them all")
+            }
+            var value = line[line.index(after: equals)...].trimmed
+            if value.count >= 2, let quote = value.first, quote == "\"" || quote == "'", value.last == quote {
+                value = value.dropFirst().dropLast()
+            }
+            values[key] = Value(text: String(value), origin: .file(path, line: index + 1))
+        }
+    }
+}
+
+/// Settings that cannot be used: what is wrong, with which, and what it may be.
+package struct SettingsError: Error, Hashable, Sendable, CustomStringConvertible {
+    package let message: String
+
+    package init(_ message: String) { self.message = message }
+
+    package var description: String { message }
+}
+
+extension Substring {
+    /// Without blanks at both ends.
+    var trimmed: Substring {
+        let start = firstIndex { !$0.isWhitespace } ?? endIndex
+        let end = lastIndex { !$0.isWhitespace }.map { index(after: $0) } ?? start
+        return self[start..<end]
+    }
+}

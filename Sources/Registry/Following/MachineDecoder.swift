@@ -1,0 +1,81 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import Etcd
+import FleetCore
+
+/// Turns the schedule of one machine into what its agent is told.
+struct MachineDecoder: UpdateDecoder {
+    let keys: RegistryKeys
+    private var problems: [String: RegistryProblem] = [:]
+
+    init(keys: RegistryKeys) { self.keys = keys }
+
+    mutating func decode(_ update: Follower.Update) -> MachineUpdate? {
+        switch update {
+        case .snapshot(let entries, let revision):
+            problems = [:]
+            let assignments = entries.compactMap { assignment($0) }
+            return .snapshot(assignments, revision: revision, problems: sortedProblems)
+        case .changes(let events, let revision):
+            let changes = events.compactMap { change($0) }
+            return .changes(changes, revision: revision, problems: sortedProblems)
+        case .disconnected(let error): return .disconnected(error)
+        case .reconnected: return .reconnected
+        }
+    }
+
+    private var sortedProblems: [RegistryProblem] { problems.values.sorted { $0.key < $1.key } }
+
+    private mutating func change(_ event: WatchEvent) -> MachineUpdate.Change? {
+        switch event {
+        case .put(let entry): return assignment(entry).map { .put($0) }
+        case .delete(let key, _):
+            problems[key] = nil
+            guard case .assignment(_, let unit)? = keys.parse(key) else { return nil }
+            return .gone(unit)
+        }
+    }
+
+    private mutating func assignment(_ entry: KeyValue) -> StoredAssignment? {
+        guard case .assignment(let machine, let unit)? = keys.parse(entry.key) else {
+            problems[entry.key] = .unknownKey(entry.key)
+            return nil
+        }
+        do {
+            let target = try TargetEntry(bytes: entry.value)
+            problems[entry.key] = nil
+            return StoredAssignment(target.assignment(machine, unit), modRevision: entry.modRevision)
+        } catch {
+            problems[entry.key] = RegistryProblem(key: entry.key, reason: error.reason)
+            return nil
+        }
+    }
+}
+
+/// Turns the entry `leader` into what an engine is told.
+struct LeaderDecoder: UpdateDecoder {
+    mutating func decode(_ update: Follower.Update) -> LeaderUpdate? {
+        switch update {
+        case .snapshot(let entries, let revision): return leader(entries.first, revision)
+        case .changes(let events, let revision):
+            switch events.last {
+            case .put(let entry): return leader(entry, revision)
+            case .delete: return .leader(nil, revision: revision)
+            case nil: return nil
+            }
+        case .disconnected(let error): return .disconnected(error)
+        case .reconnected: return .reconnected
+        }
+    }
+
+    private func leader(_ entry: KeyValue?, _ revision: Int64) -> LeaderUpdate {
+        guard let entry else { return .leader(nil, revision: revision) }
+        do {
+            let machine = try LeaderEntry(bytes: entry.value).machine
+            return .leader(Leadership(machine: machine, epoch: entry.createRevision), revision: revision)
+        } catch {
+            return .unreadable(RegistryProblem(key: entry.key, reason: error.reason))
+        }
+    }
+}

@@ -1,0 +1,75 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import Etcd
+package import FleetCore
+
+/// The keys of one cluster: `/flotilla/<cluster>/` and what stands below.
+package struct RegistryKeys: Hashable, Sendable {
+    package let cluster: ClusterName
+    /// What every key of the cluster begins with.
+    package let prefix: String
+
+    package init(cluster: ClusterName) {
+        self.cluster = cluster
+        self.prefix = "/flotilla/\(cluster.rawValue)/"
+    }
+
+    package var leader: String { "\(prefix)leader" }
+    package func file(_ hash: ContentHash) -> String { "\(prefix)files/\(hash.rawValue)" }
+    package func unit(_ name: UnitName) -> String { "\(prefix)units/\(name.rawValue)" }
+    package func machine(_ id: MachineID) -> String { "\(prefix)machines/\(id.rawValue)" }
+    /// What operators laid over the machine's metadata.
+    package func metadata(_ id: MachineID) -> String { "\(prefix)metadata/\(id.rawValue)" }
+    package func assignment(_ machine: MachineID, _ unit: UnitName) -> String {
+        "\(prefix)schedule/\(machine.rawValue)/\(unit.rawValue)"
+    }
+    package func state(_ machine: MachineID, _ unit: UnitName) -> String {
+        "\(prefix)states/\(machine.rawValue)/\(unit.rawValue)"
+    }
+
+    package var everything: KeySelector { .prefix(prefix) }
+    package var files: KeySelector { .prefix("\(prefix)files/") }
+    package var units: KeySelector { .prefix("\(prefix)units/") }
+    package var machines: KeySelector { .prefix("\(prefix)machines/") }
+    package var metadata: KeySelector { .prefix("\(prefix)metadata/") }
+    package var schedule: KeySelector { .prefix("\(prefix)schedule/") }
+    package var states: KeySelector { .prefix("\(prefix)states/") }
+    package func assignments(of machine: MachineID) -> KeySelector { .prefix("\(prefix)schedule/\(machine.rawValue)/") }
+    package func states(of machine: MachineID) -> KeySelector { .prefix("\(prefix)states/\(machine.rawValue)/") }
+
+    /// Kinds that other parts document and read themselves.
+    private static let otherKinds: Set<String> = ["stacks", "events"]
+
+    /// What `key` stands for; `nil` when this version does not know it.
+    ///
+    /// An unknown key may come from a newer version, so it is reported to operators and left alone.
+    package func parse(_ key: String) -> RegistryKey? {
+        guard key.utf8.starts(with: prefix.utf8) else { return nil }
+        let path = key.utf8.dropFirst(prefix.utf8.count)
+        guard let slash = path.firstIndex(of: UInt8(ascii: "/")) else { return key == leader ? .leader : nil }
+        let kind = String(Substring(path[..<slash]))
+        let rest = Substring(path[path.index(after: slash)...])
+        switch kind {
+        case "files": return ContentHash(String(rest)).map { .file($0) }
+        case "units": return Self.unitName(rest).map { .unit($0) }
+        case "machines": return MachineID(String(rest)).map { .machine($0) }
+        case "metadata": return MachineID(String(rest)).map { .metadata($0) }
+        case "schedule": return Self.pair(rest).map { .assignment($0, $1) }
+        case "states": return Self.pair(rest).map { .state($0, $1) }
+        default: return Self.otherKinds.contains(kind) ? .other(kind: kind, rest: String(rest)) : nil
+        }
+    }
+
+    private static func pair(_ text: Substring) -> (MachineID, UnitName)? {
+        let bytes = text.utf8
+        guard let slash = bytes.firstIndex(of: UInt8(ascii: "/")), let machine = MachineID(String(text[..<slash])),
+            let unit = unitName(text[bytes.index(after: slash)...])
+        else { return nil }
+        return (machine, unit)
+    }
+
+    private static func unitName(_ text: Substring) -> UnitName? {
+        try? UnitName(validating: String(text))
+    }
+}

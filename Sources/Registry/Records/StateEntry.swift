@@ -1,0 +1,55 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import FleetCore
+
+/// The value of `states/<machine>/<unit>`.
+package struct StateEntry: StoredRecord {
+    package var load: String
+    package var active: String
+    package var sub: String
+    package var hash: ContentHash
+    package var acted: TargetState
+    package var restarts: Int
+    package var health: String?
+    package var since: Int64
+
+    package init(_ state: UnitState) {
+        load = state.load
+        active = state.active
+        sub = state.sub
+        hash = state.hash
+        acted = state.acted
+        restarts = state.restarts
+        health = state.health
+        since = state.since
+    }
+
+    package init(_ object: JSONObject) throws(RecordError) {
+        load = try object.text("load") ?? ""
+        active = try object.text("active") ?? ""
+        sub = try object.text("sub") ?? ""
+        hash = try object.required("hash", "40 hexadecimal digits") { ContentHash($0) }
+        acted = try object.required("acted", "inactive, loaded or launched") { TargetState(rawValue: $0) }
+        restarts = try object.integer("restarts", as: Int.self) ?? 0
+        health = try object.text("health")
+        since = try object.integer("since", as: Int64.self) ?? 0
+    }
+
+    package func write(to object: inout JSONObject) {
+        object["load"] = .string(load)
+        object["active"] = .string(active)
+        object["sub"] = .string(sub)
+        object["hash"] = .string(hash.rawValue)
+        object["acted"] = .string(acted.rawValue)
+        object["restarts"] = .number(restarts)
+        object["health"] = health.map { .string($0) }
+        object["since"] = .number(since)
+    }
+
+    package func state(_ machine: MachineID, _ unit: UnitName) -> UnitState {
+        UnitState(
+            machine: machine, unit: unit, load: load, active: active, sub: sub, hash: hash, acted: acted,
+            restarts: restarts, health: health, since: since)
+    }
+}

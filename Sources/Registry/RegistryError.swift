@@ -1,0 +1,63 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import Etcd
+
+/// Why the registry could not do what it was asked for.
+package struct RegistryError: Error, Hashable, Sendable, CustomStringConvertible {
+    package enum Code: Hashable, Sendable {
+        /// What the request names does not exist.
+        case notFound
+        /// It exists already, or is no longer as the caller expected it.
+        case conflict
+        /// Others changed the same entry again and again in between.
+        case interfered
+        /// The machine's lease is gone, and with it its record and states.
+        case sessionLost
+        /// Another engine leads now, or none.
+        case deposed
+        /// The request itself cannot be stored.
+        case invalid
+        /// The stored value cannot be read, so it cannot be changed either.
+        case damaged
+        /// What the caller waited for was not seen in time.
+        case timedOut
+        /// The store's revision went back: it was emptied, or it is another store (rule R8).
+        case otherStore
+        /// The store did not do it.
+        case store(EtcdError)
+
+        init(_ error: EtcdError) {
+            switch error.code {
+            case .leaseNotFound: self = .sessionLost
+            case .storeReplaced: self = .otherStore
+            default: self = .store(error)
+            }
+        }
+    }
+
+    package var code: Code
+    /// What failed, on what, why, and what to do, in one line.
+    package var message: String
+    /// Whether the same request may succeed later without anybody changing anything.
+    package var isTransient: Bool
+    /// Whether the request may have been carried out all the same; `false` means that it certainly was not.
+    package var mayHaveHappened: Bool
+
+    package init(code: Code, message: String, isTransient: Bool = false, mayHaveHappened: Bool = false) {
+        self.code = code
+        self.message = message
+        self.isTransient = isTransient
+        self.mayHaveHappened = mayHaveHappened
+    }
+
+    /// What the store said while `action` was done; a lost lease and another store have codes of their own.
+    package init(_ error: EtcdError, while action: String) {
+        self.init(
+            code: Code(error),
+            message: "\(action): \(error.message)", isTransient: error.isTransient,
+            mayHaveHappened: error.mayHaveHappened)
+    }
+
+    package var description: String { message }
+}

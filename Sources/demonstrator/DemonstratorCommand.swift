@@ -1,0 +1,13 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+/// The INAETICS demonstrator.
+@main
+struct DemonstratorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demonstrator",
+        abstract: "The application that the INAETICS units run.",
+        subcommands: [ServeCommand.self])
+}

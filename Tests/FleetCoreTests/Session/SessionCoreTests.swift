@@ -1,0 +1,302 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetCore
+import Testing
+
+/// Tables with a lifetime of 60 s.
+///
+/// Renewals each 20 s, retries each 3 s, margin 6 s, 12 s for stopping. So a proof at `s`
+/// lets the guard fire, and kills, at `s + 54`, and fences at `s + 42`.
+@Suite("Session")
+struct SessionCoreTests {
+    @Test("a session is made, resumed and ended", arguments: lifeTables)
+    func life(table: NamedScript) {
+        let script = Script(table.text)
+        #expect(SessionScript.transcript(script) == script.text)
+    }
+
+    @Test("a session that is not renewed fences in time", arguments: troubleTables)
+    func trouble(table: NamedScript) {
+        let script = Script(table.text)
+        #expect(SessionScript.transcript(script) == script.text)
+    }
+
+    @Test("units are dead before the lease can end, whatever the lifetime", arguments: 1...120)
+    func arithmetic(ttl: Int) {
+        let timing = SessionTiming(ttl: ttl)
+        let proof = Moment(nanoseconds: 5_000_000_000)
+        let end = proof + .seconds(ttl)
+        #expect(timing.killMoment(proof: proof) == end - timing.margin)
+        #expect(timing.killMoment(proof: proof) <= end - .milliseconds(300))
+        #expect(timing.fenceMoment(proof: proof) == timing.killMoment(proof: proof) - timing.stopBudget)
+        // Between the first renewal that is due and fencing there is time for several attempts.
+        let slack = timing.fenceMoment(proof: proof).since(proof + timing.renewInterval)
+        #expect(slack >= timing.attemptTimeout || ttl == 1)
+        #expect(proof < timing.fenceMoment(proof: proof))
+    }
+
+    static let lifeTables = [
+        NamedScript(
+            "first start: the lifetime counts from when the grant was asked for",
+            """
+            0 start => grant
+            2 granted 7 @0 => register 7
+            3 registered => feed 54, enter 7 new, wake 20
+            20 woke => renew 7, wake 23
+            21 renewed @20 => feed 74, wake 40
+            40 woke => renew 7, wake 43
+            """),
+        NamedScript(
+            "attempts to grant and to register are repeated",
+            """
+            0 start => grant
+            1 grant-failed => wake 4
+            4 woke => grant
+            5 granted 7 @4 => register 7
+            6 register-failed => wake 9
+            9 woke => register 7
+            10 registered => feed 58, enter 7 new, wake 24
+            """),
+        NamedScript(
+            "a lease that ends while the record is written is not entered",
+            """
+            0 start => grant
+            1 granted 7 @0 => register 7
+            2 lease-gone => grant
+            3 granted 8 @2 => register 8
+            43.9 woke => register 8
+            44 woke => revoke 8, grant
+            45 granted 9 @44 => register 9
+            86 registered => revoke 9, grant
+            """),
+        NamedScript(
+            "a restarted agent takes up its session",
+            """
+            100 start 7 @90 => resume 7, wake 132
+            101 renewed @100 => feed 154, enter 7 resumed, wake 120
+            """),
+        NamedScript(
+            "a restarted agent whose store does not answer asks again, then fences as if it had not been restarted",
+            """
+            100 start 7 @90 => resume 7, wake 132
+            110 renew-failed => report renewalsFailing, ask, wake 113
+            113 woke => resume 7, wake 116
+            116 renew-failed => wake 119
+            117 quorum-unproven => wake 120
+            132 woke => report fencing, fence 144
+            133 renewed @113 => -
+            """),
+        NamedScript(
+            "a restarted agent whose session has ended gives up its units at once",
+            """
+            100 start 7 @90 => resume 7, wake 132
+            101 lease-gone => report fencing, fence 101
+            102 fenced => disarm, revoke 7, grant
+            """),
+        NamedScript(
+            "an agent that is restarted too late gives up its units at once",
+            """
+            132 start 7 @90 => report fencing, fence 132
+            133 fenced => disarm, revoke 7, grant
+            134 granted 8 @133 => register 8
+            135 registered => feed 187, enter 8 new, wake 153
+            """),
+        NamedScript(
+            "an old answer to a resumption does not set the proof back",
+            """
+            100 start 7 @90 => resume 7, wake 132
+            101 relayed @100 => feed 154, wake 120
+            102 renewed @95 => feed 154, enter 7 resumed, wake 120
+            """),
+        NamedScript(
+            "another machine with the same id",
+            """
+            0 start => grant
+            1 granted 7 @0 => register 7
+            2 taken => report machineIDTaken, revoke 7, wake 22
+            10 woke => wake 22
+            22 woke => grant
+            23 granted 8 @22 => register 8
+            24 registered => feed 76, enter 8 new, wake 42
+            """),
+        NamedScript(
+            "a second lease for one session is given back",
+            """
+            0 start => grant
+            1 granted 7 @0 => register 7
+            2 granted 8 @1 => revoke 8
+            """),
+        NamedScript(
+            "stopping ends the lease in every phase that has one",
+            """
+            0 start => grant
+            1 granted 7 @0 => register 7
+            2 registered => feed 54, enter 7 new, wake 20
+            3 stopping => disarm, revoke 7
+            4 woke => -
+            5 renewed @3 => -
+            6 granted 9 @5 => revoke 9
+            """),
+        NamedScript(
+            "stopping while the record is written",
+            """
+            0 start => grant
+            1 granted 7 @0 => register 7
+            2 stopping => disarm, revoke 7
+            3 registered => -
+            """),
+        NamedScript(
+            "stopping before there is a lease",
+            """
+            0 start => grant
+            1 stopping => disarm
+            2 granted 7 @0 => revoke 7
+            """),
+    ]
+
+    private static let held = """
+        0 start => grant
+        0 granted 7 @0 => register 7
+        0 registered => feed 54, enter 7 new, wake 20
+
+        """
+
+    static let troubleTables = [
+        NamedScript(
+            "renewals that fail are repeated until it is time to fence",
+            held + """
+                20 woke => renew 7, wake 23
+                23 woke => wake 26
+                32 renew-failed => report renewalsFailing, ask, wake 35
+                35 woke => renew 7, wake 38
+                36 quorum-unproven => wake 39
+                38.5 renew-failed => ask, wake 41.5
+                41.5 woke => renew 7, wake 42
+                42 woke => report fencing, fence 54
+                43 renewed @41.5 => -
+                44 relayed @41 => -
+                45 no-quorum @41 => -
+                46 woke => -
+                50 fenced => disarm, revoke 7, grant
+                51 granted 8 @50 => register 8
+                52 registered => feed 104, enter 8 new, wake 70
+                """),
+        NamedScript(
+            "an answer that comes late in the day counts from when it was asked for",
+            held + """
+                20 woke => renew 7, wake 23
+                41 renewed @20 => feed 74, wake 40
+                41 woke => renew 7, wake 44
+                """),
+        NamedScript(
+            "success after trouble is told, and trouble is told once each time",
+            held + """
+                20 woke => renew 7, wake 23
+                22 renew-failed => report renewalsFailing, ask, wake 25
+                25 woke => renew 7, wake 28
+                26 renew-failed => wake 29
+                29 woke => renew 7, wake 32
+                30 renewed @29 => report recovered, feed 83, wake 49
+                49 woke => renew 7, wake 52
+                50 renew-failed => report renewalsFailing, wake 53
+                """),
+        NamedScript(
+            "no quorum, proven, is as good as a renewal; it is told once",
+            held + """
+                20 woke => renew 7, wake 23
+                22 renew-failed => report renewalsFailing, ask, wake 25
+                24 no-quorum @23 => report coveredByNoQuorum, feed 77, wake 34
+                34 woke => renew 7, wake 43
+                38 renew-failed => ask, wake 43
+                41 no-quorum @39 => feed 93, wake 51
+                51 woke => renew 7, wake 59
+                52 renewed @51 => report recovered, feed 105, wake 71
+                """),
+        NamedScript(
+            "an old proof of no quorum proves nothing new",
+            held + """
+                20 woke => renew 7, wake 23
+                22 renew-failed => report renewalsFailing, ask, wake 25
+                23 relayed @22.5 => feed 76.5, wake 33
+                24 no-quorum @22 => -
+                """),
+        NamedScript(
+            "a proof that took its time does not delay fencing beyond its own moment",
+            held + """
+                20 woke => renew 7, wake 23
+                22 renew-failed => report renewalsFailing, ask, wake 25
+                41 no-quorum @1 => report coveredByNoQuorum, feed 55, wake 43
+                43 woke => report fencing, fence 55
+                """),
+        NamedScript(
+            "time-outs alone prove nothing",
+            held + """
+                20 woke => renew 7, wake 23
+                32 renew-failed => report renewalsFailing, ask, wake 35
+                41 quorum-unproven => wake 42
+                42 woke => report fencing, fence 54
+                """),
+        NamedScript(
+            "a relayed renewal keeps the session, and the own way is tried again",
+            held + """
+                20 woke => renew 7, wake 23
+                32 renew-failed => report renewalsFailing, ask, wake 35
+                33 relayed @32 => feed 86, wake 43
+                43 woke => renew 7, wake 52
+                44 renewed @43 => report recovered, feed 97, wake 63
+                """),
+        NamedScript(
+            "a lease that the store has ended fences with no time for stopping",
+            held + """
+                20 woke => renew 7, wake 23
+                21 lease-gone => report fencing, fence 21
+                22 fenced => disarm, revoke 7, grant
+                """),
+        NamedScript(
+            "a frozen agent that wakes too late fences at once, its kill moment long gone",
+            held + """
+                300 woke => report fencing, fence 54
+                """),
+        NamedScript(
+            "coverage is told anew in a new session",
+            held + """
+                20 renew-failed => report renewalsFailing, ask, wake 23
+                21 no-quorum @20.5 => report coveredByNoQuorum, feed 74.5, wake 31
+                22 lease-gone => report fencing, fence 22
+                23 fenced => disarm, revoke 7, grant
+                24 granted 8 @23 => register 8
+                24 registered => feed 77, enter 8 new, wake 43
+                43 renew-failed => report renewalsFailing, ask, wake 46
+                44 no-quorum @43.5 => report coveredByNoQuorum, feed 97.5, wake 54
+                """),
+        NamedScript(
+            "a foreign store suspends: nothing is stopped, nothing is taken on, and the guard is quiet",
+            held + """
+                20 woke => renew 7, wake 23
+                21 foreign => report foreignStore, disarm, wake 41
+                41 woke => renew 7, wake 61
+                42 foreign => wake 62
+                300 woke => renew 7, wake 320
+                301 own-store => resume 7, wake 343
+                302 renewed @301 => feed 355, enter 7 resumed, wake 321
+                """),
+        NamedScript(
+            "a store that returns without the lease fences",
+            held + """
+                21 foreign => report foreignStore, disarm, wake 41
+                301 own-store => resume 7, wake 343
+                302 lease-gone => report fencing, fence 302
+                """),
+        NamedScript(
+            "stray answers in a held session change nothing",
+            held + """
+                1 register-failed => -
+                1 grant-failed => -
+                1 taken => -
+                1 registered => -
+                1 fenced => -
+                1 own-store => -
+                """),
+    ]
+}

@@ -1,0 +1,158 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetCore
+import Testing
+
+/// Runs tables of `[SECONDS] event; event... => directives` against the agent's core of machine A.
+///
+/// ```
+/// enter; own web launched v1; order web launched v1 @5; file web v1; seen web active/running
+/// order web launched v2 #1 @6       gone web        claimed web     lost web      installed web     issued web ...
+/// ```
+///
+/// `claimed`, `lost` and `installed` answer the last such directive. Reports of states are acknowledged at once and not
+/// shown, unless the table is told to show them; then `published` and `publish-failed` answer them.
+struct AgentScript {
+    private var core = AgentCore(machine: Short.machine("A"))
+    private var files = TestFiles()
+    private var now = Moment(nanoseconds: 0)
+    private var orderOfUnit: [UnitName: Order] = [:]
+    private var lastPublished: [UnitState] = []
+    private let showsPublishing: Bool
+
+    private init(showsPublishing: Bool) { self.showsPublishing = showsPublishing }
+
+    static func transcript(_ script: Script, showsPublishing: Bool = false) -> String {
+        var run = AgentScript(showsPublishing: showsPublishing)
+        return script.transcript { run.take($0) }
+    }
+
+    private mutating func take(_ line: Script.Line) -> String {
+        var parts = Text.parts(line.input, by: ";").map { Text.words($0) }
+        if let first = parts.first?.first, Double(first) != nil {
+            now = Short.moment(first)
+            parts[0].removeFirst()
+        }
+        if parts.first == ["fenced?"] { return core.fencedUnits.map(Short.text).joined(separator: ", ") }
+        var directives: [String] = []
+        for event in events(parts) { directives += handle(event) }
+        return directives.isEmpty ? "-" : directives.joined(separator: ", ")
+    }
+
+    private mutating func handle(_ event: AgentEvent) -> [String] {
+        let directives = core.handle(event, at: now)
+        for order in directives.claim + directives.install { orderOfUnit[order.unit] = order }
+        if !directives.publish.isEmpty { lastPublished = directives.publish }
+        let shown = text(directives)
+        guard !showsPublishing, !directives.publish.isEmpty else { return shown }
+        let more = handle(.published(directives.publish))
+        return shown.filter { !more.contains($0) } + more
+    }
+
+    // MARK: Events
+
+    private mutating func events(_ parts: [[String]]) -> [AgentEvent] {
+        if parts.first == ["enter"] { return [entered(Array(parts.dropFirst()))] }
+        if parts.first?.first == "order" { return [.ordered(parts.map { order($0) }, gone: [])] }
+        return parts.compactMap { words in
+            let unit = Short.unit(words.dropFirst().first ?? "")
+            switch words[0] {
+            case "gone": return .ordered([], gone: [unit])
+            case "claimed": return orderOfUnit[unit].map { .claimed(granted: [claim(of: $0)], lost: []) }
+            case "lost": return orderOfUnit[unit].map { .claimed(granted: [], lost: [$0]) }
+            case "claim-failed": return .claimFailed([unit])
+            case "installed":
+                return orderOfUnit[unit].map {
+                    .installed(
+                        InstalledFile(unit: unit, hash: $0.assignment.hash, isKept: words.contains("kept")))
+                }
+            case "install-failed":
+                return .installFailed(unit, reason: "bad file", isTransient: !words.contains("lasting"))
+            case "uninstalled": return .uninstalled([unit])
+            case "issued": return .issued(unit)
+            case "issue-failed": return .issueFailed(unit)
+            case "stopped": return .stopped(unit)
+            case "stop-failed": return .stopFailed(unit)
+            case "seen": return .observed([observation(words)])
+            case "published": return .published(lastPublished)
+            case "publish-failed": return .publishFailed
+            case "withdrawn": return .withdrawn([unit])
+            case "withdraw-failed": return .withdrawFailed([unit])
+            case "left": return .left
+            case "woke": return .woke
+            default:
+                Issue.record("no such event: \(words)")
+                return nil
+            }
+        }
+    }
+
+    private func claim(of order: Order) -> UnitState {
+        UnitState(machine: core.machine, unit: order.unit, hash: order.assignment.hash)
+    }
+
+    private mutating func entered(_ parts: [[String]]) -> AgentEvent {
+        var own: [UnitState] = []
+        var orders: [Order] = []
+        var installed: [InstalledFile] = []
+        var observed: [Observation] = []
+        for words in parts {
+            let unit = Short.unit(words[1])
+            switch words[0] {
+            case "own":
+                let said = order(words).assignment
+                own.append(
+                    UnitState(
+                        machine: core.machine, unit: unit, hash: said.hash, acted: said.target, restarts: said.restarts)
+                )
+            case "order": orders.append(order(words))
+            case "file":
+                let hash = files.hash(words[1], version: Self.number("v", words) ?? 1)
+                installed.append(InstalledFile(unit: unit, hash: hash, isKept: words.contains("kept")))
+            case "seen": observed.append(observation(words))
+            default: Issue.record("no such part of entering: \(words)")
+            }
+        }
+        return .entered(own: own, orders: orders, installed: installed, observed: observed)
+    }
+
+    private mutating func order(_ words: [String]) -> Order {
+        let hash = files.hash(words[1], version: Self.number("v", words) ?? 1)
+        let assignment = Assignment(
+            machine: core.machine, unit: Short.unit(words[1]), hash: hash, target: Short.target(words[2]),
+            restarts: Self.number("#", words) ?? 0)
+        return Order(assignment: assignment, revision: Int64(Self.number("@", words) ?? 0))
+    }
+
+    private func observation(_ words: [String]) -> Observation {
+        let states = words[2].split(separator: "/").map(String.init)
+        return Observation(unit: Short.unit(words[1]), load: "loaded", active: states[0], sub: states[1])
+    }
+
+    private static func number(_ mark: Character, _ words: [String]) -> Int? {
+        words.lazy.filter { $0.first == mark }.compactMap { Int($0.dropFirst()) }.first
+    }
+
+    // MARK: Directives
+
+    private func text(_ directives: AgentDirectives) -> [String] {
+        var parts = directives.claim.map { "claim \(Short.text($0.unit))@\($0.revision)" }
+        parts += directives.install.map { "install \(Short.text($0.unit)) \(files.version($0.assignment.hash))" }
+        parts += directives.uninstall.map { "uninstall \(Short.text($0))" }
+        parts += directives.start.map { "start \(Short.text($0))" }
+        parts += directives.restart.map { "restart \(Short.text($0))" }
+        parts += directives.stop.map { "stop \(Short.text($0))" }
+        if showsPublishing { parts += directives.publish.map { "publish " + text($0) } }
+        parts += directives.withdraw.map { "withdraw \(Short.text($0))" }
+        return parts + (directives.wake.map { ["wake \(Short.text($0))"] } ?? [])
+    }
+
+    private func text(_ state: UnitState) -> String {
+        var words = [Short.text(state.unit), files.version(state.hash), state.acted.rawValue]
+        if state.restarts > 0 { words.append("#\(state.restarts)") }
+        if !state.active.isEmpty { words.append("\(state.active)/\(state.sub)") }
+        if let health = state.health { words.append("(\(state.load): \(health))") }
+        return words.joined(separator: " ")
+    }
+}

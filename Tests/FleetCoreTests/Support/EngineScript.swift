@@ -1,0 +1,93 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetCore
+
+/// Runs a table of `ClusterText` against an engine.
+///
+/// Inputs are changes of the cluster, separated by `;`. An arrow asks for a plan, its steps separated by `|`, `-` for none;
+/// they are committed and shown to the engine at once. With `hold` among the inputs the plan's steps stay under way, and
+/// later inputs say what becomes of them: `commit` (the answer came), `echo` (the store's changes show them), `land`
+/// (they took place in the store, no more), `fail`. `takeover` puts a new engine in the place of the old. `why web` tells
+/// what the unit waits for.
+struct EngineScript {
+    private var cluster = ClusterText()
+    private var engine = Engine()
+    private var revision: Int64 = 1
+    /// Handed out, no answer yet.
+    private var underWay: [ScheduleStep] = []
+    /// Of these, what has not taken place in the store.
+    private var afloat: [ScheduleStep] = []
+    private var unseen: [ClusterEvent] = []
+    private var committedAt: Int64 = 0
+    /// How far the engine has seen the store's changes.
+    private var seen: Int64 = 1
+
+    /// What comes of the table, to be compared with `Script.text`.
+    static func transcript(_ script: Script) -> String {
+        var run = EngineScript()
+        return script.transcript { run.take($0) }
+    }
+
+    private mutating func take(_ line: Script.Line) -> String {
+        let inputs = Text.parts(line.input, by: ";")
+        if let question = inputs.first, question.hasPrefix("why ") {
+            return engine.waiting[Short.unit(String(question.dropFirst(4)))]?.description ?? "-"
+        }
+        var holds = false
+        var events: [ClusterEvent] = []
+        for input in inputs {
+            switch input {
+            case "hold": holds = true
+            case "takeover":
+                var generator = SeededGenerator(seed: UInt64(revision))
+                engine = Engine(cluster.state.events(shuffledBy: &generator), revision: revision)
+                (underWay, afloat, unseen, events) = ([], [], [], [])
+                seen = revision
+            case "land": land()
+            case "commit":
+                land()
+                engine.committed(underWay, at: committedAt)
+                underWay = []
+            case "echo":
+                land()
+                show()
+            case "fail":
+                engine.failed(underWay)
+                (underWay, afloat) = ([], [])
+            default: events += cluster.events(input)
+            }
+        }
+        if !events.isEmpty {
+            revision += 1
+            if unseen.isEmpty { seen = revision }
+            engine.handle(events, revision: seen)
+        }
+        guard line.output != nil else { return "" }
+        let steps = engine.plan().steps
+        underWay += steps
+        afloat += steps
+        if !holds, !steps.isEmpty {
+            land()
+            engine.committed(underWay, at: committedAt)
+            underWay = []
+            show()
+        }
+        return steps.isEmpty ? "-" : steps.map(cluster.text).joined(separator: " | ")
+    }
+
+    private mutating func show() {
+        seen = revision
+        engine.handle(unseen, revision: seen)
+        unseen = []
+    }
+
+    /// The steps under way take place in the store.
+    private mutating func land() {
+        guard !afloat.isEmpty else { return }
+        revision += 1
+        committedAt = revision
+        for step in afloat { for change in step.changes { unseen.append(cluster.apply(change)) } }
+        afloat = []
+    }
+}

@@ -1,0 +1,55 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@Suite("scripts' command lines") struct CommandLineTests {
+    @Test(
+        "every script explains itself",
+        arguments: [
+            "bin/build", "bin/check-sources", "bin/demo", "bin/install-prerequisites",
+            "bin/local-cluster", "bin/provision-machine", "bin/purge-discovery", "bin/test", "units/bin/inaetics-agent",
+        ])
+    func help(script: String) async throws {
+        let outcome = try await Shell.run([script, "--help"])
+        #expect(outcome.status == 0)
+        #expect(outcome.output.contains("usage: "), "\(outcome.output)")
+        #expect(outcome.output.contains("exit status: "))
+        #expect(!outcome.output.contains("SPDX-License"))
+    }
+
+    @Test(
+        "an unknown argument is refused",
+        arguments: [
+            "bin/build", "bin/check-sources", "bin/demo", "bin/install-prerequisites", "bin/local-cluster",
+            "bin/provision-machine", "bin/test",
+        ])
+    func unknown(script: String) async throws {
+        let outcome = try await Shell.run([script, "--frobnicate"])
+        #expect(outcome.status == 2)
+        #expect(outcome.error.contains("--frobnicate"))
+        #expect(outcome.error.contains("--help"))
+    }
+
+    @Test("the command line says how to build what has not been built")
+    func notBuilt() async throws {
+        let outcome = try await Shell.run(
+            ["bin/cluster-manager", "--status"], environment: ["FLOTILLA_BIN_DIR": "/nowhere"])
+        #expect(outcome.status == 1)
+        #expect(outcome.error.contains("no program /nowhere/cluster-manager; run bin/build"))
+    }
+
+    @Test("the command line passes arguments and a chosen endpoint on")
+    func passesOn() async throws {
+        try await withTemporaryFolder { folder in
+            try write(
+                "#!/bin/sh\necho \"$FLOTILLA_ENDPOINT\" \"$@\"\nexit 3\n", to: "\(folder)/cluster-manager",
+                executable: true)
+            let outcome = try await Shell.run(
+                ["bin/cluster-manager", "list-units", "--fields=unit,active"],
+                environment: ["FLOTILLA_BIN_DIR": folder, "FLOTILLA_ENDPOINT": "unix:/x"])
+            #expect(outcome.status == 3)
+            #expect(outcome.lines == ["unix:/x list-units --fields=unit,active"])
+        }
+    }
+}

@@ -1,0 +1,70 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import Systemd
+
+@Suite("Watched units")
+struct WatchTableTests {
+    private func status(_ active: String, job: UnitStatus.Job? = nil) -> UnitStatus {
+        UnitStatus(name: "web.service", load: "loaded", active: active, sub: "", job: job)
+    }
+
+    @Test("each unit has a rule of its own until there are too many, then one rule serves all")
+    func rules() {
+        var table = WatchTable()
+        table.add(["a.service", "b.service"])
+        var changes = table.ruleChanges()
+        #expect(changes.add == [MatchRule.unit("a.service"), MatchRule.unit("b.service")])
+        table.remove(["a.service"])
+        changes = table.ruleChanges()
+        #expect(changes.add.isEmpty && changes.remove == [MatchRule.unit("a.service")])
+
+        let many = (0...WatchTable.mostRules).map { "u\($0).service" }
+        table.add(many)
+        changes = table.ruleChanges()
+        #expect(changes.add == [MatchRule.everyUnit] && changes.remove == [MatchRule.unit("b.service")])
+        // Just below the limit nothing changes back.
+        table.remove(Array(many.prefix(10)))
+        changes = table.ruleChanges()
+        #expect(changes.add.isEmpty && changes.remove.isEmpty)
+        table.remove(many)
+        changes = table.ruleChanges()
+        #expect(changes.add == [MatchRule.unit("b.service")] && changes.remove == [MatchRule.everyUnit])
+    }
+
+    @Test("after a reconnect every rule is made again")
+    func reconnect() {
+        var table = WatchTable()
+        table.add(["a.service"])
+        _ = table.ruleChanges()
+        table.connectionChanged()
+        let changes = table.ruleChanges()
+        #expect(changes.add == [MatchRule.unit("a.service")] && changes.remove.isEmpty)
+    }
+
+    @Test("only news is news")
+    func news() {
+        var table = WatchTable()
+        let unwatched = table.update(status("active"))
+        #expect(!unwatched)
+        table.add(["web.service"])
+        let news = [
+            table.update(status("inactive")), table.update(status("inactive")), table.update(status("active")),
+            table.update(status("active", job: .init(id: 1, type: "stop"))),
+            table.update(status("active", job: .init(id: 1, type: nil))),
+            table.update(status("active", job: .init(id: 2, type: nil))),
+        ]
+        #expect(news == [true, false, true, true, false, true])
+    }
+}
+
+@Suite("Endpoints")
+struct BusEndpointTests {
+    @Test("paths are escaped as D-Bus addresses demand")
+    func escaping() {
+        #expect(BusEndpoint.escape("/run/a_b-c.d") == "/run/a_b-c.d")
+        #expect(BusEndpoint.escape("/run/a b,c=d;%") == "/run/a%20b%2cc%3dd%3b%25")
+    }
+}

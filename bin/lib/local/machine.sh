@@ -1,0 +1,233 @@
+# shellcheck shell=bash disable=SC2154 # state, cluster_name and the other settings are those of bin/local-cluster
+# SPDX-FileCopyrightText: Flotilla contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# A machine of the local cluster: systemd-nspawn with a PID 1 systemd of its own. Sourced, never run.
+#
+# Machines share the host's /usr and have all else empty and in memory, so each boot is a first boot. A preset that
+# enables nothing keeps the host's own services (web servers, databases, DHCP) out of them.
+
+machine_address() {
+    printf '172.17.8.%d' $((100 + ${1#worker-}))
+}
+
+# machine_id NAME: the same at each boot and in each cluster; 32 hex digits, as systemd wants.
+machine_id() {
+    printf 'flotilla %s' "$1" | sha256sum | head -c 32
+}
+
+# machine_leader NAME: host's number of the machine's PID 1; fails when the machine is down.
+#
+# Looked up each time, since a reboot inside the machine makes a new one.
+machine_leader() {
+    local nspawn child
+    nspawn=$(process_recorded "$state/machines/$1/nspawn.pid") || return 1
+    for child in $(pgrep --parent "$nspawn"); do
+        # nspawn's other children are short-lived helpers outside the machine's process namespace.
+        if [[ $(awk '$1 == "NSpid:" { print NF, $NF }' "/proc/$child/status" 2>/dev/null) == "3 1" ]]; then
+            printf '%s' "$child"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# in_machine NAME COMMAND...: runs COMMAND inside the machine.
+in_machine() {
+    local leader name=$1
+    shift
+    leader=$(machine_leader "$name") || die "$name is down; run: bin/local-cluster boot $name"
+    # env: nothing of the caller's login leaks in, and the program search path is the machine's.
+    nsenter --target "$leader" --all -- env --ignore-environment TERM="${TERM:-dumb}" HOME=/root LANG=C.UTF-8 \
+        PATH=/opt/flotilla/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin "$@"
+}
+
+machine_must_exist() {
+    [[ -d $state/machines/$1 ]] || die "no machine $1 in this cluster; there are: $(machine_names | tr '\n' ' ')"
+}
+
+machine_names() {
+    [[ -d $state/machines ]] || return 0
+    find "$state/machines" -mindepth 1 -maxdepth 1 -name 'worker-*' -printf '%f\n' | sort --version-sort
+}
+
+# machine_files NAME: what is bind-mounted into the machine, and its metadata.
+machine_files() {
+    local folder=$state/machines/$1
+    mkdir -p "$folder"
+    echo 'disable *' >"$folder/nothing.preset"
+    cat >"$folder/provision.service" <<END
+[Unit]
+Description=Address and provisioning of a machine of the local cluster
+After=dbus.socket systemd-journald.service
+Wants=dbus.socket
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/sbin/ip link set host0 up
+ExecStart=/usr/sbin/ip address replace $(machine_address "$1")/24 dev host0
+ExecStart=/opt/flotilla/source/bin/provision-machine --role worker --name $1 --address $(machine_address "$1") \\
+    --etcd $etcd_url --cluster $flotilla_cluster --session-ttl "$session_ttl" --metadata "$metadata" \\
+    --binaries /opt/flotilla/build --link --no-packages $provision_options
+END
+}
+
+# machine_start NAME: begins the boot and returns; machine_wait waits for its end.
+machine_start() {
+    local name=$1 folder=$state/machines/$1 bind=() path
+    machine_leader "$name" >/dev/null && return 0
+    machine_end "$name"
+    machine_files "$name"
+    for path in /etc/alternatives /etc/ssl/certs; do
+        [[ -d $path ]] && bind+=("--bind-ro=$path")
+    done
+    : >"$folder/console.log"
+    machine_supervise "$name" "${bind[@]}" </dev/null >>"$folder/console.log" 2>&1 8>&- &
+    process_record "$folder/supervisor.pid" $!
+    disown
+    # The supervisor's first act; without it the machine would count as ended before it began.
+    wait_until 20 "$name to start" test -s "$folder/nspawn.pid" || die "$name does not start; $folder/console.log says why"
+}
+
+# machine_supervise NAME BIND...: the machine's power supply: starts it, and again each time it reboots itself.
+#
+# nspawn with --keep-unit leaves that to its caller: it ends with status 133. The supervisor itself stays outside of the
+# machine's control group, for in cgroup v2 a group with processes cannot be divided.
+machine_supervise() {
+    local name=$1 folder=$state/machines/$1 status=133
+    shift
+    trap '' HUP # outlives the terminal
+    while [[ $status -eq 133 ]]; do
+        (
+            cgroup_remove "$cluster_name/$name"
+            cgroup_make "$cluster_name/$name"
+            cgroup_enter "$cluster_name/$name"
+            exec setsid nsenter --net="/run/netns/$cluster_name" -- systemd-nspawn --quiet --directory=/ \
+                --volatile=yes --register=no --keep-unit --machine="$cluster_name-$name" --hostname="$name" \
+                --uuid="$(machine_id "$name")" --network-bridge="$cluster_bridge" --console=passive \
+                --kill-signal=SIGRTMIN+3 --resolv-conf=off --timezone=off --link-journal=no "$@" \
+                --bind-ro="$binaries:/opt/flotilla/build" \
+                --bind-ro="$repository/bin:/opt/flotilla/source/bin" \
+                --bind-ro="$repository/units:/opt/flotilla/source/units" \
+                --bind-ro="$folder/nothing.preset:/etc/systemd/system-preset/00-flotilla.preset" \
+                --bind-ro="$folder/provision.service:/etc/systemd/system/flotilla-provision.service" \
+                --boot systemd.mask=systemd-firstboot.service systemd.mask=console-getty.service \
+                systemd.unit=multi-user.target systemd.wants=flotilla-provision.service
+        ) &
+        process_record "$folder/nspawn.pid" $!
+        status=0
+        wait $! || status=$?
+    done
+    echo "machine ended with status $status"
+}
+
+# machine_booted NAME: up and provisioned, or failed for good; the caller asks which.
+machine_booted() {
+    local leader
+    process_gone "$state/machines/$1/nspawn.pid" && return 0
+    leader=$(machine_leader "$1") || return 1
+    case $(nsenter --target "$leader" --all -- systemctl is-active flotilla-provision.service 2>/dev/null) in
+    active | failed) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
+# agent_healthy NAME: its node agent says so itself.
+agent_healthy() {
+    local leader
+    leader=$(machine_leader "$1") || return 1
+    curl --silent --fail --max-time 3 --output /dev/null \
+        --unix-socket "/proc/$leader/root/run/flotilla/api.sock" http://localhost/healthz
+}
+
+# agent_joined NAME: healthy, and known to the cluster.
+agent_joined() {
+    agent_healthy "$1" && registered "$(machine_id "$1")"
+}
+
+# machine_wait NAME: until booted, provisioned and (unless --no-agent) joined.
+machine_wait() {
+    local name=$1
+    wait_until 90 "$name to boot" machine_booted "$name" ||
+        die "$name did not boot within 90 s; its console: $state/machines/$name/console.log"
+    machine_leader "$name" >/dev/null ||
+        die "$name ended while booting: $(tail -n 1 "$state/machines/$name/console.log"); console: $state/machines/$name/console.log"
+    if ! in_machine "$name" systemctl --quiet is-active flotilla-provision.service; then
+        in_machine "$name" journalctl --no-pager --unit flotilla-provision.service --lines 10 >&2
+        die "provisioning $name failed; its journal is above"
+    fi
+    [[ $with_agent == yes ]] || return 0
+    if ! wait_until 60 "$name's node agent to join" agent_joined "$name"; then
+        in_machine "$name" journalctl --no-pager --unit node-agent.service --lines 10 >&2
+        die "$name's node agent did not join within 60 s; its journal is above, all of it: bin/local-cluster logs $name"
+    fi
+}
+
+# machine_end NAME: ends what is left of its processes outside the machine.
+machine_end() {
+    process_kill "$state/machines/$1/supervisor.pid" KILL
+    process_kill "$state/machines/$1/nspawn.pid" KILL
+    wait_until 20 "$1 to end" machine_ended "$1" || die "$1 does not end"
+    rm -f "$state/machines/$1"/{supervisor.pid,nspawn.pid,api.sock}
+}
+
+machine_ended() {
+    process_gone "$state/machines/$1/supervisor.pid" && process_gone "$state/machines/$1/nspawn.pid"
+}
+
+# machine_halt NAME: the power cut. Killing PID 1 of a process namespace kills all in it at one instant.
+machine_halt() {
+    local leader
+    process_kill "$state/machines/$1/supervisor.pid" KILL
+    if leader=$(machine_leader "$1"); then
+        kill -s KILL "$leader"
+        # nspawn sees the end by itself and takes the cable away with it.
+        wait_until 20 "$1 to lose power" process_gone "$state/machines/$1/nspawn.pid" || true
+    fi
+    machine_end "$1"
+}
+
+# machine_shutdown NAME: the orderly end, as `systemctl poweroff` inside.
+machine_shutdown() {
+    local leader
+    if leader=$(machine_leader "$1"); then
+        kill -s RTMIN+4 "$leader"
+        wait_until 120 "$1 to shut down" machine_ended "$1" ||
+            die "$1 does not shut down; to cut its power: bin/local-cluster halt $1"
+    fi
+    machine_end "$1"
+}
+
+# machine_socket NAME: path of its agent's API socket, by a stable name whose target changes at each boot.
+machine_socket() {
+    local leader
+    leader=$(machine_leader "$1") || return 1
+    ln -sfn "/proc/$leader/root/run/flotilla/api.sock" "$state/machines/$1/api.sock"
+    echo "$state/machines/$1/api.sock"
+}
+
+# machine_cable NAME up|down
+machine_cable() {
+    local leader interface
+    leader=$(machine_leader "$1") || die "$1 is down: it has no cable to plug"
+    interface=$(machine_interface "$leader") || die "$1 has no network interface host0"
+    in_network ip link set "$interface" "$2"
+}
+
+# machine_state NAME: down, cut, booting or up.
+machine_state() {
+    local leader interface
+    leader=$(machine_leader "$1") || {
+        echo down
+        return 0
+    }
+    interface=$(machine_interface "$leader") || interface=
+    if [[ -n $interface ]] && ! in_network ip -o link show "$interface" | grep -q '[<,]UP[,>]'; then
+        echo cut
+    elif machine_booted "$1"; then
+        echo up
+    else
+        echo booting
+    fi
+}

@@ -1,0 +1,54 @@
+# shellcheck shell=bash disable=SC2154 # state, cluster_name and the other settings are those of bin/local-cluster
+# SPDX-FileCopyrightText: Flotilla contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# The local cluster's network: one namespace that holds a bridge and everything on it. Sourced, never run.
+#
+# The addresses are the seed's: 172.17.8.2 bootstrap, 172.17.8.101 and up workers. Inside a namespace of its own they
+# meet neither Docker's 172.17.0.0/16 on the host nor a second cluster.
+
+readonly cluster_bridge=cluster0
+readonly bootstrap_address=172.17.8.2
+
+# in_network COMMAND...: runs COMMAND where the cluster's addresses are.
+in_network() {
+    nsenter --net="/run/netns/$cluster_name" -- "$@"
+}
+
+network_exists() {
+    [[ -e /run/netns/$cluster_name ]] && nsenter --net="/run/netns/$cluster_name" -- true 2>/dev/null
+}
+
+network_up() {
+    if network_exists && in_network ip -o address show dev "$cluster_bridge" 2>/dev/null |
+        grep -q " $bootstrap_address/"; then
+        return 0
+    fi
+    network_down # a crash may have left half of it
+    ip netns add "$cluster_name" ||
+        die "cannot make network namespace $cluster_name: needs a kernel with CONFIG_NET_NS and the right to mount"
+    in_network ip link set lo up
+    in_network ip link add "$cluster_bridge" type bridge forward_delay 0 stp_state 0 ||
+        die "cannot make a bridge: needs a kernel with CONFIG_BRIDGE (try: modprobe bridge)"
+    in_network ip link add flotilla-probe type veth peer name flotilla-probe2 ||
+        die "cannot make a veth pair: needs a kernel with CONFIG_VETH (try: modprobe veth)"
+    in_network ip link delete flotilla-probe
+    in_network ip link set "$cluster_bridge" up
+    in_network ip address add "$bootstrap_address/24" dev "$cluster_bridge"
+}
+
+network_down() {
+    [[ -e /run/netns/$cluster_name ]] || return 0
+    # `ip netns delete` fails on a name that lost its mount; the file is then all that is left.
+    ip netns delete "$cluster_name" 2>/dev/null || rm -f "/run/netns/$cluster_name"
+}
+
+# machine_interface LEADER: the bridge's end of the machine's cable.
+#
+# Found by index from the machine's own end: the name that nspawn gives it is cut to fit and may carry a hash.
+machine_interface() {
+    local index
+    index=$(nsenter --target "$1" --net ip -json link show host0 2>/dev/null | jq '.[0].link_index') || return 1
+    [[ -n $index && $index != null ]] || return 1
+    in_network ip -json link show | jq --exit-status --raw-output --argjson index "$index" '.[] | select(.ifindex == $index).ifname'
+}
