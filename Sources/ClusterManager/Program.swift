@@ -36,34 +36,41 @@ package struct Program: Sendable {
     /// - Parameter arguments: Without the program's name.
     /// - Returns: What the process's exit status has to say; the words have been printed.
     package func run(_ arguments: [String]) async -> ExitStatus {
+        let command: any FleetCommand
         do {
-            var command = try await RootCommand.asyncParseAsRoot(arguments)
-            guard let fleetCommand = command as? any FleetCommand else {
+            var parsed = try await RootCommand.asyncParseAsRoot(arguments)
+            guard let fleetCommand = parsed as? any FleetCommand else {
                 // ArgumentParser's own commands, such as help, answer by what they throw.
-                try command.run()
+                try parsed.run()
                 return .success
             }
-            try refuseForeignFlags(in: arguments, of: fleetCommand)
-            let settings = fleetCommand.global.settings(environment: environment)
-            var fleet = try connect(settings)
-            if fleetCommand.global.debug {
-                console.errors.line("debug: endpoint \(settings.endpoint)")
-                fleet = DebuggedFleet(fleet, stream: console.errors)
-            }
-            let context = CommandContext(
-                fleet: fleet, console: console, environment: environment, format: fleetCommand.global.output)
-            try await fleetCommand.run(in: context)
+            command = fleetCommand
+        } catch {
+            return answer(to: error, arguments)
+        }
+        do {
+            try refuseForeignFlags(in: arguments, of: command)
+            try await command.run(in: context(for: command.global))
             return .success
-        } catch let error as ClusterManagerError {
+        } catch {
+            let error = ClusterManagerError(wrapping: error)
             if error.message.hasPrefix("usage:") {
                 console.errors.line(error.message)
             } else if !error.message.isEmpty {
                 console.errors.line("cluster-manager: \(error.message)")
             }
             return error.exitStatus
-        } catch {
-            return answer(to: error, arguments)
         }
+    }
+
+    private func context(for options: GlobalOptions) throws -> CommandContext {
+        let settings = options.settings(environment: environment)
+        var fleet = try connect(settings)
+        if options.debug { console.errors.line("debug: endpoint \(settings.endpoint)") }
+        if options.debug || console.errors.isTerminal {
+            fleet = ObservedFleet(fleet, stream: console.errors, tellsAll: options.debug)
+        }
+        return CommandContext(fleet: fleet, console: console, environment: environment, format: options.output)
     }
 
     /// Tells what ArgumentParser has to say: help and such as a result, a mistake as one line.

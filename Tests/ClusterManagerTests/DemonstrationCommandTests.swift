@@ -142,6 +142,16 @@ struct DemonstrationCommandTests {
         }
     }
 
+    @Test("the repository's own unit files are accepted, and leave room for four agents of each kind on five machines")
+    func ownFiles() throws {
+        let repository = URL(filePath: #filePath).appending(path: "../../..").standardized
+        let files = try DemonstrationFolder.read(repository.appending(path: "units").path)
+        for kind in AgentKind.allCases {
+            let most = try #require(AgentLimit(kind, files: files, machines: 5).most)
+            #expect(most >= 4)
+        }
+    }
+
     @Test("a request that fails half way says how far it came, and the next start takes up the rest")
     func interrupted() async throws {
         try await Fixtures.withFolder { folder in

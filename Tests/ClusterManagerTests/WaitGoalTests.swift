@@ -21,7 +21,7 @@ struct WaitGoalTests {
         var since: Int64 = 2000
         /// `since` of the report before the command; `nil` when there was none or nothing was changed.
         var before: Int64?
-        var elapsed: Duration = .zero
+        var attention: Duration = .zero
         var expected: WaitVerdict
 
         var testDescription: String {
@@ -67,7 +67,7 @@ struct WaitGoalTests {
             expected: pending),
         Case(
             kind: .running, desired: .launched, current: .launched, report: "failed/failed", before: 2000,
-            elapsed: .seconds(6), expected: .failed(failed)),
+            attention: .seconds(6), expected: .failed(failed)),
         Case(
             kind: .running, desired: .launched, current: .launched, report: "inactive/dead/not-found",
             expected: .failed(
@@ -75,11 +75,11 @@ struct WaitGoalTests {
                     + " see 'cluster-manager status web.service'")),
         Case(kind: .running, desired: .inactive, placed: false, expected: pending),
         Case(
-            kind: .running, desired: .inactive, placed: false, elapsed: .seconds(6),
+            kind: .running, desired: .inactive, placed: false, attention: .seconds(6),
             expected: .failed("unit web.service was set to inactive while this command waited for it")),
         Case(kind: .running, desired: nil, expected: pending),
         Case(
-            kind: .running, desired: nil, elapsed: .seconds(6),
+            kind: .running, desired: nil, attention: .seconds(6),
             expected: .failed("unit web.service was destroyed while this command waited for it")),
     ]
 
@@ -138,7 +138,7 @@ struct WaitGoalTests {
         if let report = situation.report { view.apply(.state(state(report, since: situation.since))) }
         let before = situation.before.map { state("failed/failed", since: $0) }
         let goal = WaitGoal(Self.name, situation.kind, before: before)
-        #expect(goal.verdict(in: view, elapsed: situation.elapsed) == situation.expected)
+        #expect(goal.verdict(in: view, attention: situation.attention) == situation.expected)
     }
 
     @Test("a replaced unit counts only once its machine runs the new file")
@@ -147,11 +147,11 @@ struct WaitGoalTests {
         let new = try Fixtures.unit("web.service", machine: Self.machine.id, text: Fixtures.otherText)
         let goal = WaitGoal(Self.name, .running, hash: new.hash)
         var view = FleetView(units: [old], states: [Fixtures.state(old, on: Self.machine.id)], machines: [Self.machine])
-        #expect(goal.verdict(in: view, elapsed: .zero) == Self.pending)
+        #expect(goal.verdict(in: view, attention: .zero) == Self.pending)
         view.apply(.unit(new))
-        #expect(goal.verdict(in: view, elapsed: .zero) == Self.pending)
+        #expect(goal.verdict(in: view, attention: .zero) == Self.pending)
         view.apply(.state(Fixtures.state(new, on: Self.machine.id)))
-        #expect(goal.verdict(in: view, elapsed: .zero) == .reached(Self.launched))
+        #expect(goal.verdict(in: view, attention: .zero) == .reached(Self.launched))
     }
 
     @Test("a reason is said once, and again when it is another")
@@ -160,7 +160,9 @@ struct WaitGoalTests {
         func view(_ reason: String?) throws -> FleetView {
             FleetView(units: [try Fixtures.unit("web.service", reason: reason)])
         }
-        func texts(_ reason: String?) throws -> [String] { report.update(try view(reason), elapsed: .zero).map(\.text) }
+        func texts(_ reason: String?) throws -> [String] {
+            report.update(try view(reason), attention: .zero).map(\.text)
+        }
         #expect(try texts(nil) == [])
         #expect(try texts("A") == ["unit web.service waits for a machine: A"])
         #expect(try texts("A") == [])

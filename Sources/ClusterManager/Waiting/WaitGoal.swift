@@ -62,10 +62,11 @@ extension WaitGoal {
     ///
     /// - Parameters:
     ///   - view: The cluster as the event stream has told it so far.
-    ///   - elapsed: Time since the command was carried out.
+    ///   - attention: For how long events have been listened to since the command was carried out. Time in which this
+    ///     process did not get to run does not count, since then the news lie unread.
     /// - Returns: Whether the goal is reached, pending or out of reach, with the words for it.
-    package func verdict(in view: FleetView, elapsed: Duration) -> WaitVerdict {
-        guard let record = view.units[unit] else { return verdictOfUnknown(in: view, elapsed: elapsed) }
+    package func verdict(in view: FleetView, attention: Duration) -> WaitVerdict {
+        guard let record = view.units[unit] else { return verdictOfUnknown(in: view, attention: attention) }
         // Until the view has this command's file, and the machine too, reports are about the file before.
         if let hash, record.hash != hash { return .pending(reason: nil) }
         let state = view.state(of: unit)
@@ -76,30 +77,30 @@ extension WaitGoal {
             guard record.desired == .inactive else { return .pending(reason: nil) }
             return record.machine == nil && state == nil ? .reached("Unit \(unit) inactive") : .pending(reason: nil)
         case .loaded, .stopped:
-            return verdictOfLoading(record, state, in: view, elapsed: elapsed)
+            return verdictOfLoading(record, state, in: view, attention: attention)
         case .running, .restarted:
-            return verdictOfRunning(record, state, in: view, elapsed: elapsed)
+            return verdictOfRunning(record, state, in: view, attention: attention)
         }
     }
 
-    private func verdictOfUnknown(in view: FleetView, elapsed: Duration) -> WaitVerdict {
+    private func verdictOfUnknown(in view: FleetView, attention: Duration) -> WaitVerdict {
         switch kind {
         case .gone, .unloaded:
             // The record goes at once; the machine's report goes when the unit has stopped there.
             guard view.states[unit] == nil else { return .pending(reason: nil) }
             return .reached(kind == .gone ? "Destroyed \(unit)" : "Unit \(unit) inactive")
         case .loaded, .running, .stopped, .restarted:
-            guard elapsed >= Self.staleness else { return .pending(reason: nil) }
+            guard attention >= Self.staleness else { return .pending(reason: nil) }
             return .failed("unit \(unit) was destroyed while this command waited for it")
         }
     }
 
     private func verdictOfLoading(
-        _ record: FleetUnit, _ state: FleetUnitState?, in view: FleetView, elapsed: Duration
+        _ record: FleetUnit, _ state: FleetUnitState?, in view: FleetView, attention: Duration
     ) -> WaitVerdict {
         // A unit that is to run counts as loaded only for `load`, which does not stop it.
         let isWanted = kind == .loaded ? record.desired >= .loaded : record.desired == .loaded
-        guard isWanted else { return verdictOfOtherTarget(record, elapsed: elapsed) }
+        guard isWanted else { return verdictOfOtherTarget(record, attention: attention) }
         guard let machine = record.machine else { return .pending(reason: record.reason) }
         guard let state, let current = record.current, current >= .loaded, isAbout(record, state) else {
             return .pending(reason: nil)
@@ -114,9 +115,9 @@ extension WaitGoal {
     }
 
     private func verdictOfRunning(
-        _ record: FleetUnit, _ state: FleetUnitState?, in view: FleetView, elapsed: Duration
+        _ record: FleetUnit, _ state: FleetUnitState?, in view: FleetView, attention: Duration
     ) -> WaitVerdict {
-        guard record.desired == .launched else { return verdictOfOtherTarget(record, elapsed: elapsed) }
+        guard record.desired == .launched else { return verdictOfOtherTarget(record, attention: attention) }
         guard let machine = record.machine else { return .pending(reason: record.reason) }
         guard let state, record.current == .launched, isAbout(record, state) else { return .pending(reason: nil) }
         if Self.unloadable.contains(state.load) { return .failed(Self.loadFailure(unit, state, in: view)) }
@@ -126,7 +127,7 @@ extension WaitGoal {
         case "active", "reloading":
             return kind == .restarted && !isNews ? .pending(reason: nil) : .reached(launched)
         case "failed":
-            guard isNews || elapsed >= Self.staleness else { return .pending(reason: nil) }
+            guard isNews || attention >= Self.staleness else { return .pending(reason: nil) }
             let place = view.label(of: machine)
             return .failed("unit \(unit) failed on \(place); see 'cluster-manager status \(unit)'")
         case "inactive":
@@ -143,8 +144,8 @@ extension WaitGoal {
     }
 
     /// Somebody else wants something else of the unit, unless the view is older than this command's own request.
-    private func verdictOfOtherTarget(_ record: FleetUnit, elapsed: Duration) -> WaitVerdict {
-        guard elapsed >= Self.staleness else { return .pending(reason: nil) }
+    private func verdictOfOtherTarget(_ record: FleetUnit, attention: Duration) -> WaitVerdict {
+        guard attention >= Self.staleness else { return .pending(reason: nil) }
         return .failed("unit \(unit) was set to \(record.desired.rawValue) while this command waited for it")
     }
 

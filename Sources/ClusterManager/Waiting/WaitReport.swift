@@ -44,13 +44,13 @@ package struct WaitReport: Sendable {
     /// - Parameters:
     ///   - view: What is known of the cluster.
     ///   - changed: The unit that the view's last change was about; `nil` judges all of them.
-    ///   - elapsed: Time since the command was carried out.
+    ///   - attention: As for `WaitGoal.verdict(in:attention:)`.
     /// - Returns: What there is to say.
-    package mutating func update(_ view: FleetView, changed: UnitName? = nil, elapsed: Duration) -> [Line] {
+    package mutating func update(_ view: FleetView, changed: UnitName? = nil, attention: Duration) -> [Line] {
         var lines: [Line] = []
         pending.removeAll { goal in
             guard changed == nil || goal.unit == changed else { return false }
-            switch goal.verdict(in: view, elapsed: elapsed) {
+            switch goal.verdict(in: view, attention: attention) {
             case .pending(let reason):
                 guard let reason, reasons[goal.unit] != reason else { return false }
                 reasons[goal.unit] = reason

@@ -19,6 +19,8 @@ package struct Waiter: Sendable {
     private static let mostNamed = 100
     /// How many units are explained at a time, so that a thousand that wait do not hold up the events.
     private static let questionsPerTick = 10
+    /// How often the progress line moves and old news are judged anew; no request comes of it.
+    private static let tick: Duration = .milliseconds(250)
     /// From when on a person at a terminal is shown that the program works.
     private static let patience: Duration = .seconds(1)
 
@@ -89,6 +91,7 @@ package struct Waiter: Sendable {
         defer { progress.clear() }
         var view = before
         var explained: Set<UnitName> = []
+        var attention: Duration = .zero
 
         let (inputs, continuation) = AsyncStream.makeStream(of: Input.self)
         continuation.yield(.begin)
@@ -109,13 +112,15 @@ package struct Waiter: Sendable {
                 view = new
                 explained = []
             case .lost(let error): return Result(outcomes: report.outcomes, error: error)
-            case .tick: await explain(report.pending, in: &view, explained: &explained)
+            case .tick:
+                attention += Self.tick
+                await explain(report.pending, in: &view, explained: &explained)
             case .timeout:
                 let message = report.givenUp(after: timeout ?? start.duration(to: clock.now))
                 return Result(outcomes: report.outcomes, error: ClusterManagerError(.timedOut, message))
             }
             let elapsed = start.duration(to: clock.now)
-            let lines = report.update(view, changed: changed, elapsed: elapsed)
+            let lines = report.update(view, changed: changed, attention: attention)
             if !lines.isEmpty { progress.clear() }
             for line in lines {
                 if line.kind == .reached { reached(line) } else { console.errors.line("cluster-manager: \(line.text)") }
@@ -161,7 +166,7 @@ package struct Waiter: Sendable {
             group.addTask {
                 // The tick moves the progress line and lets a report that stays the same become the answer.
                 while !Task.isCancelled {
-                    try? await Task.sleep(for: .milliseconds(250))
+                    try? await Task.sleep(for: Self.tick)
                     inputs.yield(.tick)
                 }
             }
