@@ -69,9 +69,9 @@ package struct NodeAgentProgram: Sendable {
             registry: ClusterRegistry(store: sessionEtcd, cluster: settings.cluster), etcd: sessionEtcd,
             record: record, saved: saved, file: sessionFile, ttl: settings.sessionTTL, guardControl: guardControl,
             hooks: SessionShell.Hooks(
-                enter: { lease in
-                    if roles.contains(.agent) { await agent.enter(lease) }
-                    if roles.contains(.engine) { await election.sessionEntered(lease) }
+                enter: { tenure in
+                    if roles.contains(.agent) { await agent.enter(tenure) }
+                    if roles.contains(.engine) { await election.sessionEntered(tenure.lease) }
                 },
                 fence: { kill in
                     await election.sessionLeft()

@@ -70,14 +70,17 @@ import Testing
         let (lease, _) = try await test.store.grantLease(ttl: 60)
         let machine = Sample.machine(Sample.a)
         let file = try Sample.file("true")
-        _ = try await registry.register(machine, lease: lease)
+        guard case .registered(let recordRevision) = try await registry.register(machine, lease: lease) else {
+            throw Missing()
+        }
+        let tenure = Tenure(machine: Sample.a, lease: lease, recordRevision: recordRevision)
         let leadership = try #require(try await registry.campaign(machine: Sample.a, lease: lease))
         try await registry.createUnit(Sample.web, file: file, target: .launched)
         let assignment = Sample.assignment(Sample.a, Sample.web)
         let revision = try await registry.commit([Sample.step(Sample.a, Sample.web)], as: leadership).revision
         let state = Sample.state(Sample.a, Sample.web)
         let claim = Claim(StoredAssignment(assignment, modRevision: revision), state: state)
-        #expect(try await registry.claim([claim], lease: lease)[0] != nil)
+        #expect(try await registry.claim([claim], in: tenure)[0] != nil)
         let unit = UnitRecord(name: Sample.web, hash: file.hash, target: .launched)
         let first = try await events(&updates, until: .statePut(state))
         #expect(

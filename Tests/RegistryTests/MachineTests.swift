@@ -7,8 +7,8 @@ import Registry
 import Testing
 
 @Suite struct MachineTests {
-    private func stored(_ test: TestStore) async throws -> [UnitName: UnitState] {
-        let own = try await test.registry.readOwnStates(Sample.a)
+    private func stored(_ test: TestStore, _ tenure: Tenure) async throws -> [UnitName: UnitState] {
+        let own = try await test.registry.readOwnStates(in: tenure)
         #expect(own.problems.isEmpty)
         return Dictionary(uniqueKeysWithValues: own.states.map { ($0.unit, $0) })
     }
@@ -24,6 +24,18 @@ import Testing
         return units.map { StoredAssignment(Sample.assignment(Sample.a, $0), modRevision: result.revision) }
     }
 
+    /// Registers machine A under a new session.
+    private func enter(_ test: TestStore) async throws -> Tenure {
+        let (lease, _) = try await test.store.grantLease(ttl: 60)
+        return try await enter(test, lease)
+    }
+
+    private func enter(_ test: TestStore, _ lease: LeaseID) async throws -> Tenure {
+        guard case .registered(let revision) = try await test.registry.register(Sample.machine(Sample.a), lease: lease)
+        else { throw Missing() }
+        return Tenure(machine: Sample.a, lease: lease, recordRevision: revision)
+    }
+
     private func claims(_ assignments: [StoredAssignment]) -> [Claim] {
         assignments.map { Claim($0, state: Sample.state(Sample.a, $0.assignment.unit)) }
     }
@@ -36,23 +48,16 @@ import Testing
         guard case .registered(let revision) = try await test.registry.register(machine, lease: lease) else {
             throw Missing()
         }
-        #expect(try await test.registry.register(machine, lease: lease) == .registered(revision: revision))
-        #expect(try await test.registry.updateMachine(machine, lease: lease) == revision)
-        var renamed = machine
-        renamed.name = "other"
-        #expect(try await test.registry.updateMachine(renamed, lease: lease) > revision)
+        guard case .registered(let again) = try await test.registry.register(machine, lease: lease) else {
+            throw Missing()
+        }
+        #expect(again > revision, "each registration begins a tenure of its own")
         try await test.expire(lease)
         #expect(try await test.store.get(test.registry.keys.machines, revision: 0).keys.isEmpty)
-        for attempt in 0..<2 {
-            let error = await #expect(throws: RegistryError.self) {
-                if attempt == 0 {
-                    try await test.registry.updateMachine(machine, lease: lease)
-                } else {
-                    _ = try await test.registry.register(machine, lease: lease)
-                }
-            }
-            #expect(error?.code == .sessionLost)
+        let error = await #expect(throws: RegistryError.self) {
+            _ = try await test.registry.register(machine, lease: lease)
         }
+        #expect(error?.code == .sessionLost)
     }
 
     @Test("a restarted agent takes up its own record; a clone is refused", arguments: StoreKind.allCases)
@@ -64,10 +69,6 @@ import Testing
         _ = try await test.registry.register(machine, lease: old)
         let clone = Sample.machine(Sample.a, token: "t2")
         #expect(try await test.registry.register(clone, lease: new) == .taken(by: machine))
-        let error = await #expect(throws: RegistryError.self) {
-            try await test.registry.updateMachine(clone, lease: new)
-        }
-        #expect(error?.code == .conflict)
         var renamed = machine
         renamed.version = "2.0"
         guard case .registered = try await test.registry.register(renamed, lease: new) else { throw Missing() }
@@ -93,7 +94,7 @@ import Testing
     @Test("a claim is lost when its assignment has changed; it sinks no other", arguments: StoreKind.allCases)
     func claim(_ kind: StoreKind) async throws {
         let test = try await kind.make()
-        let (lease, _) = try await test.store.grantLease(ttl: 60)
+        let tenure = try await enter(test)
         let units = (0..<300).map { Sample.unit($0) }
         let assignments =
             try await assign(test, Array(units[..<100])) + assign(test, Array(units[100..<200]))
@@ -102,17 +103,17 @@ import Testing
         _ = try await test.store.commit(
             Transaction(then: [.delete(.key(test.registry.keys.assignment(Sample.a, units[5])))]))
         let renewed = try await assign(test, [units[250]])
-        let granted = try await test.registry.claim(claims(assignments), lease: lease)
+        let granted = try await test.registry.claim(claims(assignments), in: tenure)
         #expect(granted.count == 300)
         #expect(granted.indices.filter { granted[$0] == nil } == [5, 250])
-        #expect(try await stored(test).count == 298)
-        #expect(try await test.registry.claim(claims(renewed), lease: lease)[0] != nil)
-        #expect(try await stored(test)[units[250]] != nil)
-        #expect(try await stored(test)[units[5]] == nil)
-        try await test.expire(lease)
-        #expect(try await stored(test).isEmpty)
+        #expect(try await stored(test, tenure).count == 298)
+        #expect(try await test.registry.claim(claims(renewed), in: tenure)[0] != nil)
+        #expect(try await stored(test, tenure)[units[250]] != nil)
+        #expect(try await stored(test, tenure)[units[5]] == nil)
+        try await test.expire(tenure.lease)
+        #expect(try await stored(test, tenure).isEmpty)
         let error = await #expect(throws: RegistryError.self) {
-            try await test.registry.claim(claims(renewed), lease: lease)
+            try await test.registry.claim(claims(renewed), in: tenure)
         }
         #expect(error?.code == .sessionLost)
     }
@@ -120,42 +121,69 @@ import Testing
     @Test("only claimed units are published, under the session", arguments: StoreKind.allCases)
     func publish(_ kind: StoreKind) async throws {
         let test = try await kind.make()
-        let (lease, _) = try await test.store.grantLease(ttl: 60)
+        let tenure = try await enter(test)
         let units = (0..<200).map { Sample.unit($0) }
-        _ = try await test.registry.claim(claims(try await assign(test, Array(units[..<100]))), lease: lease)
-        _ = try await test.registry.claim(claims(try await assign(test, Array(units[100...198]))), lease: lease)
+        _ = try await test.registry.claim(claims(try await assign(test, Array(units[..<100]))), in: tenure)
+        _ = try await test.registry.claim(claims(try await assign(test, Array(units[100...198]))), in: tenure)
         let states = units.map { Sample.state(Sample.a, $0, active: "active") }
-        #expect(try await test.registry.publish(states, lease: lease) == [units[199]])
-        let now = try await stored(test)
+        #expect(try await test.registry.publish(states, in: tenure) == [units[199]])
+        let now = try await stored(test, tenure)
         #expect(now.count == 199)
         #expect(now.values.allSatisfy { $0.active == "active" })
-        try await test.expire(lease)
-        #expect(try await test.registry.publish(states, lease: lease).count == 200, "all is gone with the session")
+        try await test.expire(tenure.lease)
+        let error = await #expect(throws: RegistryError.self) { try await test.registry.publish(states, in: tenure) }
+        #expect(error?.code == .sessionLost)
     }
 
     @Test("states are withdrawn, whether they are there or not", arguments: StoreKind.allCases)
     func withdraw(_ kind: StoreKind) async throws {
         let test = try await kind.make()
-        let (lease, _) = try await test.store.grantLease(ttl: 60)
-        _ = try await test.registry.claim(claims(try await assign(test, [Sample.web, Sample.db])), lease: lease)
-        try await test.registry.withdrawStates([Sample.web, Sample.unit(1)], machine: Sample.a)
-        #expect(try await stored(test).keys.sorted() == [Sample.db])
-        try await test.registry.withdrawStates([Sample.db], machine: Sample.a)
-        #expect(try await stored(test).isEmpty)
+        let tenure = try await enter(test)
+        _ = try await test.registry.claim(claims(try await assign(test, [Sample.web, Sample.db])), in: tenure)
+        try await test.registry.withdrawStates([Sample.web, Sample.unit(1)], in: tenure)
+        #expect(try await stored(test, tenure).keys.sorted() == [Sample.db])
+        try await test.registry.withdrawStates([Sample.db], in: tenure)
+        #expect(try await stored(test, tenure).isEmpty)
+    }
+
+    @Test("what a former run of the agent has on its way changes nothing any more", arguments: StoreKind.allCases)
+    func formerRun(_ kind: StoreKind) async throws {
+        let test = try await kind.make()
+        let former = try await enter(test)
+        let assigned = try await assign(test, [Sample.web, Sample.db])
+        _ = try await test.registry.claim(claims([assigned[0]]), in: former)
+        let present = try await enter(test, former.lease)
+        let active = Sample.state(Sample.a, Sample.web, active: "active")
+        let late: [(String, @Sendable () async throws -> Void)] = [
+            ("claim", { _ = try await test.registry.claim([Claim(assigned[1], state: active)], in: former) }),
+            ("publish", { try await test.registry.publish([active], in: former) }),
+            ("withdraw", { try await test.registry.withdrawStates([Sample.web], in: former) }),
+        ]
+        for (name, request) in late {
+            let error = await #expect(throws: RegistryError.self, "\(name)") { try await request() }
+            #expect(error?.code == .sessionLost, "\(name)")
+        }
+        #expect(try await stored(test, present) == [Sample.web: Sample.state(Sample.a, Sample.web)])
     }
 
     @Test("a machine reads its own states and no other's, and what it cannot read is reported")
     func ownStates() async throws {
         let test = try await StoreKind.memory.make()
         let keys = test.registry.keys
+        let tenure = try await enter(test)
+        let (former, _) = try await test.store.grantLease(ttl: 60)
+        func put(_ key: String, _ value: [UInt8], _ lease: LeaseID? = nil) -> Etcd.Operation {
+            .put(key: key, value: value, lease: lease ?? tenure.lease)
+        }
         _ = try await test.store.commit(
             Transaction(then: [
-                .put(keys.state(Sample.a, Sample.web), StateEntry(Sample.state(Sample.a, Sample.web)).bytes),
-                .put(keys.state(Sample.b, Sample.db), StateEntry(Sample.state(Sample.b, Sample.db)).bytes),
-                .put(keys.state(Sample.a, Sample.db), Array("{}".utf8)),
-                .put("\(keys.prefix)states/\(Sample.a)/x/y", []),
+                put(keys.state(Sample.a, Sample.web), StateEntry(Sample.state(Sample.a, Sample.web)).bytes),
+                put(keys.state(Sample.b, Sample.db), StateEntry(Sample.state(Sample.b, Sample.db)).bytes),
+                put(keys.state(Sample.a, Sample.db), Array("{}".utf8)),
+                put("\(keys.prefix)states/\(Sample.a)/x/y", []),
+                put(keys.state(Sample.a, Sample.unit(1)), StateEntry(Sample.state(Sample.a, Sample.unit(1))).bytes, former),
             ]))
-        let own = try await test.registry.readOwnStates(Sample.a)
+        let own = try await test.registry.readOwnStates(in: tenure)
         #expect(own.states == [Sample.state(Sample.a, Sample.web)])
         #expect(own.problems.map(\.key) == [keys.state(Sample.a, Sample.db), "\(keys.prefix)states/\(Sample.a)/x/y"])
     }

@@ -1,7 +1,6 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import Etcd
 import FleetCore
 import Logging
 import Registry
@@ -9,14 +8,14 @@ import Systemd
 
 /// One function per directive of `AgentCore`; each says as an event what came of it.
 extension AgentShell {
-    func claim(_ orders: [Order], _ lease: LeaseID) async -> AgentEvent {
+    func claim(_ orders: [Order], _ tenure: Tenure) async -> AgentEvent {
         let claims = orders.map { order in
             Claim(
                 StoredAssignment(order.assignment, modRevision: order.revision),
                 state: UnitState(machine: machine, unit: order.unit, hash: order.assignment.hash))
         }
         do {
-            let granted = try await registry.claim(claims, lease: lease)
+            let granted = try await registry.claim(claims, in: tenure)
             var states: [UnitState] = []
             var lost: [Order] = []
             for ((order, claim), revision) in zip(zip(orders, claims), granted) {
@@ -29,9 +28,9 @@ extension AgentShell {
         }
     }
 
-    func publish(_ states: [UnitState], _ lease: LeaseID) async -> AgentEvent {
+    func publish(_ states: [UnitState], _ tenure: Tenure) async -> AgentEvent {
         do {
-            _ = try await registry.publish(states, lease: lease)
+            _ = try await registry.publish(states, in: tenure)
             return .published(states)
         } catch {
             logger.debug("states not published", metadata: ["error": "\(error.message)"])
@@ -39,9 +38,9 @@ extension AgentShell {
         }
     }
 
-    func withdraw(_ names: [UnitName]) async -> AgentEvent {
+    func withdraw(_ names: [UnitName], _ tenure: Tenure) async -> AgentEvent {
         do {
-            try await registry.withdrawStates(names, machine: machine)
+            try await registry.withdrawStates(names, in: tenure)
             return .withdrawn(names)
         } catch {
             logger.debug("states not withdrawn", metadata: ["error": "\(error.message)"])

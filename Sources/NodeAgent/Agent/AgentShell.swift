@@ -19,7 +19,7 @@ actor AgentShell {
     let guardControl: GuardControl
     let logger: Logger
     private var core: AgentCore
-    private var tenure: Task<Void, Never>?
+    private var serving: Task<Void, Never>?
     private var timer: Task<Void, Never>?
     /// When the ACTIVE state of each unit last changed, as this agent saw it.
     private var since: [UnitName: (active: String, moment: Int64)] = [:]
@@ -38,24 +38,24 @@ actor AgentShell {
     }
 
     /// The session lives: adopt what runs, then follow the schedule.
-    func enter(_ lease: SessionLease) async {
+    func enter(_ tenure: Tenure) async {
         await endTenure()
-        tenure = Task { await self.serve(LeaseID(lease.id)) }
+        serving = Task { await self.serve(tenure) }
     }
 
     /// Ends the tenure without touching any unit.
     func endTenure() async {
-        tenure?.cancel()
+        serving?.cancel()
         timer?.cancel()
-        await tenure?.value
-        tenure = nil
+        await serving?.value
+        serving = nil
     }
 
     /// Sees every fenced unit dead: stops them, and kills at `kill` what is left.
     ///
     /// Returns only when systemd says that all are down, however long that takes.
     func fence(kill: Moment) async {
-        tenure?.cancel()
+        serving?.cancel()
         let fenced = await folder.fencedUnits().map(\.rawValue)
         await UnitFence(units: units, logger: logger).stop(fenced, kill: kill)
         // A start that was on its way when the tenure ended has reached systemd by now.
@@ -73,21 +73,21 @@ actor AgentShell {
 
     // MARK: Tenure
 
-    private func serve(_ lease: LeaseID) async {
+    private func serve(_ tenure: Tenure) async {
         let (events, inbox) = AsyncStream<AgentEvent>.makeStream()
         await withDiscardingTaskGroup { group in
-            group.addTask { await self.follow(lease, inbox) }
+            group.addTask { await self.follow(tenure, inbox) }
             group.addTask { await self.followSystemd(inbox) }
             for await event in events {
                 let directives = core.handle(event, at: BootClock.now)
-                carryOut(directives, lease: lease, inbox: inbox, in: &group)
+                carryOut(directives, tenure: tenure, inbox: inbox, in: &group)
             }
             group.cancelAll()
         }
     }
 
     private func carryOut(
-        _ directives: AgentDirectives, lease: LeaseID, inbox: AsyncStream<AgentEvent>.Continuation,
+        _ directives: AgentDirectives, tenure: Tenure, inbox: AsyncStream<AgentEvent>.Continuation,
         in group: inout DiscardingTaskGroup
     ) {
         func launch(_ isNeeded: Bool, _ work: @escaping @Sendable () async -> Void) {
@@ -96,9 +96,9 @@ actor AgentShell {
                 if !Task.isCancelled { await work() }
             }
         }
-        launch(!directives.claim.isEmpty) { inbox.yield(await self.claim(directives.claim, lease)).discard() }
-        launch(!directives.publish.isEmpty) { inbox.yield(await self.publish(directives.publish, lease)).discard() }
-        launch(!directives.withdraw.isEmpty) { inbox.yield(await self.withdraw(directives.withdraw)).discard() }
+        launch(!directives.claim.isEmpty) { inbox.yield(await self.claim(directives.claim, tenure)).discard() }
+        launch(!directives.publish.isEmpty) { inbox.yield(await self.publish(directives.publish, tenure)).discard() }
+        launch(!directives.withdraw.isEmpty) { inbox.yield(await self.withdraw(directives.withdraw, tenure)).discard() }
         launch(!directives.install.isEmpty) {
             for event in await self.install(directives.install) { inbox.yield(event) }
         }
@@ -117,7 +117,7 @@ actor AgentShell {
     }
 
     /// Reads what the store and the machine hold, then hands on every change of the schedule.
-    private func follow(_ lease: LeaseID, _ inbox: AsyncStream<AgentEvent>.Continuation) async {
+    private func follow(_ tenure: Tenure, _ inbox: AsyncStream<AgentEvent>.Continuation) async {
         defer { inbox.finish() }
         var known: Set<UnitName>?
         while !Task.isCancelled {
@@ -131,7 +131,7 @@ actor AgentShell {
                         if let before = known {
                             inbox.yield(.ordered(orders, gone: before.subtracting(named).sorted()))
                         } else {
-                            inbox.yield(try await taking(stock: orders))
+                            inbox.yield(try await taking(stock: orders, tenure))
                         }
                         known = named
                     case .changes(let changes, _, let problems):
@@ -168,8 +168,8 @@ actor AgentShell {
     }
 
     /// What is there when a tenure begins.
-    private func taking(stock orders: [Order]) async throws -> AgentEvent {
-        let own = try await registry.readOwnStates(machine)
+    private func taking(stock orders: [Order], _ tenure: Tenure) async throws -> AgentEvent {
+        let own = try await registry.readOwnStates(in: tenure)
         tell(own.problems)
         let installed = await folder.files()
         let statuses = try await units.watch(installed.map(\.unit.rawValue))

@@ -12,7 +12,7 @@ actor ElectionShell {
     private let machine: MachineID
     private let logger: Logger
     private var core: ElectionCore
-    private var lease: SessionLease?
+    private var lease: LeaseID?
     private var timer: Task<Void, Never>?
     private var engine: Task<Void, Never>?
     private let events: AsyncStream<ElectionCore.Event>
@@ -29,7 +29,7 @@ actor ElectionShell {
     /// Whether this machine leads now.
     var isLeading: Bool { if case .leading = core.phase { true } else { false } }
 
-    func sessionEntered(_ lease: SessionLease) {
+    func sessionEntered(_ lease: LeaseID) {
         self.lease = lease
         inbox.yield(.sessionEntered)
     }
@@ -109,7 +109,7 @@ actor ElectionShell {
     private func campaign() async {
         guard let lease, hasSeen else { return inbox.yield(.campaignFailed).discard() }
         do {
-            if let leadership = try await registry.campaign(machine: machine, lease: LeaseID(lease.id)) {
+            if let leadership = try await registry.campaign(machine: machine, lease: lease) {
                 inbox.yield(.won(leadership))
             } else {
                 inbox.yield(.lost)

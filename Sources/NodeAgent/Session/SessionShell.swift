@@ -11,7 +11,7 @@ actor SessionShell {
     /// What the rest of the agent does when the session comes and goes.
     struct Hooks: Sendable {
         /// The session lives from now on.
-        var enter: @Sendable (SessionLease) async -> Void
+        var enter: @Sendable (Tenure) async -> Void
         /// The session may end: stop every fenced unit, kill what is left at the moment given, return when all are dead.
         var fence: @Sendable (Moment) async -> Void
         /// The session state changed, in words for `systemctl status`.
@@ -30,6 +30,8 @@ actor SessionShell {
     private var core: SessionCore
     private var timer: Task<Void, Never>?
     private var memberCount = 0
+    /// Where this run's record of the machine stands in the store's history.
+    private var recordRevision: Int64 = 0
     private let events: AsyncStream<SessionCore.Event>
     private let inbox: AsyncStream<SessionCore.Event>.Continuation
 
@@ -81,7 +83,8 @@ actor SessionShell {
             logger.info("session entered", metadata: ["session.lease": "\(LeaseID(lease.id))", "session.new": "\(isNew)"])
             save(lease)
             hooks.status("in the cluster, session of \(lease.ttl) s")
-            group.addTask { await self.hooks.enter(lease) }
+            let tenure = Tenure(machine: record.id, lease: LeaseID(lease.id), recordRevision: recordRevision)
+            group.addTask { await self.hooks.enter(tenure) }
         case .feedGuard(let deadline):
             if await !guardControl.feed(until: deadline) { inbox.yield(.guardFired) }
             if case .held(let lease, let proof, _) = core.phase {
@@ -140,7 +143,9 @@ extension SessionShell {
     private func register(_ lease: SessionLease) async {
         do {
             switch try await registry.register(record, lease: LeaseID(lease.id)) {
-            case .registered: inbox.yield(.registered)
+            case .registered(let revision):
+                recordRevision = revision
+                answer(.registered, about: lease)
             case .taken(let other):
                 logger.error(
                     """
@@ -149,25 +154,38 @@ extension SessionShell {
                     """,
                     metadata: ["machine.other.address": "\(other.address)", "machine.other.name": "\(other.name)"])
                 hooks.status("refused: machine id \(record.id.short) is alive at \(other.address) (\(other.name))")
-                inbox.yield(.taken)
+                answer(.taken, about: lease)
             }
         } catch {
             logger.warning("machine not registered", metadata: ["error": "\(error.message)"])
-            inbox.yield(error.code == .sessionLost ? .registerLeaseGone : .registerFailed)
+            answer(error.code == .sessionLost ? .registerLeaseGone : .registerFailed, about: lease)
         }
+    }
+
+    /// Whether the session is still about this lease; an answer about a former one proves nothing of the present.
+    private func concerns(_ lease: SessionLease) -> Bool {
+        switch core.phase {
+        case .held(let present, _, _), .registering(let present, _), .suspended(let present): present.id == lease.id
+        case .idle, .granting, .refused, .fencing, .ended: false
+        }
+    }
+
+    /// Hands an answer about `lease` to the core, unless the session has gone on to another.
+    private func answer(_ event: SessionCore.Event, about lease: SessionLease) {
+        if concerns(lease) { inbox.yield(event) }
     }
 
     private func renew(_ lease: SessionLease) async {
         let sent = BootClock.now
         do {
             if try await etcd.withTimeout(core.timing.attemptTimeout).keepAlive(LeaseID(lease.id)) != nil {
-                inbox.yield(.renewed(sent: sent))
+                answer(.renewed(sent: sent), about: lease)
             } else {
-                await leaseGone()
+                await leaseGone(lease)
             }
         } catch {
             logger.debug("renewal failed", metadata: ["error": "\(error.message)"])
-            inbox.yield(error.code == .storeReplaced ? .foreignStore : .renewFailed)
+            answer(error.code == .storeReplaced ? .foreignStore : .renewFailed, about: lease)
         }
     }
 
@@ -176,30 +194,32 @@ extension SessionShell {
         let sent = BootClock.now
         do {
             guard try await etcd.withTimeout(core.timing.attemptTimeout).keepAlive(LeaseID(lease.id)) != nil else {
-                return await leaseGone()
+                return await leaseGone(lease)
             }
         } catch {
             logger.warning("former session not confirmed yet", metadata: ["error": "\(error.message)"])
-            inbox.yield(error.code == .storeReplaced ? .foreignStore : .renewFailed)
+            answer(error.code == .storeReplaced ? .foreignStore : .renewFailed, about: lease)
             return
         }
         do {
             switch try await registry.register(record, lease: LeaseID(lease.id)) {
-            case .registered: inbox.yield(.renewed(sent: sent))
-            case .taken: await leaseGone()
+            case .registered(let revision):
+                recordRevision = revision
+                answer(.renewed(sent: sent), about: lease)
+            case .taken: await leaseGone(lease)
             }
         } catch {
-            inbox.yield(error.code == .sessionLost ? .leaseGone : .renewFailed)
+            answer(error.code == .sessionLost ? .leaseGone : .renewFailed, about: lease)
         }
     }
 
     /// A store that lost its data knows no lease either; a linearizable read tells the two apart (rule R8).
-    private func leaseGone() async {
+    private func leaseGone(_ lease: SessionLease) async {
         do {
             _ = try await etcd.withTimeout(core.timing.attemptTimeout).get(.key(registry.keys.leader), revision: 0)
-            inbox.yield(.leaseGone)
+            answer(.leaseGone, about: lease)
         } catch {
-            inbox.yield(error.code == .storeReplaced ? .foreignStore : .renewFailed)
+            answer(error.code == .storeReplaced ? .foreignStore : .renewFailed, about: lease)
         }
     }
 

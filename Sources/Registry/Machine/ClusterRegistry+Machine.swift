@@ -17,7 +17,8 @@ extension ClusterRegistry {
     /// Puts a machine's record under its session, or takes its own living record up again.
     ///
     /// A record that carries the same token was written by this machine: it is brought up to date, with the fields in it
-    /// that we do not know, and moved to `lease`. Any other is left alone.
+    /// that we do not know, and moved to `lease`. Any other is left alone. It is always written anew: with the revision
+    /// that this returns a new tenure begins, and whatever a former one has on its way is shut out.
     ///
     /// - Throws: `.sessionLost` when the lease is gone; `.damaged` when a record is there that cannot be read.
     package func register(
@@ -34,35 +35,9 @@ extension ClusterRegistry {
             guard let current = try Self.found(created, count: 1, while: action)[0] else { continue }
             let (entry, bytes) = try merge(machine, into: current)
             guard entry.machine.token == machine.token else { return .taken(by: entry.machine) }
-            if bytes == current.value, current.lease == lease { return .registered(revision: current.modRevision) }
             if let revision = try await swap(current, bytes, lease, while: action) {
                 return .registered(revision: revision)
             }
-        }
-        throw Self.interfered(action)
-    }
-
-    /// Brings a registered machine's record up to date; writes nothing when it says so already.
-    ///
-    /// - Returns: The revision at which the record says so.
-    /// - Throws: `.sessionLost` when the record or the lease is gone; `.conflict` when the record is another machine's.
-    @discardableResult
-    package func updateMachine(_ machine: MachineRecord, lease: LeaseID) async throws(RegistryError) -> Int64 {
-        let action = "updating machine \(machine.id.short)"
-        for _ in 0..<Self.attemptLimit {
-            let found = try await get(.key(keys.machine(machine.id)), while: action)
-            guard let current = found.keys.first else {
-                throw RegistryError(code: .sessionLost, message: "\(action): its record is gone, its session has ended")
-            }
-            let (entry, bytes) = try merge(machine, into: current)
-            guard entry.machine.token == machine.token else {
-                throw RegistryError(
-                    code: .conflict,
-                    message: "\(action): the record is of another machine with the same id, \(entry.machine.name) at "
-                        + "\(entry.machine.address); give one of them a new /etc/machine-id")
-            }
-            if bytes == current.value, current.lease == lease { return current.modRevision }
-            if let revision = try await swap(current, bytes, lease, while: action) { return revision }
         }
         throw Self.interfered(action)
     }

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-package import Etcd
+import Etcd
 package import FleetCore
 
 /// An assignment as it stands in the store.
@@ -39,15 +39,15 @@ extension ClusterRegistry {
     ///
     /// - Returns: For each claim, in the order given, the revision at which it is granted; `nil` when it is lost, because
     ///   the assignment has changed or is gone.
-    /// - Throws: `.sessionLost` when the lease is gone.
-    package func claim(_ claims: [Claim], lease: LeaseID) async throws(RegistryError) -> [Int64?] {
+    /// - Throws: `.sessionLost` when the lease is gone or the tenure has ended.
+    package func claim(_ claims: [Claim], in tenure: Tenure) async throws(RegistryError) -> [Int64?] {
         try await commit(
             guarded: claims.map { claim in
                 let assignment = claim.assignment.assignment
                 return GuardedWrite(
                     key: keys.assignment(assignment.machine, assignment.unit),
-                    modRevision: claim.assignment.modRevision, operation: put(claim.state, lease))
-            }, while: "claiming \(claims.count) units")
+                    modRevision: claim.assignment.modRevision, operation: put(claim.state, tenure.lease))
+            }, in: tenure, while: "claiming \(claims.count) units")
     }
 
     /// Brings states up to date that were claimed before.
@@ -56,13 +56,13 @@ extension ClusterRegistry {
     /// late copy of a request that arrives after the unit was stopped and its state withdrawn.
     ///
     /// - Returns: The units whose states were not there, in the order given.
-    /// - Throws: `.sessionLost` when the lease is gone.
+    /// - Throws: `.sessionLost` when the lease is gone or the tenure has ended.
     @discardableResult
-    package func publish(_ states: [UnitState], lease: LeaseID) async throws(RegistryError) -> [UnitName] {
+    package func publish(_ states: [UnitState], in tenure: Tenure) async throws(RegistryError) -> [UnitName] {
         let revisions = try await commit(
             guarded: states.map {
-                GuardedWrite(key: keys.state($0.machine, $0.unit), modRevision: nil, operation: put($0, lease))
-            }, while: "publishing \(states.count) unit states")
+                GuardedWrite(key: keys.state($0.machine, $0.unit), modRevision: nil, operation: put($0, tenure.lease))
+            }, in: tenure, while: "publishing \(states.count) unit states")
         return zip(states, revisions).filter { $1 == nil }.map(\.0.unit)
     }
 
@@ -70,28 +70,32 @@ extension ClusterRegistry {
     ///
     /// Each deletion is conditional on the entry's mod revision, so that a late copy of the request cannot take away a
     /// newer claim of the same unit.
-    package func withdrawStates(_ units: [UnitName], machine: MachineID) async throws(RegistryError) {
+    ///
+    /// - Throws: `.sessionLost` when the tenure has ended.
+    package func withdrawStates(_ units: [UnitName], in tenure: Tenure) async throws(RegistryError) {
         let action = "withdrawing \(units.count) unit states"
-        var open = units.map { keys.state(machine, $0) }
+        var open = units.map { keys.state(tenure.machine, $0) }
         for _ in 0..<Self.attemptLimit where !open.isEmpty {
             let found = try await entries(open, while: action).entries.compactMap { $0 }
             let revisions = try await commit(
                 guarded: found.map {
                     GuardedWrite(key: $0.key, modRevision: $0.modRevision, operation: .delete(.key($0.key)))
-                }, while: action)
+                }, in: tenure, while: action)
             open = zip(found, revisions).filter { $1 == nil }.map(\.0.key)
         }
         if !open.isEmpty { throw Self.interfered(action) }
     }
 
-    /// The states that the store holds of one machine, by unit: what a restarted agent has claimed.
+    /// The states that the store holds of one machine under its present session, by unit: what a restarted agent has
+    /// claimed. Those of a former session are about to vanish and count for nothing.
     package func readOwnStates(
-        _ machine: MachineID
+        in tenure: Tenure
     ) async throws(RegistryError) -> (states: [UnitState], problems: [RegistryProblem], revision: Int64) {
+        let machine = tenure.machine
         let found = try await get(keys.states(of: machine), while: "reading the states of machine \(machine.short)")
         var states: [UnitState] = []
         var problems: [RegistryProblem] = []
-        for entry in found.keys {
+        for entry in found.keys where entry.lease == tenure.lease {
             guard case .state(_, let unit)? = keys.parse(entry.key) else {
                 problems.append(.unknownKey(entry.key))
                 continue

@@ -25,26 +25,41 @@ struct GuardedWrite: Hashable, Sendable {
 extension ClusterRegistry {
     /// Carries out many guarded writes in few transactions; a condition that fails costs its own write only.
     ///
+    /// All of them hold only during `tenure`: what a former session or a former run of the agent has on its way still
+    /// changes nothing.
+    ///
     /// - Returns: For each write, in the order given, the revision at which it was done, or `nil` when its condition did
     ///   not hold.
-    func commit(guarded writes: [GuardedWrite], while action: String) async throws(RegistryError) -> [Int64?] {
+    /// - Throws: `.sessionLost` when the tenure has ended.
+    func commit(
+        guarded writes: [GuardedWrite], in tenure: Tenure, while action: String
+    ) async throws(RegistryError) -> [Int64?] {
+        let record = keys.machine(tenure.machine)
+        let present = Comparison(record, .equal, .modRevision(tenure.recordRevision))
+        let chunk = Transaction.operationLimit - 1
+
         var revisions: [Int64?] = Array(repeating: nil, count: writes.count)
-        for start in stride(from: 0, to: writes.count, by: Transaction.operationLimit) {
-            var open = Array(start..<min(start + Transaction.operationLimit, writes.count))
+        for start in stride(from: 0, to: writes.count, by: chunk) {
+            var open = Array(start..<min(start + chunk, writes.count))
             var tries = 0
             while !open.isEmpty {
                 guard tries < Self.attemptLimit else { throw Self.interfered(action) }
                 tries += 1
                 let result = try await commit(
                     Transaction(
-                        if: open.map { writes[$0].comparison }, then: open.map { writes[$0].operation },
-                        otherwise: open.map { .get(.key(writes[$0].key)) }), while: action)
+                        if: [present] + open.map { writes[$0].comparison }, then: open.map { writes[$0].operation },
+                        otherwise: [.get(.key(record))] + open.map { .get(.key(writes[$0].key)) }), while: action)
                 if result.succeeded {
                     for index in open { revisions[index] = result.revision }
                     break
                 }
-                let found = try Self.found(result, count: open.count, while: action)
-                open = zip(open, found).filter { writes[$0].holds($1) }.map(\.0)
+                let found = try Self.found(result, count: open.count + 1, while: action)
+                guard found[0]?.modRevision == tenure.recordRevision else {
+                    throw RegistryError(
+                        code: .sessionLost,
+                        message: "\(action): machine \(tenure.machine.short) has registered anew or lost its session since")
+                }
+                open = zip(open, found.dropFirst()).filter { writes[$0].holds($1) }.map(\.0)
             }
         }
         return revisions
