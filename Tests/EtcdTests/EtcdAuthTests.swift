@@ -56,7 +56,7 @@ struct EtcdAuthTests {
         let lease = try await client.grantLease(ttl: 600).lease
         #expect(try await client.keepAlive(lease) == 600)
         let second = try await client.put("a", [2])
-        #expect(try await reader.value.map(\.revision) == [first, second])
+        #expect(try await reader.joined().map(\.revision) == [first, second])
         guard case .healthy = await client.probe(server.endpoint) else {
             Issue.record("a probe needs no rights")
             return

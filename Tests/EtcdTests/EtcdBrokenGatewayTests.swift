@@ -86,11 +86,11 @@ struct EtcdBrokenGatewayTests {
             connection.waitForClose()
         }
         let other = try RawServer { while $0.readRequest() != nil { $0.answer(Self.good) } }
-        let client = try client(hung, other, timeout: .seconds(4))
+        let client = try client(hung, other, timeout: .seconds(10))
         let start = ContinuousClock.now
         #expect(try await client.get(.key("a"), revision: 0).revision == 7)
         // The hung one had its share, which is half.
-        #expect(ContinuousClock.now - start >= .seconds(2))
+        #expect(ContinuousClock.now - start >= .seconds(5))
         #expect(try await client.get(.key("a"), revision: 0).revision == 7)
         #expect(hung.requests.count == 1)
     }

@@ -64,10 +64,10 @@ struct EtcdClusterTests {
         for await seen in counts where seen > seenAtDeath + 200 { break }
         for writer in writers { writer.cancel() }
         var acknowledged: [String] = []
-        for writer in writers { acknowledged += try await writer.value }
+        for writer in writers { acknowledged += try await writer.joined() }
         try await client.put("load/end", [])
 
-        let batches = try await reader.value
+        let batches = try await reader.joined()
         let stored = try await client.get(.prefix("load/"), revision: 0).keys
         let names = Set(stored.map(\.key))
         #expect(acknowledged.allSatisfy { names.contains($0) })
@@ -108,8 +108,8 @@ struct EtcdClusterTests {
         cluster.members[0].pause()
         let others = try EtcdClient(
             EtcdConfiguration(endpoints: Array(cluster.endpoints[1...]), requestTimeout: .seconds(30)))
-        let second = try await eventually { try await others.put("hung", [2]) }
-        let batches = try await reader.value
+        let second = try await write("hung", 2, after: first, others)
+        let batches = try await reader.joined()
         #expect(batches.map(\.revision) == [first, second])
         #expect(try await client.get(.key("hung"), revision: 0).keys.map(\.value) == [[2]])
     }
@@ -147,17 +147,23 @@ struct EtcdClusterTests {
         try cluster.members[0].launch()
         try cluster.members[1].launch()
         for member in cluster.members { try await member.waitUntilHealthy() }
-        let second = try await eventually { try await client.put("quorum", [3]) }
-        #expect(try await reader.value.map(\.revision) == [first, second])
+        let second = try await write("quorum", 3, after: first, client)
+        #expect(try await reader.joined().map(\.revision) == [first, second])
     }
 
-    /// Repeats a write that is harmless when done twice only if it failed for sure.
-    private func eventually(_ body: () async throws -> Int64) async throws -> Int64 {
+    /// Writes `value` to `key`, again until it is certain to have happened.
+    ///
+    /// - Returns: The revision at which it happened, after `last`.
+    private func write(_ key: String, _ value: UInt8, after last: Int64, _ client: EtcdClient) async throws -> Int64 {
+        let write = Transaction(
+            if: [Comparison(key, .equal, .modRevision(last))], then: [.put(key, [value])], otherwise: [.get(.key(key))])
         while true {
             do {
-                return try await body()
-            } catch let error as EtcdError where error.isTransient && !error.mayHaveHappened {
-                continue
+                let result = try await client.commit(write)
+                if case .get(let keys)? = result.outcomes.first { return try #require(keys.first).modRevision }
+                return result.revision
+            } catch let error as EtcdError where error.isTransient {
+                try Task.checkCancellation()
             }
         }
     }

@@ -107,6 +107,8 @@ struct EtcdFailureTests {
             _ = try await collect(client.watch(.key("a"), from: newest + 1)) { _ in true }
         }
         #expect(watch.code == .storeReplaced)
+        let renewal = try await #require(throws: EtcdError.self) { try await client.keepAlive(LeaseID(1)) }
+        #expect(renewal.code == .storeReplaced)
         // Whoever means it makes a new client.
         let fresh = try server.client()
         #expect(try await fresh.get(.key("a"), revision: 0).keys.isEmpty)
@@ -129,7 +131,7 @@ struct EtcdFailureTests {
         server.kill()
         server.eraseData()
         try await server.start()
-        let error = try await #require(throws: EtcdError.self) { try await reader.value }
+        let error = try await #require(throws: EtcdError.self) { try await reader.joined() }
         #expect(error.code == .storeReplaced)
     }
 
@@ -174,7 +176,7 @@ struct EtcdFailureTests {
         server.stop()
         try await server.start()
         for number in 200..<300 { try await client.put("w/\(number)", []) }
-        let batches = try await reader.value
+        let batches = try await reader.joined()
         #expect(batches.map(\.revision) == (0..<300).map { first + $0 })
         #expect(batches.flatMap(\.events).map(\.key) == (0..<300).map { "w/\($0)" })
     }

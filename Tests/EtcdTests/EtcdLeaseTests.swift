@@ -14,7 +14,6 @@ struct EtcdLeaseTests {
         #expect(ttl >= 1)
         let puts = (0..<3).map { Operation.put(key: "expiry/\($0)", value: [], lease: lease) }
         let written = try await client.commit(Transaction(then: puts)).revision
-        #expect(try await client.get(.key("expiry/0"), revision: 0).keys.map(\.lease) == [lease])
         let batches = try await collect(client.watch(.prefix("expiry/"), from: written + 1)) {
             !($0.last?.events ?? []).isEmpty
         }
@@ -31,6 +30,8 @@ struct EtcdLeaseTests {
         let (lease, ttl) = try await client.grantLease(ttl: 600)
         #expect(ttl == 600)
         #expect(try await client.keepAlive(lease) == 600)
+        try await client.put("renewal", [1], lease: lease)
+        #expect(try await client.get(.key("renewal"), revision: 0).keys.map(\.lease) == [lease])
         let left = try #require(try await client.timeToLive(lease))
         #expect(left.granted == 600)
         #expect((1...600).contains(left.remaining))

@@ -45,3 +45,14 @@ func collect(
     }
     return batches
 }
+
+extension Task where Failure == any Error {
+    /// The task's value; cancelling who waits for it cancels it too, so that a test's time limit holds.
+    func joined() async throws -> Success {
+        try await withTaskCancellationHandler {
+            try await value
+        } onCancel: {
+            cancel()
+        }
+    }
+}

@@ -23,7 +23,7 @@ struct EtcdWatchTests {
         }
         for await revision in marks where revision == second.revision { break }
         let third = try await client.put("history/c", [3])
-        let batches = try await reader.value
+        let batches = try await reader.joined()
         #expect(batches.map(\.revision) == [first, second.revision, third])
         #expect(batches[0].events.map(\.key) == ["history/a"])
         #expect(Set(batches[1].events.map(\.key)) == ["history/a", "history/b"])
@@ -49,7 +49,7 @@ struct EtcdWatchTests {
         let writer = Task {
             while !Task.isCancelled { try await client.put("now", [2]) }
         }
-        let batches = try await reader.value
+        let batches = try await reader.joined()
         writer.cancel()
         _ = await writer.result
         #expect(try #require(batches.first).revision > old)
@@ -106,7 +106,7 @@ struct EtcdWatchTests {
         }
         for await _ in marks { break }
         reader.cancel()
-        #expect(try await reader.value.map(\.revision) == [first])
+        #expect(try await reader.joined().map(\.revision) == [first])
     }
 
     @Test("a store that is far behind the revision asked for is not the same store")

@@ -17,12 +17,27 @@ extension EtcdClient {
     }
 
     /// Renews a lease: the seconds it now has, or `nil` when it no longer exists.
+    ///
+    /// An etcd that came back empty knows no lease either; it is told apart, and throws `.storeReplaced`, when it has less history
+    /// than was seen before.
     package func keepAlive(_ lease: LeaseID) async throws(EtcdError) -> Int? {
         let call = Call(
             path: "/v3/lease/keepalive", body: JSONWriter.object { $0.integer("ID", lease.rawValue) },
             what: "renew lease \(lease)", isRepeatable: true, isLinearizable: false)
         let ttl = try await perform(call, Streamed<LeaseAnswer>.self).message.ttl
-        return ttl > 0 ? ttl : nil
+        if ttl > 0 { return ttl }
+        try await checkHistory()
+        return nil
+    }
+
+    /// Reads something, anything, so that the revision of the answer is compared with what was seen before.
+    private func checkHistory() async throws(EtcdError) {
+        do {
+            _ = try await get(.key("\0"), revision: 0)
+        } catch {
+            // Who may read only some keys cannot make sure.
+            if error.code != .permissionDenied { throw error }
+        }
     }
 
     /// Ends a lease and deletes its keys; a lease that does not exist is no error.

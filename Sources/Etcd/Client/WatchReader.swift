@@ -114,7 +114,7 @@ actor WatchReader {
 
     private func refused(_ refusal: Refusal, _ connection: Connection) -> EtcdError {
         var error = EtcdError(refusal, doing: "watch \(selector)", at: url(connection))
-        if refusal.wantsLogin, let token = connection.token, refusedToken != token {
+        if refusal.wantsLogin, let token = connection.token, refusedToken != token, failures < 5 {
             refusedToken = token
             error.isTransient = true
         } else if error.isTransient {
