@@ -223,7 +223,7 @@ machine_state() {
         return 0
     }
     interface=$(machine_interface "$leader") || interface=
-    if [[ -n $interface ]] && ! in_network ip -o link show "$interface" | grep -q '[<,]UP[,>]'; then
+    if [[ -n $interface ]] && [[ ! $(in_network ip -o link show "$interface") =~ [\<,]UP[,\>] ]]; then
         echo cut
     elif machine_booted "$1"; then
         echo up
