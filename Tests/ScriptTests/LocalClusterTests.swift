@@ -127,6 +127,9 @@ struct LocalClusterTests {
             try await cluster.succeed("up", "2")
             #expect(try await cluster.succeed("exec", "2", "systemctl", "show", "-p", "UserspaceTimestamp") == boot)
 
+            // Neither a machine nor the network under it was made anew.
+            try await cluster.succeed("net", "curl", "-sf", "-m", "5", "http://172.17.8.2:2379/health")
+
             // The network's name is taken away from under everything, as a restarted host would.
             let deleted = try await Shell.run(["ip", "netns", "delete", cluster.name])
             try #require(deleted.status == 0, "\(deleted.error)")

@@ -19,24 +19,23 @@ network_exists() {
     [[ -e /run/netns/$cluster_name ]] && nsenter --net="/run/netns/$cluster_name" -- true 2>/dev/null
 }
 
+# network_up: completes what is there, and never takes down what lives: machines may hang on it.
 network_up() {
-    # Not `ip | grep -q`: grep ends at the first hit, and under pipefail ip's SIGPIPE would count as "not there".
-    local addresses
-    if network_exists && addresses=$(in_network ip -o address show dev "$cluster_bridge" 2>/dev/null) &&
-        [[ $addresses == *" $bootstrap_address/"* ]]; then
-        return 0
+    if ! network_exists; then
+        network_down # a crash may have left its name
+        ip netns add "$cluster_name" ||
+            die "cannot make network namespace $cluster_name: needs a kernel with CONFIG_NET_NS and the right to mount"
     fi
-    network_down # a crash may have left half of it
-    ip netns add "$cluster_name" ||
-        die "cannot make network namespace $cluster_name: needs a kernel with CONFIG_NET_NS and the right to mount"
     in_network ip link set lo up
-    in_network ip link add "$cluster_bridge" type bridge forward_delay 0 stp_state 0 ||
-        die "cannot make a bridge: needs a kernel with CONFIG_BRIDGE (try: modprobe bridge)"
-    in_network ip link add flotilla-probe type veth peer name flotilla-probe2 ||
-        die "cannot make a veth pair: needs a kernel with CONFIG_VETH (try: modprobe veth)"
-    in_network ip link delete flotilla-probe
+    if ! in_network ip link show dev "$cluster_bridge" >/dev/null 2>&1; then
+        in_network ip link add flotilla-probe type veth peer name flotilla-probe2 ||
+            die "cannot make a veth pair: needs a kernel with CONFIG_VETH (try: modprobe veth)"
+        in_network ip link delete flotilla-probe
+        in_network ip link add "$cluster_bridge" type bridge forward_delay 0 stp_state 0 ||
+            die "cannot make a bridge: needs a kernel with CONFIG_BRIDGE (try: modprobe bridge)"
+    fi
     in_network ip link set "$cluster_bridge" up
-    in_network ip address add "$bootstrap_address/24" dev "$cluster_bridge"
+    in_network ip address replace "$bootstrap_address/24" dev "$cluster_bridge"
 }
 
 network_down() {
