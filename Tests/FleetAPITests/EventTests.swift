@@ -7,7 +7,7 @@ import FleetAPIServer
 import FleetCore
 import Testing
 
-@Suite("Events")
+@Suite("Events", .timeLimit(.minutes(3)))
 struct EventTests {
     private typealias Change = API.Event.Change
 
