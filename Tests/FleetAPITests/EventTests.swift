@@ -7,7 +7,7 @@ import FleetAPIServer
 import FleetCore
 import Testing
 
-@Suite("Events")
+@Suite("Events", .timeLimit(.minutes(3)))
 struct EventTests {
     private typealias Change = API.Event.Change
 
@@ -103,6 +103,25 @@ struct EventTests {
             cluster.apply([.leaderPut(Leadership(machine: Sample.machineA, epoch: 3)), .leaderGone])
             cluster.apply(Sample.unit("z.service"))
             #expect(try await names(read(&events) { _ in true }) == ["unit z.service inactive inactive"])
+        }
+    }
+
+    @Test("when the server had to read everything anew, all that differs is told")
+    func gap() async throws {
+        try await withAPI(.inProcess, cluster) { ask async throws in
+            var events = try await ask.client().events().makeAsyncIterator()
+            _ = try await read(&events) { _ in true }
+            cluster.jump(
+                [.unitGone(UnitName(unchecked: "a.service")), .machineGone(Sample.machineA)]
+                    + [.stateGone(Sample.machineA, UnitName(unchecked: "a.service"))] + Sample.unit("c.service"))
+            cluster.apply([Sample.machine(Sample.machineB, address: "10.0.0.2")])
+            var seen: [API.Event] = []
+            while seen.count < 5, let event = try await events.next(isolation: #isolation) { seen.append(event) }
+            #expect(
+                names(seen) == [
+                    "unit a.service removed", "unit c.service inactive inactive", "state a.service removed",
+                    "machine removed", "machine 10.0.0.2",
+                ])
         }
     }
 

@@ -11,7 +11,7 @@ import Logging
 import ServiceLifecycle
 import Testing
 
-@Suite("The server on real sockets")
+@Suite("The server on real sockets", .timeLimit(.minutes(3)))
 struct LiveServerTests {
     private let cluster = MemoryCluster(Sample.unit("a.service"))
     private static let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })

@@ -31,7 +31,7 @@ package protocol ClusterAccess: Sendable {
 
     /// The present state, with no changes, and from there every change without a gap.
     ///
-    /// Several changes may come as one update. The stream ends by throwing when following is broken off.
+    /// Several changes may come as one update; one without changes stands for a state that was read anew. The stream ends by throwing when following is broken off.
     func updates() async throws(ClusterAccessError) -> AsyncThrowingStream<ClusterUpdate, any Error>
 
     /// Why the unit is on no machine, a rule a line, with how many machines it refused; empty when nothing stands in the way.
@@ -47,13 +47,24 @@ package struct ClusterUpdate: Sendable {
     package var revision: Int64
     /// The state after the changes.
     package var state: ClusterState
-    /// What changed, in order.
+    /// What changed, in order; none when anything may have, as after following had to start anew.
     package var changes: [ClusterEvent]
+    /// Anything may have changed, beside what `changes` names.
+    var replacesAll: Bool
 
     package init(revision: Int64, state: ClusterState, changes: [ClusterEvent] = []) {
         self.revision = revision
         self.state = state
         self.changes = changes
+        self.replacesAll = changes.isEmpty
+    }
+
+    /// This update after one that nobody has looked at yet, as one.
+    func merged(after earlier: ClusterUpdate) -> ClusterUpdate {
+        var merged = self
+        merged.changes = earlier.changes + changes
+        merged.replacesAll = earlier.replacesAll || replacesAll
+        return merged
     }
 }
 

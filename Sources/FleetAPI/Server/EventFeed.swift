@@ -89,11 +89,12 @@ package struct EventFeed: Sendable {
     private func changes(_ update: ClusterUpdate, since previous: ClusterState) throws -> String {
         var text = ""
         var seen: Set<Subject> = []
-        for change in update.changes {
-            for subject in Subject.touched(by: change) where wants(subject) && seen.insert(subject).inserted {
-                guard let change = subject.difference(from: previous, to: update.state) else { continue }
-                text += try encode(change, update.revision)
-            }
+        let touched =
+            update.replacesAll
+            ? Subject.all(in: previous, update.state) : update.changes.flatMap(Subject.touched(by:))
+        for subject in touched where wants(subject) && seen.insert(subject).inserted {
+            guard let change = subject.difference(from: previous, to: update.state) else { continue }
+            text += try encode(change, update.revision)
         }
         return text
     }
@@ -137,6 +138,19 @@ private enum Subject: Hashable {
         case .stateGone(let machine, let name): [.state(name, machine), .unit(name)]
         case .filePut, .fileGone, .leaderPut, .leaderGone: []
         }
+    }
+
+    /// Every entity of either state, in the order of a snapshot.
+    static func all(in old: ClusterState, _ new: ClusterState) -> [Subject] {
+        let units = Set(old.units.keys).union(new.units.keys).sorted()
+        let names = Set(old.states.keys).union(new.states.keys).sorted()
+        let machines = Set(old.machines.keys).union(new.machines.keys).sorted()
+        let states = names.flatMap { name in
+            Set((old.states[name] ?? [:]).keys).union((new.states[name] ?? [:]).keys).sorted().map {
+                Subject.state(name, $0)
+            }
+        }
+        return units.map(Subject.unit) + states + machines.map(Subject.machine)
     }
 
     /// What a client is told; `nil` when it would see no difference.

@@ -30,8 +30,7 @@ final class EventMailbox: Sendable {
     func put(_ update: ClusterUpdate) {
         content.withLock { content in
             guard !content.isClosed else { return }
-            var merged = update
-            if let waiting = content.update { merged.changes = waiting.changes + update.changes }
+            let merged = content.update.map(update.merged) ?? update
             content.update = merged
             if merged.changes.count > limit { content.isClosed = true }
         }

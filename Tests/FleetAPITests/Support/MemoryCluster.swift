@@ -31,6 +31,16 @@ final class MemoryCluster: ClusterAccess {
         content.withLock { Self.commit(events, in: &$0) }
     }
 
+    /// Commits `events` behind the followers' backs, who then read everything anew.
+    func jump(_ events: [ClusterEvent]) {
+        content.withLock { content in
+            content.revision += 1
+            for event in events { content.state.apply(event) }
+            let update = ClusterUpdate(revision: content.revision, state: content.state)
+            for watcher in content.watchers.values { watcher.yield(update) }
+        }
+    }
+
     func setOutage(_ reason: String?) { content.withLock { $0.outage = reason } }
 
     func setReasons(_ reasons: [String]) { content.withLock { $0.reasons = reasons } }
