@@ -63,7 +63,8 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         do {
-            let sources = try SettingSources(flags: flags.given, environment: ProcessInfo.processInfo.environment, file: try file())
+            let sources = try SettingSources(
+                flags: flags.given, environment: ProcessInfo.processInfo.environment, file: try file())
             let settings = try AgentSettings(sources) { path throws(SettingsError) in
                 do throws(HostError) {
                     return try HostFiles.read(path)
@@ -106,7 +107,8 @@ struct RunCommand: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         LoggingSystem.bootstrap { JournalLogHandler(label: $0, level: settings.logLevel) }
         let program = NodeAgentProgram(
-            settings: settings, executable: try HostFiles.resolve("/proc/self/exe"), logger: Logger(label: "node-agent"))
+            settings: settings, executable: try HostFiles.resolve("/proc/self/exe"), logger: Logger(label: "node-agent")
+        )
         try await program.run(stop: StopSignals.stream())
     }
 }

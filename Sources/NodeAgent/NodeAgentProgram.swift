@@ -19,7 +19,10 @@ package struct NodeAgentProgram: Sendable {
     private let logger: Logger
     private let executable: String
 
-    /// - Parameter executable: Absolute path of this program, for the guard's unit.
+    /// - Parameters:
+    ///   - settings: Read and checked.
+    ///   - executable: Absolute path of this program, for the guard's unit.
+    ///   - logger: Receives what an operator wants to know.
     package init(settings: AgentSettings, executable: String, logger: Logger) {
         self.settings = settings
         self.executable = executable
@@ -50,10 +53,12 @@ package struct NodeAgentProgram: Sendable {
         let guardControl = GuardControl(
             units: units, searchFolder: searchFolder, runtimeDirectory: settings.runtimeDirectory,
             executable: executable,
-            isEnabled: settings.isGuarded && !settings.usesUserManager && settings.roles.contains(.agent), logger: logger)
+            isEnabled: settings.isGuarded && !settings.usesUserManager && settings.roles.contains(.agent),
+            logger: logger)
         try await guardControl.prepare()
         let folder = UnitFolder(
-            folder: settings.runtimeDirectory + "/units", searchFolder: searchFolder, fenceDropIn: guardControl.dropIn)
+            folder: settings.runtimeDirectory + "/units", searchFolder: searchFolder,
+            dropIns: UnitDropIns(isGuarded: guardControl.isEnabled, agentService: OwnService.name))
         try await folder.prepare()
 
         let agent = AgentShell(
@@ -157,7 +162,8 @@ package struct NodeAgentProgram: Sendable {
 
     /// The first listener that other machines can reach.
     private static func networkAddress(_ listeners: [APIEndpoint]) -> String? {
-        for case .tcp(let host, let port) in listeners where host != "127.0.0.1" && host != "::1" && host != "localhost" {
+        for case .tcp(let host, let port) in listeners where host != "127.0.0.1" && host != "::1" && host != "localhost"
+        {
             return "tcp:\(host):\(port)"
         }
         return nil

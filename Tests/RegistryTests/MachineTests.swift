@@ -181,7 +181,9 @@ import Testing
                 put(keys.state(Sample.b, Sample.db), StateEntry(Sample.state(Sample.b, Sample.db)).bytes),
                 put(keys.state(Sample.a, Sample.db), Array("{}".utf8)),
                 put("\(keys.prefix)states/\(Sample.a)/x/y", []),
-                put(keys.state(Sample.a, Sample.unit(1)), StateEntry(Sample.state(Sample.a, Sample.unit(1))).bytes, former),
+                put(
+                    keys.state(Sample.a, Sample.unit(1)), StateEntry(Sample.state(Sample.a, Sample.unit(1))).bytes,
+                    former),
             ]))
         let own = try await test.registry.readOwnStates(in: tenure)
         #expect(own.states == [Sample.state(Sample.a, Sample.web)])

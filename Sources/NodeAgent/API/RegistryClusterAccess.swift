@@ -31,7 +31,9 @@ actor RegistryClusterAccess: ClusterAccess {
     func createUnit(
         _ name: UnitName, file: UnitFile, target: TargetState
     ) async throws(ClusterAccessError) -> Int64 {
-        try await write { () throws(RegistryError) in try await self.registry.createUnit(name, file: file, target: target) }
+        try await write { () throws(RegistryError) in
+            try await self.registry.createUnit(name, file: file, target: target)
+        }
     }
 
     func replaceUnit(

@@ -174,7 +174,8 @@ actor AgentShell {
         let installed = await folder.files()
         let statuses = try await units.watch(installed.map(\.unit.rawValue))
         for state in own.states { since[state.unit] = (state.active, state.since) }
-        return .entered(own: own.states, orders: orders, installed: installed, observed: statuses.map { observation($0) })
+        return .entered(
+            own: own.states, orders: orders, installed: installed, observed: statuses.map { observation($0) })
     }
 
     private func followSystemd(_ inbox: AsyncStream<AgentEvent>.Continuation) async {
@@ -182,7 +183,9 @@ actor AgentShell {
             switch change {
             case .unitChanged(let status): inbox.yield(.observed([observation(status)]))
             case .jobRemoved(let unit, _, let result):
-                if result != .done { logger.debug("job ended", metadata: ["unit.name": "\(unit)", "systemd.job": "\(result)"]) }
+                if result != .done {
+                    logger.debug("job ended", metadata: ["unit.name": "\(unit)", "systemd.job": "\(result)"])
+                }
             case .disconnected(let error):
                 logger.warning("systemd is out of reach", metadata: ["error": "\(error.message)"])
             case .reconnected: logger.info("systemd is back")

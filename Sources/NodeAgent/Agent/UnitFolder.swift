@@ -15,16 +15,15 @@ actor UnitFolder {
     private let folder: String
     /// systemd's runtime folder, where drop-ins go.
     private let searchFolder: String
-    /// What binds a unit to the guard; `nil` when the agent runs without a guard.
-    private let fenceDropIn: String?
-    private static let dropInName = "50-flotilla-fence.conf"
+    private let dropIns: UnitDropIns
+    private static let dropInName = "50-flotilla.conf"
     /// What the folder holds; `nil` until it was read for the first time.
     private var installed: [UnitName: InstalledFile]?
 
-    init(folder: String, searchFolder: String, fenceDropIn: String?) {
+    init(folder: String, searchFolder: String, dropIns: UnitDropIns) {
         self.folder = folder
         self.searchFolder = searchFolder
-        self.fenceDropIn = fenceDropIn
+        self.dropIns = dropIns
     }
 
     func prepare() throws(HostError) {
@@ -58,12 +57,12 @@ actor UnitFolder {
     /// Writes the file of one unit with its drop-in.
     func write(_ file: UnitFile, for unit: UnitName) throws(HostError) -> InstalledFile {
         let kept = isKept(file, unit)
-        let dropIns = dropInFolder(of: unit)
-        if let fenceDropIn, !kept {
-            try HostFiles.makeFolder(dropIns)
-            try HostFiles.write(fenceDropIn, to: dropIns + "/" + Self.dropInName)
+        let dropInFolder = dropInFolder(of: unit)
+        if let text = dropIns.text(isKept: kept) {
+            try HostFiles.makeFolder(dropInFolder)
+            try HostFiles.write(text, to: dropInFolder + "/" + Self.dropInName)
         } else {
-            try HostFiles.remove(dropIns + "/" + Self.dropInName)
+            try HostFiles.remove(dropInFolder + "/" + Self.dropInName)
         }
         try HostFiles.write(file.text, to: path(of: unit))
         _ = files()

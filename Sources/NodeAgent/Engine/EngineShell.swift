@@ -53,7 +53,9 @@ actor EngineShell {
             }
             group.addTask { await self.decide(backlog) }
             group.addTask {
-                while (try? await Task.sleep(for: Self.collectionInterval)) != nil { await self.askForCollection(backlog) }
+                while (try? await Task.sleep(for: Self.collectionInterval)) != nil {
+                    await self.askForCollection(backlog)
+                }
                 return .cancelled
             }
             let end = await group.next() ?? .cancelled

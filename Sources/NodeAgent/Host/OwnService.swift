@@ -13,12 +13,14 @@ struct OwnService: Sendable {
     /// the service. Only a stop means that the machine leaves its cluster: after anything else this agent, or one like it,
     /// is expected back.
     func stopReason() async -> NodeAgentProgram.StopReason {
-        guard let name = Self.name, let status = try? await units.listUnits(names: [name]).first else { return .restart }
+        guard let name = Self.name, let status = try? await units.listUnits(names: [name]).first else {
+            return .restart
+        }
         return status.job?.type == "stop" ? .leave : .restart
     }
 
     /// The service's name, from the control group; `nil` when systemd did not start this process as a service.
-    private static var name: String? {
+    static var name: String? {
         guard let groups = try? HostFiles.read("/proc/self/cgroup") else { return nil }
         for line in groups.split(separator: "\n") where line.hasPrefix("0::") || line.contains("name=systemd:") {
             let last = line.split(separator: "/").last.map(String.init) ?? ""

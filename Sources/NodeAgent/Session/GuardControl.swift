@@ -13,7 +13,8 @@ actor GuardControl {
     private let searchFolder: String
     private let runtimeDirectory: String
     private let executable: String
-    private let isEnabled: Bool
+    /// Whether there is a guard at all.
+    nonisolated let isEnabled: Bool
     private let logger: Logger
     private var feeder: GuardFeeder
     private var listed: [UnitName]?
@@ -36,9 +37,6 @@ actor GuardControl {
         self.logger = logger
         feeder = GuardFeeder(path: GuardUnit.fifo(runtimeDirectory: runtimeDirectory))
     }
-
-    /// The drop-in that binds a unit to the guard; `nil` without a guard.
-    nonisolated var dropIn: String? { isEnabled ? FenceDropIn.text() : nil }
 
     /// Writes the guard's unit file and starts it; a guard that runs already is left alone, since units are bound to it.
     func prepare() async throws {
@@ -65,7 +63,8 @@ actor GuardControl {
         try? await units.resetFailedUnit(GuardUnit.defaultName)
         let result = try await units.startUnit(GuardUnit.defaultName)
         guard result == .done else {
-            throw HostError("the guard \(GuardUnit.defaultName) did not start (\(result)); see journalctl -u flotilla-guard")
+            throw HostError(
+                "the guard \(GuardUnit.defaultName) did not start (\(result)); see journalctl -u flotilla-guard")
         }
         isUp = true
     }
@@ -96,7 +95,9 @@ actor GuardControl {
         return true
     }
 
-    /// The units may run without end: nothing is fenced, or the fence has done its work. A dead guard needs no word.
+    /// The units may run without end: nothing is fenced, or the fence has done its work.
+    ///
+    /// A dead guard needs no word.
     func disarm() {
         guard isEnabled, isUp else { return }
         do {
@@ -106,7 +107,9 @@ actor GuardControl {
         }
     }
 
-    /// Writes down which units die with the guard. Call before any of them is started.
+    /// Writes down which units die with the guard.
+    ///
+    /// Call before any of them is started.
     func list(fenced units: [UnitName]) {
         guard isEnabled, units != listed else { return }
         do {

@@ -69,7 +69,9 @@ actor SessionShell {
         }
     }
 
-    /// Ends the session in order: the machine's keys go at once. Its units must be stopped before.
+    /// Ends the session in order: the machine's keys go at once.
+    ///
+    /// Its units must be stopped before.
     func stop() { inbox.yield(.stopping) }
 
     private func perform(_ directive: SessionCore.Directive, in group: inout DiscardingTaskGroup) async {
@@ -80,7 +82,8 @@ actor SessionShell {
         case .renew(let lease): group.addTask { await self.renew(lease) }
         case .askForQuorum: group.addTask { await self.askForQuorum() }
         case .enter(let lease, let isNew):
-            logger.info("session entered", metadata: ["session.lease": "\(LeaseID(lease.id))", "session.new": "\(isNew)"])
+            logger.info(
+                "session entered", metadata: ["session.lease": "\(LeaseID(lease.id))", "session.new": "\(isNew)"])
             save(lease)
             hooks.status("in the cluster, session of \(lease.ttl) s")
             let tenure = Tenure(machine: record.id, lease: LeaseID(lease.id), recordRevision: recordRevision)
@@ -119,7 +122,8 @@ actor SessionShell {
         do {
             try file.store(saved)
         } catch {
-            logger.warning("session not saved; a restart of this agent begins a new one", metadata: ["error": "\(error)"])
+            logger.warning(
+                "session not saved; a restart of this agent begins a new one", metadata: ["error": "\(error)"])
         }
     }
 }

@@ -31,7 +31,9 @@ package struct AgentSettings: Sendable {
     package var isGuarded: Bool
     package var logLevel: Logger.Level
 
-    /// - Parameter readFile: Reads a file that a setting names; throws words that say why it cannot.
+    /// - Parameters:
+    ///   - sources: The settings' texts.
+    ///   - readFile: Reads a file that a setting names; throws words that say why it cannot.
     /// - Throws: The first setting that cannot be used, with where it was set and what it may be.
     package init(
         _ sources: SettingSources, readFile: (String) throws(SettingsError) -> String
@@ -111,7 +113,8 @@ package struct AgentSettings: Sendable {
         }
         guard !(authority.isEmpty && certificate.isEmpty) else { return nil }
         return TLSSettings(
-            authorityFile: authority.isEmpty ? nil : authority, certificateFile: certificate.isEmpty ? nil : certificate,
+            authorityFile: authority.isEmpty ? nil : authority,
+            certificateFile: certificate.isEmpty ? nil : certificate,
             keyFile: key.isEmpty ? nil : key)
     }
 }

@@ -43,7 +43,8 @@ package enum SettingKey: String, CaseIterable, Sendable {
         case .systemdManager: "system"
         case .guardUnit: "on"
         case .logLevel: "info"
-        case .etcdUser, .etcdPasswordFile, .etcdCAFile, .etcdCertFile, .etcdKeyFile, .publicIP, .metadata, .machineName: ""
+        case .etcdUser, .etcdPasswordFile, .etcdCAFile, .etcdCertFile, .etcdKeyFile, .publicIP, .metadata, .machineName:
+            ""
         }
     }
 
@@ -57,8 +58,9 @@ package enum SettingKey: String, CaseIterable, Sendable {
         case .etcdCertFile: "this machine's certificate for etcd, PEM"
         case .etcdKeyFile: "the certificate's private key, PEM"
         case .cluster: "which cluster this machine belongs to; clusters share an etcd without seeing each other"
-        case .publicIP: "address at which others reach this machine; must be on one of its interfaces (default: the "
-            + "address that leads towards etcd)"
+        case .publicIP:
+            "address at which others reach this machine; must be on one of its interfaces (default: the "
+                + "address that leads towards etcd)"
         case .metadata: "labels for MachineMetadata=, such as role=worker,zone=a"
         case .apiListen: "where the HTTP API listens: unix:/PATH or tcp:ADDRESS:PORT, comma-separated"
         case .sessionTTL: "seconds after which a silent machine counts as lost, 2 to 3600"

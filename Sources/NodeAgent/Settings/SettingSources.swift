@@ -51,7 +51,8 @@ package struct SettingSources: Sendable {
     /// Lines `NAME=VALUE` as in systemd's environment files: `#` and `;` begin comments, quotes around a value go.
     private mutating func read(_ text: String, path: String) throws(SettingsError) {
         let names = Dictionary(
-            SettingKey.allCases.flatMap { [($0.variable, $0), ($0.rawValue, $0)] }, uniquingKeysWith: { first, _ in first })
+            SettingKey.allCases.flatMap { [($0.variable, $0), ($0.rawValue, $0)] },
+            uniquingKeysWith: { first, _ in first })
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let line = line.trimmed
             guard let first = line.first, first != "#", first != ";" else { continue }

@@ -12,7 +12,9 @@ extension ClusterRegistry {
     /// The whole cluster: for the leader, and for an API server that a client is using; others follow less.
     package func follow() -> AsyncThrowingStream<ClusterUpdate, any Error> {
         // Files first and states last, so that whoever applies the events in order never meets a unit without its file.
-        let parts = [keys.files, keys.machines, keys.metadata, keys.units, keys.schedule, keys.states, .key(keys.leader)]
+        let parts = [
+            keys.files, keys.machines, keys.metadata, keys.units, keys.schedule, keys.states, .key(keys.leader),
+        ]
         return Follower(store: store, parts: parts, watched: keys.everything, firstPause: firstPause)
             .stream(ClusterDecoder(keys: keys))
     }

@@ -86,8 +86,9 @@ extension ClusterRegistry {
         if !open.isEmpty { throw Self.interfered(action) }
     }
 
-    /// The states that the store holds of one machine under its present session, by unit: what a restarted agent has
-    /// claimed. Those of a former session are about to vanish and count for nothing.
+    /// The states that the store holds of one machine under its present session: what a restarted agent has claimed.
+    ///
+    /// Those of a former session are about to vanish and count for nothing.
     package func readOwnStates(
         in tenure: Tenure
     ) async throws(RegistryError) -> (states: [UnitState], problems: [RegistryProblem], revision: Int64) {

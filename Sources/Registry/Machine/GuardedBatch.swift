@@ -57,7 +57,8 @@ extension ClusterRegistry {
                 guard found[0]?.modRevision == tenure.recordRevision else {
                     throw RegistryError(
                         code: .sessionLost,
-                        message: "\(action): machine \(tenure.machine.short) has registered anew or lost its session since")
+                        message:
+                            "\(action): machine \(tenure.machine.short) has registered anew or lost its session since")
                 }
                 open = zip(open, found.dropFirst()).filter { writes[$0].holds($1) }.map(\.0)
             }
