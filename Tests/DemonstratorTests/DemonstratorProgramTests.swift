@@ -3,6 +3,7 @@
 
 import FoundationEssentials
 import Subprocess
+import SystemPackage
 import Testing
 
 @Suite("demonstrator serve", .timeLimit(.minutes(3))) struct DemonstratorProgramTests {
@@ -33,7 +34,7 @@ import Testing
     private func serving(_ body: @Sendable (Int) async throws -> Void) async throws -> TerminationStatus {
         let port = Int.random(in: 20_000..<60_000)
         let result = try await Subprocess.run(
-            .name(try program), arguments: arguments("celix", "1", port), input: .none, output: .discarded,
+            .path(FilePath(try program)), arguments: arguments("celix", "1", port), input: .none, output: .discarded,
             error: .discarded
         ) { execution -> Result<Void, any Error> in
             let outcome: Result<Void, any Error>
@@ -63,7 +64,7 @@ import Testing
         _ = try await serving { port in
             _ = try await get("http://127.0.0.1:\(port)/")
             let second = try await Subprocess.run(
-                .name(try program), arguments: arguments("felix", "2", port), output: .discarded,
+                .path(FilePath(try program)), arguments: arguments("felix", "2", port), output: .discarded,
                 error: .string(limit: 100_000))
             #expect(second.terminationStatus == .exited(1))
             let words = "felix@2.service cannot listen on 127.0.0.1:\(port): "
