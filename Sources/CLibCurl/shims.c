@@ -27,6 +27,10 @@ CURLcode flotilla_curl_set_prerequest_callback(CURL *handle, curl_prereq_callbac
     return curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, value);
 }
 
+CURLcode flotilla_curl_set_socket_callback(CURL *handle, curl_opensocket_callback value) {
+    return curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, value);
+}
+
 CURLcode flotilla_curl_get_long(CURL *handle, CURLINFO info, long *value) {
     return curl_easy_getinfo(handle, info, value);
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CLibCurl
+internal import Glibc
 
 private let onHeader: flotilla_curl_data_callback = { bytes, size, count, context in
     guard let bytes, let context else { return 0 }
@@ -25,6 +26,13 @@ private let onSend: curl_prereq_callback = { context, _, _, _, _ in
         ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
 }
 
+/// A child process that inherited a connection would keep it open after we have closed it.
+private let onOpenSocket: curl_opensocket_callback = { _, _, address in
+    guard let address else { return CURL_SOCKET_BAD }
+    return socket(
+        address.pointee.family, address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue), address.pointee.protocol)
+}
+
 extension Transfer {
     /// Sets up `handle` for the request.
     ///
@@ -41,6 +49,8 @@ extension Transfer {
         try set(flotilla_curl_set_pointer(handle, CURLOPT_WRITEDATA, context), "body context")
         try set(flotilla_curl_set_prerequest_callback(handle, onSend), "send callback")
         try set(flotilla_curl_set_pointer(handle, CURLOPT_PREREQDATA, context), "send context")
+
+        try set(flotilla_curl_set_socket_callback(handle, onOpenSocket), "socket callback")
 
         try set(flotilla_curl_set_long(handle, CURLOPT_NOSIGNAL, 1), "no signals")
         try set(flotilla_curl_set_string(handle, CURLOPT_NOPROXY, "*"), "no proxy")

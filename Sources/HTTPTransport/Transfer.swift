@@ -45,6 +45,8 @@ final class Transfer: @unchecked Sendable {
     /// The loop's, from the start on.
     var clock: ExpiryClock?
     var isPaused = false
+    /// The cancellation overtook the start; whoever waits for the end is only known at the start.
+    var isCancelledEarly = false
 
     init(request: HTTPRequest, receiver: Receiver) {
         self.request = request

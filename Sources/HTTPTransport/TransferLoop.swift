@@ -126,10 +126,17 @@ final class TransferLoop: @unchecked Sendable {
     private func handle(_ command: Command) {
         switch command {
         case .start(let transfer):
-            guard transfer.phase == .waiting else { return }
-            begin(transfer)
+            if transfer.isCancelledEarly {
+                end(transfer, transfer.failure(.cancelled, "cancelled"))
+            } else {
+                begin(transfer)
+            }
         case .cancel(let transfer):
-            if transfer.phase != .finished { end(transfer, transfer.failure(.cancelled, "cancelled")) }
+            switch transfer.phase {
+            case .waiting: transfer.isCancelledEarly = true
+            case .running: end(transfer, transfer.failure(.cancelled, "cancelled"))
+            case .finished: break
+            }
         case .resume(let transfer):
             guard transfer.phase == .running, transfer.isPaused, let handle = transfer.handle else { return }
             transfer.isPaused = false

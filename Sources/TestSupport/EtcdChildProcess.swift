@@ -11,6 +11,14 @@ package struct TestFixtureError: Error, CustomStringConvertible {
     package init(_ description: String) { self.description = description }
 }
 
+private typealias CloseFrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
+
+/// Swift's view of the C library lacks this one, which glibc has since 2.34.
+private let closeFrom: CloseFrom = {
+    guard let symbol = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np") else { return { _, _ in ENOSYS } }
+    return unsafeBitCast(symbol, to: CloseFrom.self)
+}()
+
 /// A child process that ends with this process, however this one ends.
 ///
 /// The kernel sends the parent-death signal when the *thread* that made the child ends, and the threads of Swift's pool come and go.
@@ -92,6 +100,8 @@ final class ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o644)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // A socket of another test that lived on in this child would keep its connection and its port alive.
+        _ = closeFrom(&actions, 3)
         // Whatever this process blocks or ignores is not the child's business.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

@@ -52,11 +52,12 @@ package final class RawServer: Sendable {
         Self.thread { [weak self, listener] in
             while true {
                 let descriptor = accept(listener, nil, nil)
-                guard descriptor >= 0 else { return }
-                guard let self, self.admit(descriptor) else {
+                guard descriptor >= 0 else { break }
+                guard let self else {
                     close(descriptor)
-                    return
+                    break
                 }
+                self.admit(descriptor)
                 let connection = RawConnection(descriptor: descriptor) { [weak self] request in
                     self?.state.withLock { $0.requests.append(request) }
                 }
@@ -67,6 +68,8 @@ package final class RawServer: Sendable {
                     close(descriptor)
                 }
             }
+            // Only here: its number must not be taken by another socket while this thread may still accept.
+            close(listener)
         }
     }
 
@@ -76,15 +79,13 @@ package final class RawServer: Sendable {
             for descriptor in state.open { shutdown(descriptor, Int32(SHUT_RDWR)) }
         }
         shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
         if let folder { removeTree(folder) }
     }
 
-    private func admit(_ descriptor: Int32) -> Bool {
+    private func admit(_ descriptor: Int32) {
         state.withLock { state in
             state.connections += 1
             state.open.insert(descriptor)
-            return true
         }
     }
 

@@ -153,7 +153,8 @@ package final class EtcdServer: Sendable {
     /// What a client needs to reach it; times out sooner than the default does where `timeout` says so.
     package func configuration(timeout: Duration = .seconds(5)) -> EtcdConfiguration {
         EtcdConfiguration(
-            endpoints: [endpoint], tls: options.certificates?.settings, requestTimeout: timeout)
+            endpoints: [endpoint], tls: options.certificates?.settings, requestTimeout: timeout,
+            probeTimeout: .seconds(3))
     }
 
     /// A client of this server alone.
@@ -204,7 +205,8 @@ package final class EtcdCluster: Sendable {
 
     package func configuration(timeout: Duration = .seconds(5)) -> EtcdConfiguration {
         EtcdConfiguration(
-            endpoints: endpoints, tls: members.first?.options.certificates?.settings, requestTimeout: timeout)
+            endpoints: endpoints, tls: members.first?.options.certificates?.settings, requestTimeout: timeout,
+            probeTimeout: .seconds(3))
     }
 
     /// A client that knows all members.

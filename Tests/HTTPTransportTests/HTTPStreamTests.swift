@@ -40,8 +40,12 @@ struct HTTPStreamTests {
             connection.send(Self.head + "first")
             connection.waitForClose()
         }
-        let stream = try await client.stream(HTTPRequest(url: server.url, deadline: .milliseconds(500)))
+        let stream = try await client.stream(
+            HTTPRequest(url: server.url, deadline: .seconds(5)), idle: .report(after: .seconds(1)))
         #expect(try await stream.next() == Array("first".utf8))
+        // The deadline is for the head; the body may take longer.
+        let start = ContinuousClock.now
+        while ContinuousClock.now - start < .seconds(6) { #expect(try await stream.next() == []) }
         stream.cancel()
         let error = try await #require(throws: HTTPError.self) { try await stream.next() }
         #expect(error.code == .cancelled)

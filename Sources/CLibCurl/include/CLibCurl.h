@@ -16,6 +16,8 @@ CURLcode flotilla_curl_set_pointer(CURL *handle, CURLoption option, void *value)
 CURLcode flotilla_curl_set_data_callback(CURL *handle, CURLoption option, flotilla_curl_data_callback value);
 CURLcode flotilla_curl_set_prerequest_callback(CURL *handle, curl_prereq_callback value);
 
+CURLcode flotilla_curl_set_socket_callback(CURL *handle, curl_opensocket_callback value);
+
 CURLcode flotilla_curl_get_long(CURL *handle, CURLINFO info, long *value);
 CURLcode flotilla_curl_get_double(CURL *handle, CURLINFO info, double *value);
 CURLcode flotilla_curl_get_string(CURL *handle, CURLINFO info, const char **value);
