@@ -203,7 +203,12 @@ actor AgentShell {
     /// Adds the time to what systemd says.
     func observation(_ status: UnitStatus) -> Observation {
         let unit = UnitName(unchecked: status.name)
-        if since[unit]?.active != status.active { since[unit] = (status.active, BootClock.wallMilliseconds) }
+        if let known = since[unit] {
+            if known.active != status.active { since[unit] = (status.active, BootClock.wallMilliseconds) }
+        } else {
+            // A unit that is down when first seen has never run here, as far as anybody can tell.
+            since[unit] = (status.active, status.active == "inactive" ? 0 : BootClock.wallMilliseconds)
+        }
         return Observation(
             unit: unit, load: status.load, active: status.active, sub: status.sub, since: since[unit]?.moment ?? 0)
     }
