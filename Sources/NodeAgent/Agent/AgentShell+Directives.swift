@@ -62,6 +62,7 @@ extension AgentShell {
         }
         var events: [AgentEvent] = []
         var written: [(order: Order, file: InstalledFile)] = []
+        var replaced: Set<String> = []
         for order in orders {
             guard let file = files[order.assignment.hash] else {
                 let reason = "unit file \(order.assignment.hash.short) is missing from the store or damaged"
@@ -69,13 +70,15 @@ extension AgentShell {
                 continue
             }
             do {
-                written.append((order, try await folder.write(file, for: order.unit)))
+                let (installed, isReplacement) = try await folder.write(file, for: order.unit)
+                written.append((order, installed))
+                if isReplacement { replaced.insert(order.unit.rawValue) }
             } catch {
                 events += failed([order], "\(error)", isTransient: true)
             }
         }
         do {
-            let statuses = try await load(written.map(\.file.unit))
+            let statuses = try await load(written.map(\.file.unit), replaced: replaced)
             await guardControl.list(fenced: await folder.fencedUnits())
             events += written.map { .installed($0.file) }
             events.append(.observed(statuses.map { observation($0) }))
@@ -86,20 +89,22 @@ extension AgentShell {
     }
 
     /// Makes systemd see new or changed files; reads all unit files again only when it would otherwise use an old one.
-    private func load(_ names: [UnitName]) async throws -> [UnitStatus] {
+    private func load(_ names: [UnitName], replaced: Set<String>) async throws -> [UnitStatus] {
         guard !names.isEmpty else { return [] }
         var paths: [String] = []
         for name in names { paths.append(await folder.path(of: name)) }
         _ = try await units.linkUnitFiles(paths, runtime: true, force: true)
         let statuses = try await units.watch(names.map(\.rawValue))
-        guard try await needsReload(statuses) else { return statuses }
+        guard try await needsReload(statuses, replaced: replaced) else { return statuses }
         try await units.reload()
         return try await units.listUnits(names: names.map(\.rawValue))
     }
 
-    private func needsReload(_ statuses: [UnitStatus]) async throws -> Bool {
+    /// systemd reads a new file by itself, but not a changed one of a unit that it has loaded.
+    private func needsReload(_ statuses: [UnitStatus], replaced: Set<String>) async throws -> Bool {
         for status in statuses {
             if status.load == "not-found" { return true }
+            guard replaced.contains(status.name) else { continue }
             if try await units.properties(of: status.name).needDaemonReload { return true }
         }
         return false

@@ -55,7 +55,13 @@ actor UnitFolder {
     }
 
     /// Writes the file of one unit with its drop-in.
-    func write(_ file: UnitFile, for unit: UnitName) throws(HostError) -> InstalledFile {
+    ///
+    /// - Returns: What lies there now, and whether it took the place of a file that systemd may have loaded.
+    func write(
+        _ file: UnitFile, for unit: UnitName
+    ) throws(HostError) -> (file: InstalledFile, isReplacement: Bool) {
+        if installed == nil { installed = scan() }
+        let isReplacement = installed?[unit] != nil
         let kept = isKept(file, unit)
         let dropInFolder = dropInFolder(of: unit)
         if let text = dropIns.text(isKept: kept) {
@@ -65,10 +71,9 @@ actor UnitFolder {
             try HostFiles.remove(dropInFolder + "/" + Self.dropInName)
         }
         try HostFiles.write(file.text, to: path(of: unit))
-        _ = files()
         let entry = InstalledFile(unit: unit, hash: file.hash, isKept: kept)
         installed?[unit] = entry
-        return entry
+        return (entry, isReplacement)
     }
 
     /// Deletes what `write` made, and systemd's link to it.
