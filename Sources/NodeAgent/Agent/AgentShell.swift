@@ -131,7 +131,7 @@ actor AgentShell {
                         if let before = known {
                             inbox.yield(.ordered(orders, gone: before.subtracting(named).sorted()))
                         } else {
-                            inbox.yield(try await taking(stock: orders))
+                            inbox.yield(try await taking(stock: orders, lease))
                         }
                         known = named
                     case .changes(let changes, _, let problems):
@@ -168,8 +168,8 @@ actor AgentShell {
     }
 
     /// What is there when a tenure begins.
-    private func taking(stock orders: [Order]) async throws -> AgentEvent {
-        let own = try await registry.readOwnStates(machine)
+    private func taking(stock orders: [Order], _ lease: LeaseID) async throws -> AgentEvent {
+        let own = try await registry.readOwnStates(machine, lease: lease)
         tell(own.problems)
         let installed = await folder.files()
         let statuses = try await units.watch(installed.map(\.unit.rawValue))

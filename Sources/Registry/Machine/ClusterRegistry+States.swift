@@ -84,9 +84,12 @@ extension ClusterRegistry {
         if !open.isEmpty { throw Self.interfered(action) }
     }
 
-    /// The states that the store holds of one machine, by unit: what a restarted agent has claimed.
+    /// The states that the store holds of one machine under `lease`, by unit: what a restarted agent has claimed.
+    ///
+    /// States that a former session of the machine left behind are no claims: they vanish with that session's lease, which
+    /// may outlive it by far, and they tell of units that were fenced since.
     package func readOwnStates(
-        _ machine: MachineID
+        _ machine: MachineID, lease: LeaseID
     ) async throws(RegistryError) -> (states: [UnitState], problems: [RegistryProblem], revision: Int64) {
         let found = try await get(keys.states(of: machine), while: "reading the states of machine \(machine.short)")
         var states: [UnitState] = []
@@ -97,7 +100,8 @@ extension ClusterRegistry {
                 continue
             }
             do {
-                states.append(try StateEntry(bytes: entry.value).state(machine, unit))
+                let state = try StateEntry(bytes: entry.value).state(machine, unit)
+                if entry.lease == lease { states.append(state) }
             } catch {
                 problems.append(RegistryProblem(key: entry.key, reason: error.reason))
             }

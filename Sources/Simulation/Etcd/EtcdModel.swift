@@ -112,7 +112,10 @@ final class EtcdModel {
         guard hasQuorum else { return }
         let able = members.indices.filter { members[$0].isFunctional }
         isLookDue = true
-        world.after(world.random.between(0, Span.second)) { [unowned self] in
+        // Votes take moments, unless two candidates split them and an election time-out passes once more.
+        let isSplit = world.random.chance(1, in: 8)
+        let span = isSplit ? world.random.between(Span.second, 2 * Span.second) : 0
+        world.after(span + world.random.between(5 * Span.millisecond, 50 * Span.millisecond)) { [unowned self] in
             isLookDue = false
             if leader == nil, hasQuorum, let next = world.random.pick(able), members[next].isFunctional {
                 elect(next)
@@ -159,12 +162,15 @@ final class EtcdModel {
         guard knowsLeader(member) else {
             return reply(.failure(StoreFailure(code: .unreachable, mayHaveHappened: false)))
         }
-        guard canCommit else { return park { [unowned self] in propose(request, at: member, reply) } }
+        guard canCommit else { return park(request) { [unowned self] in propose(request, at: member, reply) } }
         propose(request, at: member, reply)
     }
 
-    /// A request that the failing leader has in its log: half of them survive it.
-    private func park(_ action: @escaping () -> Void) {
+    /// A request that waits for a leader or is in the log of the failing one: half of the writes survive that.
+    ///
+    /// A renewal writes nothing; its member asks for a leader again and again until there is one.
+    private func park(_ request: StoreRequest, _ action: @escaping () -> Void) {
+        if case .keepAlive = request { return parked.append(action) }
         if world.random.chance(1, in: 2) { parked.append(action) }
     }
 
@@ -174,8 +180,7 @@ final class EtcdModel {
         let reached = (members[member].generation, generation)
         world.after(commitDelay()) { [unowned self] in
             guard canCommit else {
-                if case .keepAlive = request { return }
-                return park { [unowned self] in propose(request, at: member, reply) }
+                return park(request) { [unowned self] in propose(request, at: member, reply) }
             }
             guard reached.1 == generation else { return }
             let result = execute(request)

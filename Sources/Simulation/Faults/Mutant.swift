@@ -13,6 +13,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case ignoredLostAnswer
     /// A restarted agent does not look at what it left behind.
     case adoptsNothing
+    /// States that a former session left behind count as claims of the new one.
+    case foreignClaims
     /// Silence of etcd's members counts as a proof that there is no quorum.
     case timeoutIsProof
     /// The engine does not hear that machines still hold units.

@@ -50,7 +50,7 @@ extension World {
             guard let variant = host.runtime.files[name], variant.file.hash == order.hash else {
                 return "\(host.name) has not the file of \(name)"
             }
-            guard case .state(let report)? = state, report.acted == order.target, report.restarts >= order.restarts,
+            guard case .state(let report)? = state, report.acted == order.target, order.target == .loaded || report.restarts >= order.restarts,
                 report.hash == order.hash
             else { return "\(host.name) has not reported \(name) as ordered" }
             let copy = observer.running[unit][host.index]
@@ -75,8 +75,11 @@ extension World {
     private func unplaced(_ entries: [StoreKey: StoreEntry], _ engine: Engine) -> String? {
         for unit in catalogue.units.indices {
             guard case .unit(let record)? = entries[.unit(unit)]?.value else { continue }
+            // What a lost machine was ordered last stands until another one can take the unit.
             let orders = hosts.indices.compactMap { host -> Assignment? in
-                if case .assignment(let order)? = entries[.schedule(host, unit)]?.value { order } else { nil }
+                guard entries[.machine(host)] != nil else { return nil }
+                guard case .assignment(let order)? = entries[.schedule(host, unit)]?.value else { return nil }
+                return order
             }
             guard record.target > .inactive else {
                 if !orders.isEmpty { return "\(record.name) is inactive and assigned" }

@@ -144,7 +144,7 @@ final class AgentShell {
                     return handle(.ordered(orders, gone: before.subtracting(named).sorted()), lease, tenure)
                 }
                 isTakingStock = true
-                takeStock(orders, round) { [self] event in
+                takeStock(orders, lease, round) { [self] event in
                     guard let event else { return again() }
                     known = named
                     handle(event, lease, tenure)
@@ -174,11 +174,16 @@ final class AgentShell {
     }
 
     /// What is there when a tenure begins; `nil` when the store does not say.
-    private func takeStock(_ orders: [Order], _ scope: Scope, _ done: @escaping (AgentEvent?) -> Void) {
+    private func takeStock(
+        _ orders: [Order], _ lease: SessionLease, _ scope: Scope, _ done: @escaping (AgentEvent?) -> Void
+    ) {
         process.client.call(.range(.states(of: host.index)), in: scope) { [self] result in
             guard case .success(let answer) = result, case .range(let entries) = answer.content else { return done(nil) }
+            // What a former session left behind is no claim of this one.
             let own = entries.compactMap { entry -> UnitState? in
-                if case .state(let state) = entry.entry.value { state } else { nil }
+                guard entry.entry.lease == lease.id || world.isMutant(.foreignClaims) else { return nil }
+                guard case .state(let state) = entry.entry.value else { return nil }
+                return state
             }
             var files = host.runtime.files
             if world.isMutant(.adoptsNothing) { files = [:] }
