@@ -33,8 +33,9 @@ extension Cluster {
     /// The lease that the record of a machine lives under.
     func lease(of machine: String) async throws -> String {
         let id = try await machineID(machine)
+        // Not through jq, which rounds numbers of this size: neighbouring leases would look the same.
         let lease = try await network(
-            "\(Self.command) get '\(Self.prefix)machines/\(id)' -w json | jq --raw-output '.kvs[0].lease'"
+            "\(Self.command) get '\(Self.prefix)machines/\(id)' -w fields | awk '/Lease/ { print $3 }'"
         ).joined()
         guard lease.count > 4 else { throw ClusterFailure("\(machine) has no session: \(lease)") }
         return lease
@@ -45,6 +46,8 @@ extension Cluster {
     /// Call it before the cause: it watches. It gives up after a minute.
     ///
     /// - Parameter id: The machine's id, asked for while it still answers.
+    /// - Returns: The moment.
+    /// - Throws: `ClusterFailure` when the record is still there after a minute.
     func endOfSession(ofMachine id: String) async throws -> Double {
         // /proc/uptime counts as systemd's monotonic timestamps do, on all machines of one host.
         let text = try await network(
