@@ -49,7 +49,14 @@ extension AgentShell {
     }
 
     /// Fetches, writes, links and loads a batch; one unit's failure does not hold up the others.
-    func install(_ orders: [Order]) async -> [AgentEvent] {
+    ///
+    /// What came of it goes into `inbox` from here, in one go with the last look at the units: were it handed back first, a
+    /// change of a unit could overtake the older word on it, which would then stand in the store for good.
+    func install(_ orders: [Order], _ inbox: AsyncStream<AgentEvent>.Continuation) async {
+        for event in await installing(orders) { inbox.yield(event) }
+    }
+
+    private func installing(_ orders: [Order]) async -> [AgentEvent] {
         func failed(_ orders: [Order], _ reason: String, isTransient: Bool) -> [AgentEvent] {
             logger.warning("units not installed", metadata: ["units": "\(orders.count)", "error": "\(reason)"])
             return orders.map { .installFailed($0.unit, reason: reason, isTransient: isTransient) }
@@ -78,10 +85,12 @@ extension AgentShell {
             }
         }
         do {
+            let mark = changeMark
             let statuses = try await load(written.map(\.file.unit), replaced: replaced)
             await guardControl.list(fenced: await folder.fencedUnits())
+            // Before the word that they are installed, which starts them.
+            events.append(.observed(try await newest(statuses, since: mark).map { observation($0) }))
             events += written.map { .installed($0.file) }
-            events.append(.observed(statuses.map { observation($0) }))
         } catch {
             events += failed(written.map(\.order), "\(error)", isTransient: true)
         }
