@@ -7,8 +7,8 @@ import Registry
 import Testing
 
 @Suite struct MachineTests {
-    private func stored(_ test: TestStore) async throws -> [UnitName: UnitState] {
-        let own = try await test.registry.readOwnStates(Sample.a)
+    private func stored(_ test: TestStore, _ lease: LeaseID) async throws -> [UnitName: UnitState] {
+        let own = try await test.registry.readOwnStates(Sample.a, lease: lease)
         #expect(own.problems.isEmpty)
         return Dictionary(uniqueKeysWithValues: own.states.map { ($0.unit, $0) })
     }
@@ -105,12 +105,12 @@ import Testing
         let granted = try await test.registry.claim(claims(assignments), lease: lease)
         #expect(granted.count == 300)
         #expect(granted.indices.filter { granted[$0] == nil } == [5, 250])
-        #expect(try await stored(test).count == 298)
+        #expect(try await stored(test, lease).count == 298)
         #expect(try await test.registry.claim(claims(renewed), lease: lease)[0] != nil)
-        #expect(try await stored(test)[units[250]] != nil)
-        #expect(try await stored(test)[units[5]] == nil)
+        #expect(try await stored(test, lease)[units[250]] != nil)
+        #expect(try await stored(test, lease)[units[5]] == nil)
         try await test.expire(lease)
-        #expect(try await stored(test).isEmpty)
+        #expect(try await stored(test, lease).isEmpty)
         let error = await #expect(throws: RegistryError.self) {
             try await test.registry.claim(claims(renewed), lease: lease)
         }
@@ -126,7 +126,7 @@ import Testing
         _ = try await test.registry.claim(claims(try await assign(test, Array(units[100...198]))), lease: lease)
         let states = units.map { Sample.state(Sample.a, $0, active: "active") }
         #expect(try await test.registry.publish(states, lease: lease) == [units[199]])
-        let now = try await stored(test)
+        let now = try await stored(test, lease)
         #expect(now.count == 199)
         #expect(now.values.allSatisfy { $0.active == "active" })
         try await test.expire(lease)
@@ -139,9 +139,9 @@ import Testing
         let (lease, _) = try await test.store.grantLease(ttl: 60)
         _ = try await test.registry.claim(claims(try await assign(test, [Sample.web, Sample.db])), lease: lease)
         try await test.registry.withdrawStates([Sample.web, Sample.unit(1)], machine: Sample.a)
-        #expect(try await stored(test).keys.sorted() == [Sample.db])
+        #expect(try await stored(test, lease).keys.sorted() == [Sample.db])
         try await test.registry.withdrawStates([Sample.db], machine: Sample.a)
-        #expect(try await stored(test).isEmpty)
+        #expect(try await stored(test, lease).isEmpty)
     }
 
     @Test("a machine reads its own states and no other's, and what it cannot read is reported")
@@ -155,8 +155,18 @@ import Testing
                 .put(keys.state(Sample.a, Sample.db), Array("{}".utf8)),
                 .put("\(keys.prefix)states/\(Sample.a)/x/y", []),
             ]))
-        let own = try await test.registry.readOwnStates(Sample.a)
+        let own = try await test.registry.readOwnStates(Sample.a, lease: .none)
         #expect(own.states == [Sample.state(Sample.a, Sample.web)])
         #expect(own.problems.map(\.key) == [keys.state(Sample.a, Sample.db), "\(keys.prefix)states/\(Sample.a)/x/y"])
+    }
+
+    @Test("states that a former session left behind are no claims of the present one")
+    func formerStates() async throws {
+        let test = try await StoreKind.memory.make()
+        let (former, _) = try await test.store.grantLease(ttl: 60)
+        let (present, _) = try await test.store.grantLease(ttl: 60)
+        _ = try await test.registry.claim(claims(try await assign(test, [Sample.web, Sample.db])), lease: former)
+        _ = try await test.registry.claim(claims(try await assign(test, [Sample.db])), lease: present)
+        #expect(try await stored(test, present).keys.sorted() == [Sample.db])
     }
 }

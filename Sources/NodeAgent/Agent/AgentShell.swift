@@ -172,7 +172,8 @@ actor AgentShell {
         let own = try await registry.readOwnStates(machine, lease: lease)
         tell(own.problems)
         let installed = await folder.files()
-        let statuses = try await units.watch(installed.map(\.unit.rawValue))
+        // A former tenure may have ended between writing a file and making systemd read it.
+        let statuses = try await load(installed.map(\.unit))
         for state in own.states { since[state.unit] = (state.active, state.since) }
         return .entered(own: own.states, orders: orders, installed: installed, observed: statuses.map { observation($0) })
     }
