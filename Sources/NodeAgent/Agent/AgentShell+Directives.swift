@@ -98,7 +98,7 @@ extension AgentShell {
     }
 
     /// Makes systemd see new or changed files; reads all unit files again only when it would otherwise use an old one.
-    private func load(_ names: [UnitName], replaced: Set<String>) async throws -> [UnitStatus] {
+    func load(_ names: [UnitName], replaced: Set<String>) async throws -> [UnitStatus] {
         guard !names.isEmpty else { return [] }
         var paths: [String] = []
         for name in names { paths.append(await folder.path(of: name)) }

@@ -174,7 +174,10 @@ actor AgentShell {
         tell(own.problems)
         let installed = await folder.files()
         let mark = changeMark
-        let statuses = try await newest(try await units.watch(installed.map(\.unit.rawValue)), since: mark)
+        let names = installed.map(\.unit)
+        // A former tenure may have ended between writing a file and making systemd read it.
+        let loaded = try await load(names, replaced: Set(names.map(\.rawValue)))
+        let statuses = try await newest(loaded, since: mark)
         for state in own.states { since[state.unit] = (state.active, state.since) }
         return .entered(
             own: own.states, orders: orders, installed: installed, observed: statuses.map { observation($0) })

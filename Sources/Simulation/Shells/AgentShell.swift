@@ -192,7 +192,9 @@ final class AgentShell {
                 files[name].map { InstalledFile(unit: name, hash: $0.file.hash, isKept: $0.isKept) }
             }
             bus { [self] in
-                names.map { host.systemd.observation(of: $0) }
+                // A former tenure may have ended between writing a file and making systemd read it.
+                if !world.isMutant(.trustsFolder) { for name in names { files[name].map { host.systemd.load(name, $0) } } }
+                return names.map { host.systemd.observation(of: $0) }
             } then: { observed in
                 guard !scope.isCancelled else { return }
                 done(.entered(own: own, orders: orders, installed: installed, observed: observed))
