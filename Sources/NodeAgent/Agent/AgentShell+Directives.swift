@@ -48,82 +48,21 @@ extension AgentShell {
         }
     }
 
-    /// Fetches, writes, links and loads a batch; one unit's failure does not hold up the others.
-    func install(_ orders: [Order]) async -> [AgentEvent] {
-        func failed(_ orders: [Order], _ reason: String, isTransient: Bool) -> [AgentEvent] {
-            logger.warning("units not installed", metadata: ["units": "\(orders.count)", "error": "\(reason)"])
-            return orders.map { .installFailed($0.unit, reason: reason, isTransient: isTransient) }
-        }
-        let files: [ContentHash: UnitFile]
+    func record(_ reports: [CompletionReport], _ tenure: Tenure) async -> AgentEvent {
         do {
-            files = try await registry.files(orders.map(\.assignment.hash)).files
+            try await registry.record(reports, in: tenure)
+            for report in reports {
+                logger.info(
+                    "unit has done its work",
+                    metadata: [
+                        "unit.name": "\(report.completion.unit)", "unit.success": "\(report.completion.isSuccess)",
+                    ])
+            }
+            return .recorded
         } catch {
-            return failed(orders, error.message, isTransient: true)
+            logger.debug("results not recorded", metadata: ["error": "\(error.message)"])
+            return .recordFailed
         }
-        var events: [AgentEvent] = []
-        var written: [(order: Order, file: InstalledFile)] = []
-        for order in orders {
-            guard let file = files[order.assignment.hash] else {
-                let reason = "unit file \(order.assignment.hash.short) is missing from the store or damaged"
-                events += failed([order], reason, isTransient: true)
-                continue
-            }
-            do {
-                written.append((order, try await folder.write(file, for: order.unit)))
-            } catch {
-                events += failed([order], "\(error)", isTransient: true)
-            }
-        }
-        do {
-            let statuses = try await load(written.map(\.file.unit))
-            await guardControl.list(fenced: await folder.fencedUnits())
-            events += written.map { .installed($0.file) }
-            events.append(.observed(statuses.map { observation($0) }))
-        } catch {
-            events += failed(written.map(\.order), "\(error)", isTransient: true)
-        }
-        return events
-    }
-
-    /// Makes systemd see new or changed files; reads all unit files again only when it would otherwise use an old one.
-    private func load(_ names: [UnitName]) async throws -> [UnitStatus] {
-        guard !names.isEmpty else { return [] }
-        var paths: [String] = []
-        for name in names { paths.append(await folder.path(of: name)) }
-        _ = try await units.linkUnitFiles(paths, runtime: true, force: true)
-        let statuses = try await units.watch(names.map(\.rawValue))
-        guard try await needsReload(statuses) else { return statuses }
-        try await units.reload()
-        return try await units.listUnits(names: names.map(\.rawValue))
-    }
-
-    private func needsReload(_ statuses: [UnitStatus]) async throws -> Bool {
-        for status in statuses {
-            if status.load == "not-found" { return true }
-            if try await units.properties(of: status.name).needDaemonReload { return true }
-        }
-        return false
-    }
-
-    func uninstall(_ names: [UnitName]) async -> AgentEvent {
-        await units.unwatch(names.map(\.rawValue))
-        for name in names {
-            do {
-                try await units.resetFailedUnit(name.rawValue)
-            } catch {
-                // A unit that systemd has forgotten already is what we want.
-                logger.trace("nothing to reset", metadata: ["unit.name": "\(name)", "error": "\(error.message)"])
-            }
-            do {
-                try await folder.remove(name)
-            } catch {
-                logger.warning(
-                    "unit file not removed", metadata: ["unit.name": "\(name)", "error": "\(error.message)"])
-            }
-        }
-        forget(names)
-        await guardControl.list(fenced: await folder.fencedUnits())
-        return .uninstalled(names)
     }
 
     /// Orders a start or restart; what comes of it shows in the unit's state.

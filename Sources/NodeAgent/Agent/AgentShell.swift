@@ -99,6 +99,7 @@ actor AgentShell {
         launch(!directives.claim.isEmpty) { inbox.yield(await self.claim(directives.claim, tenure)).discard() }
         launch(!directives.publish.isEmpty) { inbox.yield(await self.publish(directives.publish, tenure)).discard() }
         launch(!directives.withdraw.isEmpty) { inbox.yield(await self.withdraw(directives.withdraw, tenure)).discard() }
+        launch(!directives.complete.isEmpty) { inbox.yield(await self.record(directives.complete, tenure)).discard() }
         launch(!directives.install.isEmpty) {
             for event in await self.install(directives.install) { inbox.yield(event) }
         }
@@ -131,7 +132,7 @@ actor AgentShell {
                         if let before = known {
                             inbox.yield(.ordered(orders, gone: before.subtracting(named).sorted()))
                         } else {
-                            inbox.yield(try await taking(stock: orders, tenure))
+                            for event in try await taking(stock: orders, tenure) { inbox.yield(event) }
                         }
                         known = named
                     case .changes(let changes, _, let problems):
@@ -168,14 +169,15 @@ actor AgentShell {
     }
 
     /// What is there when a tenure begins.
-    private func taking(stock orders: [Order], _ tenure: Tenure) async throws -> AgentEvent {
+    private func taking(stock orders: [Order], _ tenure: Tenure) async throws -> [AgentEvent] {
         let own = try await registry.readOwnStates(in: tenure)
         tell(own.problems)
         let installed = await folder.files()
         let statuses = try await units.watch(installed.map(\.unit.rawValue))
         for state in own.states { since[state.unit] = (state.active, state.since) }
-        return .entered(
+        let entered = AgentEvent.entered(
             own: own.states, orders: orders, installed: installed, observed: statuses.map { observation($0) })
+        return try await completions(among: installed) + [entered]
     }
 
     private func followSystemd(_ inbox: AsyncStream<AgentEvent>.Continuation) async {
@@ -183,6 +185,7 @@ actor AgentShell {
             switch change {
             case .unitChanged(let status): inbox.yield(.observed([observation(status)]))
             case .jobRemoved(let unit, _, let result):
+                inbox.yield(.jobEnded(UnitName(unchecked: unit), JobEnd(result)))
                 if result != .done {
                     logger.debug("job ended", metadata: ["unit.name": "\(unit)", "systemd.job": "\(result)"])
                 }
@@ -203,7 +206,12 @@ actor AgentShell {
     /// Adds the time to what systemd says.
     func observation(_ status: UnitStatus) -> Observation {
         let unit = UnitName(unchecked: status.name)
-        if since[unit]?.active != status.active { since[unit] = (status.active, BootClock.wallMilliseconds) }
+        if let known = since[unit] {
+            if known.active != status.active { since[unit] = (status.active, BootClock.wallMilliseconds) }
+        } else {
+            // A unit that is down when first seen has never run here, as far as anybody can tell.
+            since[unit] = (status.active, status.active == "inactive" ? 0 : BootClock.wallMilliseconds)
+        }
         return Observation(
             unit: unit, load: status.load, active: status.active, sub: status.sub, since: since[unit]?.moment ?? 0)
     }
@@ -213,11 +221,23 @@ actor AgentShell {
 
     private var told: Set<RegistryProblem> = []
 
-    private func tell(_ problems: [RegistryProblem]) {
+    func tell(_ problems: [RegistryProblem]) {
         for problem in problems where told.insert(problem).inserted {
             logger.warning(
                 "a key in the store cannot be read and is left alone",
                 metadata: ["etcd.key": "\(problem.key)", "error": "\(problem.reason)"])
+        }
+    }
+}
+
+extension JobEnd {
+    /// What systemd's word says of a run: only a job that came to its own end tells anything.
+    init(_ result: JobResult) {
+        switch result {
+        case .done: self = .done
+        case .failed, .timeout: self = .failed
+        case .canceled, .dependency, .skipped, .invalid, .assert, .unsupported, .collected, .once, .unknown:
+            self = .cancelled
         }
     }
 }

@@ -40,6 +40,12 @@ actor UnitFolder {
         return known.values.sorted { $0.unit < $1.unit }
     }
 
+    /// Those of `units` whose files have an `[Install]` section.
+    func installable(_ units: [UnitName]) -> [UnitName] {
+        let known = Set(files().filter(\.isInstallable).map(\.unit))
+        return units.filter(known.contains)
+    }
+
     /// The units that must be dead before the session may end, by name.
     func fencedUnits() -> [UnitName] { files().filter { !$0.isKept }.map(\.unit) }
 
@@ -49,16 +55,16 @@ actor UnitFolder {
             guard let unit = try? UnitName(validating: name), let text = try? HostFiles.read(folder + "/" + name),
                 let file = try? UnitFile(parsing: text)
             else { continue }
-            found[unit] = InstalledFile(unit: unit, hash: file.hash, isKept: isKept(file, unit))
+            found[unit] = entry(file, unit)
         }
         return found
     }
 
     /// Writes the file of one unit with its drop-in.
     func write(_ file: UnitFile, for unit: UnitName) throws(HostError) -> InstalledFile {
-        let kept = isKept(file, unit)
+        let entry = entry(file, unit)
         let dropInFolder = dropInFolder(of: unit)
-        if let text = dropIns.text(isKept: kept) {
+        if let text = dropIns.text(isKept: entry.isKept) {
             try HostFiles.makeFolder(dropInFolder)
             try HostFiles.write(text, to: dropInFolder + "/" + Self.dropInName)
         } else {
@@ -66,7 +72,6 @@ actor UnitFolder {
         }
         try HostFiles.write(file.text, to: path(of: unit))
         _ = files()
-        let entry = InstalledFile(unit: unit, hash: file.hash, isKept: kept)
         installed?[unit] = entry
         return entry
     }
@@ -83,7 +88,9 @@ actor UnitFolder {
 
     private func dropInFolder(of unit: UnitName) -> String { searchFolder + "/" + unit.rawValue + ".d" }
 
-    private func isKept(_ file: UnitFile, _ unit: UnitName) -> Bool {
-        SchedulingOptions(of: file, for: unit).onDisconnect == .keep
+    private func entry(_ file: UnitFile, _ unit: UnitName) -> InstalledFile {
+        InstalledFile(
+            unit: unit, hash: file.hash, isKept: SchedulingOptions(of: file, for: unit).onDisconnect == .keep,
+            isInstallable: file.hasSection("Install"), runs: RunPolicy(of: file, for: unit))
     }
 }
