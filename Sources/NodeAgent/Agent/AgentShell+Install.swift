@@ -8,7 +8,7 @@ import Systemd
 
 /// Bringing unit files to systemd and taking them away, a batch at a time, with one reload for a batch at most.
 extension AgentShell {
-    private typealias Written = (order: Order, file: InstalledFile)
+    private typealias Written = (order: Order, file: InstalledFile, isReplacement: Bool)
 
     /// Fetches, writes, links and loads a batch; one unit's failure does not hold up the others.
     func install(_ orders: [Order]) async -> [AgentEvent] {
@@ -28,7 +28,8 @@ extension AgentShell {
                 continue
             }
             do {
-                written.append((order, try await folder.write(file, for: order.unit)))
+                let (installed, isReplacement) = try await folder.write(file, for: order.unit)
+                written.append((order, installed, isReplacement))
             } catch {
                 events += refused([order], "\(error)", isTransient: true)
             }
@@ -48,7 +49,8 @@ extension AgentShell {
     private func load(_ written: [Written]) async -> [AgentEvent] {
         guard !written.isEmpty else { return [] }
         do {
-            let statuses = try await load(written.map(\.file))
+            let replaced = written.filter(\.isReplacement).map(\.file.unit.rawValue)
+            let statuses = try await load(written.map(\.file), replaced: Set(replaced))
             return written.map { .installed($0.file) } + [.observed(statuses.map { observation($0) })]
         } catch {
             guard written.count > 1, !error.isTransient else {
@@ -75,7 +77,7 @@ extension AgentShell {
     }
 
     /// Makes systemd see new or changed files; reads all unit files again only when it would otherwise use an old one.
-    private func load(_ files: [InstalledFile]) async throws(SystemdError) -> [UnitStatus] {
+    private func load(_ files: [InstalledFile], replaced: Set<String>) async throws(SystemdError) -> [UnitStatus] {
         let names = files.map(\.unit.rawValue)
         var paths: [String] = []
         var installable: [String] = []
@@ -89,7 +91,7 @@ extension AgentShell {
         let links = installable.isEmpty ? [] : try await enable(installable)
         let statuses = try await units.watch(names)
         var isStale = !links.isEmpty
-        if !isStale { isStale = try await needsReload(statuses) }
+        if !isStale { isStale = try await needsReload(statuses, replaced: replaced) }
         guard isStale else { return statuses }
         try await units.reload()
         return try await units.listUnits(names: names)
@@ -111,9 +113,13 @@ extension AgentShell {
         }
     }
 
-    private func needsReload(_ statuses: [UnitStatus]) async throws(SystemdError) -> Bool {
+    /// systemd reads a new file by itself, but not a changed one of a unit that it has loaded.
+    private func needsReload(
+        _ statuses: [UnitStatus], replaced: Set<String>
+    ) async throws(SystemdError) -> Bool {
         for status in statuses {
             if status.load == "not-found" { return true }
+            guard replaced.contains(status.name) else { continue }
             if try await units.properties(of: status.name).needDaemonReload { return true }
         }
         return false

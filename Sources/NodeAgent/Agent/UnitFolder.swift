@@ -19,6 +19,8 @@ actor UnitFolder {
     private static let dropInName = "50-flotilla.conf"
     /// What the folder holds; `nil` until it was read for the first time.
     private var installed: [UnitName: InstalledFile]?
+    /// Units whose files were removed: systemd goes on with what it has loaded of one that another unit refers to.
+    private var removed: Set<UnitName> = []
 
     init(folder: String, searchFolder: String, dropIns: UnitDropIns) {
         self.folder = folder
@@ -61,7 +63,13 @@ actor UnitFolder {
     }
 
     /// Writes the file of one unit with its drop-in.
-    func write(_ file: UnitFile, for unit: UnitName) throws(HostError) -> InstalledFile {
+    ///
+    /// - Returns: What lies there now, and whether it took the place of a file that systemd may have loaded.
+    func write(
+        _ file: UnitFile, for unit: UnitName
+    ) throws(HostError) -> (file: InstalledFile, isReplacement: Bool) {
+        if installed == nil { installed = scan() }
+        let isReplacement = installed?[unit] != nil || removed.contains(unit)
         let entry = entry(file, unit)
         let dropInFolder = dropInFolder(of: unit)
         if let text = dropIns.text(isKept: entry.isKept) {
@@ -71,9 +79,8 @@ actor UnitFolder {
             try HostFiles.remove(dropInFolder + "/" + Self.dropInName)
         }
         try HostFiles.write(file.text, to: path(of: unit))
-        _ = files()
         installed?[unit] = entry
-        return entry
+        return (entry, isReplacement)
     }
 
     /// Deletes what `write` made, and systemd's link to it.
@@ -84,6 +91,7 @@ actor UnitFolder {
         try HostFiles.remove(searchFolder + "/" + unit.rawValue)
         try HostFiles.remove(path(of: unit))
         installed?[unit] = nil
+        removed.insert(unit)
     }
 
     private func dropInFolder(of unit: UnitName) -> String { searchFolder + "/" + unit.rawValue + ".d" }

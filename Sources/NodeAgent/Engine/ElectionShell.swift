@@ -50,16 +50,11 @@ actor ElectionShell {
         let watching = Task { await self.followLeader() }
         for await event in events {
             for directive in core.handle(event, at: BootClock.now) { await perform(directive) }
-            // The session may have come after the leader's key was seen to be free.
-            if case .sessionEntered = event { inbox.yield(.observed(lastSeen)) }
         }
         watching.cancel()
         timer?.cancel()
         await stopEngine()
     }
-
-    private var lastSeen: Leadership?
-    private var hasSeen = false
 
     /// Reports who leads; a machine that leads or follows needs nothing else of the cluster's state.
     private func followLeader() async {
@@ -67,8 +62,6 @@ actor ElectionShell {
             do {
                 for try await update in registry.followLeader() {
                     guard case .leader(let leadership, _) = update else { continue }
-                    lastSeen = leadership
-                    hasSeen = true
                     inbox.yield(.observed(leadership))
                 }
             } catch {
@@ -107,7 +100,7 @@ actor ElectionShell {
     }
 
     private func campaign() async {
-        guard let lease, hasSeen else { return inbox.yield(.campaignFailed).discard() }
+        guard let lease else { return inbox.yield(.campaignFailed).discard() }
         do {
             if let leadership = try await registry.campaign(machine: machine, lease: lease) {
                 inbox.yield(.won(leadership))

@@ -49,6 +49,7 @@ actor EngineShell {
                     self.logger.error("cannot follow the cluster", metadata: ["error": "\(error)"])
                 }
                 // Without news there is nothing to decide on: another epoch begins with a fresh reading.
+                await self.resign()
                 return Task.isCancelled ? .cancelled : .deposed
             }
             group.addTask { await self.decide(backlog) }
@@ -116,7 +117,17 @@ actor EngineShell {
         }
     }
 
-    private func resign() async { try? await registry.resign(leadership) }
+    /// Gives the lead up for good before anything else: only a new epoch shuts out what is still on its way.
+    private func resign() async {
+        while !Task.isCancelled {
+            do {
+                return try await registry.resign(leadership)
+            } catch {
+                logger.debug("lead not given up yet", metadata: ["error": "\(error.message)"])
+                try? await Task.sleep(for: Self.pause)
+            }
+        }
+    }
 
     private func take(_ update: Registry.ClusterUpdate) {
         switch update {
