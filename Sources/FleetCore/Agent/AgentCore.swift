@@ -292,10 +292,10 @@ package struct AgentCore: Sendable, Equatable {
             update(state.unit) { entry in
                 entry.isClaimed = true
                 entry.published = state
-                guard entry.file != nil else { return }
+                guard let file = entry.file else { return }
                 // What is only loaded may run all the same: through its timer, its socket or the unit that wants it.
-                let isLoaded = entry.order?.assignment.target == .loaded
-                entry.acted = isLoaded ? state.acted : max(entry.acted, state.acted)
+                if entry.order?.assignment.target == .loaded { entry.acted = .loaded }
+                entry.acted = max(entry.acted, file.isStarted ? .launched : state.acted)
                 entry.restarts = state.restarts
                 // The former run of the agent got as far as the new file, not as far as the restart.
                 if state.acted == .launched, state.hash != entry.file?.hash { entry.outdated = state.hash }

@@ -67,6 +67,7 @@ extension AgentShell {
 
     /// Orders a start or restart; what comes of it shows in the unit's state.
     func issue(_ operation: UnitOperation, _ unit: UnitName) async -> AgentEvent {
+        await folder.note(unit, isStarted: true)
         do {
             _ = try await units.queue(operation, unit.rawValue, mode: .replace)
             logger.info("unit \(operation.rawValue) issued", metadata: ["unit.name": "\(unit)"])
@@ -85,11 +86,13 @@ extension AgentShell {
             logger.info("unit stopped", metadata: ["unit.name": "\(unit)"])
             let statuses = try await units.listUnits(names: [unit.rawValue])
             guard statuses.allSatisfy({ observation($0).isDown }) else { return .stopFailed(unit) }
-            return .stopped(unit)
+        } catch  where error.code == .noSuchUnit {
+            logger.trace("nothing to stop", metadata: ["unit.name": "\(unit)"])
         } catch {
-            if error.code == .noSuchUnit { return .stopped(unit) }
             logger.warning("unit not stopped", metadata: ["unit.name": "\(unit)", "error": "\(error.message)"])
             return .stopFailed(unit)
         }
+        await folder.note(unit, isStarted: false)
+        return .stopped(unit)
     }
 }

@@ -61,6 +61,7 @@ actor AgentShell {
         // A start that was on its way when the tenure ended has reached systemd by now.
         await endTenure()
         await UnitFence(units: units, logger: logger).stop(fenced, kill: kill)
+        for unit in await folder.fencedUnits() { await folder.note(unit, isStarted: false) }
         _ = core.handle(.left, at: BootClock.now)
     }
 

@@ -30,7 +30,23 @@ actor UnitFolder {
 
     func prepare() throws(HostError) {
         try HostFiles.makeFolder(folder)
+        try HostFiles.makeFolder(startedFolder)
         try HostFiles.makeFolder(searchFolder)
+    }
+
+    /// Holds an empty file for each unit that was ordered to start and not stopped since.
+    private var startedFolder: String { folder + ".started" }
+
+    /// Notes that a unit is about to be started, or is stopped, for the next run of the agent.
+    func note(_ unit: UnitName, isStarted: Bool) {
+        guard installed?[unit]?.isStarted != isStarted else { return }
+        let path = startedFolder + "/" + unit.rawValue
+        do throws(HostError) {
+            if isStarted { try HostFiles.write("", to: path) } else { try HostFiles.remove(path) }
+            installed?[unit]?.isStarted = isStarted
+        } catch {
+            // The next run then trusts what the store and systemd say of the unit, which mostly says the same.
+        }
     }
 
     func path(of unit: UnitName) -> String { folder + "/" + unit.rawValue }
@@ -53,11 +69,13 @@ actor UnitFolder {
 
     private func scan() -> [UnitName: InstalledFile] {
         var found: [UnitName: InstalledFile] = [:]
+        let started = Set(HostFiles.names(in: startedFolder))
         for name in HostFiles.names(in: folder) {
             guard let unit = try? UnitName(validating: name), let text = try? HostFiles.read(folder + "/" + name),
                 let file = try? UnitFile(parsing: text)
             else { continue }
             found[unit] = entry(file, unit)
+            found[unit]?.isStarted = started.contains(name)
         }
         return found
     }
@@ -70,7 +88,8 @@ actor UnitFolder {
     ) throws(HostError) -> (file: InstalledFile, isReplacement: Bool) {
         if installed == nil { installed = scan() }
         let isReplacement = installed?[unit] != nil || removed.contains(unit)
-        let entry = entry(file, unit)
+        var entry = entry(file, unit)
+        entry.isStarted = installed?[unit]?.isStarted ?? false
         let dropInFolder = dropInFolder(of: unit)
         if let text = dropIns.text(isKept: entry.isKept) {
             try HostFiles.makeFolder(dropInFolder)
@@ -90,6 +109,7 @@ actor UnitFolder {
         HostFiles.removeEmptyFolder(dropIns)
         try HostFiles.remove(searchFolder + "/" + unit.rawValue)
         try HostFiles.remove(path(of: unit))
+        note(unit, isStarted: false)
         installed?[unit] = nil
         removed.insert(unit)
     }

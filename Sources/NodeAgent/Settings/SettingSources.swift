@@ -95,7 +95,8 @@ package struct SettingSources: Sendable {
 
     /// Takes a setting of fleet's, or says why it is not taken.
     private mutating func take(
-        _ setting: FleetSetting, _ text: String, from origin: Origin, named name: String, unless own: Set<SettingKey> = []
+        _ setting: FleetSetting, _ text: String, from origin: Origin, named name: String,
+        unless own: Set<SettingKey> = []
     ) {
         switch setting.meaning(of: text) {
         case .ours(let key, let text) where !own.contains(key): values[key] = Value(text: text, origin: origin)
