@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Etcd
+package import FleetAPI
 import FleetCore
 import HTTPTransport
 package import Logging
@@ -20,7 +21,7 @@ package struct AgentSettings: Sendable {
     /// Empty: the address of the interface that leads towards etcd.
     package var publicIP: String
     package var metadata: [String: String]
-    package var apiListen: [String]
+    package var apiListen: [APIEndpoint]
     /// Seconds.
     package var sessionTTL: Int
     package var roles: Set<Role>
@@ -71,7 +72,14 @@ package struct AgentSettings: Sendable {
             }
             metadata[String(parts[0])] = String(parts[1])
         }
-        apiListen = list(.apiListen)
+        apiListen = []
+        for text in list(.apiListen) {
+            do {
+                apiListen.append(try APIEndpoint(text))
+            } catch {
+                throw fail(.apiListen, error.message)
+            }
+        }
         guard let ttl = Int(sources[.sessionTTL].text), (2...3600).contains(ttl) else {
             throw fail(.sessionTTL, "'\(sources[.sessionTTL].text)' is not a number of seconds from 2 to 3600")
         }

@@ -63,7 +63,11 @@ struct Cluster: Sendable {
     ///
     /// - Returns: What it printed to standard output, line by line.
     @discardableResult
-    func manage(_ words: String...) async throws -> [String] {
+    func manage(_ words: String...) async throws -> [String] { try await manage(words) }
+
+    /// Runs `bin/cluster-manager`, which must succeed, and gives what it printed to standard output.
+    @discardableResult
+    func manage(_ words: [String]) async throws -> [String] {
         let outcome = try await manager(words)
         guard outcome.status == 0 else {
             throw ClusterFailure(

@@ -28,10 +28,9 @@ struct IdleMachines: SuiteTrait, TestTrait, TestScoping {
         }
         do {
             try await issues.provideScope(for: test, testCase: testCase) {
-                // The store alone is no proof after a failure: a machine that just lost its power is still in it.
-                let isFine = Self.lastFailed.withLock { !$0 }
-                let isIdle = isFine ? try await cluster.isIdle() : false
-                if !isIdle { try await cluster.mend() }
+                // After a failure the store is no proof: a machine that just lost its power is still in it.
+                let isFine = Self.lastFailed.withLock { $0 } ? false : try await cluster.clear()
+                if !isFine { try await cluster.mend() }
                 Self.lastFailed.withLock { $0 = false }
                 try await function()
             }
