@@ -73,7 +73,8 @@ import Testing
             ).revision
             tenure = Tenure(machine: Sample.a, lease: lease, recordRevision: record)
             report = CompletionReport(
-                Completion(unit: Sample.web, machine: Sample.a, hash: Sample.hash, restarts: 0, isSuccess: true, moment: 9),
+                Completion(
+                    unit: Sample.web, machine: Sample.a, hash: Sample.hash, restarts: 0, isSuccess: true, moment: 9),
                 revision: revision)
         }
     }
