@@ -18,6 +18,8 @@ package struct NodeAgentCommand: AsyncParsableCommand {
 
             Every setting is a flag, an environment variable (--etcd-endpoints is FLOTILLA_ETCD_ENDPOINTS) and a line of the
             configuration file (either name, then =VALUE); a flag wins over the environment, which wins over the file.
+            Lines of fleet's fleet.conf and variables FLEET_... are read, too, where they mean the same; the others are
+            named in a warning. --check shows what is in force.
 
             EXAMPLES
               node-agent --check
@@ -53,7 +55,7 @@ package struct NodeAgentCommand: AsyncParsableCommand {
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "run", abstract: "Run the agent (the default).")
 
-    @Option(help: "Configuration file (default: /etc/flotilla/node-agent.conf, if it is there).")
+    @Option(help: "Configuration file (default: /etc/flotilla/node-agent.conf, else /etc/fleet/fleet.conf).")
     var config: String?
 
     @Flag(help: "Check the settings, print what is in force and where it was set, and exit.")
@@ -72,6 +74,7 @@ struct RunCommand: AsyncParsableCommand {
                     throw SettingsError(error.message)
                 }
             }
+            for warning in sources.warnings { HostFiles.complain("node-agent: \(warning)") }
             if check { return try report(sources, settings) }
             try await serve(settings)
         } catch let error as ExitCode {
@@ -82,12 +85,13 @@ struct RunCommand: AsyncParsableCommand {
         }
     }
 
-    private static let standardFile = "/etc/flotilla/node-agent.conf"
+    /// Ours, or else fleet's, on a machine that has moved here from fleet.
+    private static let standardFiles = ["/etc/flotilla/node-agent.conf", "/etc/fleet/fleet.conf"]
 
     private func file() throws -> (path: String, text: String)? {
         if let config { return (config, try HostFiles.read(config)) }
-        guard access(Self.standardFile, F_OK) == 0 else { return nil }
-        return (Self.standardFile, try HostFiles.read(Self.standardFile))
+        for path in Self.standardFiles where access(path, F_OK) == 0 { return (path, try HostFiles.read(path)) }
+        return nil
     }
 
     /// Prints every setting with its origin, after looking at what only this machine can tell.

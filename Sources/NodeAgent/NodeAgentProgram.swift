@@ -92,7 +92,13 @@ package struct NodeAgentProgram: Sendable {
 
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await session.run() }
-            if roles.contains(.engine) { group.addTask { await election.run() } }
+            if roles.contains(.engine) {
+                group.addTask {
+                    await election.run()
+                    // It ends first of all when the machine leaves; units and session are still to be ended then.
+                    while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
+                }
+            }
             if roles.contains(.api) { group.addTask { try await server.run() } }
             group.addTask { await Self.feedWatchdog(session) }
             group.addTask {

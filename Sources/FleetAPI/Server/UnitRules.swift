@@ -39,8 +39,9 @@ enum UnitRules {
         }
     }
 
-    /// Checks the `[X-Fleet]` section and what it may combine.
+    /// Checks that systemd can load the unit from a file, and its `[X-Fleet]` section.
     static func validate(_ file: UnitFile, of name: UnitName) throws(ServerFailure) {
+        if let why = name.type?.unloadable { throw ServerFailure(400, "\(name) cannot be loaded: \(why)") }
         do {
             try SchedulingOptions.validate(file, for: name)
         } catch {

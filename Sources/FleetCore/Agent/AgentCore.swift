@@ -35,6 +35,10 @@ package struct AgentCore: Sendable, Equatable {
         var observed: Observation?
         /// Stopped since `observed` was told, which may be older than the stop.
         var isStopped = false
+        /// A unit that runs once was seen at work, and its job has not ended since.
+        var isAtWork = false
+        /// The end that the unit came to elsewhere, for which it is not started here.
+        var heldBack: Completion?
         /// Why the file could not be installed; shown as the unit's state.
         var problem: String?
         var operation: Operation?
@@ -48,7 +52,8 @@ package struct AgentCore: Sendable, Equatable {
     /// From a failed operation to the next attempt.
     package static let retryInterval = Duration.seconds(1)
 
-    private(set) var entries: [UnitName: Entry] = [:]
+    var entries: [UnitName: Entry] = [:]
+    var ledger = Ledger()
     /// The machine holds its session and the agent knows what it is ordered.
     private var isServing = false
     /// States on their way to the store, by unit; one batch at a time.
@@ -80,7 +85,8 @@ package struct AgentCore: Sendable, Equatable {
         for unit in touched.sorted() { advance(unit, at: now, into: &directives) }
         touched = []
         publish(into: &directives)
-        directives.wake = (entries.values.compactMap(\.retry) + [publishRetry].compactMap(\.self)).min()
+        record(into: &directives)
+        directives.wake = (entries.values.compactMap(\.retry) + [publishRetry, ledger.retry].compactMap(\.self)).min()
         return directives
     }
 
@@ -98,6 +104,8 @@ package struct AgentCore: Sendable, Equatable {
                     entry.isOrderStale = false
                     entry.retry = nil
                 }
+                // Whoever stops a unit and starts it again wants it to run again.
+                if order.assignment.target < .launched { ledger.known[order.unit] = nil }
             }
             for unit in gone where entries[unit] != nil {
                 update(unit) {
@@ -144,6 +152,10 @@ package struct AgentCore: Sendable, Equatable {
             }
         case .stopFailed(let unit): fail(unit, .stopping, at: now)
         case .observed(let observations): for one in observations { observe(one) }
+        case .jobEnded(let unit, let end): jobEnded(unit, end)
+        case .completed(let completions, let units): learn(completions, of: units)
+        case .recorded: ledger.recording = []
+        case .recordFailed: recordFailed(retry: now + Self.retryInterval)
         case .published(let states): published(states)
         case .publishFailed: publishFailed(at: now)
         case .withdrawn(let units):
@@ -211,6 +223,7 @@ package struct AgentCore: Sendable, Equatable {
             entry.acted = .launched
             entry.outdated = nil
             entry.restarts = entry.issuedRestarts
+            entry.heldBack = nil
         }
     }
 
@@ -238,11 +251,14 @@ package struct AgentCore: Sendable, Equatable {
         update(observation.unit) {
             $0.observed = observation
             $0.isStopped = false
+            if !observation.isDown { $0.heldBack = nil }
         }
+        noticeWork(observation)
     }
 
     private mutating func wake(at now: Moment) {
         if let retry = publishRetry, retry <= now { publishRetry = nil }
+        if let retry = ledger.retry, retry <= now { ledger.retry = nil }
         for (unit, entry) in entries {
             guard let retry = entry.retry, retry <= now else { continue }
             update(unit) { $0.retry = nil }
@@ -260,6 +276,7 @@ package struct AgentCore: Sendable, Equatable {
         publishing = [:]
         unpublished = []
         publishRetry = nil
+        recordFailed(retry: nil)
         for file in installed {
             update(file.unit) {
                 $0.file = file
@@ -282,12 +299,15 @@ package struct AgentCore: Sendable, Equatable {
             update(state.unit) { entry in
                 entry.isClaimed = true
                 entry.published = state
-                guard entry.file != nil else { return }
-                entry.acted = max(entry.acted, state.acted)
+                guard let file = entry.file else { return }
+                // What is only loaded may run all the same: through its timer, its socket or the unit that wants it.
+                if entry.order?.assignment.target == .loaded { entry.acted = .loaded }
+                entry.acted = max(entry.acted, file.isStarted ? .launched : state.acted)
                 entry.restarts = state.restarts
                 // The former run of the agent got as far as the new file, not as far as the restart.
                 if state.acted == .launched, state.hash != entry.file?.hash { entry.outdated = state.hash }
             }
+            resume(state)
         }
     }
 
@@ -304,6 +324,8 @@ package struct AgentCore: Sendable, Equatable {
             entries[unit]?.isClaimed = false
             entries[unit]?.published = nil
             entries[unit]?.operation = nil
+            entries[unit]?.heldBack = nil
+            entries[unit]?.isAtWork = false
             if !file.isKept { entries[unit]?.acted = .loaded }
         }
     }
@@ -322,6 +344,11 @@ package struct AgentCore: Sendable, Equatable {
         } else if entry.file?.hash != assignment.hash {
             entries[unit]?.operation = .installing
             directives.install.append(order)
+        } else if assignment.target == .launched, entry.acted < .launched, let done = isDone(entry) {
+            entries[unit]?.acted = .launched
+            entries[unit]?.restarts = assignment.restarts
+            entries[unit]?.heldBack = done.machine == machine ? nil : done
+            unpublished.insert(unit)
         } else if assignment.target == .launched, entry.acted < .launched {
             entries[unit]?.operation = .starting
             entries[unit]?.issuedRestarts = assignment.restarts
@@ -351,6 +378,7 @@ package struct AgentCore: Sendable, Equatable {
             directives.withdraw.append(unit)
         } else {
             entries[unit] = nil
+            ledger.known[unit] = nil
             unpublished.remove(unit)
         }
     }
@@ -371,10 +399,16 @@ package struct AgentCore: Sendable, Equatable {
         guard let entry = entries[unit], entry.isClaimed, entry.operation != .withdrawing,
             let hash = entry.outdated ?? entry.file?.hash ?? entry.order?.assignment.hash
         else { return nil }
+        if let failed = entry.heldBack, !failed.isSuccess {
+            return UnitState(
+                machine: machine, unit: unit, load: entry.observed?.load ?? "", active: "failed", sub: "failed",
+                hash: hash, acted: entry.acted, restarts: entry.restarts,
+                health: "failed on machine \(failed.machine.short); restart it to run it again", since: failed.moment)
+        }
         return UnitState(
             machine: machine, unit: unit, load: entry.observed?.load ?? (entry.problem == nil ? "" : "error"),
             active: entry.observed?.active ?? "", sub: entry.observed?.sub ?? "", hash: hash,
             acted: entry.file == nil ? .inactive : entry.acted, restarts: entry.restarts, health: entry.problem,
-            since: entry.observed?.since ?? 0)
+            since: entry.heldBack?.moment ?? entry.observed?.since ?? 0)
     }
 }

@@ -42,11 +42,23 @@ package struct InstalledFile: Hashable, Sendable {
     package var hash: ContentHash
     /// Whether the unit goes on when the machine loses its session (`OnDisconnect=keep`).
     package var isKept: Bool
+    /// Whether it has an `[Install]` section, by which systemd links it to other units while it is loaded.
+    package var isInstallable: Bool
+    package var runs: RunPolicy
+    /// Whether an agent of this boot ordered systemd to start the unit and has not stopped it since: what only runs
+    /// through its timer, its socket or the unit that wants it is none of ours to stop.
+    package var isStarted: Bool
 
-    package init(unit: UnitName, hash: ContentHash, isKept: Bool) {
+    package init(
+        unit: UnitName, hash: ContentHash, isKept: Bool, isInstallable: Bool = false, runs: RunPolicy = .always,
+        isStarted: Bool = false
+    ) {
         self.unit = unit
         self.hash = hash
         self.isKept = isKept
+        self.isInstallable = isInstallable
+        self.runs = runs
+        self.isStarted = isStarted
     }
 }
 
@@ -65,6 +77,8 @@ package struct AgentDirectives: Hashable, Sendable {
     package var publish: [UnitState] = []
     /// Delete the state keys: this machine no longer holds the units.
     package var withdraw: [UnitName] = []
+    /// Write that these units have done their work, each if its assignment is unchanged.
+    package var complete: [CompletionReport] = []
     /// Send `.woke` then.
     package var wake: Moment?
 
@@ -94,6 +108,13 @@ package enum AgentEvent: Hashable, Sendable {
     case stopped(UnitName)
     case stopFailed(UnitName)
     case observed([Observation])
+    /// A job of the unit is gone; what `observed` told of the unit before is as new.
+    case jobEnded(UnitName, JobEnd)
+    /// What the store holds of the ends of these units, which run once; told before `entered` and `installed`.
+    case completed([Completion], of: [UnitName])
+    /// The store has taken the reports, or will never take them.
+    case recorded
+    case recordFailed
     case published([UnitState])
     case publishFailed
     case withdrawn([UnitName])

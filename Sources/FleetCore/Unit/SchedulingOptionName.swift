@@ -10,6 +10,7 @@ enum SchedulingOptionName: String, Hashable, Sendable, CaseIterable {
     case replaces = "Replaces"
     case global = "Global"
     case onDisconnect = "OnDisconnect"
+    case runAgain = "RunAgain"
     // What fleet called them up to version 0.8; units of that time are still about.
     case oldMachineID = "X-ConditionMachineID"
     /// A boot id, which fleet later took as a machine id, so that it matches no machine.

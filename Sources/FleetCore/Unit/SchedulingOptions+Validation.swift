@@ -66,7 +66,7 @@ extension SchedulingOptions {
                     ? nil
                     : "\(quoted(word)) is no pattern and would match nothing: close \"[\", and end with no backslash"
             }
-        case .global:
+        case .global, .runAgain:
             values.compactMap { value in
                 isOpen(value, name) || truth(value) != nil
                     ? nil

@@ -4,7 +4,7 @@
 /// What a unit's `[X-Fleet]` section asks of the machine that is to run it.
 ///
 /// Names and rules are fleet's. Wider than fleet: `MachineOf=` and `Replaces=` take several names on a line,
-/// continued lines are joined, `OnDisconnect=` is ours.
+/// continued lines are joined, `OnDisconnect=` and `RunAgain=` are ours.
 package struct SchedulingOptions: Hashable, Sendable {
     /// What happens to the unit on a machine that can no longer prove that it belongs to the cluster.
     package enum OnDisconnect: String, Hashable, Sendable, CaseIterable {
@@ -31,10 +31,13 @@ package struct SchedulingOptions: Hashable, Sendable {
     package var isGlobal: Bool
     /// `OnDisconnect=`.
     package var onDisconnect: OnDisconnect
+    /// `RunAgain=`: a oneshot that has done its work does it again on each machine that it comes to.
+    package var runsAgain: Bool
 
     package init(
         machineID: String? = nil, machineOf: [UnitName] = [], metadata: MetadataRule = .any, conflicts: [Glob] = [],
-        replaces: [Glob] = [], isGlobal: Bool = false, onDisconnect: OnDisconnect = .fence
+        replaces: [Glob] = [], isGlobal: Bool = false, onDisconnect: OnDisconnect = .fence,
+        runsAgain: Bool = false
     ) {
         self.machineID = machineID
         self.machineOf = machineOf
@@ -43,6 +46,7 @@ package struct SchedulingOptions: Hashable, Sendable {
         self.replaces = replaces
         self.isGlobal = isGlobal
         self.onDisconnect = onDisconnect
+        self.runsAgain = runsAgain
     }
 
     /// Reads what is already stored, as fleet does: what it does not understand it drops.
@@ -62,6 +66,7 @@ package struct SchedulingOptions: Hashable, Sendable {
         self.replaces = values.words(.replaces).map { Glob($0) }
         self.isGlobal = values[.global].last.flatMap(Self.truth) ?? false
         self.onDisconnect = values[.onDisconnect].last.flatMap { OnDisconnect(rawValue: $0) } ?? .fence
+        self.runsAgain = values[.runAgain].last.flatMap(Self.truth) ?? false
     }
 
     /// Whether `MachineID=` allows `machine`.

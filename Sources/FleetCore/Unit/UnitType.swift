@@ -14,4 +14,16 @@ package enum UnitType: String, Hashable, Sendable, CaseIterable {
         case .automount, .busname, .device, .mount, .scope, .slice, .snapshot, .swap: false
         }
     }
+
+    /// Why systemd loads no unit of this type from a file; `nil` for the types that it does load.
+    ///
+    /// fleet stores such units and its agents then pass them over, without a word.
+    package var unloadable: String? {
+        switch self {
+        case .scope: "a scope is made for processes that run already, never from a file; use a .service"
+        case .snapshot: "systemd has had no snapshots since version 228"
+        case .busname: "systemd has had no bus names since version 231; use Type=dbus in a .service"
+        case .automount, .device, .mount, .path, .service, .slice, .socket, .swap, .target, .timer: nil
+        }
+    }
 }

@@ -64,6 +64,7 @@ actor AgentShell {
         // A start that was on its way when the tenure ended has reached systemd by now.
         await endTenure()
         await UnitFence(units: units, logger: logger).stop(fenced, kill: kill)
+        for unit in await folder.fencedUnits() { await folder.note(unit, isStarted: false) }
         _ = core.handle(.left, at: BootClock.now)
     }
 
@@ -102,6 +103,7 @@ actor AgentShell {
         launch(!directives.claim.isEmpty) { inbox.yield(await self.claim(directives.claim, tenure)).discard() }
         launch(!directives.publish.isEmpty) { inbox.yield(await self.publish(directives.publish, tenure)).discard() }
         launch(!directives.withdraw.isEmpty) { inbox.yield(await self.withdraw(directives.withdraw, tenure)).discard() }
+        launch(!directives.complete.isEmpty) { inbox.yield(await self.record(directives.complete, tenure)).discard() }
         launch(!directives.install.isEmpty) { await self.install(directives.install, inbox) }
         launch(!directives.uninstall.isEmpty) {
             inbox.yield(await self.uninstall(directives.uninstall)).discard()
@@ -132,7 +134,7 @@ actor AgentShell {
                         if let before = known {
                             inbox.yield(.ordered(orders, gone: before.subtracting(named).sorted()))
                         } else {
-                            inbox.yield(try await taking(stock: orders, tenure))
+                            for event in try await taking(stock: orders, tenure) { inbox.yield(event) }
                         }
                         known = named
                     case .changes(let changes, _, let problems):
@@ -169,18 +171,19 @@ actor AgentShell {
     }
 
     /// What is there when a tenure begins.
-    private func taking(stock orders: [Order], _ tenure: Tenure) async throws -> AgentEvent {
+    private func taking(stock orders: [Order], _ tenure: Tenure) async throws -> [AgentEvent] {
         let own = try await registry.readOwnStates(in: tenure)
         tell(own.problems)
         let installed = await folder.files()
         let mark = changeMark
-        let names = installed.map(\.unit)
+        let completed = try await completions(among: installed)
         // A former tenure may have ended between writing a file and making systemd read it.
-        let loaded = try await load(names, replaced: Set(names.map(\.rawValue)))
+        let loaded = try await load(installed, replaced: Set(installed.map(\.unit.rawValue)))
         let statuses = try await newest(loaded, since: mark)
         for state in own.states { since[state.unit] = (state.active, state.since) }
-        return .entered(
+        let entered = AgentEvent.entered(
             own: own.states, orders: orders, installed: installed, observed: statuses.map { observation($0) })
+        return completed + [entered]
     }
 
     private func followSystemd(_ inbox: AsyncStream<AgentEvent>.Continuation) async {
@@ -191,6 +194,7 @@ actor AgentShell {
                 lastChange[status.name] = changeMark
                 inbox.yield(.observed([observation(status)]))
             case .jobRemoved(let unit, _, let result):
+                inbox.yield(.jobEnded(UnitName(unchecked: unit), JobEnd(result)))
                 if result != .done {
                     logger.debug("job ended", metadata: ["unit.name": "\(unit)", "systemd.job": "\(result)"])
                 }
@@ -249,11 +253,23 @@ actor AgentShell {
 
     private var told: Set<RegistryProblem> = []
 
-    private func tell(_ problems: [RegistryProblem]) {
+    func tell(_ problems: [RegistryProblem]) {
         for problem in problems where told.insert(problem).inserted {
             logger.warning(
                 "a key in the store cannot be read and is left alone",
                 metadata: ["etcd.key": "\(problem.key)", "error": "\(problem.reason)"])
+        }
+    }
+}
+
+extension JobEnd {
+    /// What systemd's word says of a run: only a job that came to its own end tells anything.
+    init(_ result: JobResult) {
+        switch result {
+        case .done: self = .done
+        case .failed, .timeout: self = .failed
+        case .canceled, .dependency, .skipped, .invalid, .assert, .unsupported, .collected, .once, .unknown:
+            self = .cancelled
         }
     }
 }

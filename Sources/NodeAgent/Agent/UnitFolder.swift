@@ -19,6 +19,8 @@ actor UnitFolder {
     private static let dropInName = "50-flotilla.conf"
     /// What the folder holds; `nil` until it was read for the first time.
     private var installed: [UnitName: InstalledFile]?
+    /// Units whose files were removed: systemd goes on with what it has loaded of one that another unit refers to.
+    private var removed: Set<UnitName> = []
 
     init(folder: String, searchFolder: String, dropIns: UnitDropIns) {
         self.folder = folder
@@ -28,7 +30,23 @@ actor UnitFolder {
 
     func prepare() throws(HostError) {
         try HostFiles.makeFolder(folder)
+        try HostFiles.makeFolder(startedFolder)
         try HostFiles.makeFolder(searchFolder)
+    }
+
+    /// Holds an empty file for each unit that was ordered to start and not stopped since.
+    private var startedFolder: String { folder + ".started" }
+
+    /// Notes that a unit is about to be started, or is stopped, for the next run of the agent.
+    func note(_ unit: UnitName, isStarted: Bool) {
+        guard installed?[unit]?.isStarted != isStarted else { return }
+        let path = startedFolder + "/" + unit.rawValue
+        do throws(HostError) {
+            if isStarted { try HostFiles.write("", to: path) } else { try HostFiles.remove(path) }
+            installed?[unit]?.isStarted = isStarted
+        } catch {
+            // The next run then trusts what the store and systemd say of the unit, which mostly says the same.
+        }
     }
 
     func path(of unit: UnitName) -> String { folder + "/" + unit.rawValue }
@@ -40,16 +58,24 @@ actor UnitFolder {
         return known.values.sorted { $0.unit < $1.unit }
     }
 
+    /// Those of `units` whose files have an `[Install]` section.
+    func installable(_ units: [UnitName]) -> [UnitName] {
+        let known = Set(files().filter(\.isInstallable).map(\.unit))
+        return units.filter(known.contains)
+    }
+
     /// The units that must be dead before the session may end, by name.
     func fencedUnits() -> [UnitName] { files().filter { !$0.isKept }.map(\.unit) }
 
     private func scan() -> [UnitName: InstalledFile] {
         var found: [UnitName: InstalledFile] = [:]
+        let started = Set(HostFiles.names(in: startedFolder))
         for name in HostFiles.names(in: folder) {
             guard let unit = try? UnitName(validating: name), let text = try? HostFiles.read(folder + "/" + name),
                 let file = try? UnitFile(parsing: text)
             else { continue }
-            found[unit] = InstalledFile(unit: unit, hash: file.hash, isKept: isKept(file, unit))
+            found[unit] = entry(file, unit)
+            found[unit]?.isStarted = started.contains(name)
         }
         return found
     }
@@ -61,17 +87,17 @@ actor UnitFolder {
         _ file: UnitFile, for unit: UnitName
     ) throws(HostError) -> (file: InstalledFile, isReplacement: Bool) {
         if installed == nil { installed = scan() }
-        let isReplacement = installed?[unit] != nil
-        let kept = isKept(file, unit)
+        let isReplacement = installed?[unit] != nil || removed.contains(unit)
+        var entry = entry(file, unit)
+        entry.isStarted = installed?[unit]?.isStarted ?? false
         let dropInFolder = dropInFolder(of: unit)
-        if let text = dropIns.text(isKept: kept) {
+        if let text = dropIns.text(isKept: entry.isKept) {
             try HostFiles.makeFolder(dropInFolder)
             try HostFiles.write(text, to: dropInFolder + "/" + Self.dropInName)
         } else {
             try HostFiles.remove(dropInFolder + "/" + Self.dropInName)
         }
         try HostFiles.write(file.text, to: path(of: unit))
-        let entry = InstalledFile(unit: unit, hash: file.hash, isKept: kept)
         installed?[unit] = entry
         return (entry, isReplacement)
     }
@@ -83,12 +109,16 @@ actor UnitFolder {
         HostFiles.removeEmptyFolder(dropIns)
         try HostFiles.remove(searchFolder + "/" + unit.rawValue)
         try HostFiles.remove(path(of: unit))
+        note(unit, isStarted: false)
         installed?[unit] = nil
+        removed.insert(unit)
     }
 
     private func dropInFolder(of unit: UnitName) -> String { searchFolder + "/" + unit.rawValue + ".d" }
 
-    private func isKept(_ file: UnitFile, _ unit: UnitName) -> Bool {
-        SchedulingOptions(of: file, for: unit).onDisconnect == .keep
+    private func entry(_ file: UnitFile, _ unit: UnitName) -> InstalledFile {
+        InstalledFile(
+            unit: unit, hash: file.hash, isKept: SchedulingOptions(of: file, for: unit).onDisconnect == .keep,
+            isInstallable: file.hasSection("Install"), runs: RunPolicy(of: file, for: unit))
     }
 }

@@ -2,10 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Where each setting's text comes from: flag over environment over file over default.
+///
+/// Environment and file may also use the names of fleet's daemon; beside one of ours, ours wins.
 package struct SettingSources: Sendable {
     package enum Origin: Hashable, Sendable, CustomStringConvertible {
         case flag
         case environment
+        /// A variable of fleet's.
+        case fleetEnvironment(String)
         case file(String, line: Int)
         case builtIn
 
@@ -13,6 +17,7 @@ package struct SettingSources: Sendable {
             switch self {
             case .flag: "flag"
             case .environment: "environment"
+            case .fleetEnvironment(let name): "environment, \(name)"
             case .file(let path, let line): "\(path):\(line)"
             case .builtIn: "default"
             }
@@ -25,6 +30,8 @@ package struct SettingSources: Sendable {
     }
 
     private var values: [SettingKey: Value] = [:]
+    /// What was found and is not followed: one line each, which says what to do instead.
+    package private(set) var warnings: [String] = []
 
     /// - Parameters:
     ///   - flags: What was given on the command line.
@@ -36,6 +43,10 @@ package struct SettingSources: Sendable {
         flags: [SettingKey: String], environment: [String: String], file: (path: String, text: String)?
     ) throws(SettingsError) {
         if let file { try read(file.text, path: file.path) }
+        for setting in FleetSetting.allCases {
+            guard let text = environment[setting.variable], !text.isEmpty else { continue }
+            take(setting, text, from: .fleetEnvironment(setting.variable), named: setting.variable)
+        }
         let byVariable = Dictionary(uniqueKeysWithValues: SettingKey.allCases.map { ($0.variable, $0) })
         for (name, text) in environment.sorted(by: { $0.key < $1.key }) where !text.isEmpty {
             guard let key = byVariable[name] else { continue }
@@ -63,6 +74,8 @@ package struct SettingSources: Sendable {
         let names = Dictionary(
             SettingKey.allCases.flatMap { [($0.variable, $0), ($0.rawValue, $0)] },
             uniquingKeysWith: { first, _ in first })
+        var fleets: [(setting: FleetSetting, text: String, line: Int)] = []
+        var own: Set<SettingKey> = []
         // A file that was edited elsewhere may end its lines with CR LF, which Swift takes as one character.
         for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             let line = line.trimmed
@@ -71,15 +84,35 @@ package struct SettingSources: Sendable {
                 throw SettingsError("\(path):\(index + 1): expected NAME=VALUE, found '\(line)'")
             }
             let name = line[..<equals].trimmed
-            guard let key = names[String(name)] else {
-                throw SettingsError(
-                    "\(path):\(index + 1): there is no setting '\(name)'; 'node-agent --help' lists them all")
-            }
             var value = line[line.index(after: equals)...].trimmed
             if value.count >= 2, let quote = value.first, quote == "\"" || quote == "'", value.last == quote {
                 value = value.dropFirst().dropLast()
             }
+            guard let key = names[String(name)] else {
+                if let setting = FleetSetting(rawValue: String(name)) {
+                    fleets.append((setting, String(value), index + 1))
+                    continue
+                }
+                throw SettingsError(
+                    "\(path):\(index + 1): there is no setting '\(name)'; 'node-agent --help' lists them all")
+            }
             values[key] = Value(text: String(value), origin: .file(path, line: index + 1))
+            own.insert(key)
+        }
+        for (setting, text, line) in fleets where !text.isEmpty {
+            take(setting, text, from: .file(path, line: line), named: setting.rawValue, unless: own)
+        }
+    }
+
+    /// Takes a setting of fleet's, or says why it is not taken.
+    private mutating func take(
+        _ setting: FleetSetting, _ text: String, from origin: Origin, named name: String,
+        unless own: Set<SettingKey> = []
+    ) {
+        switch setting.meaning(of: text) {
+        case .ours(let key, let text) where !own.contains(key): values[key] = Value(text: text, origin: origin)
+        case .ours, .moot: break
+        case .none(let instead): warnings.append("\(name) of fleet (\(origin)) is not followed: \(instead)")
         }
     }
 }

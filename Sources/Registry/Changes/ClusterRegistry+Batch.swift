@@ -32,11 +32,13 @@ extension ClusterRegistry {
     private static func chunk(_ attempts: [Attempt]) -> Int {
         var units: Set<UnitName> = []
         var files: Set<ContentHash> = []
+        var operations = 0
         var bytes = 0
         for (index, attempt) in attempts.enumerated() {
             guard units.insert(attempt.change.unit).inserted else { return index }
             if let file = attempt.change.file, files.insert(file.hash).inserted { bytes += file.text.utf8.count }
-            let fits = units.count + files.count <= Transaction.operationLimit && bytes <= transactionBytes
+            operations += attempt.change.operations
+            let fits = operations + files.count <= Transaction.operationLimit && bytes <= transactionBytes
             if index > 0, !fits || attempt.tries > 0 { return index }
             if attempt.tries > 0 { return 1 }
         }
@@ -64,6 +66,10 @@ extension ClusterRegistry {
             case .none: break
             case .put(let bytes): transaction.then.append(.put(key, bytes))
             case .delete: transaction.then.append(.delete(.key(key)))
+            }
+            // Whoever asks for something else of a unit that has done its work wants it to work again.
+            if edit != .none, current != nil {
+                transaction.then.append(.delete(.key(keys.result(attempts[index].change.unit))))
             }
             if let file = attempts[index].change.file { files[file.hash] = file }
         }

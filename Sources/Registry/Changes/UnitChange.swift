@@ -32,6 +32,11 @@ package enum UnitChange: Hashable, Sendable {
         }
     }
 
+    /// How many operations on the unit's own keys it takes: an existing unit may have a result that goes with the change.
+    var operations: Int {
+        if case .create = self { 1 } else { 2 }
+    }
+
     /// The change in words, for messages.
     var action: String {
         switch self {

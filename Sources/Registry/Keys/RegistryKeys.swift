@@ -18,6 +18,8 @@ package struct RegistryKeys: Hashable, Sendable {
     package var leader: String { "\(prefix)leader" }
     package func file(_ hash: ContentHash) -> String { "\(prefix)files/\(hash.rawValue)" }
     package func unit(_ name: UnitName) -> String { "\(prefix)units/\(name.rawValue)" }
+    /// How a unit that runs once came to its end.
+    package func result(_ name: UnitName) -> String { "\(prefix)results/\(name.rawValue)" }
     package func machine(_ id: MachineID) -> String { "\(prefix)machines/\(id.rawValue)" }
     /// What operators laid over the machine's metadata.
     package func metadata(_ id: MachineID) -> String { "\(prefix)metadata/\(id.rawValue)" }
@@ -39,7 +41,7 @@ package struct RegistryKeys: Hashable, Sendable {
     package func states(of machine: MachineID) -> KeySelector { .prefix("\(prefix)states/\(machine.rawValue)/") }
 
     /// Kinds that other parts document and read themselves.
-    private static let otherKinds: Set<String> = ["stacks", "events"]
+    private static let otherKinds: Set<String> = ["stacks", "events", "results"]
 
     /// What `key` stands for; `nil` when this version does not know it.
     ///

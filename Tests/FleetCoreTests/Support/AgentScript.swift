@@ -11,6 +11,9 @@ import Testing
 /// order web launched v2 #1 @6       gone web        claimed web     lost web      installed web     issued web ...
 /// ```
 ///
+/// A unit `once` runs once, and one with `retried` besides may fail and be tried again. `job web done` ends a job,
+/// `done web v1 [#1] [B] [failed]` is what the store holds of its end, `done web` that it holds nothing.
+///
 /// `claimed`, `lost` and `installed` answer the last such directive. Reports of states are acknowledged at once and not
 /// shown, unless the table is told to show them; then `published` and `publish-failed` answer them.
 struct AgentScript {
@@ -65,7 +68,9 @@ struct AgentScript {
             case "installed":
                 return orderOfUnit[unit].map {
                     .installed(
-                        InstalledFile(unit: unit, hash: $0.assignment.hash, isKept: words.contains("kept")))
+                        InstalledFile(
+                            unit: unit, hash: $0.assignment.hash, isKept: words.contains("kept"), runs: Self.runs(words)
+                        ))
                 }
             case "install-failed":
                 return .installFailed(unit, reason: "bad file", isTransient: !words.contains("lasting"))
@@ -79,6 +84,15 @@ struct AgentScript {
             case "publish-failed": return .publishFailed
             case "withdrawn": return .withdrawn([unit])
             case "withdraw-failed": return .withdrawFailed([unit])
+            case "job":
+                guard let end = JobEnd(rawValue: words[2]) else {
+                    Issue.record("no such end of a job: \(words)")
+                    return nil
+                }
+                return .jobEnded(unit, end)
+            case "done": return .completed(words.count > 2 ? [completion(words)] : [], of: [unit])
+            case "recorded": return .recorded
+            case "record-failed": return .recordFailed
             case "left": return .left
             case "woke": return .woke
             default:
@@ -102,14 +116,18 @@ struct AgentScript {
             switch words[0] {
             case "own":
                 let said = order(words).assignment
+                let active = words.first { $0.contains("/") }?.split(separator: "/").map(String.init)
                 own.append(
                     UnitState(
-                        machine: core.machine, unit: unit, hash: said.hash, acted: said.target, restarts: said.restarts)
-                )
+                        machine: core.machine, unit: unit, active: active?[0] ?? "", sub: active?[1] ?? "",
+                        hash: said.hash, acted: said.target, restarts: said.restarts))
             case "order": orders.append(order(words))
             case "file":
                 let hash = files.hash(words[1], version: Self.number("v", words) ?? 1)
-                installed.append(InstalledFile(unit: unit, hash: hash, isKept: words.contains("kept")))
+                installed.append(
+                    InstalledFile(
+                        unit: unit, hash: hash, isKept: words.contains("kept"), runs: Self.runs(words),
+                        isStarted: words.contains("started")))
             case "seen": observed.append(observation(words))
             default: Issue.record("no such part of entering: \(words)")
             }
@@ -123,6 +141,18 @@ struct AgentScript {
             machine: core.machine, unit: Short.unit(words[1]), hash: hash, target: Short.target(words[2]),
             restarts: Self.number("#", words) ?? 0)
         return Order(assignment: assignment, revision: Int64(Self.number("@", words) ?? 0))
+    }
+
+    private mutating func completion(_ words: [String]) -> Completion {
+        Completion(
+            unit: Short.unit(words[1]),
+            machine: words.first(where: Short.isMachine).map(Short.machine) ?? core.machine,
+            hash: files.hash(words[1], version: Self.number("v", words) ?? 1), restarts: Self.number("#", words) ?? 0,
+            isSuccess: !words.contains("failed"), moment: 7)
+    }
+
+    private static func runs(_ words: [String]) -> RunPolicy {
+        words.contains("once") ? .once(retriesFailure: words.contains("retried")) : .always
     }
 
     private func observation(_ words: [String]) -> Observation {
@@ -144,6 +174,12 @@ struct AgentScript {
         parts += directives.restart.map { "restart \(Short.text($0))" }
         parts += directives.stop.map { "stop \(Short.text($0))" }
         if showsPublishing { parts += directives.publish.map { "publish " + text($0) } }
+        parts += directives.complete.map { report in
+            let end = report.completion.isSuccess ? "done" : "failed"
+            let restarts = report.completion.restarts > 0 ? " #\(report.completion.restarts)" : ""
+            return
+                "\(end) \(Short.text(report.completion.unit)) \(files.version(report.completion.hash))\(restarts)@\(report.revision)"
+        }
         parts += directives.withdraw.map { "withdraw \(Short.text($0))" }
         return parts + (directives.wake.map { ["wake \(Short.text($0))"] } ?? [])
     }
