@@ -118,7 +118,8 @@ extension AgentShell {
             do {
                 try await folder.remove(name)
             } catch {
-                logger.warning("unit file not removed", metadata: ["unit.name": "\(name)", "error": "\(error.message)"])
+                logger.warning(
+                    "unit file not removed", metadata: ["unit.name": "\(name)", "error": "\(error.message)"])
             }
         }
         forget(names)

@@ -175,7 +175,8 @@ actor AgentShell {
         // A former tenure may have ended between writing a file and making systemd read it.
         let statuses = try await load(installed.map(\.unit))
         for state in own.states { since[state.unit] = (state.active, state.since) }
-        return .entered(own: own.states, orders: orders, installed: installed, observed: statuses.map { observation($0) })
+        return .entered(
+            own: own.states, orders: orders, installed: installed, observed: statuses.map { observation($0) })
     }
 
     private func followSystemd(_ inbox: AsyncStream<AgentEvent>.Continuation) async {
@@ -183,7 +184,9 @@ actor AgentShell {
             switch change {
             case .unitChanged(let status): inbox.yield(.observed([observation(status)]))
             case .jobRemoved(let unit, _, let result):
-                if result != .done { logger.debug("job ended", metadata: ["unit.name": "\(unit)", "systemd.job": "\(result)"]) }
+                if result != .done {
+                    logger.debug("job ended", metadata: ["unit.name": "\(unit)", "systemd.job": "\(result)"])
+                }
             case .disconnected(let error):
                 logger.warning("systemd is out of reach", metadata: ["error": "\(error.message)"])
             case .reconnected: logger.info("systemd is back")

@@ -23,7 +23,8 @@ struct UnitFence: Sendable {
                 let alive = try await units.listUnits(names: names).filter { !isDown($0) }.map(\.name)
                 if alive.isEmpty { return }
                 if BootClock.now >= kill {
-                    logger.error("killing units that have not stopped in time", metadata: ["units": "\(alive.sorted())"])
+                    logger.error(
+                        "killing units that have not stopped in time", metadata: ["units": "\(alive.sorted())"])
                     await forEach(alive) { name in try await units.killUnit(name, who: .all, signal: SIGKILL) }
                     await forEach(alive) { name in _ = try await units.queue(.stop, name, mode: .replace) }
                 }

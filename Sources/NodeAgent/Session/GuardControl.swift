@@ -65,7 +65,8 @@ actor GuardControl {
         try? await units.resetFailedUnit(GuardUnit.defaultName)
         let result = try await units.startUnit(GuardUnit.defaultName)
         guard result == .done else {
-            throw HostError("the guard \(GuardUnit.defaultName) did not start (\(result)); see journalctl -u flotilla-guard")
+            throw HostError(
+                "the guard \(GuardUnit.defaultName) did not start (\(result)); see journalctl -u flotilla-guard")
         }
         isUp = true
     }

@@ -78,7 +78,8 @@ actor SessionShell {
         case .renew(let lease): group.addTask { await self.renew(lease) }
         case .askForQuorum: group.addTask { await self.askForQuorum() }
         case .enter(let lease, let isNew):
-            logger.info("session entered", metadata: ["session.lease": "\(LeaseID(lease.id))", "session.new": "\(isNew)"])
+            logger.info(
+                "session entered", metadata: ["session.lease": "\(LeaseID(lease.id))", "session.new": "\(isNew)"])
             save(lease)
             hooks.status("in the cluster, session of \(lease.ttl) s")
             group.addTask { await self.hooks.enter(lease) }
@@ -116,7 +117,8 @@ actor SessionShell {
         do {
             try file.store(saved)
         } catch {
-            logger.warning("session not saved; a restart of this agent begins a new one", metadata: ["error": "\(error)"])
+            logger.warning(
+                "session not saved; a restart of this agent begins a new one", metadata: ["error": "\(error)"])
         }
     }
 }

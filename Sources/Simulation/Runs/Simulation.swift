@@ -94,7 +94,8 @@ package struct Simulation: Sendable {
         }
         let host: Int
         switch failure.cause {
-        case .fault(.powerCut(let lost, _)), .fault(.cut(let lost, _, _, _)), .fault(.agentFrozen(let lost, _)): host = lost
+        case .fault(.powerCut(let lost, _)), .fault(.cut(let lost, _, _, _)), .fault(.agentFrozen(let lost, _)):
+            host = lost
         default: return nil
         }
         world.run(until: failure.time - 1)
@@ -110,7 +111,8 @@ package struct Simulation: Sendable {
         let left = unplaced(lost, without: host, in: world)
         if !left.isEmpty {
             let names = left.map { world.catalogue.units[$0].rawValue }.joined(separator: ", ")
-            world.observer.violate(.r3, "\(world.hosts[host].name) was lost, and \(names) does not run elsewhere in time")
+            world.observer.violate(
+                .r3, "\(world.hosts[host].name) was lost, and \(names) does not run elsewhere in time")
         }
         return nil
     }
@@ -120,7 +122,9 @@ package struct Simulation: Sendable {
         let entries = world.etcd.store.entries
         let isGone = entries[.machine(host)] == nil
         return units.filter { unit in
-            guard case .unit(let record)? = entries[.unit(unit)]?.value, record.target == .launched else { return false }
+            guard case .unit(let record)? = entries[.unit(unit)]?.value, record.target == .launched else {
+                return false
+            }
             if world.observer.running[unit].contains(where: { $0.key != host }) { return false }
             // A unit that no machine can take is out of this rule once the leader says so.
             return !(isGone && world.isWaiting(record.name))
