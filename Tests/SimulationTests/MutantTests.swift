@@ -18,6 +18,7 @@ import Testing
         Case(mutant: .lateFence, seed: 10, rule: .r1),
         Case(mutant: .adoptsNothing, seed: 0, rule: .r3),
         Case(mutant: .foreignClaims, seed: 35, rule: .r3),
+        Case(mutant: .trustsFolder, seed: 1619, rule: .r3),
         Case(mutant: .timeoutIsProof, seed: 0, rule: .r1),
         Case(mutant: .deafToStates, seed: 4, rule: .r1),
         Case(mutant: .touchBeforeClaim, seed: 29, rule: .r3),

@@ -57,9 +57,9 @@ import Testing
         let summary = Search(failureLimit: 3).run(10_000..<10_000 + wanted)
         #expect(summary.histories > 0)
         for failure in summary.failures {
-            Issue.record(
-                "seed \(failure.seed) breaks \(failure.violation.rule.rawValue): \(failure.violation.text); cluster-sim "
-                    + "run --seed \(failure.seed) --shrink --trace")
+            let rule = failure.violation.rule.rawValue
+            let command = "cluster-sim run --seed \(failure.seed) --shrink --trace"
+            Issue.record("\(rule): \(failure.violation.text); \(command)")
         }
     }
 

@@ -9,7 +9,7 @@ struct UnitBehaviour: Sendable {
     var stopSpan: Int64 = 30 * Span.millisecond
     /// Ignores SIGTERM; systemd kills it after this long.
     var stopTimeout: Int64?
-    /// `Restart=always`
+    /// Its file says `Restart=always`.
     var restarts = false
     /// Fails as soon as it has started.
     var fails = false

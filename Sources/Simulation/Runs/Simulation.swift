@@ -38,6 +38,7 @@ package struct Simulation: Sendable {
     /// Carries the plan out.
     ///
     /// - Parameter isTold: Whether to keep the story, which makes a run several times slower.
+    /// - Returns: What came of it, with the first rule that was broken, if any.
     package func run(isTold: Bool = false) -> Outcome {
         let world = World(setting: plan.setting, mutant: mutant, isTold: isTold)
         for host in world.hosts { world.after(world.random.between(0, 300 * Span.millisecond)) { host.boot() } }
