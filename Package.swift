@@ -28,6 +28,7 @@ let package = Package(
         .executable(name: "node-agent", targets: ["node-agent"]),
         .executable(name: "cluster-manager", targets: ["cluster-manager"]),
         .executable(name: "demonstrator", targets: ["demonstrator"]),
+        .executable(name: "cluster-sim", targets: ["cluster-sim"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -82,6 +83,9 @@ let package = Package(
         .target(name: "Demonstrator", dependencies: [hummingbird, logging], swiftSettings: strict),
         .executableTarget(name: "node-agent", dependencies: ["NodeAgent"], swiftSettings: strict),
         .executableTarget(name: "cluster-manager", dependencies: ["ClusterManager"], swiftSettings: strict),
+        // Whole clusters from one seed: the cores against models of everything else.
+        .target(name: "Simulation", dependencies: ["FleetCore"], swiftSettings: strict),
+        .executableTarget(name: "cluster-sim", dependencies: ["Simulation", arguments], swiftSettings: strict),
         .executableTarget(name: "demonstrator", dependencies: ["Demonstrator", arguments], swiftSettings: strict),
 
         .target(
@@ -98,6 +102,7 @@ let package = Package(
         .testTarget(name: "ScriptTests", dependencies: ["TestSupport"], swiftSettings: strict),
         .testTarget(name: "ClusterTests", dependencies: ["TestSupport"], swiftSettings: strict),
         .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: strict),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation", "cluster-sim"], swiftSettings: strict),
         .testTarget(
             name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TestSupport"], swiftSettings: strict),
         .testTarget(

@@ -13,7 +13,9 @@ enum Report {
                 + String(outcome.hash, radix: 16)
         ]
         if let recovery = outcome.recovery { lines.append("at rest \(seconds(recovery)) after the last fault") }
-        if let takeover = outcome.takeover { lines.append("units of the lost machine ran elsewhere after \(seconds(takeover))") }
+        if let takeover = outcome.takeover {
+            lines.append("units of the lost machine ran elsewhere after \(seconds(takeover))")
+        }
         if let violation = outcome.violation {
             lines.append("BROKEN \(violation.rule.rawValue) at \(seconds(violation.time)): \(violation.text)")
         } else {

@@ -14,7 +14,8 @@ struct RunCommand: AsyncParsableCommand {
     var seed: UInt64
     @Option(help: "How long operations and faults go on, in simulated seconds (at least 20).")
     var seconds = 60
-    @Option(help: "Break a rule of the protocol on purpose: \(Mutant.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(
+        help: "Break a rule of the protocol on purpose: \(Mutant.allCases.map(\.rawValue).joined(separator: ", ")).")
     var mutant: Mutant?
     @Flag(help: "Tell the whole story.")
     var trace = false

@@ -33,7 +33,9 @@ struct SearchCommand: AsyncParsableCommand {
         let summary = await withTaskGroup(of: Search.Summary.self) { group in
             for job in 0..<count {
                 group.addTask { @concurrent in
-                    let own = stride(from: UInt64(job), to: UInt64(range.count), by: count).map { range.lowerBound + $0 }
+                    let own = stride(from: UInt64(job), to: UInt64(range.count), by: count).map {
+                        range.lowerBound + $0
+                    }
                     return search.run(own) { deadline.map { clock.now < $0 } ?? true }
                 }
             }
@@ -46,8 +48,9 @@ struct SearchCommand: AsyncParsableCommand {
     private func report(_ summary: Search.Summary, took: Duration) {
         let milliseconds = max(1, Int(took / .milliseconds(1)))
         for failure in summary.failures.sorted(by: { $0.seed < $1.seed }) {
-            print("seed \(failure.seed) breaks \(failure.violation.rule.rawValue) at "
-                + "\(Report.seconds(failure.violation.time)): \(failure.violation.text)")
+            print(
+                "seed \(failure.seed) breaks \(failure.violation.rule.rawValue) at "
+                    + "\(Report.seconds(failure.violation.time)): \(failure.violation.text)")
         }
         if let first = summary.failures.min(by: { $0.seed < $1.seed }) {
             let plan = Plan(seed: first.seed, seconds: seconds)
@@ -55,10 +58,13 @@ struct SearchCommand: AsyncParsableCommand {
             print("seed \(first.seed), shrunk to \(small.events.count) of \(plan.events.count) operations and faults:")
             for event in small.events { print("  " + Report.text(event)) }
         }
-        print("\(summary.histories) histories of \(seconds) s, \(summary.faults) faults, \(summary.events) events in "
-            + "\(milliseconds) ms: \(summary.histories * 1000 / milliseconds) a second; \(summary.failures.count) broke a rule")
-        print("longest recovery \(Report.seconds(summary.longestRecovery)) (seed \(summary.slowestSeed)); longest takeover "
-            + "after a single failure \(Report.seconds(summary.longestTakeover))")
+        print(
+            "\(summary.histories) histories of \(seconds) s, \(summary.faults) faults, \(summary.events) events in "
+                + "\(milliseconds) ms: \(summary.histories * 1000 / milliseconds) a second; \(summary.failures.count) broke a rule"
+        )
+        print(
+            "longest recovery \(Report.seconds(summary.longestRecovery)) (seed \(summary.slowestSeed)); longest takeover "
+                + "after a single failure \(Report.seconds(summary.longestTakeover))")
     }
 }
 

@@ -154,7 +154,9 @@ final class EtcdModel {
     func receive(
         _ request: StoreRequest, at member: Int, _ reply: @escaping (Result<StoreAnswer, StoreFailure>) -> Void
     ) {
-        guard members[member].isUp else { return reply(.failure(StoreFailure(code: .unreachable, mayHaveHappened: false))) }
+        guard members[member].isUp else {
+            return reply(.failure(StoreFailure(code: .unreachable, mayHaveHappened: false)))
+        }
         guard !members[member].isPaused else {
             members[member].held.append { [unowned self] in receive(request, at: member, reply) }
             return

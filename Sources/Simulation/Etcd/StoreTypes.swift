@@ -18,7 +18,9 @@ struct StoreKey: Hashable, Comparable {
     static func machine(_ index: Int) -> StoreKey { StoreKey(.machine, machine: index) }
     static func metadata(_ index: Int) -> StoreKey { StoreKey(.metadata, machine: index) }
     static func unit(_ index: Int) -> StoreKey { StoreKey(.unit, subject: index) }
-    static func schedule(_ machine: Int, _ unit: Int) -> StoreKey { StoreKey(.schedule, machine: machine, subject: unit) }
+    static func schedule(_ machine: Int, _ unit: Int) -> StoreKey {
+        StoreKey(.schedule, machine: machine, subject: unit)
+    }
     static func state(_ machine: Int, _ unit: Int) -> StoreKey { StoreKey(.state, machine: machine, subject: unit) }
     static let leader = StoreKey(.leader)
 

@@ -95,7 +95,8 @@ package struct Plan: Sendable {
         events = []
         var maker = PlanMaker(setting: setting, random: random)
         maker.make()
-        events = maker.events.enumerated().sorted { ($0.element.time, $0.offset) < ($1.element.time, $1.offset) }.map(\.element)
+        events = maker.events.enumerated().sorted { ($0.element.time, $0.offset) < ($1.element.time, $1.offset) }.map(
+            \.element)
     }
 }
 
@@ -189,8 +190,11 @@ private struct PlanMaker {
             // Now and then a machine is lost for good, but never the first.
             let isLost = host > 0 && random.chance(1, in: 4)
             return .powerCut(host: host, span: isLost ? .max : long)
-        default: return random.chance(1, in: 3) ? .shutDown(host: host, span: long) : .unitCrash(
-            host: host, unit: random.below(Catalogue.shared.units.count))
+        default:
+            return random.chance(1, in: 3)
+                ? .shutDown(host: host, span: long)
+                : .unitCrash(
+                    host: host, unit: random.below(Catalogue.shared.units.count))
         }
     }
 

@@ -9,7 +9,7 @@ struct UnitBehaviour: Sendable {
     var stopSpan: Int64 = 30 * Span.millisecond
     /// Ignores SIGTERM; systemd kills it after this long.
     var stopTimeout: Int64?
-    /// `Restart=always`
+    /// Its file says `Restart=always`.
     var restarts = false
     /// Fails as soon as it has started.
     var fails = false
@@ -58,7 +58,8 @@ struct Catalogue: Sendable {
                 // Files of one text are one file, whichever unit brings them.
                 let known = files.first { $0.file.hash == file.hash }
                 let variant = UnitVariant(
-                    file: file, options: SchedulingOptions(of: file, for: unit), behaviour: known?.behaviour ?? behaviour,
+                    file: file, options: SchedulingOptions(of: file, for: unit),
+                    behaviour: known?.behaviour ?? behaviour,
                     index: known?.index ?? files.count)
                 if known == nil { files.append(variant) }
                 own.append(variant)
@@ -85,7 +86,10 @@ struct Catalogue: Sendable {
         ("d.service", [("MachineMetadata=role=web", lasting), ("# d1", slow), ("MachineMetadata=role=none", calm)]),
         ("e.service", [("Conflicts=a.service", lasting), ("Conflicts=b.service", calm), ("# e", stubborn)]),
         ("f.service", [("MachineOf=b.service", calm), ("MachineOf=a.service", calm), ("# f", slow)]),
-        ("g.service", [("Global=true", calm), ("Global=true\nMachineMetadata=role=web", lasting), ("Global=false", calm)]),
+        (
+            "g.service",
+            [("Global=true", calm), ("Global=true\nMachineMetadata=role=web", lasting), ("Global=false", calm)]
+        ),
         ("k.service", [("OnDisconnect=keep", lasting), ("OnDisconnect=keep\n# k1", calm), ("# k", stubborn)]),
         ("r.service", [("Replaces=c.service", calm), ("# r1", lasting), ("Replaces=c.service\n# r2", calm)]),
         ("w@1.service", [("Conflicts=w@*", lasting), ("# w", stubborn), ("# w1", slow)]),

@@ -42,7 +42,9 @@ final class SystemdModel {
     }
 
     func observation(of name: UnitName) -> Observation {
-        guard let unit = units[name] else { return Observation(unit: name, load: "not-found", active: "inactive", sub: "dead") }
+        guard let unit = units[name] else {
+            return Observation(unit: name, load: "not-found", active: "inactive", sub: "dead")
+        }
         return Observation(unit: name, load: "loaded", active: unit.active, sub: unit.sub)
     }
 

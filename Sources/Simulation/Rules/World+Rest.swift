@@ -50,7 +50,8 @@ extension World {
             guard let variant = host.runtime.files[name], variant.file.hash == order.hash else {
                 return "\(host.name) has not the file of \(name)"
             }
-            guard case .state(let report)? = state, report.acted == order.target, order.target == .loaded || report.restarts >= order.restarts,
+            guard case .state(let report)? = state, report.acted == order.target,
+                order.target == .loaded || report.restarts >= order.restarts,
                 report.hash == order.hash
             else { return "\(host.name) has not reported \(name) as ordered" }
             let copy = observer.running[unit][host.index]
@@ -60,7 +61,9 @@ extension World {
             }
             if !shouldRun, copy != nil { return "\(host.name) runs \(name), which is not to run" }
             let seen = host.systemd.observation(of: name)
-            if report.active != seen.active { return "\(host.name) reports \(name) as \(report.active), not \(seen.active)" }
+            if report.active != seen.active {
+                return "\(host.name) reports \(name) as \(report.active), not \(seen.active)"
+            }
         }
         return nil
     }

@@ -3,7 +3,11 @@
 
 /// Makes a failing history short: leaves out what it does not need to fail.
 package enum Shrinker {
-    /// - Parameter budget: How many runs it may take.
+    /// - Parameters:
+    ///   - plan: A plan that breaks `rule`.
+    ///   - mutant: What is broken on purpose, if anything.
+    ///   - rule: The rule that is to stay broken.
+    ///   - budget: How many runs it may take.
     /// - Returns: A plan that breaks the same rule, with as few operations and faults as were found to do.
     package static func shrink(_ plan: Plan, mutant: Mutant?, rule: Violation.Rule, budget: Int = 400) -> Plan {
         var best = plan

@@ -38,6 +38,7 @@ package struct Simulation: Sendable {
     /// Carries the plan out.
     ///
     /// - Parameter isTold: Whether to keep the story, which makes a run several times slower.
+    /// - Returns: What came of it, with the first rule that was broken, if any.
     package func run(isTold: Bool = false) -> Outcome {
         let world = World(setting: plan.setting, mutant: mutant, isTold: isTold)
         for host in world.hosts { world.after(world.random.between(0, 300 * Span.millisecond)) { host.boot() } }
@@ -94,7 +95,8 @@ package struct Simulation: Sendable {
         }
         let host: Int
         switch failure.cause {
-        case .fault(.powerCut(let lost, _)), .fault(.cut(let lost, _, _, _)), .fault(.agentFrozen(let lost, _)): host = lost
+        case .fault(.powerCut(let lost, _)), .fault(.cut(let lost, _, _, _)), .fault(.agentFrozen(let lost, _)):
+            host = lost
         default: return nil
         }
         world.run(until: failure.time - 1)
@@ -110,7 +112,8 @@ package struct Simulation: Sendable {
         let left = unplaced(lost, without: host, in: world)
         if !left.isEmpty {
             let names = left.map { world.catalogue.units[$0].rawValue }.joined(separator: ", ")
-            world.observer.violate(.r3, "\(world.hosts[host].name) was lost, and \(names) does not run elsewhere in time")
+            world.observer.violate(
+                .r3, "\(world.hosts[host].name) was lost, and \(names) does not run elsewhere in time")
         }
         return nil
     }
@@ -120,7 +123,9 @@ package struct Simulation: Sendable {
         let entries = world.etcd.store.entries
         let isGone = entries[.machine(host)] == nil
         return units.filter { unit in
-            guard case .unit(let record)? = entries[.unit(unit)]?.value, record.target == .launched else { return false }
+            guard case .unit(let record)? = entries[.unit(unit)]?.value, record.target == .launched else {
+                return false
+            }
             if world.observer.running[unit].contains(where: { $0.key != host }) { return false }
             // A unit that no machine can take is out of this rule once the leader says so.
             return !(isGone && world.isWaiting(record.name))

@@ -72,7 +72,9 @@ extension AgentShell {
         guard !keys.isEmpty else { return done(true) }
         guard tries > 0 else { return done(false) }
         process.client.call(.entries(keys), in: tenure) { [self] result in
-            guard case .success(let answer) = result, case .entries(let entries) = answer.content else { return done(false) }
+            guard case .success(let answer) = result, case .entries(let entries) = answer.content else {
+                return done(false)
+            }
             let found = zip(keys, entries).compactMap { key, entry in entry.map { (key, $0.modified) } }
             let writes = found.map { Write(key: $0.0, condition: $0.0, revision: $0.1, write: .delete($0.0)) }
             guard !writes.isEmpty else { return done(true) }

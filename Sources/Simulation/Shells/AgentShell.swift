@@ -178,7 +178,9 @@ final class AgentShell {
         _ orders: [Order], _ lease: SessionLease, _ scope: Scope, _ done: @escaping (AgentEvent?) -> Void
     ) {
         process.client.call(.range(.states(of: host.index)), in: scope) { [self] result in
-            guard case .success(let answer) = result, case .range(let entries) = answer.content else { return done(nil) }
+            guard case .success(let answer) = result, case .range(let entries) = answer.content else {
+                return done(nil)
+            }
             // What a former session left behind is no claim of this one.
             let own = entries.compactMap { entry -> UnitState? in
                 guard entry.entry.lease == lease.id || world.isMutant(.foreignClaims) else { return nil }
@@ -193,7 +195,9 @@ final class AgentShell {
             }
             bus { [self] in
                 // A former tenure may have ended between writing a file and making systemd read it.
-                if !world.isMutant(.trustsFolder) { for name in names { files[name].map { host.systemd.load(name, $0) } } }
+                if !world.isMutant(.trustsFolder) {
+                    for name in names { files[name].map { host.systemd.load(name, $0) } }
+                }
                 return names.map { host.systemd.observation(of: $0) }
             } then: { observed in
                 guard !scope.isCancelled else { return }

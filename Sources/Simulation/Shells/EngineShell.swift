@@ -74,7 +74,8 @@ final class EngineShell {
             case .changes(let changes, let revision):
                 engine?.handle(changes.compactMap { event($0.key, $0.entry) }, revision: revision)
                 self.revision = revision
-                mayHaveUnusedFiles = mayHaveUnusedFiles || changes.contains { [.unit, .schedule].contains($0.key.kind) }
+                mayHaveUnusedFiles =
+                    mayHaveUnusedFiles || changes.contains { [.unit, .schedule].contains($0.key.kind) }
             case .ended: return end()
             }
         }
@@ -104,7 +105,7 @@ final class EngineShell {
                 world.note { "\(process.host.name): a plan's answer is lost" }
                 if world.isMutant(.ignoredLostAnswer) {
                     engine?.failed(steps)
-                    return process.after(Self.pause, in: scope) { [self] in free() }
+                    return process.after(Span.millisecond, in: scope) { [self] in plan() }
                 }
                 // Whether it happened is unknown: a new epoch tells, and shuts out what is late.
                 process.client.call(.transaction(ElectionShell.resignation(leadership)), in: scope) { [self] _ in
@@ -213,7 +214,9 @@ final class EngineShell {
             done()
         }
         process.client.call(.entries(keys), in: scope) { [self] result in
-            guard case .success(let answer) = result, case .entries(let entries) = answer.content else { return failed() }
+            guard case .success(let answer) = result, case .entries(let entries) = answer.content else {
+                return failed()
+            }
             let doomed = zip(keys, entries).compactMap { key, entry in
                 entry.flatMap { $0.modified <= seen ? (key, $0.modified) : nil }
             }
