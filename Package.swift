@@ -86,14 +86,17 @@ let package = Package(
 
         .target(
             name: "TestSupport",
-            dependencies: ["FleetCore", "Etcd", "HTTPTransport", "Systemd", "CLibSystemd", logging],
+            dependencies: [
+                "FleetCore", "Etcd", "HTTPTransport", "Systemd", "CLibSystemd", logging, subprocess,
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "guard-probe", dependencies: ["Systemd"], path: "Tests/GuardProbe", swiftSettings: strict),
         .testTarget(
             name: "DemonstratorTests", dependencies: ["Demonstrator", "demonstrator", subprocess], swiftSettings: strict
         ),
-        .testTarget(name: "ScriptTests", dependencies: ["TestSupport", subprocess], swiftSettings: strict),
+        .testTarget(name: "ScriptTests", dependencies: ["TestSupport"], swiftSettings: strict),
+        .testTarget(name: "ClusterTests", dependencies: ["TestSupport"], swiftSettings: strict),
         .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: strict),
         .testTarget(
             name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TestSupport"], swiftSettings: strict),

@@ -37,7 +37,7 @@ package struct NodeAgentProgram: Sendable {
         try HostFiles.makeFolder(settings.runtimeDirectory)
         let sessionFile = SessionFile(runtimeDirectory: settings.runtimeDirectory)
         let saved = sessionFile.load(bootID: identity.bootID)
-        let listeners = try settings.apiListen.map { text in try APIEndpoint(text) }
+        let listeners = settings.apiListen
 
         var etcdSettings = settings.etcd
         etcdSettings.expectedClusterID = saved.storeID

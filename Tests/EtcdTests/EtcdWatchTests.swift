@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import Etcd
 import TestSupport
 import Testing
+
+@testable import Etcd
 
 @Suite(.etcd, .timeLimit(.minutes(1)))
 struct EtcdWatchTests {
@@ -24,7 +25,7 @@ struct EtcdWatchTests {
         for await revision in marks where revision == second.revision { break }
         let third = try await client.put("history/c", [3])
         let batches = try await reader.joined()
-        #expect(batches.map(\.revision) == [first, second.revision, third])
+        try #require(batches.map(\.revision) == [first, second.revision, third])
         #expect(batches[0].events.map(\.key) == ["history/a"])
         #expect(Set(batches[1].events.map(\.key)) == ["history/a", "history/b"])
         #expect(batches[1].events.contains(.delete(key: "history/a", modRevision: second.revision)))
@@ -75,16 +76,20 @@ struct EtcdWatchTests {
         #expect(batches.map(\.revision) == [newest])
     }
 
-    @Test("a revision stays whole although etcd splits a large answer")
-    func fragments() async throws {
+    @Test("a revision stays whole, whether or not etcd splits a large answer", arguments: [false, true])
+    func fragments(usesFragments: Bool) async throws {
         let client = try SharedEtcd.client()
+        let prefix = "fragments\(usesFragments)/"
         let value = [UInt8](repeating: 3, count: 11_000)
         var revisions: [Int64] = []
         for round in 0..<6 {
-            let puts = (0..<100).map { Operation.put("fragments/\($0)", value + [UInt8(round)]) }
+            let puts = (0..<100).map { Operation.put("\(prefix)\($0)", value + [UInt8(round)]) }
             revisions.append(try await client.commit(Transaction(then: puts)).revision)
         }
-        let batches = try await collect(client.watch(.prefix("fragments/"), from: revisions[0])) { $0.count == 6 }
+        let reader = WatchReader(
+            client: client, selector: .prefix(prefix), from: revisions[0], usesFragments: usesFragments)
+        var batches: [WatchBatch] = []
+        while batches.count < 6 { batches.append(try #require(try await reader.next())) }
         #expect(batches.map(\.revision) == revisions)
         #expect(batches.map(\.events.count) == [100, 100, 100, 100, 100, 100])
         for (round, batch) in batches.enumerated() {
@@ -116,6 +121,31 @@ struct EtcdWatchTests {
             _ = try await collect(client.watch(.key("shorter"), from: 1_000_000)) { _ in true }
         }
         #expect(error.code == .storeReplaced)
+    }
+
+    @Test("an answer that is too large to be handed on whole is asked for in pieces")
+    func tooLargeForGateway() async throws {
+        let server = try RawServer { connection in
+            guard let request = connection.readRequest() else { return }
+            connection.send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+            connection.send("{\"result\":{\"header\":{\"cluster_id\":\"1\",\"revision\":\"9\"},\"created\":true}}\n")
+            guard String(decoding: request.body, as: UTF8.self).contains("\"fragment\":true") else {
+                connection.send(
+                    "{\"error\":{\"grpc_code\":8,\"message\":\"grpc: received message larger than max (9 vs. 4)\"}}\n")
+                return
+            }
+            for isLast in [false, true] {
+                connection.send(
+                    "{\"result\":{\"header\":{\"cluster_id\":\"1\"},\"fragment\":\(!isLast),"
+                        + "\"events\":[{\"kv\":{\"key\":\"YQ==\",\"mod_revision\":\"9\"}}]}}\n")
+            }
+            connection.waitForClose()
+        }
+        let client = try EtcdClient(EtcdConfiguration(endpoints: [server.url]))
+        let batches = try await collect(client.watch(.key("a"), from: 9)) { _ in true }
+        #expect(batches.map(\.revision) == [9])
+        #expect(batches.first?.events.count == 2)
+        #expect(server.requests.count == 2)
     }
 
     @Test("a watch hears of progress that does not concern it")

@@ -3,6 +3,7 @@
 
 import FoundationEssentials
 import Glibc
+import TestSupport
 import Testing
 
 /// A local cluster of its own: another state folder, hence another network, than the user's or another test's.

@@ -3,9 +3,10 @@
 
 /// Cuts the bytes of a watch into messages: one JSON object a line, large ones in several fragments.
 struct WatchParser {
-    /// More than any line etcd sends: it splits answers at about 2 MB.
-    private static let lineLimit = 64 << 20
+    /// Longer lines are not taken; etcd can be asked to split its answers, at about 2 MB.
+    private static let lineLimit = 32 << 20
 
+    private(set) var isOverLimit = false
     private var unfinished: [UInt8] = []
     /// Events of fragments whose last one has not come; a revision must never be handed out in part.
     private var fragments: [WatchEvent] = []
@@ -15,6 +16,7 @@ struct WatchParser {
         guard let end = bytes.lastIndex(of: UInt8(ascii: "\n")) else {
             unfinished += bytes
             guard unfinished.count <= Self.lineLimit else {
+                isOverLimit = true
                 throw JSONError(offset: unfinished.count, expected: "the end of a line")
             }
             return []

@@ -26,8 +26,14 @@ actor WatchReader {
     /// Failures since something useful came.
     private var failures = 0
     private var refusedToken: String?
+    /// Whether etcd shall split large answers.
+    ///
+    /// It does so slowly (3.4 measures all that it has collected again for each event: 6,500 events a second here, against 25,000
+    /// unsplit), so only once an answer has turned out to be too large.
+    private(set) var usesFragments: Bool
 
-    init(client: EtcdClient, selector: KeySelector, from revision: Int64) {
+    init(client: EtcdClient, selector: KeySelector, from revision: Int64, usesFragments: Bool = false) {
+        self.usesFragments = usesFragments
         self.client = client
         self.selector = selector
         resumeRevision = revision
@@ -59,7 +65,7 @@ actor WatchReader {
                     $0.range(start: selector.range.start, end: selector.range.end)
                     if resumeRevision != 0 { $0.integer("start_revision", resumeRevision) }
                     $0.bool("progress_notify", true)
-                    $0.bool("fragment", true)
+                    $0.bool("fragment", usesFragments)
                 }
             },
             what: "watch \(selector)", isRepeatable: true, isLinearizable: false)
@@ -85,6 +91,12 @@ actor WatchReader {
         do {
             answers = try connection?.parser.feed(bytes) ?? []
         } catch {
+            if connection?.parser.isOverLimit == true, !usesFragments {
+                usesFragments = true
+                throw EtcdError(
+                    code: .answerTooLarge, message: "cannot \(call.what): an answer is too large, asking for pieces",
+                    isTransient: true, mayHaveHappened: false)
+            }
             throw client.malformed(call, error)
         }
         for answer in answers { try await handle(answer, open) }
@@ -116,6 +128,10 @@ actor WatchReader {
         var error = EtcdError(refusal, doing: "watch \(selector)", at: url(connection))
         if refusal.wantsLogin, let token = connection.token, refusedToken != token, failures < 5 {
             refusedToken = token
+            error.isTransient = true
+        } else if refusal.message.contains("larger than max"), !usesFragments {
+            // The gateway in etcd does not take from etcd what it would have to hand to us.
+            usesFragments = true
             error.isTransient = true
         } else if error.isTransient {
             client.endpoints.failed(connection.endpoint)

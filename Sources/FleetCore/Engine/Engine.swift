@@ -33,6 +33,7 @@ package struct Engine: Sendable {
     /// Units by a peer that they want to share a machine with.
     private var followers: [UnitName: Set<UnitName>] = [:]
     private var globals: Set<UnitName> = []
+    private var optionsOfFile: [ContentHash: SchedulingOptions] = [:]
     private var traitsOfUnit: [UnitName: (hash: ContentHash, traits: UnitTraits)] = [:]
 
     package init() {}
@@ -74,7 +75,9 @@ package struct Engine: Sendable {
         case .metadataPut(let id, _), .metadataGone(let id):
             if let machine = state.machines[id] { machinePut(machine) }
         case .machineGone(let id): machineGone(id)
-        case .filePut(let hash, _), .fileGone(let hash): fileChanged(hash)
+        case .filePut(let hash, _), .fileGone(let hash):
+            optionsOfFile[hash] = nil
+            fileChanged(hash)
         case .unitPut(let unit): unitChanged(unit.name)
         case .unitGone(let name): unitChanged(name)
         case .assignmentPut(let assignment): occupationChanged(assignment.unit, assignment.machine, frees: false)
@@ -257,12 +260,21 @@ extension Engine {
         }
     }
 
+    /// The options of a unit, read once for all units that share the file, unless the file speaks of the unit's own name.
+    private mutating func options(of file: UnitFile, for name: UnitName) -> SchedulingOptions {
+        if let known = optionsOfFile[file.hash] { return known }
+        let options = SchedulingOptions(of: file, for: name)
+        let usesSpecifiers = file.options.contains { $0.section == SchedulingOptions.section && $0.value.contains("%") }
+        if !usesSpecifiers { optionsOfFile[file.hash] = options }
+        return options
+    }
+
     /// What the unit's file says for placement; `nil` while the unit or its file is not in the store.
     mutating func traits(of name: UnitName) -> UnitTraits? {
         guard let unit = state.units[name] else { return nil }
         if let known = traitsOfUnit[name], known.hash == unit.hash { return known.traits }
         guard let file = state.files[unit.hash] else { return nil }
-        let traits = UnitTraits(name: name, options: SchedulingOptions(of: file, for: name))
+        let traits = UnitTraits(name: name, options: options(of: file, for: name))
         traitsOfUnit[name] = (unit.hash, traits)
         return traits
     }

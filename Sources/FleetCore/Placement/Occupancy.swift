@@ -48,8 +48,17 @@ package struct Occupancy: Sendable {
         if slot == slots.count { slots.append(nil) }
         slots[slot] = Slot(machine: machine)
         slotOfMachine[machine.id] = slot
-        let position = order.firstIndex { machine.id < (slots[$0]?.machine.id ?? machine.id) } ?? order.count
-        order.insert(slot, at: position)
+        order.insert(slot, at: position(of: machine.id))
+    }
+
+    /// Where a machine belongs in `order`.
+    private func position(of machine: MachineID) -> Int {
+        var (low, high) = (0, order.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if let other = slots[order[middle]]?.machine.id, other < machine { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// A machine is gone, with everything that stood on it.

@@ -39,7 +39,8 @@ package struct Placement: Sendable {
             return chooseAmongAll(for: unit, in: occupancy)
         }
         let key = PoolKey(metadata: unit.options.metadata, template: unit.template)
-        var pool = pools[key] ?? makePool(key, in: occupancy)
+        // Taken out while it changes: a second reference would make every change copy the whole heap.
+        var pool = pools.removeValue(forKey: key) ?? makePool(key, in: occupancy)
         defer { pools[key] = pool }
         let test = MachineTest(unit: unit, occupancy: occupancy)
         var refused: [RankHeap.Entry] = []

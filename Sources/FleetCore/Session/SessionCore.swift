@@ -338,11 +338,22 @@ extension SessionCore {
         case .held(let lease, let proof, let isConfirmed):
             let fence = fenceOrWake(at: now)
             let isDue = isTroubled || !isConfirmed || now >= proof + timing.renewInterval
-            guard case .held = phase, !isRenewing, isDue else { return fence }
+            guard case .held = phase, isDue else { return fence }
+            guard !isRenewing else { return askOnceMore(proof: proof, at: now) + fence }
             isRenewing = true
             return [isConfirmed ? .renew(lease) : .resume(lease)] + fence
         case .idle, .fencing, .ended: return []
         }
+    }
+
+    /// Looks for a proof while a renewal is out that brings no answer.
+    ///
+    /// A store that has just lost its leader is silent until its members notice, for up to two seconds; then they say so, or
+    /// have another leader, within moments. Who asks only after each renewal's time-out misses that.
+    private mutating func askOnceMore(proof: Moment, at now: Moment) -> [Directive] {
+        guard !isAsking, now >= proof + timing.renewInterval + timing.retryInterval else { return [] }
+        isAsking = true
+        return [.askForQuorum]
     }
 
     /// Fences when it is time, else asks to be woken for the next thing to do.

@@ -226,7 +226,7 @@ actor AgentShell {
     /// Adds the time to what systemd says.
     func observation(_ status: UnitStatus) -> Observation {
         let unit = UnitName(unchecked: status.name)
-        if let known = since[unit] {
+        if let known = since[unit], !known.active.isEmpty {
             if known.active != status.active { since[unit] = (status.active, BootClock.wallMilliseconds) }
         } else {
             // A unit that is down when first seen has never run here, as far as anybody can tell.

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Etcd
-import FleetAPI
+package import FleetAPI
 import FleetCore
 import HTTPTransport
 package import Logging
@@ -21,7 +21,7 @@ package struct AgentSettings: Sendable {
     /// Empty: the address of the interface that leads towards etcd.
     package var publicIP: String
     package var metadata: [String: String]
-    package var apiListen: [String]
+    package var apiListen: [APIEndpoint]
     /// Seconds.
     package var sessionTTL: Int
     package var roles: Set<Role>
@@ -82,10 +82,10 @@ package struct AgentSettings: Sendable {
             }
             metadata[String(parts[0])] = String(parts[1])
         }
-        apiListen = list(.apiListen)
-        for text in apiListen {
+        apiListen = []
+        for text in list(.apiListen) {
             do {
-                _ = try APIEndpoint(text)
+                apiListen.append(try APIEndpoint(text))
             } catch {
                 throw fail(.apiListen, error.message)
             }

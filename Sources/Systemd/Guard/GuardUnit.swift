@@ -63,7 +63,8 @@ package enum GuardUnit {
             SendSIGKILL=yes
             TimeoutStartSec=10
             # Only a list with at least one name leads to a command; systemctl without names would refuse.
-            ExecStopPost=/bin/sh -c \(try quote(killScript)) guard \(list) \(permit)
+            # The dash: systemctl complains of units that are dead already, which is what is wanted.
+            ExecStopPost=-/bin/sh -c \(try quote(killScript)) guard \(list) \(permit)
             TimeoutStopSec=10
             OOMScoreAdjust=-1000
             MemorySwapMax=0

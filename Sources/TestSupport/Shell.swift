@@ -1,23 +1,23 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import FoundationEssentials
-import Subprocess
+internal import FoundationEssentials
+internal import Subprocess
 
 /// Runs the repository's scripts as a user would.
-enum Shell {
+package enum Shell {
     /// The folder with `bin/`, `units/` and `vagrant/`.
-    static let repository = ancestor(of: #filePath, levels: 3)
+    package static let repository = ancestor(of: #filePath, levels: 3)
 
     /// How a program ended and what it said.
-    struct Outcome: Sendable {
+    package struct Outcome: Sendable {
         /// Its exit status; a signal's number plus 128, as in a shell.
-        var status: Int32
-        var output: String
-        var error: String
+        package var status: Int32
+        package var output: String
+        package var error: String
 
         /// What it printed to standard output, without the last line end.
-        var lines: [String] { output.split(separator: "\n").map(String.init) }
+        package var lines: [String] { output.split(separator: "\n").map(String.init) }
     }
 
     /// Runs `words`, the first being a program on the search path or a path, and waits for its end.
@@ -27,7 +27,7 @@ enum Shell {
     ///   - environment: Variables to set; `nil` removes one.
     /// - Returns: Its status, whatever it is, and all it printed.
     /// - Throws: What Subprocess throws when the program cannot be started at all.
-    static func run(_ words: [String], environment: [String: String?] = [:]) async throws -> Outcome {
+    package static func run(_ words: [String], environment: [String: String?] = [:]) async throws -> Outcome {
         var words = words
         if let first = words.first, ["bin/", "units/", ".ci/"].contains(where: first.hasPrefix) {
             words[0] = "\(repository)/\(first)"
@@ -53,7 +53,7 @@ enum Shell {
 }
 
 /// An empty folder that is removed when the test is over.
-func withTemporaryFolder<T>(_ body: (String) async throws -> T) async throws -> T {
+package func withTemporaryFolder<T>(_ body: (String) async throws -> T) async throws -> T {
     let folder = "\(FileManager.default.temporaryDirectory.path)/flotilla-\(UInt64.random(in: 0...UInt64.max))"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let result: Result<T, any Error>
@@ -63,7 +63,7 @@ func withTemporaryFolder<T>(_ body: (String) async throws -> T) async throws -> 
 }
 
 /// Writes a text file and the folders above it.
-func write(_ text: String, to path: String, executable: Bool = false) throws {
+package func write(_ text: String, to path: String, executable: Bool = false) throws {
     let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     try text.write(toFile: path, atomically: true, encoding: .utf8)
@@ -73,6 +73,6 @@ func write(_ text: String, to path: String, executable: Bool = false) throws {
 }
 
 /// Reads a text file of the repository or, with a leading slash, of the host.
-func contents(_ path: String) throws -> String {
+package func contents(_ path: String) throws -> String {
     try String(contentsOfFile: path.hasPrefix("/") ? path : "\(Shell.repository)/\(path)", encoding: .utf8)
 }

@@ -1,0 +1,40 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// A rule of the protocol broken on purpose, at a seam of the simulated shells: the simulator must catch each of them.
+///
+/// The cores are never changed; what they decide is carried out wrongly, or what they are told is wrong.
+package enum Mutant: String, CaseIterable, Sendable {
+    /// The leader's writes do not compare its epoch.
+    case unguardedLeader
+    /// The session core believes in a longer lease than was granted, so units are dead too late.
+    case lateFence
+    /// A plan without an answer is taken as not carried out.
+    case ignoredLostAnswer
+    /// A restarted agent does not look at what it left behind.
+    case adoptsNothing
+    /// States that a former session left behind count as claims of the new one.
+    case foreignClaims
+    /// Silence of etcd's members counts as a proof that there is no quorum.
+    case timeoutIsProof
+    /// The engine does not hear that machines still hold units.
+    case deafToStates
+    /// A claim does not compare the assignment's revision.
+    case uncomparedClaim
+    /// The agent acts on an assignment without waiting for its claim.
+    case touchBeforeClaim
+    /// The guard does not stop anything.
+    case deafGuard
+    /// Taking over from a lost machine does not demand that it is still absent.
+    case unprovenAbsence
+    /// Fencing is reported as done at once.
+    case blindFence
+    /// A watch that breaks goes on from the newest revision.
+    case forgetfulFollower
+    /// The proof that etcd has no quorum is never accepted.
+    case noProofOfQuorum
+    /// The engine takes units off machines for no reason.
+    case eagerMover
+    /// The reasons of units that wait are dropped.
+    case silentRefusal
+}

@@ -1,0 +1,31 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// A rule that a run broke.
+package struct Violation: Sendable, Equatable {
+    package enum Rule: String, Sendable, CaseIterable {
+        /// One copy.
+        case r1 = "R1"
+        /// One writer.
+        case r2 = "R2"
+        /// Recovery in time, and convergence at all.
+        case r3 = "R3"
+        /// etcd may die.
+        case r4 = "R4"
+        /// What was acknowledged is what runs.
+        case r5 = "R5"
+        /// Silence at rest.
+        case r6 = "R6"
+        /// No collateral.
+        case r7 = "R7"
+        /// No amnesia.
+        case r8 = "R8"
+        /// Every refusal has a reason.
+        case r9 = "R9"
+    }
+
+    package var rule: Rule
+    /// Nanoseconds since the run began.
+    package var time: Int64
+    package var text: String
+}

@@ -1,0 +1,69 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Runs many histories and sums up what they showed.
+package struct Search: Sendable {
+    package struct Failure: Sendable {
+        package var seed: UInt64
+        package var violation: Violation
+    }
+
+    package struct Summary: Sendable {
+        package var histories = 0
+        package var events = 0
+        package var faults = 0
+        /// Nanoseconds; the longest way from the end of the faults to rest.
+        package var longestRecovery: Int64 = 0
+        /// Nanoseconds; the longest time in which the units of the one failed machine ran elsewhere.
+        package var longestTakeover: Int64 = 0
+        package var slowestSeed: UInt64 = 0
+        package var failures: [Failure] = []
+
+        package init() {}
+
+        package mutating func add(_ outcome: Simulation.Outcome, seed: UInt64) {
+            histories += 1
+            events += outcome.events
+            faults += outcome.faults
+            if let recovery = outcome.recovery, recovery > longestRecovery {
+                (longestRecovery, slowestSeed) = (recovery, seed)
+            }
+            longestTakeover = max(longestTakeover, outcome.takeover ?? 0)
+            if let violation = outcome.violation { failures.append(Failure(seed: seed, violation: violation)) }
+        }
+
+        package mutating func add(_ other: Summary) {
+            histories += other.histories
+            events += other.events
+            faults += other.faults
+            if other.longestRecovery > longestRecovery {
+                (longestRecovery, slowestSeed) = (other.longestRecovery, other.slowestSeed)
+            }
+            longestTakeover = max(longestTakeover, other.longestTakeover)
+            failures += other.failures
+        }
+    }
+
+    package var seconds: Int
+    package var mutant: Mutant?
+    /// Ends after so many failures.
+    package var failureLimit: Int
+
+    package init(seconds: Int = 60, mutant: Mutant? = nil, failureLimit: Int = 1) {
+        self.seconds = seconds
+        self.mutant = mutant
+        self.failureLimit = failureLimit
+    }
+
+    /// Runs the seeds in order until they or the patience of `mayGoOn` are at an end.
+    package func run(_ seeds: some Sequence<UInt64>, while mayGoOn: () -> Bool = { true }) -> Summary {
+        var summary = Summary()
+        for seed in seeds {
+            guard mayGoOn() else { break }
+            let plan = Plan(seed: seed, seconds: seconds)
+            summary.add(Simulation(plan: plan, mutant: mutant).run(), seed: seed)
+            if summary.failures.count >= failureLimit { break }
+        }
+        return summary
+    }
+}

@@ -1,0 +1,89 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetCore
+
+/// What the agent does to systemd; mirrors `AgentShell+Directives.swift` and `UnitFolder.swift` of the node agent.
+extension AgentShell {
+    func install(_ orders: [Order], _ tenure: Scope) {
+        let hashes = Set(orders.map(\.assignment.hash)).sorted()
+        let keys = hashes.map { StoreKey.file(world.catalogue.fileIndex(of: $0)) }
+        func failed(_ orders: [Order], _ reason: String) {
+            for order in orders { handle(.installFailed(order.unit, reason: reason, isTransient: true), tenure) }
+        }
+        process.client.call(.entries(keys), in: tenure) { [self] result in
+            guard case .success(let answer) = result, case .entries(let entries) = answer.content else {
+                return failed(orders, "the store does not answer")
+            }
+            let present = Set(zip(hashes, entries).filter { $1 != nil }.map(\.0))
+            failed(orders.filter { !present.contains($0.assignment.hash) }, "the file is missing from the store")
+            let written = orders.filter { present.contains($0.assignment.hash) }.compactMap { order in
+                world.catalogue.variant(of: order.unit, hash: order.assignment.hash).map { (order, $0) }
+            }
+            guard !written.isEmpty else { return }
+            for (order, variant) in written { host.runtime.files[order.unit] = variant }
+            load(written, tenure)
+        }
+    }
+
+    private func load(_ written: [(Order, UnitVariant)], _ tenure: Scope) {
+        let needsReload = written.contains { host.systemd.units[$0.0.unit] != nil }
+        let reload = needsReload ? world.random.between(20 * Span.millisecond, 300 * Span.millisecond) : 0
+        process.after(reload) { [self] in
+            bus { [self] in
+                for (order, variant) in written { host.systemd.load(order.unit, variant) }
+                return written.map { host.systemd.observation(of: $0.0.unit) }
+            } then: { [self] observed in
+                listFenced()
+                for (order, variant) in written {
+                    let file = InstalledFile(unit: order.unit, hash: variant.file.hash, isKept: variant.isKept)
+                    handle(.installed(file), tenure)
+                }
+                handle(.observed(observed), tenure)
+            }
+        }
+    }
+
+    private func listFenced() {
+        process.guardControl.list(fenced: host.runtime.files.filter { !$0.value.isKept }.keys.sorted())
+    }
+
+    func uninstall(_ units: [UnitName], _ tenure: Scope) {
+        bus { [self] in
+            for unit in units { host.systemd.forget(unit) }
+        } then: { [self] in
+            for unit in units { host.runtime.files[unit] = nil }
+            listFenced()
+            handle(.uninstalled(units), tenure)
+        }
+    }
+
+    /// Orders a start or restart; now and then systemd does not take it.
+    func issue(_ operation: SystemdModel.Operation, _ unit: UnitName, _ tenure: Scope) {
+        let isRefused = world.setting.hasSystemdTrouble && world.random.chance(1, in: 20)
+        bus { [self] in
+            isRefused ? false : host.systemd.queue(operation, unit)
+        } then: { [self] isTaken in
+            handle(isTaken || !isRefused ? .issued(unit) : .issueFailed(unit), tenure)
+        }
+    }
+
+    /// Stops a unit and waits until its job has ended.
+    func stop(_ unit: UnitName, _ tenure: Scope) {
+        let systemd = host.systemd
+        world.after(world.random.between(200 * Span.microsecond, 3 * Span.millisecond)) { [self] in
+            guard host.isOn, host.systemd === systemd else { return }
+            systemd.stop(unit) { [self] in
+                world.after(world.random.between(200 * Span.microsecond, 5 * Span.millisecond)) { [self] in
+                    process.enter { [self] in
+                        bus { [self] in
+                            host.systemd.observation(of: unit).isDown
+                        } then: { [self] isDown in
+                            handle(isDown ? .stopped(unit) : .stopFailed(unit), tenure)
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetCore
+
+/// Holds the machine's session; mirrors `SessionShell.swift` of the node agent.
+final class SessionShell {
+    private unowned let process: AgentProcess
+    private var host: Host { process.host }
+    private var world: World { process.world }
+    private var client: StoreClient { process.sessionClient }
+    private(set) var core: SessionCore
+    private var inbox: [SessionCore.Event] = []
+    private var directives: [SessionCore.Directive] = []
+    /// A directive is awaited.
+    private var isBlocked = false
+    private var timer = 0
+    private var ended: (() -> Void)?
+
+    static let ttl = 5
+
+    init(process: AgentProcess) {
+        self.process = process
+        core = SessionCore(timing: SessionTiming(ttl: Self.ttl))
+    }
+
+    func run() {
+        let saved = host.runtime.session
+        send(.started(saved: saved.lease, proof: saved.proof))
+    }
+
+    func stop(_ done: @escaping () -> Void) {
+        ended = done
+        send(.stopping)
+    }
+
+    func send(_ event: SessionCore.Event) {
+        inbox.append(event)
+        turn()
+    }
+
+    private func turn() {
+        while !isBlocked, process.isAlive {
+            if !directives.isEmpty {
+                perform(directives.removeFirst())
+            } else if core.phase == .ended {
+                ended?()
+                ended = nil
+                return
+            } else if !inbox.isEmpty {
+                directives = core.handle(inbox.removeFirst(), at: host.now)
+            } else {
+                return
+            }
+        }
+    }
+
+    private func block(_ work: (@escaping () -> Void) -> Void) {
+        isBlocked = true
+        work { [self] in
+            isBlocked = false
+            turn()
+        }
+    }
+
+    private func perform(_ directive: SessionCore.Directive) {
+        switch directive {
+        case .resume(let lease): resume(lease)
+        case .grant: grant()
+        case .register(let lease): register(lease)
+        case .renew(let lease): renew(lease)
+        case .askForQuorum:
+            let asked = host.now
+            client.isQuorumLost { [self] isLost in send(isLost ? .noQuorum(asked: asked) : .quorumUnproven) }
+        case .enter(let lease, let isNew):
+            world.note { "\(host.name): session \(lease.id)" + (isNew ? "" : ", taken up again") }
+            save(lease)
+            process.agent.enter(lease)
+            process.election.sessionEntered(lease)
+        case .feedGuard(let moment): feedGuard(until: moment)
+        case .disarmGuard: process.guardControl.disarm()
+        case .fence(let kill):
+            world.observer.fenced(host.index)
+            process.election.sessionLeft()
+            if world.isMutant(.blindFence) { return process.after(0) { [self] in send(.fenced) } }
+            process.agent.fence(kill: kill) { [self] in send(.fenced) }
+        case .revoke(let lease):
+            block { done in
+                client.call(.revoke(lease.id), within: 2 * Span.second) { [self] _ in
+                    host.runtime.session.lease = nil
+                    done()
+                }
+            }
+        case .report(let report):
+            world.note { "\(host.name): \(report)" }
+            world.observer.reported(report, host.index)
+        case .wake(let moment):
+            timer += 1
+            let number = timer
+            process.wake(at: moment) { [self] in
+                if number == timer { send(.woke) }
+            }
+        }
+    }
+
+    private func feedGuard(until moment: Moment) {
+        if !process.guardControl.feed(until: moment) { send(.guardFired) }
+        if case .held(let lease, let proof, _) = core.phase {
+            host.runtime.session.proof = proof
+            save(lease)
+        }
+    }
+
+    private func save(_ lease: SessionLease) {
+        host.runtime.session.lease = lease
+        host.runtime.session.storeGeneration = client.expectedGeneration
+    }
+
+    // MARK: What goes to the store
+
+    private var record: MachineRecord {
+        MachineRecord(
+            id: host.id, name: host.name, address: "", metadata: host.metadata, bootID: "\(host.bootCount)",
+            token: host.runtime.session.token)
+    }
+
+    private func grant() {
+        let sent = host.now
+        client.call(.grant(ttl: Self.ttl)) { [self] result in
+            switch result {
+            case .success(let answer):
+                guard case .lease(let lease, let ttl) = answer.content else { return }
+                let trusted = world.isMutant(.lateFence) ? ttl + 1 : ttl
+                send(.granted(SessionLease(id: lease, ttl: trusted), sent: sent))
+            case .failure(let failure): send(failure.code == .storeReplaced ? .foreignStore : .grantFailed)
+            }
+        }
+    }
+
+    private enum Registration { case registered, taken }
+
+    private func register(_ lease: SessionLease) {
+        register(under: lease) { [self] result in
+            switch result {
+            case .success(.registered): send(.registered)
+            case .success(.taken): send(.taken)
+            case .failure(let failure):
+                send(failure.code == .leaseNotFound ? .registerLeaseGone : .registerFailed)
+            }
+        }
+    }
+
+    /// Mirrors `ClusterRegistry.register`.
+    private func register(
+        under lease: SessionLease, tries: Int = 8, _ completion: @escaping (Result<Registration, StoreFailure>) -> Void
+    ) {
+        guard tries > 0 else { return completion(.failure(StoreFailure(code: .interfered, mayHaveHappened: false))) }
+        let key = StoreKey.machine(host.index)
+        let record = record
+        let create = StoreTransaction(
+            comparisons: [StoreComparison(key, .absent)], writes: [.put(key, .machine(record), lease: lease.id)],
+            otherwise: [key])
+        client.call(.transaction(create)) { [self] result in
+            switch result {
+            case .failure(let failure): return completion(.failure(failure))
+            case .success(let answer):
+                guard case .transaction(let succeeded, let found) = answer.content else { return }
+                if succeeded { return completion(.success(.registered)) }
+                guard let entry = found[0], case .machine(let present) = entry.value else {
+                    return register(under: lease, tries: tries - 1, completion)
+                }
+                guard present.token == record.token else { return completion(.success(.taken)) }
+                if present == record, entry.lease == lease.id { return completion(.success(.registered)) }
+                let swap = StoreTransaction(
+                    comparisons: [StoreComparison(key, .modified(entry.modified))],
+                    writes: [.put(key, .machine(record), lease: lease.id)])
+                client.call(.transaction(swap)) { [self] result in
+                    switch result {
+                    case .failure(let failure): completion(.failure(failure))
+                    case .success(let answer):
+                        if case .transaction(true, _) = answer.content { return completion(.success(.registered)) }
+                        register(under: lease, tries: tries - 1, completion)
+                    }
+                }
+            }
+        }
+    }
+
+    private var attemptTimeout: Int64 { core.timing.attemptTimeout.nanoseconds }
+
+    private func renew(_ lease: SessionLease) {
+        let sent = host.now
+        client.call(.keepAlive(lease.id), within: attemptTimeout) { [self] result in
+            switch result {
+            case .success(let answer):
+                if case .alive(nil) = answer.content { leaseGone() } else { send(.renewed(sent: sent)) }
+            case .failure: send(.renewFailed)
+            }
+        }
+    }
+
+    private func resume(_ lease: SessionLease) {
+        let sent = host.now
+        client.call(.keepAlive(lease.id), within: attemptTimeout) { [self] result in
+            switch result {
+            case .failure: send(.renewFailed)
+            case .success(let answer):
+                if case .alive(nil) = answer.content { return leaseGone() }
+                register(under: lease) { [self] result in
+                    switch result {
+                    case .success(.registered): send(.renewed(sent: sent))
+                    case .success(.taken): leaseGone()
+                    case .failure(let failure):
+                        send(failure.code == .leaseNotFound ? .leaseGone : .renewFailed)
+                    }
+                }
+            }
+        }
+    }
+
+    /// A store that lost its data knows no lease either; a linearizable read tells the two apart (rule R8).
+    private func leaseGone() {
+        client.call(.range(.leader), within: attemptTimeout) { [self] result in
+            switch result {
+            case .success: send(.leaseGone)
+            case .failure(let failure): send(failure.code == .storeReplaced ? .foreignStore : .renewFailed)
+            }
+        }
+    }
+}

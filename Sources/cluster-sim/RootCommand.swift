@@ -1,0 +1,22 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+/// The program: runs whole clusters from one seed and looks for histories that break a rule.
+@main
+struct RootCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cluster-sim",
+        abstract: "Run Flotilla's cores against models of etcd, systemd and a network, and check the rules R1 to R9.",
+        discussion: """
+            One number replays a history exactly, on any machine. The guarantees that are checked, and what the models \
+            leave out, stand in docs/design/simulation.md.
+
+            EXAMPLES:
+              cluster-sim run --seed 42 --trace
+              cluster-sim search --seeds 0..9999 --jobs 2
+              cluster-sim search --seeds 0..200 --mutant unguardedLeader
+            """,
+        subcommands: [RunCommand.self, SearchCommand.self])
+}

@@ -1,0 +1,38 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Simulation
+
+/// Replays one history.
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Run the history of one seed.",
+        discussion: "Exit status: 0 when every rule held, 1 when one was broken.")
+
+    @Option(help: "The history's number.")
+    var seed: UInt64
+    @Option(help: "How long operations and faults go on, in simulated seconds (at least 20).")
+    var seconds = 60
+    @Option(help: "Break a rule of the protocol on purpose: \(Mutant.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var mutant: Mutant?
+    @Flag(help: "Tell the whole story.")
+    var trace = false
+    @Flag(help: "Leave out of a failing history what it does not need to fail, and tell that story.")
+    var shrink = false
+
+    func run() async throws {
+        var plan = Plan(seed: seed, seconds: seconds)
+        var outcome = Simulation(plan: plan, mutant: mutant).run(isTold: trace && !shrink)
+        if shrink, let violation = outcome.violation {
+            plan = Shrinker.shrink(plan, mutant: mutant, rule: violation.rule)
+            outcome = Simulation(plan: plan, mutant: mutant).run(isTold: trace)
+        }
+        for line in outcome.story { print(line) }
+        if shrink { for event in plan.events { print(Report.text(event)) } }
+        print(Report.text(outcome, plan))
+        if outcome.violation != nil { throw ExitCode(1) }
+    }
+}
+
+extension Mutant: ExpressibleByArgument {}

@@ -1,0 +1,113 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import TestSupport
+
+extension Cluster {
+    /// A line of the table of machines.
+    struct Machine: Sendable {
+        /// Such as `worker-2`.
+        var name: String
+        /// First eight digits of its id.
+        var id: String
+        var address: String
+        /// `up`, `down` or `cut`.
+        var condition: String
+        /// `healthy`, or what its systemd says of the agent.
+        var agent: String
+
+        /// How the command line writes it in a column.
+        var target: String { "\(id).../\(address)" }
+    }
+
+    /// Every machine that was ever booted, as the local cluster itself sees it.
+    func machines() async throws -> [Machine] {
+        try await control("status").dropFirst(2).compactMap { line in
+            let columns = line.split(separator: " ").map(String.init)
+            guard columns.count >= 5 else { return nil }
+            return Machine(
+                name: columns[0], id: columns[1], address: columns[2], condition: columns[3], agent: columns[4])
+        }
+    }
+
+    /// The machine of that name.
+    func machine(_ name: String) async throws -> Machine {
+        guard let machine = try await machines().first(where: { $0.name == name }) else {
+            throw ClusterFailure("no machine \(name)")
+        }
+        return machine
+    }
+
+    /// Addresses of the machines that users see, sorted.
+    func visibleAddresses() async throws -> [String] {
+        try await manage("list-machines", "--no-legend", "--fields", "ip").sorted()
+    }
+
+    /// The machine whose agent leads.
+    func leader() async throws -> Machine {
+        let record = try await storeValue("leader")
+        let all = try await machines()
+        guard let leader = all.first(where: { record.contains("\"\($0.id)") }) else {
+            throw ClusterFailure("the leader's record names no machine: \(record)")
+        }
+        return leader
+    }
+
+    /// Main process of a machine's agent; 0 when it has none.
+    func agentProcess(_ machine: String) async throws -> Int {
+        let text = try await inside(machine, "systemctl show --property=MainPID --value node-agent.service")
+        return text.first.flatMap { Int($0) } ?? 0
+    }
+
+    /// Whether the store knows all machines and nothing else: the sign that the test before left nothing behind.
+    func isIdle() async throws -> Bool {
+        let kinds = try await storeKeys("").map { $0.prefix { $0 != "/" } }
+        return kinds.sorted() == (["leader"] + Array(repeating: "machines", count: Self.size)).sorted()
+    }
+
+    /// Destroys what the test before left running; enough, and quicker than `mend`, when all machines are there.
+    ///
+    /// - Returns: Whether the cluster is idle now.
+    func clear() async throws -> Bool {
+        guard try await storeKeys("machines/").count == Self.size else { return false }
+        let leftOver = try await storeKeys("units/")
+        if !leftOver.isEmpty { try await manage(["destroy"] + leftOver) }
+        try await until("the store is empty") { try await isIdle() }
+        return try await processes().isEmpty
+    }
+
+    /// Brings the cluster back to its machines, all up and healthy, without any unit, whatever happened to it.
+    func mend() async throws {
+        try await control("etcd", "start")
+        for machine in try await machines() {
+            if machine.condition == "cut" { try await control("heal", machine.name) }
+            if machine.condition != "down", machine.agent != "healthy" {
+                try await inside(machine.name, "systemctl kill --signal=CONT node-agent; systemctl start node-agent")
+            }
+        }
+        // Boots what is missing and waits until all have joined.
+        try await control("up", "\(Self.size)")
+        let leftOver = try await storeKeys("units/")
+        if !leftOver.isEmpty { _ = try await manager(["destroy"] + leftOver) }
+        for machine in try await machines().dropFirst(Self.size) where machine.condition != "down" {
+            try await control("shutdown", machine.name)
+        }
+        try await until("the cluster is idle", within: .seconds(120)) {
+            guard try await isIdle() else { return false }
+            return try await processes().isEmpty
+        }
+    }
+
+    /// What the machines' journals say of agent, guard and units.
+    func journals() async throws -> String {
+        var text = ""
+        for machine in try await machines() {
+            text += "==== \(machine.name) (\(machine.id), \(machine.address), \(machine.condition), \(machine.agent))\n"
+            guard machine.condition != "down" else { continue }
+            let journal = try await attempt(
+                in: machine.name, "journalctl", "--no-pager", "--output=short-monotonic", "--lines=120")
+            text += journal.output
+        }
+        return text
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import TestSupport
+import Testing
+
+/// The cluster of real machines that all tests of this target share.
+///
+/// It is booted once, by `RealMachines`, and brought back to five idle machines before each test.
+struct Cluster: Sendable {
+    @TaskLocal private static var running: Cluster?
+
+    /// How many machines there are at the beginning of each test.
+    static let size = 5
+
+    /// Folder of all state; its last part is also the name of the network.
+    let state: String
+
+    /// The cluster of the test that calls this.
+    static var shared: Cluster {
+        get throws { try #require(running, "no cluster: the suite lacks the trait .realMachines") }
+    }
+
+    /// Boots the machines, runs `body`, and removes every trace of them, however `body` ended.
+    ///
+    /// The state folder is `/run/flotilla-test`, or `FLOTILLA_TEST_STATE`; what a crashed run left there goes first.
+    static func with(_ body: () async throws -> Void) async throws {
+        let folder = getenv("FLOTILLA_TEST_STATE").map { String(cString: $0) } ?? "/run/flotilla-test"
+        let cluster = Cluster(state: folder)
+        try await cluster.control("down")
+        let result: Result<Void, any Error>
+        do {
+            try await cluster.control("up", "\(size)")
+            try await $running.withValue(cluster) { try await body() }
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        try await cluster.control("down")
+        try result.get()
+    }
+
+    /// Runs `bin/local-cluster`, which must succeed.
+    ///
+    /// - Returns: What it printed, line by line.
+    @discardableResult
+    func control(_ words: String...) async throws -> [String] {
+        let outcome = try await run("bin/local-cluster", words)
+        guard outcome.status == 0 else {
+            throw ClusterFailure("bin/local-cluster \(words.joined(separator: " ")) failed: \(outcome.error)")
+        }
+        return outcome.lines
+    }
+
+    /// Runs `bin/cluster-manager` as a user would, whatever comes of it.
+    func manager(_ words: String...) async throws -> Shell.Outcome { try await run("bin/cluster-manager", words) }
+
+    /// Runs `bin/cluster-manager` as a user would, whatever comes of it.
+    func manager(_ words: [String]) async throws -> Shell.Outcome { try await run("bin/cluster-manager", words) }
+
+    /// Runs `bin/cluster-manager`, which must succeed.
+    ///
+    /// - Returns: What it printed to standard output, line by line.
+    @discardableResult
+    func manage(_ words: String...) async throws -> [String] { try await manage(words) }
+
+    /// Runs `bin/cluster-manager`, which must succeed, and gives what it printed to standard output.
+    @discardableResult
+    func manage(_ words: [String]) async throws -> [String] {
+        let outcome = try await manager(words)
+        guard outcome.status == 0 else {
+            throw ClusterFailure(
+                "cluster-manager \(words.joined(separator: " ")) ended with \(outcome.status): \(outcome.error)")
+        }
+        return outcome.lines
+    }
+
+    /// Runs a shell script in a machine, cut off or not; it must succeed.
+    ///
+    /// - Returns: What it printed, line by line.
+    @discardableResult
+    func inside(_ machine: String, _ script: String) async throws -> [String] {
+        try await control("exec", machine, "bash", "-euo", "pipefail", "-c", script)
+    }
+
+    /// Runs a program in a machine, whatever comes of it.
+    func attempt(in machine: String, _ words: String...) async throws -> Shell.Outcome {
+        try await run("bin/local-cluster", ["exec", machine] + words)
+    }
+
+    /// Runs a script of the repository on this cluster.
+    func run(_ script: String, _ words: [String]) async throws -> Shell.Outcome {
+        try await Shell.run([script] + words, environment: ["FLOTILLA_LOCAL_STATE": state, "FLOTILLA_ENDPOINT": nil])
+    }
+}
+
+/// Why a cluster was not as a test needs it.
+struct ClusterFailure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}
