@@ -111,6 +111,13 @@ let package = Package(
             name: "SystemdTests", dependencies: ["Systemd", "TestSupport", "guard-probe", logging],
             swiftSettings: strict),
         .testTarget(
+            name: "NodeAgentTests",
+            dependencies: [
+                "NodeAgent", "FleetCore", "Etcd", "HTTPTransport", "Systemd", "Registry", "FleetAPI", "FleetAPIServer",
+                "TestSupport", logging, arguments,
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "ClusterManagerTests",
             dependencies: ["ClusterManager", "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", logging],
             swiftSettings: strict),

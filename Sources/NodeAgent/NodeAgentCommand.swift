@@ -96,12 +96,7 @@ struct RunCommand: AsyncParsableCommand {
 
     /// Prints every setting with its origin, after looking at what only this machine can tell.
     private func report(_ sources: SettingSources, _ settings: AgentSettings) throws {
-        let width = SettingKey.allCases.map(\.rawValue.count).max() ?? 0
-        for key in SettingKey.allCases {
-            let value = sources[key]
-            let name = key.rawValue + String(repeating: " ", count: width - key.rawValue.count)
-            print("\(name)  \(value.text.isEmpty ? "-" : value.text)  (\(value.origin))")
-        }
+        for line in sources.report { print(line) }
         let identity = try HostIdentity(machineIDFile: settings.machineIDFile)
         if !settings.publicIP.isEmpty { try NetworkAddresses.check(settings.publicIP) }
         print("settings are good; this is machine \(identity.id) (\(identity.hostName))")

@@ -45,7 +45,7 @@ extension ClusterTests {
             let units = try await cluster.startDemonstrator()
             let other = try #require(units["celix@1.service"]).machine
             let host = other == "worker-1" ? "worker-2" : "worker-1"
-            let id = try await cluster.inside(other, "cat /etc/machine-id").joined()
+            let id = try await cluster.machineID(other)
             let lease = try await cluster.lease(of: other)
             try await cluster.inside(
                 host,

@@ -52,7 +52,8 @@ extension ClusterTests {
             let units = try await cluster.startDemonstrator()
             let before = try #require(units["celix@2.service"])
             let mine = units.values.filter { $0.machine == before.machine }.map(\.unit).sorted()
-            async let ended = cluster.endOfSession(of: before.machine)
+            let id = try await cluster.machineID(before.machine)
+            async let ended = cluster.endOfSession(ofMachine: id)
             try await cluster.control("cut", before.machine)
             let end = try await ended
             try await expectFenced(mine, on: before.machine, by: end, "cut off", cluster)
@@ -78,7 +79,8 @@ extension ClusterTests {
             let before = try #require(units["felix@1.service"])
             let mine = units.values.filter { $0.machine == before.machine }.map(\.unit).sorted()
             let lease = try await cluster.lease(of: before.machine)
-            async let ended = cluster.endOfSession(of: before.machine)
+            let id = try await cluster.machineID(before.machine)
+            async let ended = cluster.endOfSession(ofMachine: id)
             let agent = try await cluster.agentProcess(before.machine)
             try await cluster.inside(before.machine, "kill -STOP \(agent)")
             let end = try await ended

@@ -63,8 +63,12 @@ extension ClusterTests {
             let survivors = Set(machines.map(\.name)).subtracting(lost)
             let moved = units.values.filter { lost.contains($0.machine) }.map(\.unit).sorted()
             try #require(!moved.isEmpty, "no unit ran on \(lost)")
-            async let ended = withThrowingTaskGroup(of: (String, Double).self) { group in
-                for machine in lost { group.addTask { (machine, try await cluster.endOfSession(of: machine)) } }
+            var ids: [String: String] = [:]
+            for machine in lost { ids[machine] = try await cluster.machineID(machine) }
+            async let ended = withThrowingTaskGroup(of: (String, Double).self) { [ids] group in
+                for (machine, id) in ids {
+                    group.addTask { (machine, try await cluster.endOfSession(ofMachine: id)) }
+                }
                 return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
             }
             let cut = monotonicNow()

@@ -78,7 +78,9 @@ extension ClusterTests {
         @Test("a unit that fails says so, a unit that finishes has succeeded")
         func ends() async throws {
             let cluster = try Cluster.shared
-            try await cluster.withUnit("failing.service", "[Service]\nExecStart=/usr/bin/false\n") { path in
+            // Of type oneshot: a simple service counts as active for the moment between its start and its end.
+            let bad = "[Service]\nType=oneshot\nExecStart=/usr/bin/false\n"
+            try await cluster.withUnit("failing.service", bad) { path in
                 let outcome = try await cluster.manager("start", path, "--timeout", "60")
                 #expect(outcome.status == 1, "\(outcome)")
                 #expect(outcome.error.contains("unit failing.service failed on"), "\(outcome.error)")

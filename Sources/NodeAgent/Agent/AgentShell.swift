@@ -23,6 +23,9 @@ actor AgentShell {
     private var timer: Task<Void, Never>?
     /// When the ACTIVE state of each unit last changed, as this agent saw it.
     private var since: [UnitName: (active: String, moment: Int64)] = [:]
+    /// How many changes of units systemd has told of, and the number of the last one of each unit.
+    private(set) var changeMark = 0
+    private var lastChange: [String: Int] = [:]
 
     init(
         registry: ClusterRegistry, units: any UnitManager, folder: UnitFolder, machine: MachineID,
@@ -101,9 +104,7 @@ actor AgentShell {
         launch(!directives.publish.isEmpty) { inbox.yield(await self.publish(directives.publish, tenure)).discard() }
         launch(!directives.withdraw.isEmpty) { inbox.yield(await self.withdraw(directives.withdraw, tenure)).discard() }
         launch(!directives.complete.isEmpty) { inbox.yield(await self.record(directives.complete, tenure)).discard() }
-        launch(!directives.install.isEmpty) {
-            for event in await self.install(directives.install) { inbox.yield(event) }
-        }
+        launch(!directives.install.isEmpty) { await self.install(directives.install, inbox) }
         launch(!directives.uninstall.isEmpty) {
             inbox.yield(await self.uninstall(directives.uninstall)).discard()
         }
@@ -174,17 +175,22 @@ actor AgentShell {
         let own = try await registry.readOwnStates(in: tenure)
         tell(own.problems)
         let installed = await folder.files()
-        let statuses = try await units.watch(installed.map(\.unit.rawValue))
+        let completions = try await completions(among: installed)
+        let mark = changeMark
+        let statuses = try await newest(try await units.watch(installed.map(\.unit.rawValue)), since: mark)
         for state in own.states { since[state.unit] = (state.active, state.since) }
         let entered = AgentEvent.entered(
             own: own.states, orders: orders, installed: installed, observed: statuses.map { observation($0) })
-        return try await completions(among: installed) + [entered]
+        return completions + [entered]
     }
 
     private func followSystemd(_ inbox: AsyncStream<AgentEvent>.Continuation) async {
         for await change in await units.changes() {
             switch change {
-            case .unitChanged(let status): inbox.yield(.observed([observation(status)]))
+            case .unitChanged(let status):
+                changeMark += 1
+                lastChange[status.name] = changeMark
+                inbox.yield(.observed([observation(status)]))
             case .jobRemoved(let unit, _, let result):
                 inbox.yield(.jobEnded(UnitName(unchecked: unit), JobEnd(result)))
                 if result != .done {
@@ -195,6 +201,24 @@ actor AgentShell {
             case .reconnected: logger.info("systemd is back")
             case .reloading: break
             }
+        }
+    }
+
+    /// What systemd says of the units, no older than any change of them that was handed on.
+    ///
+    /// - Parameters:
+    ///   - statuses: The answer to a question that was asked when `changeMark` was `mark`.
+    ///   - mark: Changes after it may be newer than the answer, so those units are asked for again.
+    /// - Returns: The newest word on each unit; to be handed on before anything else is awaited.
+    /// - Throws: What systemd's manager throws.
+    func newest(_ statuses: [UnitStatus], since mark: Int) async throws(SystemdError) -> [UnitStatus] {
+        var (mark, statuses) = (mark, statuses)
+        while true {
+            let overtaken = Set(statuses.map(\.name).filter { lastChange[$0, default: 0] > mark })
+            if overtaken.isEmpty { return statuses }
+            mark = changeMark
+            let again = try await units.listUnits(names: overtaken.sorted())
+            statuses = statuses.filter { !overtaken.contains($0.name) } + again
         }
     }
 
@@ -218,7 +242,12 @@ actor AgentShell {
     }
 
     /// Forgets what was noted of units that are gone.
-    func forget(_ names: [UnitName]) { for name in names { since[name] = nil } }
+    func forget(_ names: [UnitName]) {
+        for name in names {
+            since[name] = nil
+            lastChange[name.rawValue] = nil
+        }
+    }
 
     private var told: Set<RegistryProblem> = []
 

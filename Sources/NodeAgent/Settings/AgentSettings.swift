@@ -46,12 +46,22 @@ package struct AgentSettings: Sendable {
             sources[key].text.split(separator: ",").map { String($0.trimmed) }.filter { !$0.isEmpty }
         }
 
-        let password = sources[.etcdPasswordFile].text
-        etcd = EtcdConfiguration(
-            endpoints: list(.etcdEndpoints),
-            tls: try Self.tls(sources),
-            user: sources[.etcdUser].text.isEmpty ? nil : sources[.etcdUser].text,
-            password: password.isEmpty ? nil : String(try readFile(password).prefix { !$0.isNewline }))
+        etcd = EtcdConfiguration(endpoints: list(.etcdEndpoints))
+        if let (user, path) = try Self.pair(.etcdUser, .etcdPasswordFile, sources) {
+            etcd.user = user
+            do {
+                etcd.password = String(try readFile(path).prefix { !$0.isNewline })
+            } catch {
+                throw fail(.etcdPasswordFile, error.message)
+            }
+        }
+        let certificate = try Self.pair(.etcdCertFile, .etcdKeyFile, sources)
+        let authority = sources[.etcdCAFile].text
+        if certificate != nil || !authority.isEmpty {
+            etcd.tls = TLSSettings(
+                authorityFile: authority.isEmpty ? nil : authority, certificateFile: certificate?.0,
+                keyFile: certificate?.1)
+        }
         do {
             etcd = try etcd.checked()
         } catch {
@@ -107,22 +117,21 @@ package struct AgentSettings: Sendable {
         case let other: throw fail(.guardUnit, "'\(other)' is neither on nor off")
         }
         guard let level = Logger.Level(rawValue: sources[.logLevel].text) else {
-            throw fail(.logLevel, "'\(sources[.logLevel].text)' is no log level")
+            throw fail(.logLevel, "'\(sources[.logLevel].text)' is none of \(SettingKey.logLevel.help)")
         }
         logLevel = level
     }
 
-    private static func tls(_ sources: SettingSources) throws(SettingsError) -> TLSSettings? {
-        let authority = sources[.etcdCAFile].text
-        let certificate = sources[.etcdCertFile].text
-        let key = sources[.etcdKeyFile].text
-        guard certificate.isEmpty == key.isEmpty else {
-            throw SettingsError("etcd-cert-file and etcd-key-file belong together; only one of them is set")
+    /// Two settings that are given together or not at all.
+    private static func pair(
+        _ first: SettingKey, _ second: SettingKey, _ sources: SettingSources
+    ) throws(SettingsError) -> (String, String)? {
+        let texts = (sources[first].text, sources[second].text)
+        guard texts.0.isEmpty == texts.1.isEmpty else {
+            let (given, missing) = texts.1.isEmpty ? (first, second) : (second, first)
+            throw SettingsError(
+                "\(given.rawValue) (\(sources[given].origin)): needs \(missing.rawValue) beside it, which is not set")
         }
-        guard !(authority.isEmpty && certificate.isEmpty) else { return nil }
-        return TLSSettings(
-            authorityFile: authority.isEmpty ? nil : authority,
-            certificateFile: certificate.isEmpty ? nil : certificate,
-            keyFile: key.isEmpty ? nil : key)
+        return texts.0.isEmpty ? nil : texts
     }
 }

@@ -35,10 +35,10 @@ package struct SettingSources: Sendable {
 
     /// - Parameters:
     ///   - flags: What was given on the command line.
-    ///   - environment: The process's environment; empty values count as not given.
+    ///   - environment: The process's environment; empty values count as not given, and names that are no setting of
+    ///     the agent may be another program's.
     ///   - file: Path and content of the configuration file, if there is one.
-    /// - Throws: `SettingsError` for a line of the file that is not `NAME=VALUE`, a name that does not exist, or a name
-    ///   that begins with `FLOTILLA_` in the environment and does not exist.
+    /// - Throws: `SettingsError` for a line of the file that is not `NAME=VALUE`, or whose name does not exist.
     package init(
         flags: [SettingKey: String], environment: [String: String], file: (path: String, text: String)?
     ) throws(SettingsError) {
@@ -59,6 +59,16 @@ package struct SettingSources: Sendable {
         values[key] ?? Value(text: key.defaultText, origin: .builtIn)
     }
 
+    /// Every setting with its value and origin, a line each, for `--check`.
+    package var report: [String] {
+        let width = SettingKey.allCases.map(\.rawValue.count).max() ?? 0
+        return SettingKey.allCases.map { key in
+            let value = self[key]
+            let name = key.rawValue + String(repeating: " ", count: width - key.rawValue.count)
+            return "\(name)  \(value.text.isEmpty ? "-" : value.text)  (\(value.origin))"
+        }
+    }
+
     /// Lines `NAME=VALUE` as in systemd's environment files: `#` and `;` begin comments, quotes around a value go.
     private mutating func read(_ text: String, path: String) throws(SettingsError) {
         let names = Dictionary(
@@ -66,7 +76,8 @@ package struct SettingSources: Sendable {
             uniquingKeysWith: { first, _ in first })
         var fleets: [(setting: FleetSetting, text: String, line: Int)] = []
         var own: Set<SettingKey> = []
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        // A file that was edited elsewhere may end its lines with CR LF, which Swift takes as one character.
+        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             let line = line.trimmed
             guard let first = line.first, first != "#", first != ";" else { continue }
             guard let equals = line.firstIndex(of: "=") else {

@@ -25,11 +25,17 @@ extension Cluster {
         return revision
     }
 
+    /// The whole id of a machine that is up.
+    func machineID(_ machine: String) async throws -> String {
+        try await inside(machine, "cat /etc/machine-id").joined()
+    }
+
     /// The lease that the record of a machine lives under.
     func lease(of machine: String) async throws -> String {
-        let id = try await inside(machine, "cat /etc/machine-id").joined()
+        let id = try await machineID(machine)
+        // Not through jq, which rounds numbers of this size: neighbouring leases would look the same.
         let lease = try await network(
-            "\(Self.command) get '\(Self.prefix)machines/\(id)' -w json | jq --raw-output '.kvs[0].lease'"
+            "\(Self.command) get '\(Self.prefix)machines/\(id)' -w fields | awk '/Lease/ { print $3 }'"
         ).joined()
         guard lease.count > 4 else { throw ClusterFailure("\(machine) has no session: \(lease)") }
         return lease
@@ -38,9 +44,12 @@ extension Cluster {
     /// When a machine's record vanishes from the store, in seconds of the host's monotonic clock.
     ///
     /// Call it before the cause: it watches. It gives up after a minute.
-    func endOfSession(of machine: String) async throws -> Double {
+    ///
+    /// - Parameter id: The machine's id, asked for while it still answers.
+    /// - Returns: The moment.
+    /// - Throws: `ClusterFailure` when the record is still there after a minute.
+    func endOfSession(ofMachine id: String) async throws -> Double {
         // /proc/uptime counts as systemd's monotonic timestamps do, on all machines of one host.
-        let id = try await inside(machine, "cat /etc/machine-id").joined()
         let text = try await network(
             """
             exec 3< <(exec timeout 60 \(Self.command) watch '\(Self.prefix)machines/\(id)')

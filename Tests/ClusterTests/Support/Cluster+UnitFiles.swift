@@ -10,7 +10,7 @@ extension Cluster {
 
     /// Starts a unit on one machine, and returns when it runs there.
     func start(_ name: String, _ text: String = sleeper, on machine: String) async throws {
-        let id = try await inside(machine, "cat /etc/machine-id").joined()
+        let id = try await machineID(machine)
         try await withUnit(name, "\(text)\n[X-Fleet]\nMachineID=\(id)\n") { path in
             try await manage("start", path, "--timeout", "60")
         }

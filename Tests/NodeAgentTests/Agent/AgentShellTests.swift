@@ -1,0 +1,299 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetCore
+import Glibc
+import Registry
+import Systemd
+import Testing
+
+@testable import NodeAgent
+
+@Suite("agent with etcd and units in memory", .timeLimit(.minutes(2)))
+struct AgentShellTests {
+    private let web = UnitName(unchecked: "web.service")
+    private let file: UnitFile
+
+    init() throws { file = try .service("1") }
+
+    @Test("an order is claimed, written, started and reported")
+    func order() async throws {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
+            #expect(await rig.units.calls == ["link web.service", "start web.service"])
+            #expect(rig.base.text("units/web.service") == file.text)
+            #expect(rig.base.exists("system/web.service.d/50-flotilla.conf"))
+            let state = try #require(try await rig.state(web))
+            #expect(state.load == "loaded" && state.sub == "running" && state.health == nil)
+            #expect(state.since > 0)
+        }
+    }
+
+    @Test("the claim is in the store before systemd is asked for anything")
+    func claimFirst() async throws {
+        let rig = try await AgentRig()
+        // Without its file the unit cannot go further than the claim.
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await until("the claim") { try await rig.state(web) != nil }
+            #expect(await rig.units.calls.isEmpty)
+        }
+    }
+
+    @Test("a unit that is only to be loaded is not started")
+    func loaded() async throws {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        try await rig.run { _ in
+            try await rig.order(web, file, .loaded)
+            try await until("the loaded unit") { try await rig.state(web)?.acted == .loaded }
+            #expect(await rig.units.calls == ["link web.service"])
+            try await rig.order(web, file, .launched)
+            try await rig.runs(web, file)
+            try await rig.order(web, file, .loaded)
+            try await until("the stopped unit") { try await rig.state(web)?.active == "inactive" }
+            #expect(await rig.units.calls == ["link web.service", "start web.service", "stop web.service"])
+        }
+    }
+
+    @Test("a unit that is no longer ordered is stopped, its files go, and then its state")
+    func removal() async throws {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
+            try await rig.withdraw(web)
+            try await until("the state's end") { try await rig.states().isEmpty }
+            #expect(await rig.units.calls.last == "stop web.service")
+            #expect(await !rig.units.isActive("web.service"))
+            #expect(HostFiles.names(in: rig.base.path + "/units").isEmpty)
+            #expect(HostFiles.names(in: rig.base.path + "/system").isEmpty)
+        }
+    }
+
+    @Test("the state stays while the unit takes its time to stop")
+    func slowStop() async throws {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        await rig.units.setStubborn("web.service")
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
+            try await rig.withdraw(web)
+            try await until("the stop") { await rig.units.calls.last == "stop web.service" }
+            #expect(try await rig.state(web) != nil)
+            try await rig.units.killUnit("web.service", who: .all, signal: SIGKILL)
+            try await until("the state's end") { try await rig.states().isEmpty }
+        }
+    }
+
+    @Test("an agent that starts anew adopts what runs and asks systemd for nothing")
+    func adoption() async throws {
+        let rig = try await AgentRig()
+        let other = UnitName(unchecked: "other.service")
+        let idle = UnitName(unchecked: "idle.service")
+        try await rig.store(file)
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.order(other, file)
+            try await rig.order(idle, file, .loaded)
+            try await rig.runs(web, file)
+            try await rig.runs(other, file)
+            try await until("the loaded unit") { try await rig.state(idle)?.acted == .loaded }
+        }
+        let before = try await rig.states()
+        await rig.units.forgetCalls()
+        try await rig.run { _ in
+            // What happens after the start shows that the agent has taken everything in.
+            await rig.units.crash("web.service")
+            try await until("the new state") { try await rig.state(web)?.active == "failed" }
+            try await rig.withdraw(other)
+            try await until("the removal") { try await rig.state(other) == nil }
+            #expect(await rig.units.calls == ["stop other.service"])
+            #expect(try await rig.state(idle) == before.first { $0.unit == idle })
+        }
+    }
+
+    @Test("orders that came and went while no agent ran are carried out by the next")
+    func changesMeanwhile() async throws {
+        let rig = try await AgentRig()
+        let new = UnitName(unchecked: "new.service")
+        try await rig.store(file)
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
+        }
+        try await rig.withdraw(web)
+        try await rig.order(new, file)
+        try await rig.run { _ in
+            try await rig.runs(new, file)
+            try await until("the former unit's end") { try await rig.state(web) == nil }
+            #expect(await !rig.units.isActive("web.service"))
+        }
+    }
+
+    @Test("a changed file restarts the unit once, from the new file")
+    func changedFile() async throws {
+        let rig = try await AgentRig()
+        let second = try UnitFile.service("2")
+        try await rig.store(file)
+        try await rig.store(second)
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
+            await rig.units.forgetCalls()
+            try await rig.order(web, second)
+            try await rig.runs(web, second)
+            #expect(await rig.units.calls == ["link web.service", "reload", "restart web.service"])
+            #expect(await rig.units.running["web.service"] == second.text)
+        }
+    }
+
+    @Test("a restart that is asked for is done once, also across a start of the agent")
+    func restart() async throws {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
+            await rig.units.forgetCalls()
+            try await rig.order(web, file, restarts: 3)
+            try await until("the restart") { try await rig.state(web)?.restarts == 3 }
+            #expect(await rig.units.calls == ["restart web.service"])
+        }
+        try await rig.run { _ in
+            await rig.units.crash("web.service")
+            try await until("the new state") { try await rig.state(web)?.active == "failed" }
+            #expect(await rig.units.calls == ["restart web.service"])
+        }
+    }
+
+    @Test("what a unit does by itself is reported")
+    func reports() async throws {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
+            await rig.units.crash("web.service")
+            try await until("the failure") { try await rig.state(web)?.active == "failed" }
+            // Whether a unit that failed starts again is systemd's business.
+            #expect(await rig.units.calls == ["link web.service", "start web.service"])
+        }
+    }
+
+    @Test("the fence stops units, kills what does not stop, and spares those that are kept")
+    func fence() async throws {
+        let rig = try await AgentRig()
+        let (slow, kept) = (UnitName(unchecked: "slow.service"), UnitName(unchecked: "kept.service"))
+        let keptFile = try UnitFile.service("9", more: "[X-Fleet]\nOnDisconnect=keep\n")
+        try await rig.store(file)
+        try await rig.store(keptFile)
+        await rig.units.setStubborn("slow.service")
+        try await rig.run { agent in
+            try await rig.order(web, file)
+            try await rig.order(slow, file)
+            try await rig.order(kept, keptFile)
+            for unit in [web, slow] { try await rig.runs(unit, file) }
+            try await rig.runs(kept, keptFile)
+            await rig.units.forgetCalls()
+            let kill = BootClock.now + .milliseconds(300)
+            await agent.fence(kill: kill)
+            #expect(BootClock.now >= kill)
+            #expect(await !rig.units.isActive("web.service"))
+            #expect(await !rig.units.isActive("slow.service"))
+            #expect(await rig.units.isActive("kept.service"))
+            let calls = await rig.units.calls
+            #expect(calls.contains("kill slow.service 9"))
+            #expect(!calls.contains("kill web.service 9") && !calls.contains { $0.contains("kept") })
+
+            // Nothing is begun outside of a session, and all is taken up in the next.
+            await rig.units.forgetCalls()
+            try await rig.order(web, file, restarts: 1)
+            #expect(await rig.units.calls.isEmpty)
+            try await rig.beginSession()
+            await agent.enter(try await rig.tenure())
+            try await rig.runs(web, file)
+            try await until("the second start") { await rig.units.isActive("slow.service") }
+            #expect(await !rig.units.calls.contains { $0.contains("kept") })
+        }
+    }
+
+    @Test("an error of systemd that passes is no end: the order is repeated")
+    func transientErrors() async throws {
+        let rig = try await AgentRig()
+        let busy = SystemdError(code: .timedOut, message: "no answer", isTransient: true)
+        try await rig.store(file)
+        await rig.units.fail("link", "web.service", with: [busy])
+        await rig.units.fail("start", "web.service", with: [busy])
+        await rig.units.fail("stop", "web.service", with: [busy])
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
+            let link = "link web.service"
+            #expect(await rig.units.calls == [link, link, "start web.service", "start web.service"])
+            #expect(try await rig.state(web)?.health == nil)
+            await rig.units.forgetCalls()
+            try await rig.withdraw(web)
+            try await until("the state's end") { try await rig.states().isEmpty }
+            #expect(await rig.units.calls == ["stop web.service", "stop web.service"])
+        }
+    }
+
+    @Test("a start that systemd refuses for good is not repeated")
+    func finalError() async throws {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        await rig.units.fail("start", "web.service", with: [SystemdError(code: .refused, message: "no")])
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await until("the issued start") { try await rig.state(web)?.acted == .launched }
+            #expect(try await rig.state(web)?.active == "inactive")
+            #expect(await rig.units.calls == ["link web.service", "start web.service"])
+        }
+    }
+
+    @Test("a unit file that the store lacks is reported, and taken on when it appears")
+    func missingFile() async throws {
+        let rig = try await AgentRig()
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await until("the problem") { try await rig.state(web)?.health != nil }
+            let state = try #require(try await rig.state(web))
+            #expect(state.health == "unit file \(file.hash.short) is missing from the store or damaged")
+            #expect(state.load == "error" && state.acted == .inactive)
+            try await rig.store(file)
+            try await rig.runs(web, file)
+            #expect(try await rig.state(web)?.health == nil)
+        }
+    }
+
+    @Test("a change that overtakes the older answer of systemd is what the store tells", arguments: [true, false])
+    func overtaken(atStart: Bool) async throws {
+        let rig = try await AgentRig()
+        let units = rig.units
+        try await rig.store(file)
+        if atStart {
+            try await rig.run { _ in
+                try await rig.order(web, file)
+                try await rig.runs(web, file)
+            }
+        } else {
+            try await rig.order(web, file, .loaded)
+        }
+        let agent = try await rig.agent()
+        let listeners = await units.listenerCount
+        await units.setBeforeAnswer {
+            await eventually { await units.listenerCount > listeners }
+            await atStart ? units.crash("web.service") : units.wake("web.service")
+            await eventually { await agent.changeMark > 0 }
+        }
+        await agent.enter(try await rig.tenure())
+        try await until("the newer word") { try await rig.state(web)?.active == (atStart ? "failed" : "active") }
+        await agent.endTenure()
+    }
+}

@@ -1,0 +1,112 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetCore
+import FoundationEssentials
+import Testing
+
+@testable import NodeAgent
+
+@Suite("folder of unit files")
+struct UnitFolderTests {
+    private let base: TemporaryFolder
+    private let web = UnitName(unchecked: "web.service")
+    private let kept = UnitName(unchecked: "kept@1.service")
+
+    init() throws { base = try TemporaryFolder() }
+
+    private func open(isGuarded: Bool = true, service: String? = "node-agent.service") async throws -> UnitFolder {
+        let folder = UnitFolder(
+            folder: base.path + "/units", searchFolder: base.path + "/system",
+            dropIns: UnitDropIns(isGuarded: isGuarded, agentService: service))
+        try await folder.prepare()
+        return folder
+    }
+
+    private func keptFile() throws -> UnitFile { try .service("1", more: "[X-Fleet]\nOnDisconnect=keep\n") }
+
+    @Test("a unit is written with a drop-in that binds it to the guard and orders it after the agent")
+    func fenced() async throws {
+        let folder = try await open()
+        let file = try UnitFile.service("1")
+        let (installed, isReplacement) = try await folder.write(file, for: web)
+        #expect(installed == InstalledFile(unit: web, hash: file.hash, isKept: false))
+        #expect(!isReplacement)
+        #expect(base.text("units/web.service") == file.text)
+        let lines = try #require(base.text("system/web.service.d/50-flotilla.conf")).split(separator: "\n")
+        #expect(
+            lines == [
+                "[Unit]", "BindsTo=flotilla-guard.service", "After=flotilla-guard.service", "After=node-agent.service",
+            ])
+        #expect(await folder.path(of: web) == base.path + "/units/web.service")
+    }
+
+    @Test("a unit that is kept is not bound to the guard")
+    func keptUnit() async throws {
+        let folder = try await open()
+        let (installed, _) = try await folder.write(try keptFile(), for: kept)
+        #expect(installed.isKept)
+        #expect(base.text("system/kept@1.service.d/50-flotilla.conf") == "[Unit]\nAfter=node-agent.service\n")
+        _ = try await folder.write(try .service("1"), for: web)
+        #expect(await folder.fencedUnits() == [web])
+    }
+
+    @Test("without guard and service there is no drop-in, and one from before goes")
+    func noDropIn() async throws {
+        _ = try await open().write(try .service("1"), for: web)
+        let folder = try await open(isGuarded: false, service: nil)
+        let (_, isReplacement) = try await folder.write(try .service("2"), for: web)
+        #expect(isReplacement)
+        #expect(!base.exists("system/web.service.d/50-flotilla.conf"))
+        #expect(base.text("units/web.service") == "[Service]\nExecStart=/bin/sleep 2\n")
+    }
+
+    @Test("after a restart the folder is known as it was")
+    func scan() async throws {
+        let former = try await open()
+        let first = try await former.write(try .service("1"), for: web).file
+        let second = try await former.write(try keptFile(), for: kept).file
+        #expect(await former.files() == [second, first])
+        let folder = try await open()
+        #expect(await folder.files() == [second, first])
+        let (_, isReplacement) = try await (try await open()).write(try .service("2"), for: web)
+        #expect(isReplacement)
+    }
+
+    @Test("removal takes file, link and drop-in")
+    func removal() async throws {
+        let folder = try await open()
+        _ = try await folder.write(try .service("1"), for: web)
+        try FileManager.default.createSymbolicLink(
+            atPath: base.path + "/system/web.service", withDestinationPath: base.path + "/units/web.service")
+        try await folder.remove(web)
+        #expect(await folder.files().isEmpty)
+        #expect(HostFiles.names(in: base.path + "/units").isEmpty)
+        #expect(HostFiles.names(in: base.path + "/system").isEmpty)
+        try await folder.remove(web)
+    }
+
+    @Test("removal leaves the drop-ins of others")
+    func foreignDropIn() async throws {
+        let folder = try await open()
+        _ = try await folder.write(try .service("1"), for: web)
+        let other = base.path + "/system/web.service.d/90-operator.conf"
+        try HostFiles.write("[Service]\nNice=5\n", to: other)
+        try await folder.remove(web)
+        #expect(HostFiles.names(in: base.path + "/system/web.service.d") == ["90-operator.conf"])
+    }
+
+    @Test("what is no readable unit file is left alone and left out")
+    func unreadable() async throws {
+        let folder = try await open()
+        let units = base.path + "/units"
+        try HostFiles.write("ExecStart=before any section\n", to: units + "/broken.service")
+        try HostFiles.write("half of it", to: units + "/web.service.new")
+        try HostFiles.write("[Service]\n", to: units + "/no-unit")
+        try Data([0x5B, 0xFF, 0xFE]).write(to: URL(filePath: units + "/binary.service"))
+        try HostFiles.makeFolder(units + "/folder.service")
+        let names = HostFiles.names(in: units)
+        #expect(await folder.files().isEmpty)
+        #expect(HostFiles.names(in: units) == names)
+    }
+}

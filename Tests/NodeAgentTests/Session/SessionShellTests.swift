@@ -1,0 +1,176 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import Etcd
+import FleetCore
+import Registry
+import TestSupport
+import Testing
+
+@testable import NodeAgent
+
+@Suite("session with etcd", .timeLimit(.minutes(2)))
+struct SessionShellTests {
+    @Test("a session is entered, written down and renewed")
+    func entersAndRenews() async throws {
+        let rig = try SessionRig(server: try await SharedEtcd.running(), ttl: 3)
+        try await rig.run { shell, notes in
+            try await until("entering") { !notes.entered.isEmpty }
+            let tenure = try required(notes.entered.first)
+            #expect(tenure.machine == rig.machine)
+            #expect(notes.words.contains("in the cluster, session of 3 s"))
+            #expect(await shell.currentLease == SessionLease(id: tenure.lease.rawValue, ttl: 3))
+            let record = try required(try await rig.record())
+            #expect(record.lease == tenure.lease && record.modRevision == tenure.recordRevision)
+            try await until("the session on file") { rig.saved.lease == tenure.lease.rawValue }
+            #expect(rig.saved.ttl == 3 && rig.saved.storeID != nil)
+            let first = rig.proof
+            try await until("a renewal") { rig.proof > first }
+            #expect(rig.saved.lease == tenure.lease.rawValue)
+        }
+    }
+
+    @Test("an agent that starts anew in time goes on with its session, in a new tenure")
+    func resumes() async throws {
+        let rig = try SessionRig(server: try await SharedEtcd.running(), ttl: 30)
+        let first = try await tenure(of: rig)
+        let token = rig.saved.token
+        let second = try await tenure(of: rig)
+        #expect(second.lease == first.lease)
+        #expect(second.recordRevision > first.recordRevision)
+        #expect(rig.saved.token == token)
+        #expect(try await rig.record()?.modRevision == second.recordRevision)
+    }
+
+    /// Runs an agent until its session is on file.
+    private func tenure(of rig: SessionRig) async throws -> Tenure {
+        var tenure: Tenure?
+        try await rig.run { _, notes in
+            try await until("entering") { !notes.entered.isEmpty }
+            tenure = notes.entered.first
+            let lease = tenure?.lease.rawValue
+            try await until("the session on file") { rig.saved.lease == lease && rig.saved.proof > 0 }
+            #expect(notes.fences.isEmpty)
+        }
+        return try required(tenure)
+    }
+
+    @Test("a session that ended while the agent was away is fenced before a new one begins")
+    func savedSessionIsGone() async throws {
+        let rig = try SessionRig(server: try await SharedEtcd.running(), ttl: 30)
+        let first = try await tenure(of: rig)
+        try await rig.server.client().revoke(first.lease)
+        try await rig.run { _, notes in
+            try await until("a new session") { !notes.entered.isEmpty }
+            #expect(notes.fences.count == 1)
+            #expect(notes.entered.first?.lease != first.lease)
+        }
+    }
+
+    @Test("a lease that is revoked behind the agent's back fences it, and a new session follows")
+    func revoked() async throws {
+        let rig = try SessionRig(server: try await SharedEtcd.running(), ttl: 3)
+        try await rig.run { shell, notes in
+            try await until("entering") { !notes.entered.isEmpty }
+            let first = try required(notes.entered.first)
+            try await rig.server.client().revoke(first.lease)
+            try await until("the fence") { !notes.fences.isEmpty }
+            try await until("a new session") { notes.entered.count == 2 }
+            let second = try required(notes.entered.last)
+            #expect(second.lease != first.lease)
+            #expect(notes.fences.count == 1)
+            #expect(notes.words.contains("fenced: no proof that the session lives"))
+            #expect(try await rig.record()?.lease == second.lease)
+            #expect(await shell.currentLease?.id == second.lease.rawValue)
+        }
+    }
+
+    @Test("a machine with the id of a live one is refused with words, and nothing changes")
+    func clone() async throws {
+        let rig = try SessionRig(server: try await SharedEtcd.running(), ttl: 30)
+        let clone = try SessionRig(cloneOf: rig)
+        try await rig.run { _, notes in
+            try await until("entering") { !notes.entered.isEmpty }
+            let before = try await rig.record()
+            try await clone.run { shell, other in
+                try await until("the refusal") { other.lastWords.hasPrefix("refused") }
+                #expect(other.lastWords == "refused: machine id \(rig.machine.short) is alive at 192.0.2.1 (tester)")
+                #expect(other.entered.isEmpty && other.fences.isEmpty)
+                #expect(await shell.currentLease == nil)
+            }
+            #expect(try await rig.record() == before)
+            #expect(notes.fences.isEmpty && notes.entered.count == 1)
+        }
+    }
+
+    @Test("a session that ends in order takes its record along at once")
+    func stops() async throws {
+        let rig = try SessionRig(server: try await SharedEtcd.running(), ttl: 600)
+        try await rig.run { shell, notes in
+            try await until("entering") { !notes.entered.isEmpty }
+            await shell.stop()
+            try await until("the record's end") { try await rig.record() == nil }
+            try await until("the end on file") { rig.saved.lease == 0 }
+            #expect(notes.fences.isEmpty)
+        }
+    }
+
+    @Test("etcd that is down for longer than the lifetime fences nobody, and the session goes on after")
+    func etcdDown() async throws {
+        let rig = try SessionRig(server: try await SharedEtcd.quickServer(), ttl: 3)
+        try await rig.run { shell, notes in
+            try await until("entering") { !notes.entered.isEmpty }
+            rig.server.kill()
+            let end = BootClock.now + .seconds(5)
+            try await until("word that etcd is down") {
+                notes.words.contains("etcd is down or has no quorum; units go on")
+            }
+            try await until("more than the session's lifetime to pass") { BootClock.now > end }
+            #expect(notes.fences.isEmpty)
+            try await rig.server.start()
+            try await until("the session's recovery") { notes.lastWords == "in the cluster" }
+            #expect(notes.fences.isEmpty)
+            #expect(notes.entered.count == 1)
+            let lease = try required(notes.entered.first).lease
+            #expect(await shell.currentLease?.id == lease.rawValue)
+            #expect(try await rig.record()?.lease == lease)
+        }
+    }
+
+    @Test("etcd that no longer answers leads to the fence before the lease can end")
+    func etcdSilent() async throws {
+        let rig = try SessionRig(server: try await SharedEtcd.quickServer(), ttl: 4)
+        try await rig.run { _, notes in
+            try await until("entering") { !notes.entered.isEmpty }
+            rig.server.pause()
+            try await until("the fence") { !notes.fences.isEmpty }
+            let fence = try required(notes.fences.first)
+            let proof = rig.proof
+            #expect(fence.kill == proof + .seconds(4) - .milliseconds(400))
+            #expect(fence.called < proof + .seconds(4))
+            rig.server.resume()
+            try await until("a new session") { notes.entered.count == 2 }
+            #expect(notes.fences.count == 1)
+            #expect(notes.entered[1].lease != notes.entered[0].lease)
+        }
+    }
+
+    @Test("etcd that came back empty is refused and reported, and nobody is fenced")
+    func etcdEmptied() async throws {
+        let rig = try SessionRig(server: try await SharedEtcd.quickServer(), ttl: 3)
+        try await rig.run { shell, notes in
+            try await until("entering") { !notes.entered.isEmpty }
+            rig.server.kill()
+            rig.server.eraseData()
+            try await rig.server.start()
+            try await until("the refusal") {
+                notes.lastWords == "refused: etcd is not the store of this session; units go on"
+            }
+            let end = BootClock.now + .seconds(4)
+            try await until("more than the session's lifetime to pass") { BootClock.now > end }
+            #expect(notes.fences.isEmpty && notes.entered.count == 1)
+            #expect(await shell.currentLease == nil)
+            #expect(try await rig.record() == nil)
+        }
+    }
+}

@@ -1,0 +1,122 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import Etcd
+import HTTPTransport
+import Logging
+import Registry
+import Testing
+
+@testable import NodeAgent
+
+@Suite("settings of the agent")
+struct AgentSettingsTests {
+    private func settings(
+        _ flags: [SettingKey: String], files: [String: String] = [:]
+    ) throws(SettingsError) -> AgentSettings {
+        let sources = try SettingSources(flags: flags, environment: [:], file: nil)
+        return try AgentSettings(sources) { path throws(SettingsError) in
+            guard let text = files[path] else { throw SettingsError("cannot read \(path): No such file or directory") }
+            return text
+        }
+    }
+
+    @Test("the defaults are usable")
+    func defaults() throws {
+        let settings = try settings([:])
+        #expect(settings.etcd.endpoints == ["http://127.0.0.1:2379"])
+        #expect(settings.etcd.tls == nil && settings.etcd.user == nil && settings.etcd.password == nil)
+        #expect(settings.cluster.rawValue == "default")
+        #expect(settings.sessionTTL == 5)
+        #expect(settings.roles == [.agent, .engine, .api])
+        #expect(settings.apiListen == ["unix:/run/flotilla/api.sock"])
+        #expect(settings.metadata.isEmpty && settings.publicIP.isEmpty && settings.machineName.isEmpty)
+        #expect(settings.machineIDFile == "/etc/machine-id" && settings.runtimeDirectory == "/run/flotilla")
+        #expect(settings.isGuarded && !settings.usesUserManager)
+        #expect(settings.logLevel == .info)
+    }
+
+    @Test(
+        "a value that cannot be used is refused in one line with setting, origin and what it may be",
+        arguments: [
+            (SettingKey.etcdEndpoints, "", "name at least one URL"), (.etcdEndpoints, "10.0.0.1:2379", "http://"),
+            (.etcdEndpoints, "http://10.0.0.1", "has no port"), (.etcdEndpoints, "ftp://a:1", "http://"),
+            (.cluster, "", "1 to 63 lower-case letters"), (.cluster, "Blue", "lower-case letters, digits"),
+            (.cluster, "a/b", "lower-case letters, digits"),
+            (.metadata, "role", "KEY=VALUE"), (.metadata, "a=b,role=", "KEY=VALUE"), (.metadata, "=x", "KEY=VALUE"),
+            (.metadata, "a=b=c", "exactly one '='"),
+            (.sessionTTL, "1", "from 2 to 3600"), (.sessionTTL, "3601", "from 2 to 3600"),
+            (.sessionTTL, "5s", "from 2 to 3600"), (.sessionTTL, "", "from 2 to 3600"),
+            (.sessionTTL, "99999999999999999999", "from 2 to 3600"),
+            (.roles, "", "agent, engine and api"), (.roles, "agent,master", "agent, engine and api"),
+            (.roles, "Agent", "agent, engine and api"),
+            (.apiListen, "nonsense", "unix:/path"), (.apiListen, "unix:relative", "must be absolute"),
+            (.apiListen, "unix:/a,tcp:127.0.0.1:0", "1 to 65535"),
+            (.runtimeDirectory, "run", "absolute path"), (.runtimeDirectory, "", "absolute path"),
+            (.systemdManager, "root", "neither system nor user"), (.guardUnit, "yes", "neither on nor off"),
+            (.logLevel, "loud", "trace, debug, info, notice, warning, error or critical"),
+        ])
+    func refused(_ key: SettingKey, _ text: String, _ words: String) throws {
+        let error = try #require(throws: SettingsError.self) { try settings([key: text]) }
+        #expect(error.message.hasPrefix("\(key.rawValue) (flag): "), "\(error.message)")
+        #expect(error.message.contains(words), "\(error.message)")
+        #expect(!error.message.contains { $0.isNewline })
+    }
+
+    @Test("the origin in a refusal is the place that set the value")
+    func originInRefusal() throws {
+        let sources = try SettingSources(
+            flags: [:], environment: ["FLOTILLA_ROLES": "boss"], file: ("/a.conf", "cluster=x\nsession-ttl=0"))
+        let ttl = try #require(throws: SettingsError.self) { try AgentSettings(sources) { _ in "" } }
+        #expect(ttl.message.hasPrefix("session-ttl (/a.conf:2): '0'"))
+    }
+
+    @Test("lists take blanks and empty places")
+    func lists() throws {
+        let settings = try settings([
+            .etcdEndpoints: " http://10.0.0.1:2379 , ,http://10.0.0.2:2379/", .roles: "api, api",
+            .metadata: "role=worker, zone=a,", .apiListen: "unix:/a,tcp:127.0.0.1:49153",
+        ])
+        #expect(settings.etcd.endpoints == ["http://10.0.0.1:2379", "http://10.0.0.2:2379"])
+        #expect(settings.roles == [.api])
+        #expect(settings.metadata == ["role": "worker", "zone": "a"])
+        #expect(settings.apiListen == ["unix:/a", "tcp:127.0.0.1:49153"])
+    }
+
+    @Test("the password is the first line of its file")
+    func password() throws {
+        let files = ["/secret": "pass word\nrest\n", "/windows": "pass\r\n"]
+        let settings = try settings([.etcdUser: "root", .etcdPasswordFile: "/secret"], files: files)
+        #expect(settings.etcd.user == "root" && settings.etcd.password == "pass word")
+        let other = try self.settings([.etcdUser: "root", .etcdPasswordFile: "/windows"], files: files)
+        #expect(other.etcd.password == "pass")
+    }
+
+    @Test(
+        "half of a login or of a key pair is refused by name",
+        arguments: [
+            ([SettingKey.etcdUser: "root"], ["etcd-user", "etcd-password-file"]),
+            ([.etcdPasswordFile: "/secret"], ["etcd-user", "etcd-password-file"]),
+            ([.etcdUser: "root", .etcdPasswordFile: "/none"], ["etcd-password-file (flag)", "/none", "No such file"]),
+            ([.etcdCertFile: "/c"], ["etcd-cert-file (flag)", "etcd-key-file"]),
+            ([.etcdKeyFile: "/k"], ["etcd-key-file (flag)", "etcd-cert-file"]),
+            ([.etcdCAFile: "/ca"], ["etcd-endpoints", "https"]),
+        ])
+    func halves(_ flags: [SettingKey: String], _ words: [String]) throws {
+        let error = try #require(throws: SettingsError.self) { try settings(flags, files: ["/secret": "x"]) }
+        for word in words { #expect(error.message.contains(word), "\(error.message)") }
+        #expect(!error.message.contains { $0.isNewline })
+    }
+
+    @Test("certificates go to etcd's client, with or without an authority")
+    func certificates() throws {
+        let https = "https://10.0.0.1:2379"
+        let all = try settings([.etcdEndpoints: https, .etcdCAFile: "/ca", .etcdCertFile: "/c", .etcdKeyFile: "/k"])
+        #expect(all.etcd.tls?.authorityFile == "/ca")
+        #expect(all.etcd.tls?.certificateFile == "/c" && all.etcd.tls?.keyFile == "/k")
+        let pair = try settings([.etcdEndpoints: https, .etcdCertFile: "/c", .etcdKeyFile: "/k"])
+        #expect(pair.etcd.tls?.authorityFile == nil && pair.etcd.tls?.keyFile == "/k")
+        let authority = try settings([.etcdEndpoints: https, .etcdCAFile: "/ca"])
+        #expect(authority.etcd.tls?.authorityFile == "/ca" && authority.etcd.tls?.certificateFile == nil)
+    }
+}
