@@ -189,7 +189,11 @@ final class AgentShell {
             if world.isMutant(.adoptsNothing) { files = [:] }
             let names = files.keys.sorted()
             let installed = names.compactMap { name in
-                files[name].map { InstalledFile(unit: name, hash: $0.file.hash, isKept: $0.isKept) }
+                files[name].map {
+                    InstalledFile(
+                        unit: name, hash: $0.file.hash, isKept: $0.isKept,
+                        isStarted: host.runtime.started.contains(name))
+                }
             }
             bus { [self] in
                 names.map { host.systemd.observation(of: $0) }
