@@ -20,7 +20,7 @@ package struct AgentCore: Sendable, Equatable {
         var order: Order?
         /// The store holds a state key of this machine for the unit, under the present session.
         var isClaimed = false
-        /// A claim brought no answer: the store may hold the key all the same, so it is deleted before the unit is forgotten.
+        /// A claim or a withdrawal brought no answer: the store may hold the key all the same, so it is deleted before the unit is forgotten.
         var isClaimDoubtful = false
         /// The store refused a claim for this order: its successor, or its end, is on the way.
         var isOrderStale = false
@@ -166,7 +166,14 @@ package struct AgentCore: Sendable, Equatable {
                     $0.published = nil
                 }
             }
-        case .withdrawFailed(let units): for unit in units { fail(unit, .withdrawing, at: now) }
+        case .withdrawFailed(let units):
+            for unit in units where entries[unit]?.operation == .withdrawing {
+                // The key may be gone all the same: an order that comes now needs a claim of its own (rule R1).
+                entries[unit]?.isClaimed = false
+                entries[unit]?.isClaimDoubtful = true
+                entries[unit]?.published = nil
+                fail(unit, .withdrawing, at: now)
+            }
         case .left: leave()
         case .woke: wake(at: now)
         }

@@ -232,7 +232,7 @@ extension SessionCore {
         if case .held(let lease, let proof, false) = phase {
             return enter(lease, proof: max(proof, sent), isNew: false)
         }
-        return proven(sent, at: now, report: isTroubled ? .recovered : nil)
+        return proven(sent, at: now, report: isTroubled || isCovered ? .recovered : nil)
     }
 
     /// Takes `moment` as the new moment from which the lease's lifetime counts.
@@ -256,7 +256,8 @@ extension SessionCore {
     private mutating func renewFailed(at now: Moment) -> [Directive] {
         isRenewing = false
         guard case .held = phase else { return [] }
-        let report: [Directive] = isTroubled ? [] : [.report(.renewalsFailing)]
+        // A proof may have come before the renewal that brings no answer has timed out.
+        let report: [Directive] = isTroubled || isCovered ? [] : [.report(.renewalsFailing)]
         isTroubled = true
         guard !isAsking else { return report + fenceOrWake(at: now) }
         isAsking = true

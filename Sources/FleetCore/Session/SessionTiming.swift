@@ -7,7 +7,7 @@
 /// however slow anything was. Everything here counts from `s`:
 ///
 /// ```
-/// s ------- s + ttl/3 ---------------- fence ----------- kill -- margin -- s + ttl
+/// s ------- s + ttl/4 ---------------- fence ----------- kill -- margin -- s + ttl
 ///           renew, then retry          stop units        SIGKILL           the lease may end
 /// ```
 package struct SessionTiming: Hashable, Sendable {
@@ -19,7 +19,10 @@ package struct SessionTiming: Hashable, Sendable {
     package var lifetime: Duration { .seconds(ttl) }
 
     /// From one successful renewal to the next.
-    package var renewInterval: Duration { lifetime / 3 }
+    ///
+    /// A quarter, not a third: the member that leads etcd may be lost just before a renewal, the others notice after up to
+    /// two seconds of silence, and with the default of 5 s units must not be stopped before that (rule R4).
+    package var renewInterval: Duration { lifetime / 4 }
 
     /// From a failed renewal to the next attempt.
     package var retryInterval: Duration { lifetime / 20 }

@@ -87,7 +87,8 @@ extension AgentShell {
     }
 
     /// Makes systemd see new or changed files; reads all unit files again only when it would otherwise use an old one.
-    private func load(_ files: [InstalledFile], replaced: Set<String>) async throws(SystemdError) -> [UnitStatus] {
+    func load(_ files: [InstalledFile], replaced: Set<String>) async throws(SystemdError) -> [UnitStatus] {
+        guard !files.isEmpty else { return [] }
         let names = files.map(\.unit.rawValue)
         var paths: [String] = []
         var installable: [String] = []

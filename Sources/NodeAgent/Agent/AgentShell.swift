@@ -177,7 +177,9 @@ actor AgentShell {
         let installed = await folder.files()
         let completions = try await completions(among: installed)
         let mark = changeMark
-        let statuses = try await newest(try await units.watch(installed.map(\.unit.rawValue)), since: mark)
+        // A former tenure may have ended between writing a file and making systemd read it.
+        let loaded = try await load(installed, replaced: Set(installed.map(\.unit.rawValue)))
+        let statuses = try await newest(loaded, since: mark)
         for state in own.states { since[state.unit] = (state.active, state.since) }
         let entered = AgentEvent.entered(
             own: own.states, orders: orders, installed: installed, observed: statuses.map { observation($0) })

@@ -103,6 +103,8 @@ actor GuardControl {
         do {
             try feeder.send(.disarm)
         } catch {
+            // It has fired: the next session starts a new one, instead of taking its death for a second fence.
+            isUp = false
             logger.debug("guard not disarmed", metadata: ["error": "\(error)"])
         }
     }

@@ -265,11 +265,12 @@ final class EtcdModel {
 
     // MARK: Watches
 
-    func open(_ stream: WatchStream) {
-        guard members[stream.member].isUp else { return stream.fail() }
-        if !knowsLeader(stream.member) { return stream.fail() }
+    /// - Returns: Whether the member takes the watch on.
+    func open(_ stream: WatchStream) -> Bool {
+        guard members[stream.member].isUp, knowsLeader(stream.member) else { return false }
         streams.append(stream)
         pump(stream)
+        return true
     }
 
     func close(_ stream: WatchStream) { streams.removeAll { $0 === stream } }
@@ -277,10 +278,14 @@ final class EtcdModel {
     /// Ends every watch, as a restarting proxy does.
     func cutWatches() { for stream in streams { stream.fail() } }
 
-    func pumpAll() { for stream in streams { pump(stream) } }
+    func pumpAll() {
+        for stream in streams {
+            if stream.isFailed { stream.fail() } else { pump(stream) }
+        }
+    }
 
     private func pump(_ stream: WatchStream) {
-        guard stream.isOpen, members[stream.member].isFunctional, store.revision >= stream.cursor,
+        guard stream.isOpen, !stream.isFailed, members[stream.member].isFunctional, store.revision >= stream.cursor,
             !world.network.isCut(stream.host, stream.member, .fromMember)
         else { return }
         guard let commits = store.commits(from: stream.cursor) else { return stream.send(.compacted) }

@@ -39,8 +39,12 @@ final class WatchStream {
         }
     }
 
-    /// The member ends the connection; the client hears of it unless the way is cut.
+    /// The member has ended the connection.
+    private(set) var isFailed = false
+
+    /// The member ends the connection; the client hears of it, after a cut when there is one.
     func fail() {
+        isFailed = true
         guard isOpen, !world.network.isCut(host, member, .fromMember) else { return }
         send(.broken)
     }

@@ -15,6 +15,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case adoptsNothing
     /// States that a former session left behind count as claims of the new one.
     case foreignClaims
+    /// A tenure takes it that systemd has read every file that lies in the folder.
+    case trustsFolder
     /// Silence of etcd's members counts as a proof that there is no quorum.
     case timeoutIsProof
     /// The engine does not hear that machines still hold units.

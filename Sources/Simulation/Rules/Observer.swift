@@ -60,8 +60,10 @@ final class Observer {
         disturbedUntil[host] = max(disturbedUntil[host], time + 8 * Span.second)
     }
 
+    /// Whether a machine may be stopping units for a cause of its own, or has none to stop.
     private func isDisturbed(_ host: Int) -> Bool {
         disturbedUntil[host] > world.now || !world.hosts[host].isOn
+            || !running.contains { $0[host].map { !$0.isKept } ?? false }
     }
 
     func fenced(_ host: Int) {

@@ -40,6 +40,7 @@ final class AgentShell {
             // A start that was on its way when the tenure ended reaches systemd first.
             settle { [self] in
                 stop(fenced, kill: kill) { [self] in
+                    host.runtime.started.subtract(fenced)
                     _ = core.handle(.left, at: host.now)
                     done()
                 }
@@ -196,7 +197,9 @@ final class AgentShell {
                 }
             }
             bus { [self] in
-                names.map { host.systemd.observation(of: $0) }
+                // A former tenure may have ended between writing a file and making systemd read it.
+                if !world.isMutant(.trustsFolder) { for name in names { files[name].map { host.systemd.load(name, $0) } } }
+                return names.map { host.systemd.observation(of: $0) }
             } then: { observed in
                 guard !scope.isCancelled else { return }
                 done(.entered(own: own, orders: orders, installed: installed, observed: observed))

@@ -83,11 +83,11 @@ final class Follower {
             guard !scope.isCancelled, stream.isOpen else { return }
             guard !world.etcd.members[member].isPaused else { return }
             let revision = world.etcd.store.revision
-            world.etcd.open(stream)
+            let isTaken = world.etcd.open(stream)
             world.network.send(host, member, .fromMember) { [self] in
                 process.enter { [self] in
                     isAnswered = true
-                    created(stream, header: revision)
+                    if isTaken { created(stream, header: revision) } else { broken(stream) }
                 }
             }
         }

@@ -34,7 +34,9 @@ final class GuardControl {
     }
 
     func disarm() {
-        if isUp { host.guardModel.disarm() }
+        guard isUp else { return }
+        isUp = host.guardModel.isActive
+        host.guardModel.disarm()
     }
 
     /// Writes down which units die with the guard.

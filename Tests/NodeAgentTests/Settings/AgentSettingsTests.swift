@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Etcd
+import FleetAPI
 import HTTPTransport
 import Logging
 import Registry
@@ -29,7 +30,7 @@ struct AgentSettingsTests {
         #expect(settings.cluster.rawValue == "default")
         #expect(settings.sessionTTL == 5)
         #expect(settings.roles == [.agent, .engine, .api])
-        #expect(settings.apiListen == ["unix:/run/flotilla/api.sock"])
+        #expect(settings.apiListen == [.unix(path: "/run/flotilla/api.sock")])
         #expect(settings.metadata.isEmpty && settings.publicIP.isEmpty && settings.machineName.isEmpty)
         #expect(settings.machineIDFile == "/etc/machine-id" && settings.runtimeDirectory == "/run/flotilla")
         #expect(settings.isGuarded && !settings.usesUserManager)
@@ -80,7 +81,7 @@ struct AgentSettingsTests {
         #expect(settings.etcd.endpoints == ["http://10.0.0.1:2379", "http://10.0.0.2:2379"])
         #expect(settings.roles == [.api])
         #expect(settings.metadata == ["role": "worker", "zone": "a"])
-        #expect(settings.apiListen == ["unix:/a", "tcp:127.0.0.1:49153"])
+        #expect(settings.apiListen == [.unix(path: "/a"), .tcp(host: "127.0.0.1", port: 49153)])
     }
 
     @Test("the password is the first line of its file")
