@@ -15,15 +15,12 @@ extension AgentShell {
     /// What came of it goes into `inbox` from here, in one go with the last look at the units: were it handed back first, a
     /// change of a unit could overtake the older word on it, which would then stand in the store for good.
     func install(_ orders: [Order], _ inbox: AsyncStream<AgentEvent>.Continuation) async {
-        for event in await installing(orders) { inbox.yield(event) }
-    }
-
-    private func installing(_ orders: [Order]) async -> [AgentEvent] {
         let files: [ContentHash: UnitFile]
         do {
             files = try await registry.files(orders.map(\.assignment.hash)).files
         } catch {
-            return refused(orders, error.message, isTransient: true)
+            for event in refused(orders, error.message, isTransient: true) { inbox.yield(event) }
+            return
         }
         await unlinkInstalled(orders.map(\.unit))
         var events: [AgentEvent] = []
@@ -45,39 +42,33 @@ extension AgentShell {
             events += try await completions(among: written.map(\.file))
         } catch {
             // Not knowing whether its work is done, a unit must not be started.
-            return events + refused(written.map(\.order), error.message, isTransient: true)
+            events += refused(written.map(\.order), error.message, isTransient: true)
+            written = []
         }
+        for event in events { inbox.yield(event) }
+        // The guard learns of the units before any of them can start.
         await guardControl.list(fenced: await folder.fencedUnits())
-        let mark = changeMark
-        let loaded = await load(written)
-        do {
-            let statuses = try await newest(loaded.statuses, since: mark)
-            // The word on the units comes before the word that they are installed, which starts them.
-            return events + loaded.refusals + [.observed(statuses.map { observation($0) })]
-                + loaded.written.map { .installed($0.file) }
-        } catch {
-            return events + loaded.refusals + refused(loaded.written.map(\.order), "\(error)", isTransient: true)
-        }
+        await load(written, inbox)
     }
 
     /// Makes systemd see the files; when it refuses a batch, each of its units alone, so that the others get through.
-    private func load(
-        _ written: [Written]
-    ) async -> (written: [Written], statuses: [UnitStatus], refusals: [AgentEvent]) {
-        guard !written.isEmpty else { return ([], [], []) }
+    private func load(_ written: [Written], _ inbox: AsyncStream<AgentEvent>.Continuation) async {
+        guard !written.isEmpty else { return }
         do {
             let replaced = written.filter(\.isReplacement).map(\.file.unit.rawValue)
-            return (written, try await load(written.map(\.file), replaced: Set(replaced)), [])
+            let mark = changeMark
+            let statuses = try await load(written.map(\.file), replaced: Set(replaced))
+            // Before the word that they are installed, which starts them.
+            inbox.yield(.observed(try await newest(statuses, since: mark).map { observation($0) }))
+            for one in written { inbox.yield(.installed(one.file)) }
         } catch {
             guard written.count > 1, !error.isTransient else {
-                return ([], [], refused(written.map(\.order), error.message, isTransient: error.isTransient))
+                for event in refused(written.map(\.order), error.message, isTransient: error.isTransient) {
+                    inbox.yield(event)
+                }
+                return
             }
-            var all: (written: [Written], statuses: [UnitStatus], refusals: [AgentEvent]) = ([], [], [])
-            for one in written {
-                let loaded = await load([one])
-                all = (all.written + loaded.written, all.statuses + loaded.statuses, all.refusals + loaded.refusals)
-            }
-            return all
+            for one in written { await load([one], inbox) }
         }
     }
 

@@ -175,15 +175,15 @@ actor AgentShell {
         let own = try await registry.readOwnStates(in: tenure)
         tell(own.problems)
         let installed = await folder.files()
+        let completions = try await completions(among: installed)
         let mark = changeMark
-        let completed = try await completions(among: installed)
         // A former tenure may have ended between writing a file and making systemd read it.
         let loaded = try await load(installed, replaced: Set(installed.map(\.unit.rawValue)))
         let statuses = try await newest(loaded, since: mark)
         for state in own.states { since[state.unit] = (state.active, state.since) }
         let entered = AgentEvent.entered(
             own: own.states, orders: orders, installed: installed, observed: statuses.map { observation($0) })
-        return completed + [entered]
+        return completions + [entered]
     }
 
     private func followSystemd(_ inbox: AsyncStream<AgentEvent>.Continuation) async {
@@ -213,7 +213,7 @@ actor AgentShell {
     ///   - mark: Changes after it may be newer than the answer, so those units are asked for again.
     /// - Returns: The newest word on each unit; to be handed on before anything else is awaited.
     /// - Throws: What systemd's manager throws.
-    func newest(_ statuses: [UnitStatus], since mark: Int) async throws -> [UnitStatus] {
+    func newest(_ statuses: [UnitStatus], since mark: Int) async throws(SystemdError) -> [UnitStatus] {
         var (mark, statuses) = (mark, statuses)
         while true {
             let overtaken = Set(statuses.map(\.name).filter { lastChange[$0, default: 0] > mark })

@@ -17,6 +17,8 @@ final class Host {
     struct Runtime {
         var session: SavedSession
         var files: [UnitName: UnitVariant] = [:]
+        /// Notes of what an agent ordered to start and has not stopped since.
+        var started: Set<UnitName> = []
         /// What the guard kills.
         var fencedList: [UnitName] = []
     }

@@ -52,7 +52,10 @@ extension AgentShell {
         bus { [self] in
             for unit in units { host.systemd.forget(unit) }
         } then: { [self] in
-            for unit in units { host.runtime.files[unit] = nil }
+            for unit in units {
+                host.runtime.files[unit] = nil
+                host.runtime.started.remove(unit)
+            }
             listFenced()
             handle(.uninstalled(units), tenure)
         }
@@ -61,6 +64,7 @@ extension AgentShell {
     /// Orders a start or restart; now and then systemd does not take it.
     func issue(_ operation: SystemdModel.Operation, _ unit: UnitName, _ tenure: Scope) {
         let isRefused = world.setting.hasSystemdTrouble && world.random.chance(1, in: 20)
+        host.runtime.started.insert(unit)
         bus { [self] in
             isRefused ? false : host.systemd.queue(operation, unit)
         } then: { [self] isTaken in
@@ -79,6 +83,7 @@ extension AgentShell {
                         bus { [self] in
                             host.systemd.observation(of: unit).isDown
                         } then: { [self] isDown in
+                            if isDown { host.runtime.started.remove(unit) }
                             handle(isDown ? .stopped(unit) : .stopFailed(unit), tenure)
                         }
                     }

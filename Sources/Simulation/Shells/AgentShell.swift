@@ -40,6 +40,7 @@ final class AgentShell {
             // A start that was on its way when the tenure ended reaches systemd first.
             settle { [self] in
                 stop(fenced, kill: kill) { [self] in
+                    host.runtime.started.subtract(fenced)
                     _ = core.handle(.left, at: host.now)
                     done()
                 }
@@ -191,7 +192,11 @@ final class AgentShell {
             if world.isMutant(.adoptsNothing) { files = [:] }
             let names = files.keys.sorted()
             let installed = names.compactMap { name in
-                files[name].map { InstalledFile(unit: name, hash: $0.file.hash, isKept: $0.isKept) }
+                files[name].map {
+                    InstalledFile(
+                        unit: name, hash: $0.file.hash, isKept: $0.isKept,
+                        isStarted: host.runtime.started.contains(name))
+                }
             }
             bus { [self] in
                 // A former tenure may have ended between writing a file and making systemd read it.
