@@ -130,8 +130,15 @@ final class RunningCluster: ClusterAccess {
         try write(name, exists: true) { _ in [.unitGone(name)] }
     }
 
-    func patchMetadata(_: [MetadataChange]) async throws(ClusterAccessError) -> Int64 {
-        throw .failed("not part of these tests")
+    func patchMetadata(_ changes: [MetadataChange]) async throws(ClusterAccessError) -> Int64 {
+        content.withLock { content in
+            for change in changes {
+                guard var record = content.state.machines[change.machine] else { continue }
+                record.metadata[change.key] = change.value
+                Self.commit([.machinePut(record)], in: &content)
+            }
+            return content.revision
+        }
     }
 
     func updates() async throws(ClusterAccessError) -> AsyncThrowingStream<ClusterUpdate, any Error> {
