@@ -55,7 +55,8 @@ struct ExplainTests {
         let session = await Session.run("explain web", on: fleet)
         #expect(session.output.contains("On 11000000.../172.17.8.102: active (running)\n"))
         #expect(
-            session.output.contains("\n2 of 3 machines pass all rules now.\nIt was put where the fewest units were"))
+            session.output.contains(
+                "\n2 of 3 machines pass all rules now.\nOf those the scheduler takes the one with the fewest"))
     }
 
     @Test("a unit that nobody wants anywhere, and one that does not exist")

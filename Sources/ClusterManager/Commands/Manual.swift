@@ -27,7 +27,7 @@ struct Manual: LocalCommand {
     @Option(help: ArgumentHelp("The section of the manual.", valueName: "number"))
     var section = 1
 
-    @Flag(help: "Print the names of all pages instead.")
+    @Flag(help: "Print the file names of all pages instead, and behind each its command.")
     var list = false
 
     func run(on console: Console) async throws {
@@ -42,7 +42,9 @@ struct Manual: LocalCommand {
         }
         let manual = try ManualSource(text, section: section)
         if list {
-            for name in manual.pageNames { console.output.line(name) }
+            for command in manual.commands {
+                console.output.line(([manual.pageName(command)] + command).joined(separator: " "))
+            }
         } else {
             console.output.write(try manual.page(command))
         }

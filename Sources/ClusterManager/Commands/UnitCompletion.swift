@@ -35,8 +35,9 @@ enum UnitCompletion {
         return await units + machines
     }
 
-    /// What of the cluster's answer begins with `prefix`; nothing when it does not answer, for a shell has no place for
-    /// errors. Through a tunnel nothing is asked: logging in takes too long, and may want a password.
+    /// What of the cluster's answer begins with `prefix`.
+    ///
+    /// Nothing when it does not answer, for a shell has no place for errors. Through a tunnel nothing is asked: logging in takes too long, and may want a password.
     private static func candidates(
         _ words: [String], _ prefix: String, _ ask: (any FleetService) async throws -> [String]
     ) async -> [String] {

@@ -43,14 +43,15 @@ package struct ManualSource: Sendable {
         return below(root, [])
     }
 
-    /// File names of all pages: `cluster-manager.1`, `cluster-manager-start.1` and so on.
-    package var pageNames: [String] {
-        commands.map { ([root.commandName] + $0).joined(separator: "-") + ".\(section)" }
+    /// The file name of a command's page: `cluster-manager.1`, `cluster-manager-start.1` and so on.
+    package func pageName(_ words: [String]) -> String {
+        ([root.commandName] + words).joined(separator: "-") + ".\(section)"
     }
 
     /// The page of a command.
     ///
     /// - Parameter words: What stands behind the program's name; none for the program's own page.
+    /// - Returns: Source in the macros of man(7).
     /// - Throws: `ClusterManagerError.usage` for a command that does not exist.
     package func page(_ words: [String]) throws -> String {
         let command = try find(words)

@@ -16,7 +16,10 @@ struct ChildProcess: Sendable {
 
     /// Starts `program`, found on the search path.
     ///
-    /// - Parameter errors: File that takes the child's standard error.
+    /// - Parameters:
+    ///   - program: Its name or path.
+    ///   - arguments: Without the program's name.
+    ///   - errors: File that takes the child's standard error.
     /// - Throws: `ClusterManagerError.usage` when it cannot be started.
     init(_ program: String, _ arguments: [String], errors: String) throws {
         let toChild = try Self.pipe()
@@ -92,32 +95,5 @@ struct ChildProcess: Sendable {
         // The child keeps its two ends by dup2 alone; a held lifeline of its own would keep it alive.
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         return (ends[0], ends[1])
-    }
-}
-
-/// Work that blocks its thread, on a thread of its own, so that the tasks of others go on.
-enum BlockingWork {
-    private final class Box: Sendable {
-        let work: @Sendable () -> Void
-        init(_ work: @escaping @Sendable () -> Void) { self.work = work }
-    }
-
-    static func run<Answer: Sendable>(_ work: @escaping @Sendable () -> Answer) async -> Answer {
-        await withCheckedContinuation { continuation in
-            let box = Unmanaged.passRetained(Box { continuation.resume(returning: work()) })
-            var thread = pthread_t()
-            let failure = pthread_create(
-                &thread, nil,
-                { box in
-                    box.map { Unmanaged<Box>.fromOpaque($0).takeRetainedValue().work() }
-                    return nil
-                }, box.toOpaque())
-            if failure == 0 {
-                pthread_detach(thread)
-            } else {
-                // No thread to be had: better here than never.
-                box.takeRetainedValue().work()
-            }
-        }
     }
 }

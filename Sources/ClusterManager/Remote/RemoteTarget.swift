@@ -76,10 +76,14 @@ package struct RemoteTarget: Hashable, Sendable {
         }
     }
 
-    /// ssh to this machine.
+    /// The ssh that goes to this machine.
     ///
     /// - Parameters:
+    ///   - settings: How ssh is to go.
+    ///   - port: Of the machine's ssh server; `nil` leaves it to ssh.
+    ///   - forwardsAgent: Whether the machine may use the keys of this user's agent.
     ///   - command: The words of the remote command, as a shell there is to read them; none for a login.
+    /// - Returns: What to become.
     /// - Throws: `ClusterManagerError.protocolViolation` for an address that ssh would take for something else.
     package func ssh(
         _ settings: SSHSettings, port: UInt16?, forwardsAgent: Bool = false, command: [String] = []

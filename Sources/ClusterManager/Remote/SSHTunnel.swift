@@ -36,6 +36,7 @@ package final class SSHTunnel: Sendable {
     ///   - target: What to reach from there: a socket's path, or `HOST:PORT`.
     ///   - settings: For ssh; its own tunnel is not used.
     ///   - program: ssh, or a stand-in.
+    /// - Returns: The open tunnel, which the caller closes.
     /// - Throws: `ClusterManagerError.unreachable` with ssh's last words when it cannot be opened.
     package static func open(
         to host: SSHHost, target: String, settings: SSHSettings, program: String = "ssh"

@@ -73,7 +73,8 @@ package struct PlacementReport: Encodable, Hashable, Sendable {
                 lines.append("A global unit runs on every machine that passes.")
             } else if !machines.isEmpty {
                 lines.append(
-                    "It was put where the fewest units were, and stays there while the machine lives and passes.")
+                    "Of those the scheduler takes the one with the fewest instances of the template, then with the fewest"
+                        + " units; the unit stays there while the machine lives and passes.")
             } else if reasons.isEmpty {
                 lines.append("It is on no machine yet; nothing stands in the way.")
             }

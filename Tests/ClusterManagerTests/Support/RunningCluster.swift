@@ -19,12 +19,12 @@ final class RunningCluster: ClusterAccess {
     /// What systemd makes of a unit that is started, by its name; `active/running` for others.
     private let outcomes: [String: String]
 
-    init(machines: Int, outcomes: [String: String] = [:]) {
+    init(machines: Int, outcomes: [String: String] = [:], address: String? = nil) {
         self.outcomes = outcomes
         content.withLock { content in
             for machine in Fixtures.machines(machines) {
                 guard let id = MachineID(machine.id) else { continue }
-                let record = MachineRecord(id: id, name: "worker", address: machine.address)
+                let record = MachineRecord(id: id, name: "worker", address: address ?? machine.address)
                 Self.commit([.machinePut(record)], in: &content)
             }
         }
