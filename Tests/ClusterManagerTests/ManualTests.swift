@@ -50,7 +50,10 @@ struct ManualTests {
     func otherProgram() async throws {
         let dump = """
             {"serializationVersion": 0, "command": {"commandName": "node-agent", "abstract": "Run .this 'machine'.",
-             "discussion": ".starts with a dot\\n\\nEXIT STATUS\\n  0  a\\\\b\\n", "arguments": []}}
+             "discussion": ".starts with a dot\\n\\nEXIT STATUS\\n  0  a\\\\b\\n", "arguments": [],
+             "defaultSubcommand": "run", "subcommands": [{"commandName": "run", "superCommands": ["node-agent"], "arguments":
+             [{"kind": "flag", "shouldDisplay": true, "isOptional": true, "isRepeating": false,
+               "names": [{"kind": "long", "name": "check"}]}]}]}}
             """
         try await Fixtures.withFolder(["dump.json": dump]) { folder in
             let page = await Session.run("man --dump \(folder)/dump.json --section 8").output
@@ -60,6 +63,7 @@ struct ManualTests {
             #expect(groff.output.contains(".starts with a dot"))
             #expect(groff.output.contains("0  a\\b"))
             #expect(groff.output.contains("NODE-AGENT(8)"))
+            #expect(groff.output.contains("--check"), "the default subcommand's options are the program's")
             #expect(await Session.run("man --dump \(folder)/none").status == .failure)
             #expect(await Session.run("man nothing").errors == "cluster-manager: there is no command 'nothing'\n")
         }

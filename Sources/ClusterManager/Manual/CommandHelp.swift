@@ -31,6 +31,8 @@ package struct CommandHelp: Decodable, Sendable {
     package let discussion: String?
     package let subcommands: [CommandHelp]?
     let arguments: [Argument]?
+    /// The subcommand that runs when none is named.
+    let defaultSubcommand: String?
 
     /// The document's outermost object.
     struct Document: Decodable {
@@ -38,11 +40,15 @@ package struct CommandHelp: Decodable, Sendable {
     }
 
     /// What `--help` shows, without `--help` and `--version` themselves, which every command has.
+    ///
+    /// A default subcommand's come first, since they may be given without its name.
     package var shownArguments: [Argument] {
-        (arguments ?? []).filter { argument in
-            let isUsual = argument.names?.contains { ["help", "version"].contains($0.name) } ?? false
-            return argument.shouldDisplay && !isUsual
-        }
+        let implied = subcommands?.first { $0.commandName == defaultSubcommand }?.shownArguments ?? []
+        return implied
+            + (arguments ?? []).filter { argument in
+                let isUsual = argument.names?.contains { ["help", "version"].contains($0.name) } ?? false
+                return argument.shouldDisplay && !isUsual
+            }
     }
 
     /// The subcommands that `--help` shows.
