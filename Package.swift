@@ -124,7 +124,11 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ClusterManagerTests",
-            dependencies: ["ClusterManager", "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", logging],
+            dependencies: [
+                "ClusterManager", "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", "cluster-manager",
+                logging,
+                subprocess,
+            ],
             swiftSettings: strict),
     ]
 )

@@ -9,14 +9,25 @@ package struct CommandContext: Sendable {
     package let console: Console
     package let environment: [String: String]
     package let format: OutputFormat
+    /// How to reach other machines.
+    package let ssh: SSHSettings
+    /// Id of the machine that this program runs on; `nil` where it has none.
+    package let localMachine: String?
+    /// Ends this program by becoming another; returns only by throwing, except in tests.
+    package let become: @Sendable (ExternalProgram) throws -> Void
 
     package init(
-        fleet: any FleetService, console: Console, environment: [String: String] = [:], format: OutputFormat = .table
+        fleet: any FleetService, console: Console, environment: [String: String] = [:], format: OutputFormat = .table,
+        ssh: SSHSettings = SSHSettings(), localMachine: String? = nil,
+        become: @escaping @Sendable (ExternalProgram) throws -> Void = { try $0.become() }
     ) {
         self.fleet = fleet
         self.console = console
         self.environment = environment
         self.format = format
+        self.ssh = ssh
+        self.localMachine = localMachine
+        self.become = become
     }
 
     /// Prints rows as a table of these columns, or as JSON with every field, as the user asked.

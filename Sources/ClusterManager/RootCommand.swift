@@ -25,18 +25,25 @@ struct RootCommand: FleetCommand {
               cluster-manager list-units --fields unit,machine,active
 
             COMPLETION:
-              cluster-manager --generate-completion-script bash
+              cluster-manager completion bash
 
             \(ExitStatus.help)
             """,
         version: Program.version,
         groupedSubcommands: [
             CommandGroup(
-                name: "Bringing units up", subcommands: [Submit.self, Load.self, Start.self, Restart.self]),
+                name: "Bringing units up",
+                subcommands: [Submit.self, Load.self, Start.self, Restart.self, Scale.self, Apply.self]),
             CommandGroup(name: "Taking units down", subcommands: [Stop.self, Unload.self, Destroy.self]),
             CommandGroup(
                 name: "Looking",
-                subcommands: [Cat.self, Status.self, ListUnits.self, ListUnitFiles.self, ListMachines.self]),
+                subcommands: [
+                    Cat.self, Status.self, Explain.self, Journal.self, ListUnits.self, ListUnitFiles.self,
+                    ListMachines.self, Verify.self,
+                ]),
+            CommandGroup(name: "Machines", subcommands: [SSH.self, Metadata.self]),
+            CommandGroup(
+                name: "This program", subcommands: [Completion.self, FdForward.self, Manual.self, Version.self]),
         ])
 
     @OptionGroup(title: "Demonstrator") var demonstration: DemonstrationOptions

@@ -13,7 +13,7 @@ import Systemd
 /// The daemon: its parts, put together by role, and the order in which they begin and end.
 package struct NodeAgentProgram: Sendable {
     /// Version that machines and the API report.
-    package static let version = "0.1.0"
+    package static let version = FlotillaVersion.current
 
     private let settings: AgentSettings
     private let logger: Logger

@@ -24,6 +24,8 @@ struct ObservedFleetTests {
         func restart(_: UnitName) async throws {}
         func destroy(_: UnitName) async throws -> Bool { false }
         func states(of _: UnitName?) async throws -> [FleetUnitState] { [] }
+        func explanation(of _: UnitName) async throws -> FleetExplanation? { nil }
+        func changeMetadata(of _: String, _: [MetadataEdit]) async throws {}
         func events(of _: [UnitName]) async throws -> AsyncThrowingStream<FleetEvent, any Error> {
             AsyncThrowingStream { $0.finish() }
         }

@@ -144,6 +144,8 @@ private struct SilentAboutReasons: FleetService {
     func destroy(_: UnitName) async throws -> Bool { false }
     func states(of unit: UnitName?) async throws -> [FleetUnitState] { try await fleet.states(of: unit) }
     func machines() async throws -> [FleetMachine] { try await fleet.machines() }
+    func explanation(of _: UnitName) async throws -> FleetExplanation? { nil }
+    func changeMetadata(of _: String, _: [MetadataEdit]) async throws {}
     func events(of units: [UnitName]) async throws -> AsyncThrowingStream<FleetEvent, any Error> {
         let stream = try await fleet.events(of: units)
         return AsyncThrowingStream { continuation in

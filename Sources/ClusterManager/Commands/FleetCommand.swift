@@ -9,8 +9,23 @@ import ArgumentParser
 protocol FleetCommand: AsyncParsableCommand {
     var global: GlobalOptions { get }
 
+    /// Whether `--output` means something else than table or JSON to this command.
+    static var ownsOutput: Bool { get }
+
     /// Does the command's work.
     ///
     /// - Throws: `ClusterManagerError`.
     func run(in context: CommandContext) async throws
+}
+
+extension FleetCommand {
+    static var ownsOutput: Bool { false }
+}
+
+/// A command that asks no cluster: no endpoint is looked at and no tunnel opened.
+protocol LocalCommand: AsyncParsableCommand {
+    /// Does the command's work.
+    ///
+    /// - Throws: `ClusterManagerError`.
+    func run(on console: Console) async throws
 }

@@ -3,8 +3,6 @@
 
 import ArgumentParser
 
-extension OutputFormat: ExpressibleByArgument {}
-
 /// Options that every command takes, before or after its name.
 struct GlobalOptions: ParsableArguments {
     @Option(
@@ -19,8 +17,42 @@ struct GlobalOptions: ParsableArguments {
         help: ArgumentHelp("How long one request may take; 30 unless said otherwise.", valueName: "seconds"))
     var requestTimeout: Double?
 
-    @Option(help: ArgumentHelp("Print results as a table, or as JSON with every field.", valueName: "table|json"))
-    var output: OutputFormat = .table
+    /// Text, since `journal` means journalctl's forms by it.
+    @Option(
+        help: ArgumentHelp(
+            "Print results as a table, or as JSON with every field; of 'journal', in one of journalctl's forms.",
+            valueName: "table|json"),
+        completion: .list(OutputFormat.allCases.map(\.rawValue)))
+    var output: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Reach the cluster through this host by the system's ssh; the endpoint is then one of that host.",
+            discussion: "Default: FLOTILLA_TUNNEL, else FLEETCTL_TUNNEL.", valueName: "[user@]host[:port]"))
+    var tunnel: String?
+
+    @Option(
+        name: .customLong("ssh-username"),
+        help: ArgumentHelp("Whom ssh logs in as; without it, whom ssh's own configuration says.", valueName: "name"))
+    var sshUsername: String?
+
+    @Option(
+        name: .customLong("ssh-timeout"),
+        help: ArgumentHelp("How long ssh tries to connect; 10 unless said otherwise.", valueName: "seconds"))
+    var sshTimeout: Double?
+
+    @Option(
+        name: .customLong("strict-host-key-checking"),
+        help: ArgumentHelp(
+            "Whether ssh refuses hosts whose key is unknown or has changed; without it, as ssh's configuration says.",
+            valueName: "true|false"))
+    var strictHostKeyChecking: Bool?
+
+    @Option(
+        name: .customLong("known-hosts-file"),
+        help: ArgumentHelp("Where ssh keeps the keys of hosts; without it, ssh's own file.", valueName: "file"),
+        completion: .file())
+    var knownHostsFile: String?
 
     @Flag(help: "Tell on standard error what is asked of the cluster and how long it takes.")
     var debug = false
@@ -29,10 +61,39 @@ struct GlobalOptions: ParsableArguments {
         if let requestTimeout, !(requestTimeout > 0 && requestTimeout <= 86_400) {
             throw ValidationError("--request-timeout must be more than 0 and at most 86400 seconds")
         }
+        if let sshTimeout, !(sshTimeout > 0 && sshTimeout <= 86_400) {
+            throw ValidationError("--ssh-timeout must be more than 0 and at most 86400 seconds")
+        }
+    }
+
+    /// What `--output` asks for.
+    ///
+    /// - Throws: `ClusterManagerError.usage` for a word that is no format.
+    func format() throws -> OutputFormat {
+        guard let output else { return .table }
+        guard let format = OutputFormat(rawValue: output) else {
+            throw ClusterManagerError(
+                .usage, "the value '\(output)' is invalid for '--output'; it is table or json")
+        }
+        return format
     }
 
     func settings(environment: [String: String]) -> ConnectionSettings {
         ConnectionSettings(
             endpoint: endpoint, requestTimeout: requestTimeout.map { .seconds($0) }, environment: environment)
+    }
+
+    /// The command line's word for ssh, else the environment's: `FLOTILLA_` before `FLEETCTL_`.
+    ///
+    /// - Throws: `ClusterManagerError.usage` for a variable that does not read.
+    func ssh(environment: [String: String]) throws -> SSHSettings {
+        let variables = CompatibleVariables(environment)
+        let host = tunnel ?? variables["TUNNEL"]
+        return SSHSettings(
+            username: sshUsername ?? variables["SSH_USERNAME"],
+            knownHostsFile: knownHostsFile ?? variables["KNOWN_HOSTS_FILE"],
+            strictHostKeyChecking: try strictHostKeyChecking ?? variables.truth("STRICT_HOST_KEY_CHECKING"),
+            timeout: try sshTimeout ?? variables.seconds("SSH_TIMEOUT") ?? SSHSettings.standardTimeout,
+            tunnel: try host.flatMap { $0.isEmpty ? nil : try SSHHost($0) })
     }
 }

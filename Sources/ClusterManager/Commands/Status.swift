@@ -15,6 +15,9 @@ struct Status: FleetCommand {
             """)
 
     @OptionGroup var arguments: UnitArguments
+    /// fleetctl's, which runs systemctl through ssh for this; here the API answers, so it has no effect.
+    @Option(name: .customLong("ssh-port"), help: .hidden) var sshPort: UInt16?
+
     @OptionGroup var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {

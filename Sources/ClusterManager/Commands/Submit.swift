@@ -14,9 +14,13 @@ struct Submit: FleetCommand {
             """)
 
     @OptionGroup var arguments: NewUnitArguments
+    /// fleetctl's, without effect since its units are no longer signed.
+    @Flag(help: .hidden) var sign = false
+
     @OptionGroup var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
+        if sign { context.warn("--sign has no effect: units are not signed, neither here nor by fleet 1.0") }
         try await BringingUp(to: .inactive, replaces: arguments.replace)
             .run(arguments.units, patience: .none, in: context)
     }

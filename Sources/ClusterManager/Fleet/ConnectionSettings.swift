@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import FleetAPI
+
 /// Where the cluster answers and how patient to be with it.
 package struct ConnectionSettings: Hashable, Sendable {
     /// The endpoint as the user wrote it.
@@ -22,5 +24,19 @@ package struct ConnectionSettings: Hashable, Sendable {
         if first.hasPrefix("file://") { first = "unix://" + first.dropFirst("file://".count) }
         self.endpoint = first
         self.requestTimeout = requestTimeout ?? Self.standardTimeout
+    }
+
+    /// The endpoint as ssh's port forwarding names it: a socket's path, or `HOST:PORT`.
+    ///
+    /// - Throws: `ClusterManagerError.usage` for text that names no endpoint.
+    package func tunnelTarget() throws -> String {
+        do {
+            switch try APIEndpoint(endpoint) {
+            case .unix(let path): return path
+            case .tcp(let host, let port): return "\(host.contains(":") ? "[\(host)]" : host):\(port)"
+            }
+        } catch {
+            throw ClusterManagerError(error)
+        }
     }
 }

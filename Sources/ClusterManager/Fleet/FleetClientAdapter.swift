@@ -70,6 +70,29 @@ package struct FleetClientAdapter: FleetService {
         try await asked { () async throws(APIError) in try await client.machines() }.map(FleetMachine.init)
     }
 
+    package func explanation(of name: UnitName) async throws -> FleetExplanation? {
+        do {
+            let answer = try await client.explain(name.rawValue)
+            return FleetExplanation(
+                desired: answer.desiredState, current: answer.currentState, machines: answer.machineIDs,
+                reasons: answer.reasons)
+        } catch {
+            if error.code == .notFound { return nil }
+            throw ClusterManagerError(error)
+        }
+    }
+
+    package func changeMetadata(of machine: String, _ changes: [MetadataEdit]) async throws {
+        let patches = changes.map { change in
+            switch change {
+            case .set(let key, let value):
+                API.MetadataPatch(op: "add", path: "/\(machine)/metadata/\(key)", value: value)
+            case .delete(let key): API.MetadataPatch(op: "remove", path: "/\(machine)/metadata/\(key)")
+            }
+        }
+        try await asked { () async throws(APIError) in try await client.patchMetadata(patches) }
+    }
+
     package func events(of units: [UnitName]) async throws -> AsyncThrowingStream<FleetEvent, any Error> {
         let stream = try await asked { () async throws(APIError) in
             try await client.events(units: units.map(\.rawValue), snapshot: true)

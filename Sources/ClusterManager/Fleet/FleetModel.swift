@@ -77,6 +77,30 @@ package struct FleetMachine: Hashable, Sendable {
     }
 }
 
+/// What the engine says of a unit's place.
+package struct FleetExplanation: Hashable, Sendable {
+    package var desired: String
+    package var current: String
+    /// Where the unit is assigned: at most one machine, unless it is global.
+    package var machines: [String]
+    /// For a unit on no machine: what each rule refused, in the engine's words.
+    package var reasons: [String]
+
+    package init(desired: String, current: String, machines: [String], reasons: [String]) {
+        self.desired = desired
+        self.current = current
+        self.machines = machines
+        self.reasons = reasons
+    }
+}
+
+/// A change of one key of a machine's metadata.
+package enum MetadataEdit: Hashable, Sendable {
+    case set(key: String, value: String)
+    /// Takes the key away, also one that the machine's own configuration gives.
+    case delete(key: String)
+}
+
 /// One change of the cluster, in the order in which it happened.
 ///
 /// A stream of these begins with the present state, told as changes and closed by `synchronised`.

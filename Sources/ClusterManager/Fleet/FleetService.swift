@@ -27,6 +27,10 @@ package protocol FleetService: Sendable {
     func states(of unit: UnitName?) async throws -> [FleetUnitState]
     /// All machines that are alive, sorted by id.
     func machines() async throws -> [FleetMachine]
+    /// Where a unit is and, if it is on no machine, why; `nil` if the cluster does not know the name.
+    func explanation(of name: UnitName) async throws -> FleetExplanation?
+    /// Sets and removes metadata of a machine, in order.
+    func changeMetadata(of machine: String, _ changes: [MetadataEdit]) async throws
     /// The present state, then `synchronised`, then every change; nothing is lost in between.
     ///
     /// Of the units named, or of everything when none is named. Events of machines come with everything only.

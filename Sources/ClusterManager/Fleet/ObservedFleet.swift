@@ -90,6 +90,14 @@ package struct ObservedFleet: FleetService {
         try await told("list machines") { try await fleet.machines() }
     }
 
+    package func explanation(of name: UnitName) async throws -> FleetExplanation? {
+        try await told("explain \(name)") { try await fleet.explanation(of: name) }
+    }
+
+    package func changeMetadata(of machine: String, _ changes: [MetadataEdit]) async throws {
+        try await told("change metadata of \(machine)") { try await fleet.changeMetadata(of: machine, changes) }
+    }
+
     package func events(of units: [UnitName]) async throws -> AsyncThrowingStream<FleetEvent, any Error> {
         try await told("follow events") { try await fleet.events(of: units) }
     }

@@ -7,9 +7,9 @@ package enum Concurrently {
     /// the server to others.
     package static let width = 16
 
-    /// Carries out `work` for each item and gives the outcomes in the items' order.
+    /// Carries out `work` for each item and gives the outcomes in the items' order; with a `width` of 1, one after another.
     package static func map<Item: Sendable, Answer: Sendable>(
-        _ items: [Item], _ work: @escaping @Sendable (Item) async throws -> Answer
+        _ items: [Item], width: Int = width, _ work: @escaping @Sendable (Item) async throws -> Answer
     ) async -> [Result<Answer, any Error>] {
         var outcomes: [(Int, Result<Answer, any Error>)] = []
         outcomes.reserveCapacity(items.count)

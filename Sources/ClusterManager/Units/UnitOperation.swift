@@ -38,6 +38,8 @@ package struct UnitOperation: Sendable {
 
     package let context: CommandContext
     package let patience: Patience
+    /// Whether requests go out one after another: what is asked for first is placed first.
+    package var keepsOrder = false
 
     /// How long a command stays.
     package enum Patience: Hashable, Sendable {
@@ -62,7 +64,9 @@ package struct UnitOperation: Sendable {
         let waited = patience == .none ? [] : steps.filter { $0.goal != nil }
         let waiter =
             waited.isEmpty ? nil : try await Waiter(fleet, units: waited.map(\.unit), console: context.console)
-        let answers = await Concurrently.map(steps) { step in try await step.request?(fleet) }
+        let answers = await Concurrently.map(steps, width: keepsOrder ? 1 : Concurrently.width) { step in
+            try await step.request?(fleet)
+        }
 
         var results: [OperationResult] = []
         var failures: [ClusterManagerError] = []

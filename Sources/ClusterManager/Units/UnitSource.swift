@@ -25,6 +25,14 @@ package struct UnitSource: Hashable, Sendable {
     /// - Throws: `ClusterManagerError.unitFile` for a file that cannot be read, is no regular file, is larger than
     ///   `UnitFile.sizeLimit`, is not UTF-8, or as `init(text:name:)`.
     package init(readingFileAt path: String, name: UnitName) throws {
+        try self.init(text: try Self.text(ofFileAt: path), name: name, place: path)
+    }
+
+    /// The text of a file that may be a unit's.
+    ///
+    /// - Throws: `ClusterManagerError.unitFile` for a file that cannot be read, is no regular file, is larger than
+    ///   `UnitFile.sizeLimit`, or is not UTF-8.
+    package static func text(ofFileAt path: String) throws -> String {
         func fail(_ why: String) -> ClusterManagerError {
             ClusterManagerError(.unitFile, "cannot use unit file \(path): \(why)")
         }
@@ -42,7 +50,7 @@ package struct UnitSource: Hashable, Sendable {
             throw fail("it may not be read; check its permissions")
         }
         guard let text = String(bytes: data, encoding: .utf8) else { throw fail("it is not text in UTF-8") }
-        try self.init(text: text, name: name, place: path)
+        return text
     }
 
     private init(text: String, name: UnitName, place: String) throws {

@@ -132,7 +132,10 @@ extension WaitGoal {
             return .failed("unit \(unit) failed on \(place); see 'cluster-manager status \(unit)'")
         case "inactive":
             // A unit that never ran has no time stamp; one that ran to its end has the time of the end.
-            return state.since > 0 && isNews ? .reached(launched + ", and has finished") : .pending(reason: nil)
+            // Between the stop and the start that a new file or a restart brings, the unit looks as one that is done.
+            let mayStillStart = (hash != nil || kind == .restarted) && attention < Self.staleness
+            return state.since > 0 && isNews && !mayStillStart
+                ? .reached(launched + ", and has finished") : .pending(reason: nil)
         default:
             return .pending(reason: nil)
         }

@@ -80,6 +80,29 @@ actor FakeFleet: FleetService {
         return true
     }
 
+    func explanation(of name: UnitName) async throws -> FleetExplanation? {
+        view.units[name].map { unit in
+            FleetExplanation(
+                desired: unit.desired.rawValue, current: (unit.current ?? .inactive).rawValue,
+                machines: unit.machine.map { [$0] } ?? [], reasons: unit.reason.map { [$0] } ?? [])
+        }
+    }
+
+    func changeMetadata(of machine: String, _ changes: [MetadataEdit]) async throws {
+        guard var record = view.machines[machine] else { throw ClusterManagerError(.refused, "no \(machine)") }
+        for change in changes {
+            switch change {
+            case .set(let key, let value):
+                try note("metadata \(machine.prefix(8)) \(key)=\(value)")
+                record.metadata[key] = value
+            case .delete(let key):
+                try note("metadata \(machine.prefix(8)) -\(key)")
+                record.metadata[key] = nil
+            }
+        }
+        tell(.machine(record))
+    }
+
     func events(of units: [UnitName]) async throws -> AsyncThrowingStream<FleetEvent, any Error> {
         let (stream, continuation) = AsyncThrowingStream.makeStream(of: FleetEvent.self)
         let wanted = Set(units)

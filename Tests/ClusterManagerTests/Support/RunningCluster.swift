@@ -19,12 +19,12 @@ final class RunningCluster: ClusterAccess {
     /// What systemd makes of a unit that is started, by its name; `active/running` for others.
     private let outcomes: [String: String]
 
-    init(machines: Int, outcomes: [String: String] = [:]) {
+    init(machines: Int, outcomes: [String: String] = [:], address: String? = nil) {
         self.outcomes = outcomes
         content.withLock { content in
             for machine in Fixtures.machines(machines) {
                 guard let id = MachineID(machine.id) else { continue }
-                let record = MachineRecord(id: id, name: "worker", address: machine.address)
+                let record = MachineRecord(id: id, name: "worker", address: address ?? machine.address)
                 Self.commit([.machinePut(record)], in: &content)
             }
         }
@@ -130,8 +130,15 @@ final class RunningCluster: ClusterAccess {
         try write(name, exists: true) { _ in [.unitGone(name)] }
     }
 
-    func patchMetadata(_: [MetadataChange]) async throws(ClusterAccessError) -> Int64 {
-        throw .failed("not part of these tests")
+    func patchMetadata(_ changes: [MetadataChange]) async throws(ClusterAccessError) -> Int64 {
+        content.withLock { content in
+            for change in changes {
+                guard var record = content.state.machines[change.machine] else { continue }
+                record.metadata[change.key] = change.value
+                Self.commit([.machinePut(record)], in: &content)
+            }
+            return content.revision
+        }
     }
 
     func updates() async throws(ClusterAccessError) -> AsyncThrowingStream<ClusterUpdate, any Error> {

@@ -1,0 +1,39 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+struct Verify: LocalCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Check unit files here, without a cluster, and name every problem with its line.",
+        discussion: """
+            Checks what the cluster would check when the file is submitted, and that systemd could make something of it. \
+            'systemd-analyze verify' knows systemd's own options in depth. The exit status is 1 when there is a problem.
+
+            EXAMPLES:
+              cluster-manager verify web.service
+              cluster-manager verify units/ --output json
+            """)
+
+    @Argument(
+        help: ArgumentHelp("Paths of unit files, or folders of them.", valueName: "file|folder"), completion: .file())
+    var paths: [String]
+
+    @OptionGroup var global: GlobalOptions
+
+    func run(on console: Console) async throws {
+        let format = try global.format()
+        let checks = try UnitFilePaths.expand(paths).map(UnitFileCheck.init)
+        switch format {
+        case .json: console.output.write(try JSONOutput.text(checks))
+        case .table: for check in checks { console.output.write(check.text) }
+        }
+        let bad = checks.filter { !$0.problems.isEmpty }
+        guard bad.isEmpty else {
+            let count = bad.reduce(0) { $0 + $1.problems.count }
+            throw ClusterManagerError(
+                .unitFile,
+                "\(count) problem\(count == 1 ? "" : "s") in \(bad.count) of \(checks.count) files")
+        }
+    }
+}

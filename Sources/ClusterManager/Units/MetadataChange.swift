@@ -1,0 +1,64 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Changes of a machine's metadata as the command line says them.
+enum MetadataChange {
+    /// What came of it, for `--output json`.
+    private struct Document: Encodable {
+        let machine: String
+        let metadata: [String: String]
+    }
+
+    /// Reads `key=value`; the value may hold further equals signs, but then no unit can ask for it.
+    ///
+    /// - Throws: `ClusterManagerError.usage`.
+    static func set(_ text: String) throws -> MetadataEdit {
+        guard let equals = text.firstIndex(of: "=") else {
+            throw ClusterManagerError(.usage, "'\(text)' is not of the form key=value")
+        }
+        let value = String(text[text.index(after: equals)...])
+        guard !value.isEmpty else {
+            throw ClusterManagerError(.usage, "'\(text)' has no value; 'metadata delete' takes a key away")
+        }
+        guard !value.contains("=") else {
+            throw ClusterManagerError(.usage, "'\(text)' holds a second '=', so that no unit could ask for it")
+        }
+        return .set(key: try key(text[..<equals]), value: value)
+    }
+
+    static func delete(_ text: String) throws -> MetadataEdit { .delete(key: try key(text[...])) }
+
+    /// The API's rule for keys.
+    private static func key(_ text: Substring) throws -> String {
+        let isAllowed = text.utf8.allSatisfy { byte in
+            (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
+                || [0x2d, 0x2e, 0x5f].contains(byte)
+        }
+        guard !text.isEmpty, isAllowed else {
+            throw ClusterManagerError(.usage, "'\(text)' is no key; keys are of letters and digits of ASCII and . _ -")
+        }
+        return String(text)
+    }
+
+    /// Sends the changes and tells what the machine has then.
+    static func run(_ machine: String, _ changes: [MetadataEdit], in context: CommandContext) async throws {
+        let fleet = context.fleet
+        let found = try RemoteTarget.machine(machine, among: try await fleet.machines())
+        try await fleet.changeMetadata(of: found.id, changes)
+        var metadata = found.metadata
+        for change in changes {
+            switch change {
+            case .set(let key, let value): metadata[key] = value
+            case .delete(let key): metadata[key] = nil
+            }
+        }
+        switch context.format {
+        case .json: context.console.output.write(try JSONOutput.text(Document(machine: found.id, metadata: metadata)))
+        case .table:
+            let words = metadata.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+            context.console.output.line(
+                "Machine \(FleetView.short(found.id)): "
+                    + (words.isEmpty ? "no metadata" : words.joined(separator: ",")))
+        }
+    }
+}

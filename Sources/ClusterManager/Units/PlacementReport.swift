@@ -1,0 +1,156 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetCore
+
+/// Why a unit is where it is: what each of its rules says of the machines, and what the engine says.
+///
+/// The rules are tested here again, by what the API tells of units and machines, since the engine gives reasons only for
+/// units that it cannot place.
+package struct PlacementReport: Encodable, Hashable, Sendable {
+    /// One rule's part.
+    package struct Rule: Encodable, Hashable, Sendable {
+        package let name: String
+        /// What the unit asks for.
+        package let wants: String
+        /// How many machines the rule refuses by itself.
+        package let refuses: Int
+        /// An example of what stands in the way; empty when nothing does.
+        package let example: String
+    }
+
+    package let unit: String
+    package let desired: String
+    package let current: String
+    package let global: Bool
+    package let machines: [String]
+    /// Machines that are alive.
+    package let alive: Int
+    /// How many of them pass every rule.
+    package let eligible: Int
+    package let rules: [Rule]
+    /// The engine's reasons, when the unit is on no machine.
+    package let reasons: [String]
+
+    package init(_ unit: FleetUnit, _ explanation: FleetExplanation, in view: FleetView) {
+        let test = RuleTest(unit, in: view)
+        let machines = view.sortedMachines
+        self.unit = unit.name.rawValue
+        self.desired = explanation.desired
+        self.current = explanation.current
+        self.global = unit.isGlobal
+        self.machines = explanation.machines
+        self.alive = machines.count
+        self.eligible = machines.count { machine in test.rules.allSatisfy { test.obstacle($0, machine) == nil } }
+        self.rules = test.rules.map { rule in
+            let obstacles = machines.compactMap { test.obstacle(rule, $0) }
+            return Rule(
+                name: rule.rawValue, wants: test.wish(rule), refuses: obstacles.count, example: obstacles.first ?? "")
+        }
+        self.reasons = explanation.reasons
+    }
+
+    /// The lines for people.
+    package func text(in view: FleetView) -> String {
+        var lines = ["\(unit) is to be \(desired), and is \(global ? "global" : current)."]
+        if desired == TargetState.inactive.rawValue {
+            lines.append("Nobody has asked for it to be on a machine; 'load' or 'start' would.")
+        }
+        for machine in machines {
+            let state = view.states[UnitName(unchecked: unit)]?[machine]
+            let words = state.map { "\($0.active) (\($0.sub))" } ?? "its machine has not reported it yet"
+            lines.append("On \(view.label(of: machine)): \(words)")
+        }
+        for rule in rules {
+            let example = rule.example.isEmpty ? "" : ", such as \(rule.example)"
+            lines.append("\(rule.name)=\(rule.wants) refuses \(rule.refuses) of \(alive) machines\(example)")
+        }
+        if rules.isEmpty { lines.append("It has no rules: any of \(alive) machines would do.") }
+        if !rules.isEmpty { lines.append("\(eligible) of \(alive) machines pass all rules now.") }
+        if desired != TargetState.inactive.rawValue {
+            lines += reasons.map { "It is on no machine: \($0)" }
+            if global {
+                lines.append("A global unit runs on every machine that passes.")
+            } else if !machines.isEmpty {
+                lines.append(
+                    "Of those the scheduler takes the one with the fewest instances of the template, then with the fewest"
+                        + " units; the unit stays there while the machine lives and passes.")
+            } else if reasons.isEmpty {
+                lines.append("It is on no machine yet; nothing stands in the way.")
+            }
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+}
+
+/// A unit's rules against machines, one rule at a time.
+struct RuleTest {
+    private let unit: FleetUnit
+    private let options: SchedulingOptions
+    /// The other units on each machine, with their own wishes.
+    private let neighbours: [String: [(name: UnitName, options: SchedulingOptions)]]
+
+    init(_ unit: FleetUnit, in view: FleetView) {
+        self.unit = unit
+        self.options = SchedulingOptions(of: unit.file, for: unit.name)
+        var neighbours: [String: [(name: UnitName, options: SchedulingOptions)]] = [:]
+        for other in view.sortedUnits where other.name != unit.name && other.desired > .inactive {
+            let options = SchedulingOptions(of: other.file, for: other.name)
+            let places =
+                other.isGlobal ? (view.states[other.name] ?? [:]).keys.sorted() : other.machine.map { [$0] } ?? []
+            for machine in places { neighbours[machine, default: []].append((other.name, options)) }
+        }
+        self.neighbours = neighbours
+    }
+
+    /// The rules that the unit has, and `Conflicts` also when only others name it.
+    var rules: [Refusal.Rule] {
+        Refusal.Rule.allCases.filter { rule in
+            switch rule {
+            case .machineID: options.machineID != nil
+            case .metadata: !wish(.metadata).isEmpty
+            case .machineOf: !options.machineOf.isEmpty
+            case .conflicts:
+                !options.conflicts.isEmpty
+                    || neighbours.values.contains { $0.contains { $0.options.conflicts(with: unit.name) } }
+            // What replaces drives out, it does not avoid.
+            case .replaces: false
+            }
+        }
+    }
+
+    /// What the unit asks for by this rule, as its file says it.
+    func wish(_ rule: Refusal.Rule) -> String {
+        switch rule {
+        case .machineID: options.machineID ?? ""
+        case .metadata:
+            unit.file.options.filter {
+                $0.section == SchedulingOptions.section && $0.name.hasSuffix("MachineMetadata")
+            }.map { unit.name.expandingSpecifiers(in: $0.value) }.joined(separator: " ")
+        case .machineOf: options.machineOf.map(\.rawValue).joined(separator: " ")
+        case .conflicts:
+            options.conflicts.isEmpty
+                ? "(of others)" : options.conflicts.map { "\($0)" }.joined(separator: " ")
+        case .replaces: options.replaces.map { "\($0)" }.joined(separator: " ")
+        }
+    }
+
+    /// What stands in the unit's way on `machine` by this rule; `nil` when nothing does.
+    func obstacle(_ rule: Refusal.Rule, _ machine: FleetMachine) -> String? {
+        let place = FleetView.short(machine.id)
+        let there = neighbours[machine.id] ?? []
+        switch rule {
+        case .machineID:
+            guard let wanted = options.machineID else { return nil }
+            return wanted == machine.id || wanted == machine.id.prefix(8) ? nil : place
+        case .metadata: return options.metadata.accepts(machine.metadata) ? nil : place
+        case .machineOf:
+            let names = Set(there.map(\.name))
+            return options.machineOf.first { !names.contains($0) }.map { "\(place), where \($0) is not" }
+        case .conflicts:
+            return there.first { options.conflicts(with: $0.name) || $0.options.conflicts(with: unit.name) }
+                .map { "\(place), which has \($0.name)" }
+        case .replaces: return nil
+        }
+    }
+}

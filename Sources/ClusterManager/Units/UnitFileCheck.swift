@@ -1,0 +1,112 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import FleetCore
+import FoundationEssentials
+
+/// All that is wrong with a unit file.
+package struct UnitFileCheck: Encodable, Hashable, Sendable {
+    package struct Problem: Encodable, Hashable, Sendable {
+        /// From 1; `nil` where no single line is at fault.
+        package let line: Int?
+        package let message: String
+    }
+
+    package let file: String
+    /// By line, those without one last.
+    package let problems: [Problem]
+
+    /// Reads and checks a file; that it cannot be read is a problem like others.
+    package init(_ path: String) {
+        self.file = path
+        let name: UnitName
+        var problems: [Problem] = []
+        do {
+            name = try UnitFilePaths.name(of: path)
+        } catch {
+            problems.append(Problem(line: nil, message: ClusterManagerError(wrapping: error).message))
+            // A name that fits anything, so that the text is checked all the same.
+            name = UnitName(unchecked: "unit.service")
+        }
+        do {
+            problems += Self.problems(in: try UnitSource.text(ofFileAt: path), of: name)
+        } catch {
+            problems.append(Problem(line: nil, message: ClusterManagerError(wrapping: error).message))
+        }
+        self.problems = problems.enumerated()
+            .sorted { ($0.element.line ?? .max, $0.offset) < ($1.element.line ?? .max, $1.offset) }.map(\.element)
+    }
+
+    /// One line per problem, as compilers write them, or that there is none.
+    package var text: String {
+        guard !problems.isEmpty else { return "\(file): ok\n" }
+        return problems.map { problem in
+            "\(file):" + (problem.line.map { "\($0):" } ?? "") + " \(problem.message)\n"
+        }.joined()
+    }
+
+    /// What is wrong with `text` as the file of unit `name`, in no particular order.
+    package static func problems(in text: String, of name: UnitName) -> [Problem] {
+        var (problems, file) = syntax(of: text)
+        guard let file else { return problems }
+        problems += SchedulingOptions.problems(of: file, for: name).map { problem in
+            Problem(line: problem.line, message: Self.withoutLine(problem.message))
+        }
+        // A header that could not be read may have been the missing one.
+        if problems.isEmpty { problems += missing(in: file, of: name) }
+        return problems
+    }
+
+    /// Every syntax error, and the file that is left without the lines at fault.
+    ///
+    /// The reader stops at the first error, so the line is taken out and the rest is read again, for as long as there is
+    /// one to take out. A broken section header leaves one behind, or each line after it would be an error too.
+    private static func syntax(of text: String) -> (problems: [Problem], file: UnitFile?) {
+        var problems: [Problem] = []
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        while true {
+            do throws(UnitFileError) {
+                return (problems, try UnitFile(parsing: lines.joined(separator: "\n")))
+            } catch {
+                problems.append(Problem(line: error.line, message: withoutLine(error.message)))
+                guard let line = error.line, line <= lines.count, problems.count < 100 else { return (problems, nil) }
+                let replacement = error.code == .badSection || error.code == .outsideSection ? "[X-Unreadable]" : "#"
+                guard lines[line - 1] != replacement else { return (problems, nil) }
+                lines[line - 1] = replacement
+            }
+        }
+    }
+
+    private static func withoutLine(_ message: String) -> String {
+        guard message.hasPrefix("line "), let colon = message.firstIndex(of: ":") else { return message }
+        return String(message[colon...].dropFirst(2))
+    }
+
+    /// What systemd refuses a unit of this type for (systemd.service(5) and its like), as far as it is plain.
+    private static func missing(in file: UnitFile, of name: UnitName) -> [Problem] {
+        guard let type = name.type, type.needsSection else { return [] }
+        let section = type.section
+        guard file.hasSection(section) else {
+            return [Problem(line: nil, message: "there is no section [\(section)], so systemd would refuse the unit")]
+        }
+        guard type == .service else { return [] }
+        let runs = [("Service", "ExecStart"), ("Service", "ExecStop"), ("Unit", "SuccessAction")].contains {
+            !file.effectiveValues(section: $0, name: $1).isEmpty
+        }
+        return runs
+            ? [] : [Problem(line: nil, message: "[Service] has no ExecStart=, so systemd would refuse the unit")]
+    }
+}
+
+extension UnitType {
+    /// The section named after the type.
+    fileprivate var section: String { rawValue.prefix(1).uppercased() + rawValue.dropFirst() }
+
+    /// Whether a unit of the type is nothing without its own section.
+    fileprivate var needsSection: Bool {
+        switch rawValue {
+        case "service", "socket", "timer", "path", "mount", "automount", "swap": true
+        default: false
+        }
+    }
+}

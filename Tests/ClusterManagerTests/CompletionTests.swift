@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterManager
+import FoundationEssentials
+import Testing
+
+@Suite("shell completion")
+struct CompletionTests {
+    @Test(
+        "each shell takes its script",
+        arguments: [("bash", ["bash", "-n"]), ("zsh", ["zsh", "-n"]), ("fish", ["fish", "-n"])])
+    func scripts(shell: String, check: [String]) async throws {
+        let script = await Session.run("completion \(shell)").output
+        #expect(script.contains("list-units"))
+        try await Fixtures.withFolder(["script": script]) { folder in
+            let outcome = try await Command.run(check + ["\(folder)/script"])
+            #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
+        }
+    }
+
+    @Test("bash completes commands and options")
+    func bash() async throws {
+        let script = await Session.run("completion bash").output
+        let folder = try Command.clusterManager.split(separator: "/").dropLast().reduce(into: "") { $0 += "/\($1)" }
+        let probe = """
+            \(script)
+            PATH=\(folder):$PATH
+            COMP_WORDS=(cluster-manager list-m) COMP_CWORD=1 COMP_LINE='cluster-manager list-m' COMP_POINT=22
+            COMP_TYPE=9
+            $(complete -p cluster-manager | sed 's/.*-F \\([^ ]*\\).*/\\1/') cluster-manager list-m cluster-manager
+            printf '%s\\n' "${COMPREPLY[@]}"
+            """
+        let outcome = try await Command.run(["bash", "--norc", "-s"], input: probe)
+        #expect(outcome.output.contains("list-machines"), "\(outcome)")
+    }
+
+    @Test("a shell that is not known is a mistake")
+    func unknown() async {
+        let session = await Session.run("completion tcsh")
+        #expect(session.status == .failure && session.errors.count { $0 == "\n" } == 1)
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterManager
+import FleetCore
+import Testing
+
+@Suite("explain and metadata")
+struct ExplainTests {
+    private let text = """
+        [Service]
+        ExecStart=/bin/a
+        [X-Fleet]
+        MachineMetadata=role=db
+        Conflicts=other*
+
+        """
+
+    private func machines() -> [FleetMachine] {
+        var machines = Fixtures.machines(3)
+        machines[0].metadata = ["role": "db"]
+        machines[1].metadata = ["role": "db"]
+        return machines
+    }
+
+    @Test("each rule's count, an example, and the engine's reason")
+    func nowhere() async throws {
+        let machines = machines()
+        let other = try Fixtures.unit("other.service", machine: machines[0].id)
+        let pinned = try Fixtures.unit(
+            "pin.service", machine: machines[1].id, text: Fixtures.plainText + "[X-Fleet]\nConflicts=web.service\n")
+        let web = try Fixtures.unit("web.service", reason: "0 of 3 machines can take it", text: text)
+        let fleet = FakeFleet(units: [other, pinned, web], machines: machines, runsUnits: false)
+        let session = await Session.run("explain web", on: fleet)
+        #expect(
+            session.output == """
+                web.service is to be launched, and is inactive.
+                MachineMetadata=role=db refuses 1 of 3 machines, such as 12000000...
+                Conflicts=other* refuses 2 of 3 machines, such as 10000000..., which has other.service
+                0 of 3 machines pass all rules now.
+                It is on no machine: 0 of 3 machines can take it
+
+                """)
+        #expect(session.status == .success)
+        let json = await Session.run("explain web --output json", on: fleet)
+        #expect(json.output.contains("\"eligible\" : 0"))
+    }
+
+    @Test("why a unit is where it is")
+    func somewhere() async throws {
+        let machines = machines()
+        let web = try Fixtures.unit("web.service", machine: machines[1].id, text: text)
+        let fleet = FakeFleet(
+            units: [web], states: [Fixtures.state(web, on: machines[1].id)], machines: machines, runsUnits: false)
+        let session = await Session.run("explain web", on: fleet)
+        #expect(session.output.contains("On 11000000.../172.17.8.102: active (running)\n"))
+        #expect(
+            session.output.contains(
+                "\n2 of 3 machines pass all rules now.\nOf those the scheduler takes the one with the fewest"))
+    }
+
+    @Test("a unit that nobody wants anywhere, and one that does not exist")
+    func others() async throws {
+        let fleet = FakeFleet(units: [try Fixtures.unit("web.service", .inactive)])
+        let idle = await Session.run("explain web", on: fleet)
+        #expect(idle.output.contains("Nobody has asked for it to be on a machine; 'load' or 'start' would.\n"))
+        let none = await Session.run("explain nobody", on: fleet)
+        #expect(none.status == .failure && none.errors.hasPrefix("cluster-manager: there is no unit nobody.service"))
+    }
+
+    @Test("metadata are set, deleted and shown, of the machine whose id begins so")
+    func metadata() async throws {
+        let fleet = FakeFleet(machines: Fixtures.machines(2))
+        let set = await Session.run("metadata set 10 role=db zone=a", on: fleet)
+        #expect(set.output == "Machine 10000000...: role=db,zone=a\n")
+        let delete = await Session.run("metadata delete 10000000... zone", on: fleet)
+        #expect(delete.output == "Machine 10000000...: role=db\n")
+        let show = await Session.run("metadata show --no-legend", on: fleet)
+        #expect(show.output == "10000000...  role=db\n11000000...  -\n")
+        #expect(
+            await fleet.requests == [
+                "metadata 10000000 role=db", "metadata 10000000 zone=a", "metadata 10000000 -zone",
+            ])
+    }
+
+    @Test(
+        "wrong metadata are refused before anything is sent",
+        arguments: [
+            ("set 10 role", "'role' is not of the form key=value"), ("set 10 role=", "'role=' has no value"),
+            ("set 10 a=b=c", "'a=b=c' holds a second '='"), ("set 10 a/b=c", "'a/b' is no key"),
+            ("delete 10 =", "'=' is no key"), ("set 1 a=b", "'1' begins the ids of 5 machines; write more digits"),
+            ("set zz a=b", "no machine's id begins with 'zz'"),
+        ])
+    func refusals(arguments: String, message: String) async {
+        let fleet = FakeFleet()
+        let session = await Session.run("metadata \(arguments)", on: fleet)
+        #expect(session.status == .failure)
+        #expect(session.errors.hasPrefix("cluster-manager: \(message)"), "\(session.errors)")
+        #expect(await fleet.requests.isEmpty)
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterManager
+import FleetCore
+import Testing
+
+@Suite("verify")
+struct VerifyTests {
+    @Test(
+        "every problem is found, with its line",
+        arguments: [
+            ("[Service\nfoo\nExecStart=/bin/a\n", [1, 2]),
+            ("a=1\nb=2\n[Service]\nExecStart=/bin/a\n=x\n", [1, 5]),
+            ("[Service]\nExecStart=/bin/a\n[X-Fleet]\nConflict=a\nMachineID=zz\nGlobal=maybe\n", [4, 5, 6]),
+            ("[Service]\nExecStart=/bin/a \\\n  b\nx\n[X-Fleet]\nMachineMetadata=a=1 b=2\n", [4, 6]),
+            ("[Service]\nExecStart=/bin/a\n[X-Fleet]\nGlobal=true\nMachineOf=a.service\n", [nil]),
+            ("[Unit]\nDescription=x\n", [nil]), ("[Service]\nType=simple\n", [nil]), ("", [nil]),
+            ("[Service]\nExecStart=/bin/a\n", []), ("[Service]\nType=oneshot\nExecStop=/bin/a\n", []),
+        ] as [(String, [Int?])])
+    func problems(text: String, lines: [Int?]) {
+        let found = UnitFileCheck.problems(in: text, of: UnitName(unchecked: "web.service"))
+        #expect(found.map(\.line) == lines, "\(found)")
+        #expect(found.allSatisfy { !$0.message.hasPrefix("line") })
+    }
+
+    @Test("units of other types need their own section", arguments: [("a.timer", 1), ("a.target", 0), ("a.slice", 0)])
+    func types(name: String, count: Int) {
+        let problems = UnitFileCheck.problems(in: "[Unit]\nDescription=x\n", of: UnitName(unchecked: name))
+        #expect(problems.count == count)
+    }
+
+    @Test("files and folders, a line each, status 1 when something is wrong; no cluster is asked")
+    func command() async throws {
+        let files = ["good.service": Fixtures.plainText, "bad.service": "[Service]\nExecStart\n", "notes.txt": "x"]
+        try await Fixtures.withFolder(files) { folder in
+            let captured = CapturedConsole()
+            let program = Program(console: captured.console, environment: [:]) { _ in
+                throw ClusterManagerError(.unreachable, "asked a cluster")
+            }
+            #expect(await program.run(["verify", folder]) == .failure)
+            #expect(captured.output.hasPrefix("\(folder)/bad.service:2: \"ExecStart\" has no \"=\""))
+            #expect(captured.output.hasSuffix("\(folder)/good.service: ok\n"))
+            #expect(captured.errors == "cluster-manager: 1 problem in 1 of 2 files\n")
+            let good = await Session.run("verify \(folder)/good.service --output json")
+            #expect(good.status == .success && good.output.contains("\"problems\" : [\n\n"))
+            let missing = await Session.run("verify \(folder)/none.service")
+            #expect(missing.errors == "cluster-manager: there is no file or folder \(folder)/none.service\n")
+            let name = await Session.run("verify \(folder)/notes.txt")
+            #expect(name.output.contains("notes.txt: the unit name \"notes.txt\" has an unknown type"))
+        }
+    }
+}
