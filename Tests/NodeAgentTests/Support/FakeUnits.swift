@@ -28,6 +28,9 @@ actor FakeUnits: UnitManager {
 
     init(searchFolder: String) { self.searchFolder = searchFolder }
 
+    /// The calls that do something to a unit; linking its file anew does nothing to one that runs.
+    var touching: [String] { calls.filter { !$0.hasPrefix("link ") } }
+
     func setStubborn(_ unit: String) { stubborn.insert(unit) }
     func forgetCalls() { calls = [] }
     func setBeforeAnswer(_ action: @escaping @Sendable () async -> Void) { beforeAnswer = action }
