@@ -10,7 +10,7 @@ struct Session {
     let output: String
     let errors: String
     /// What the program would have become, in place of ending.
-    let programs: [ExternalProgram]
+    var programs: [ExternalProgram] = []
 
     /// The words of the program that it would have become; empty if it would not.
     var words: [String] { programs.first.map { [$0.name] + $0.arguments } ?? [] }
