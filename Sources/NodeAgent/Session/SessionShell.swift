@@ -139,10 +139,15 @@ extension SessionShell {
         }
     }
 
+    /// Passes on an answer about `lease`; one about a lease that was given up meanwhile is dropped.
+    private func tell(_ event: SessionCore.Event, about lease: SessionLease) {
+        if core.isAbout(lease) { inbox.yield(event) }
+    }
+
     private func register(_ lease: SessionLease) async {
         do {
             switch try await registry.register(record, lease: LeaseID(lease.id)) {
-            case .registered: inbox.yield(.registered)
+            case .registered: tell(.registered, about: lease)
             case .taken(let other):
                 logger.error(
                     """
@@ -151,11 +156,11 @@ extension SessionShell {
                     """,
                     metadata: ["machine.other.address": "\(other.address)", "machine.other.name": "\(other.name)"])
                 hooks.status("refused: machine id \(record.id.short) is alive at \(other.address) (\(other.name))")
-                inbox.yield(.taken)
+                tell(.taken, about: lease)
             }
         } catch {
             logger.warning("machine not registered", metadata: ["error": "\(error.message)"])
-            inbox.yield(error.code == .sessionLost ? .registerLeaseGone : .registerFailed)
+            tell(error.code == .sessionLost ? .registerLeaseGone : .registerFailed, about: lease)
         }
     }
 
@@ -163,13 +168,13 @@ extension SessionShell {
         let sent = BootClock.now
         do {
             if try await etcd.withTimeout(core.timing.attemptTimeout).keepAlive(LeaseID(lease.id)) != nil {
-                inbox.yield(.renewed(sent: sent))
+                tell(.renewed(sent: sent), about: lease)
             } else {
-                await leaseGone()
+                await leaseGone(lease)
             }
         } catch {
             logger.debug("renewal failed", metadata: ["error": "\(error.message)"])
-            inbox.yield(error.code == .storeReplaced ? .foreignStore : .renewFailed)
+            tell(error.code == .storeReplaced ? .foreignStore : .renewFailed, about: lease)
         }
     }
 
@@ -178,30 +183,30 @@ extension SessionShell {
         let sent = BootClock.now
         do {
             guard try await etcd.withTimeout(core.timing.attemptTimeout).keepAlive(LeaseID(lease.id)) != nil else {
-                return await leaseGone()
+                return await leaseGone(lease)
             }
         } catch {
             logger.warning("former session not confirmed yet", metadata: ["error": "\(error.message)"])
-            inbox.yield(error.code == .storeReplaced ? .foreignStore : .renewFailed)
+            tell(error.code == .storeReplaced ? .foreignStore : .renewFailed, about: lease)
             return
         }
         do {
             switch try await registry.register(record, lease: LeaseID(lease.id)) {
-            case .registered: inbox.yield(.renewed(sent: sent))
-            case .taken: await leaseGone()
+            case .registered: tell(.renewed(sent: sent), about: lease)
+            case .taken: await leaseGone(lease)
             }
         } catch {
-            inbox.yield(error.code == .sessionLost ? .leaseGone : .renewFailed)
+            tell(error.code == .sessionLost ? .leaseGone : .renewFailed, about: lease)
         }
     }
 
     /// A store that lost its data knows no lease either; a linearizable read tells the two apart (rule R8).
-    private func leaseGone() async {
+    private func leaseGone(_ lease: SessionLease) async {
         do {
             _ = try await etcd.withTimeout(core.timing.attemptTimeout).get(.key(registry.keys.leader), revision: 0)
-            inbox.yield(.leaseGone)
+            tell(.leaseGone, about: lease)
         } catch {
-            inbox.yield(error.code == .storeReplaced ? .foreignStore : .renewFailed)
+            tell(error.code == .storeReplaced ? .foreignStore : .renewFailed, about: lease)
         }
     }
 

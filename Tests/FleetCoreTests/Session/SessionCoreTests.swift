@@ -6,7 +6,7 @@ import Testing
 
 /// Tables with a lifetime of 60 s.
 ///
-/// Renewals each 20 s, retries each 3 s, margin 6 s, 12 s for stopping. So a proof at `s`
+/// Renewals each 15 s, retries each 3 s, margin 6 s, 12 s for stopping. So a proof at `s`
 /// lets the guard fire, and kills, at `s + 54`, and fences at `s + 42`.
 @Suite("Session")
 struct SessionCoreTests {
@@ -42,9 +42,9 @@ struct SessionCoreTests {
             """
             0 start => grant
             2 granted 7 @0 => register 7
-            3 registered => feed 54, enter 7 new, wake 20
+            3 registered => feed 54, enter 7 new, wake 15
             20 woke => renew 7, wake 23
-            21 renewed @20 => feed 74, wake 40
+            21 renewed @20 => feed 74, wake 35
             40 woke => renew 7, wake 43
             """),
         NamedScript(
@@ -56,14 +56,15 @@ struct SessionCoreTests {
             5 granted 7 @4 => register 7
             6 register-failed => wake 9
             9 woke => register 7
-            10 registered => feed 58, enter 7 new, wake 24
+            10 registered => feed 58, enter 7 new, wake 19
             """),
         NamedScript(
             "a lease that ends while the record is written is not entered",
             """
             0 start => grant
             1 granted 7 @0 => register 7
-            2 lease-gone => grant
+            2 register-lease-gone => grant
+            2.5 lease-gone => -
             3 granted 8 @2 => register 8
             43.9 woke => register 8
             44 woke => revoke 8, grant
@@ -74,7 +75,7 @@ struct SessionCoreTests {
             "a restarted agent takes up its session",
             """
             100 start 7 @90 => resume 7, wake 132
-            101 renewed @100 => feed 154, enter 7 resumed, wake 120
+            101 renewed @100 => feed 154, enter 7 resumed, wake 115
             """),
         NamedScript(
             "a restarted agent whose store does not answer asks again, then fences as if it had not been restarted",
@@ -100,25 +101,25 @@ struct SessionCoreTests {
             132 start 7 @90 => report fencing, fence 132
             133 fenced => disarm, revoke 7, grant
             134 granted 8 @133 => register 8
-            135 registered => feed 187, enter 8 new, wake 153
+            135 registered => feed 187, enter 8 new, wake 148
             """),
         NamedScript(
             "an old answer to a resumption does not set the proof back",
             """
             100 start 7 @90 => resume 7, wake 132
-            101 relayed @100 => feed 154, wake 120
-            102 renewed @95 => feed 154, enter 7 resumed, wake 120
+            101 relayed @100 => feed 154, wake 115
+            102 renewed @95 => feed 154, enter 7 resumed, wake 115
             """),
         NamedScript(
             "another machine with the same id",
             """
             0 start => grant
             1 granted 7 @0 => register 7
-            2 taken => report machineIDTaken, revoke 7, wake 22
-            10 woke => wake 22
+            2 taken => report machineIDTaken, revoke 7, wake 17
+            10 woke => wake 17
             22 woke => grant
             23 granted 8 @22 => register 8
-            24 registered => feed 76, enter 8 new, wake 42
+            24 registered => feed 76, enter 8 new, wake 37
             """),
         NamedScript(
             "a second lease for one session is given back",
@@ -132,7 +133,7 @@ struct SessionCoreTests {
             """
             0 start => grant
             1 granted 7 @0 => register 7
-            2 registered => feed 54, enter 7 new, wake 20
+            2 registered => feed 54, enter 7 new, wake 15
             3 stopping => disarm, revoke 7
             4 woke => -
             5 renewed @3 => -
