@@ -47,7 +47,7 @@ package struct SessionCore: Sendable, Equatable {
         /// The store renewed the lease; `sent` is when the request left.
         case renewed(sent: Moment)
         case renewFailed
-        /// The store says that the lease does not exist.
+        /// The store says that the lease that is held does not exist.
         case leaseGone
         /// A majority of the store's members answered "no leader" or refused the connection; `asked` is when the first
         /// question left.
@@ -117,6 +117,17 @@ package struct SessionCore: Sendable, Equatable {
     /// The lease under which this machine may write now; `nil` while it has no session.
     package var currentLease: SessionLease? {
         if case .held(let lease, _, true) = phase { lease } else { nil }
+    }
+
+    /// Whether `lease` is the one that this session is about now.
+    ///
+    /// Shells drop answers to requests about any other: a renewal of the former session may be answered when the next one
+    /// is being registered already.
+    package func isAbout(_ lease: SessionLease) -> Bool {
+        switch phase {
+        case .registering(let own, _), .held(let own, _, _), .suspended(let own): own.id == lease.id
+        case .idle, .granting, .refused, .fencing, .ended: false
+        }
     }
 
     package mutating func handle(_ event: Event, at now: Moment) -> [Directive] {
@@ -280,14 +291,9 @@ extension SessionCore {
     /// The store ended the lease: others may hold our units at this very moment.
     private mutating func leaseGone(at now: Moment) -> [Directive] {
         isRenewing = false
-        switch phase {
-        case .registering:
-            // It ended while the record was being written.
-            phase = .granting
-            return [.grant]
-        case .held(let lease, _, _): return fence(lease, kill: now)
-        default: return []
-        }
+        // In any other phase this is a late answer about a former lease; `registerLeaseGone` speaks of one that is not held yet.
+        guard case .held(let lease, _, _) = phase else { return [] }
+        return fence(lease, kill: now)
     }
 
     private mutating func fence(_ lease: SessionLease, kill: Moment) -> [Directive] {

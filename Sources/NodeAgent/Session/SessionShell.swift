@@ -166,17 +166,9 @@ extension SessionShell {
         }
     }
 
-    /// Whether the session is still about this lease; an answer about a former one proves nothing of the present.
-    private func concerns(_ lease: SessionLease) -> Bool {
-        switch core.phase {
-        case .held(let present, _, _), .registering(let present, _), .suspended(let present): present.id == lease.id
-        case .idle, .granting, .refused, .fencing, .ended: false
-        }
-    }
-
     /// Hands an answer about `lease` to the core, unless the session has gone on to another.
     private func answer(_ event: SessionCore.Event, about lease: SessionLease) {
-        if concerns(lease) { inbox.yield(event) }
+        if core.isAbout(lease) { inbox.yield(event) }
     }
 
     private func renew(_ lease: SessionLease) async {

@@ -39,6 +39,12 @@ final class SessionShell {
         turn()
     }
 
+    /// An answer about `lease`; one about a lease that was given up meanwhile is dropped.
+    private func send(_ event: SessionCore.Event, about lease: SessionLease) {
+        guard core.isAbout(lease) || world.isMutant(.lateAnswers) else { return }
+        send(event)
+    }
+
     private func turn() {
         while !isBlocked, process.isAlive {
             if !directives.isEmpty {
@@ -142,10 +148,10 @@ final class SessionShell {
     private func register(_ lease: SessionLease) {
         register(under: lease) { [self] result in
             switch result {
-            case .success(.registered): send(.registered)
-            case .success(.taken): send(.taken)
+            case .success(.registered): send(.registered, about: lease)
+            case .success(.taken): send(.taken, about: lease)
             case .failure(let failure):
-                send(failure.code == .leaseNotFound ? .registerLeaseGone : .registerFailed)
+                send(failure.code == .leaseNotFound ? .registerLeaseGone : .registerFailed, about: lease)
             }
         }
     }
@@ -193,8 +199,8 @@ final class SessionShell {
         client.call(.keepAlive(lease.id), within: attemptTimeout) { [self] result in
             switch result {
             case .success(let answer):
-                if case .alive(nil) = answer.content { leaseGone() } else { send(.renewed(sent: sent)) }
-            case .failure: send(.renewFailed)
+                if case .alive(nil) = answer.content { leaseGone(lease) } else { send(.renewed(sent: sent), about: lease) }
+            case .failure: send(.renewFailed, about: lease)
             }
         }
     }
@@ -203,15 +209,15 @@ final class SessionShell {
         let sent = host.now
         client.call(.keepAlive(lease.id), within: attemptTimeout) { [self] result in
             switch result {
-            case .failure: send(.renewFailed)
+            case .failure: send(.renewFailed, about: lease)
             case .success(let answer):
-                if case .alive(nil) = answer.content { return leaseGone() }
+                if case .alive(nil) = answer.content { return leaseGone(lease) }
                 register(under: lease) { [self] result in
                     switch result {
-                    case .success(.registered): send(.renewed(sent: sent))
-                    case .success(.taken): leaseGone()
+                    case .success(.registered): send(.renewed(sent: sent), about: lease)
+                    case .success(.taken): leaseGone(lease)
                     case .failure(let failure):
-                        send(failure.code == .leaseNotFound ? .leaseGone : .renewFailed)
+                        send(failure.code == .leaseNotFound ? .leaseGone : .renewFailed, about: lease)
                     }
                 }
             }
@@ -219,11 +225,11 @@ final class SessionShell {
     }
 
     /// A store that lost its data knows no lease either; a linearizable read tells the two apart (rule R8).
-    private func leaseGone() {
+    private func leaseGone(_ lease: SessionLease) {
         client.call(.range(.leader), within: attemptTimeout) { [self] result in
             switch result {
-            case .success: send(.leaseGone)
-            case .failure(let failure): send(failure.code == .storeReplaced ? .foreignStore : .renewFailed)
+            case .success: send(.leaseGone, about: lease)
+            case .failure(let failure): send(failure.code == .storeReplaced ? .foreignStore : .renewFailed, about: lease)
             }
         }
     }

@@ -6,7 +6,7 @@ import Testing
 
 /// Tables with a lifetime of 60 s.
 ///
-/// Renewals each 20 s, retries each 3 s, margin 6 s, 12 s for stopping. So a proof at `s`
+/// Renewals each 15 s, retries each 3 s, margin 6 s, 12 s for stopping. So a proof at `s`
 /// lets the guard fire, and kills, at `s + 54`, and fences at `s + 42`.
 @Suite("Session")
 struct SessionCoreTests {
@@ -63,7 +63,8 @@ struct SessionCoreTests {
             """
             0 start => grant
             1 granted 7 @0 => register 7
-            2 lease-gone => grant
+            2 register-lease-gone => grant
+            2.5 lease-gone => -
             3 granted 8 @2 => register 8
             43.9 woke => register 8
             44 woke => revoke 8, grant
