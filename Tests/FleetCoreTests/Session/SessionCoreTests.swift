@@ -159,7 +159,7 @@ struct SessionCoreTests {
     private static let held = """
         0 start => grant
         0 granted 7 @0 => register 7
-        0 registered => feed 54, enter 7 new, wake 20
+        0 registered => feed 54, enter 7 new, wake 15
 
         """
 
@@ -168,8 +168,8 @@ struct SessionCoreTests {
             "renewals that fail are repeated until it is time to fence",
             held + """
                 20 woke => renew 7, wake 23
-                23 woke => wake 26
-                32 renew-failed => report renewalsFailing, ask, wake 35
+                23 woke => ask, wake 26
+                32 renew-failed => report renewalsFailing, wake 35
                 35 woke => renew 7, wake 38
                 36 quorum-unproven => wake 39
                 38.5 renew-failed => ask, wake 41.5
@@ -181,13 +181,13 @@ struct SessionCoreTests {
                 46 woke => -
                 50 fenced => disarm, revoke 7, grant
                 51 granted 8 @50 => register 8
-                52 registered => feed 104, enter 8 new, wake 70
+                52 registered => feed 104, enter 8 new, wake 65
                 """),
         NamedScript(
             "an answer that comes late in the day counts from when it was asked for",
             held + """
                 20 woke => renew 7, wake 23
-                41 renewed @20 => feed 74, wake 40
+                41 renewed @20 => feed 74, wake 35
                 41 woke => renew 7, wake 44
                 """),
         NamedScript(
@@ -198,7 +198,7 @@ struct SessionCoreTests {
                 25 woke => renew 7, wake 28
                 26 renew-failed => wake 29
                 29 woke => renew 7, wake 32
-                30 renewed @29 => report recovered, feed 83, wake 49
+                30 renewed @29 => report recovered, feed 83, wake 44
                 49 woke => renew 7, wake 52
                 50 renew-failed => report renewalsFailing, wake 53
                 """),
@@ -207,19 +207,19 @@ struct SessionCoreTests {
             held + """
                 20 woke => renew 7, wake 23
                 22 renew-failed => report renewalsFailing, ask, wake 25
-                24 no-quorum @23 => report coveredByNoQuorum, feed 77, wake 34
-                34 woke => renew 7, wake 43
-                38 renew-failed => ask, wake 43
-                41 no-quorum @39 => feed 93, wake 51
-                51 woke => renew 7, wake 59
-                52 renewed @51 => report recovered, feed 105, wake 71
+                24 no-quorum @23 => report coveredByNoQuorum, feed 77, wake 31.5
+                34 woke => renew 7, wake 38
+                38 renew-failed => ask, wake 41
+                41 no-quorum @39 => feed 93, wake 48.5
+                51 woke => renew 7, wake 54
+                52 renewed @51 => report recovered, feed 105, wake 66
                 """),
         NamedScript(
             "an old proof of no quorum proves nothing new",
             held + """
                 20 woke => renew 7, wake 23
                 22 renew-failed => report renewalsFailing, ask, wake 25
-                23 relayed @22.5 => feed 76.5, wake 33
+                23 relayed @22.5 => feed 76.5, wake 30.5
                 24 no-quorum @22 => -
                 """),
         NamedScript(
@@ -243,9 +243,9 @@ struct SessionCoreTests {
             held + """
                 20 woke => renew 7, wake 23
                 32 renew-failed => report renewalsFailing, ask, wake 35
-                33 relayed @32 => feed 86, wake 43
-                43 woke => renew 7, wake 52
-                44 renewed @43 => report recovered, feed 97, wake 63
+                33 relayed @32 => feed 86, wake 40.5
+                43 woke => renew 7, wake 47
+                44 renewed @43 => report recovered, feed 97, wake 58
                 """),
         NamedScript(
             "a lease that the store has ended fences with no time for stopping",
@@ -270,29 +270,29 @@ struct SessionCoreTests {
             "coverage is told anew in a new session",
             held + """
                 20 renew-failed => report renewalsFailing, ask, wake 23
-                21 no-quorum @20.5 => report coveredByNoQuorum, feed 74.5, wake 31
+                21 no-quorum @20.5 => report coveredByNoQuorum, feed 74.5, wake 28.5
                 22 lease-gone => report fencing, fence 22
                 23 fenced => disarm, revoke 7, grant
                 24 granted 8 @23 => register 8
-                24 registered => feed 77, enter 8 new, wake 43
+                24 registered => feed 77, enter 8 new, wake 38
                 43 renew-failed => report renewalsFailing, ask, wake 46
-                44 no-quorum @43.5 => report coveredByNoQuorum, feed 97.5, wake 54
+                44 no-quorum @43.5 => report coveredByNoQuorum, feed 97.5, wake 51.5
                 """),
         NamedScript(
             "a foreign store suspends: nothing is stopped, nothing is taken on, and the guard is quiet",
             held + """
                 20 woke => renew 7, wake 23
-                21 foreign => report foreignStore, disarm, wake 41
-                41 woke => renew 7, wake 61
-                42 foreign => wake 62
-                300 woke => renew 7, wake 320
+                21 foreign => report foreignStore, disarm, wake 36
+                41 woke => renew 7, wake 56
+                42 foreign => wake 57
+                300 woke => renew 7, wake 315
                 301 own-store => resume 7, wake 343
-                302 renewed @301 => feed 355, enter 7 resumed, wake 321
+                302 renewed @301 => feed 355, enter 7 resumed, wake 316
                 """),
         NamedScript(
             "a store that returns without the lease fences",
             held + """
-                21 foreign => report foreignStore, disarm, wake 41
+                21 foreign => report foreignStore, disarm, wake 36
                 301 own-store => resume 7, wake 343
                 302 lease-gone => report fencing, fence 302
                 """),
