@@ -67,7 +67,9 @@ actor SessionShell {
         }
     }
 
-    /// Ends the session in order: the machine's keys go at once. Its units must be stopped before.
+    /// Ends the session in order: the machine's keys go at once.
+    ///
+    /// Its units must be stopped before.
     func stop() { inbox.yield(.stopping) }
 
     private func perform(_ directive: SessionCore.Directive, in group: inout DiscardingTaskGroup) async {
