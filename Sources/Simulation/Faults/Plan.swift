@@ -91,7 +91,7 @@ package struct Plan: Sendable {
         setting = Setting(
             seed: seed, hosts: 2 + random.below(4), members: random.chance(1, in: 4) ? 1 : 3, seconds: max(20, seconds),
             profile: profile, operationLimit: random.pick([1, 2, 4, 128]) ?? 128,
-            hasSystemdTrouble: random.chance(1, in: 3))
+            hasSystemdTrouble: profile != .singleFailure && random.chance(1, in: 3))
         events = []
         var maker = PlanMaker(setting: setting, random: random)
         maker.make()

@@ -199,7 +199,11 @@ final class SessionShell {
         client.call(.keepAlive(lease.id), within: attemptTimeout) { [self] result in
             switch result {
             case .success(let answer):
-                if case .alive(nil) = answer.content { leaseGone(lease) } else { send(.renewed(sent: sent), about: lease) }
+                if case .alive(nil) = answer.content {
+                    leaseGone(lease)
+                } else {
+                    send(.renewed(sent: sent), about: lease)
+                }
             case .failure: send(.renewFailed, about: lease)
             }
         }
@@ -229,7 +233,8 @@ final class SessionShell {
         client.call(.range(.leader), within: attemptTimeout) { [self] result in
             switch result {
             case .success: send(.leaseGone, about: lease)
-            case .failure(let failure): send(failure.code == .storeReplaced ? .foreignStore : .renewFailed, about: lease)
+            case .failure(let failure):
+                send(failure.code == .storeReplaced ? .foreignStore : .renewFailed, about: lease)
             }
         }
     }
