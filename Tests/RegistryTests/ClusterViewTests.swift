@@ -14,7 +14,7 @@ import Testing
         let file = try Sample.file("true")
         for number in 0..<50 {
             let revision = try await test.registry.createUnit(Sample.unit(number), file: file, target: .loaded)
-            let (state, reached) = try await view.state(atLeast: revision)
+            let (state, reached) = try await view.state(atLeast: revision, within: .seconds(60))
             #expect(reached >= revision)
             #expect(state.units.count == number + 1)
             #expect(state.files[file.hash] == file)

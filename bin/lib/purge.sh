@@ -31,7 +31,8 @@ v2() {
 token_nodes() {
     nodes=''
     v2 GET "$1/$2" || return 1
-    nodes=$(jq --raw-output '.node.nodes[]?.key | split("/") | last' <<<"$answer")
+    # etcd lists them in no order.
+    nodes=$(jq --raw-output '.node.nodes[]?.key | split("/") | last' <<<"$answer" | sort)
 }
 
 # purge_token URL TOKEN
