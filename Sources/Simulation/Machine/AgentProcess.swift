@@ -17,6 +17,8 @@ final class AgentProcess {
     private(set) lazy var sessionClient = StoreClient(process: self)
     private(set) lazy var client = StoreClient(process: self)
     private(set) lazy var guardControl = GuardControl(host: host)
+    /// When all that came during the last freeze has been taken in.
+    private var thawed: Int64 = 0
     private var isStopping = false
 
     init(host: Host) { self.host = host }
@@ -42,7 +44,14 @@ final class AgentProcess {
     /// Something reaches the process.
     func enter(isTimer: Bool = false, _ action: @escaping () -> Void) {
         guard isAlive else { return }
-        if isFrozen { held.append((isTimer, action)) } else { action() }
+        if isFrozen {
+            held.append((isTimer, action))
+        } else if world.now < thawed {
+            // What comes now stands in line behind what came during the freeze: no connection loses its order.
+            world.at(thawed) { [self] in enter(isTimer: isTimer, action) }
+        } else {
+            action()
+        }
     }
 
     /// A timer by the simulation's clock; the machine's own differs too little to matter for pauses.
@@ -76,8 +85,12 @@ final class AgentProcess {
         var time = world.now
         for item in items {
             time += world.random.between(0, 300 * Span.microsecond)
-            world.at(time) { [self] in enter(isTimer: item.isTimer, item.action) }
+            world.at(time) { [self] in
+                guard isAlive else { return }
+                if isFrozen { held.append(item) } else { item.action() }
+            }
         }
+        thawed = time
     }
 
     // MARK: Ending in order
