@@ -40,13 +40,19 @@ package final class RawServer: Sendable {
     package init(unix: Bool = false, handler: @escaping @Sendable (RawConnection) -> Void) throws {
         self.handler = handler
         state = Locked(State())
-        let port = unix ? 0 : try freePorts(1)[0]
         let folder = unix ? try temporaryFolder("flotilla-raw") : nil
         self.folder = folder
         unixSocket = folder.map { "\($0)/s" }
-        url = unix ? "http://localhost" : "http://127.0.0.1:\(port)"
         listener = socket(unix ? AF_UNIX : AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard try Self.bind(listener, port: port, path: unixSocket) == 0, listen(listener, 128) == 0 else {
+        // Another test may take a port that was free a moment ago.
+        var port = 0
+        var isListening = false
+        for _ in 0..<(unix ? 1 : 20) where !isListening {
+            port = unix ? 0 : try freePorts(1)[0]
+            isListening = try Self.bind(listener, port: port, path: unixSocket) == 0 && listen(listener, 128) == 0
+        }
+        url = unix ? "http://localhost" : "http://127.0.0.1:\(port)"
+        guard isListening else {
             throw TestFixtureError("cannot listen: \(String(cString: strerror(errno)))")
         }
         Self.thread { [weak self, listener] in
