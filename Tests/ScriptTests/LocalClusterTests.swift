@@ -66,7 +66,9 @@ struct LocalClusterTests {
             try await cluster.succeed("boot", "1")
             #expect(try await cluster.succeed("exec", "1", "cat", "/etc/machine-id") == id)
             try await cluster.succeed("exec", "1", "sh", "-c", "test ! -e /run/mark && test ! -e /etc/mark")
-            #expect(try await cluster.succeed("exec", "2", "systemctl", "show", "-p", "UserspaceTimestampMonotonic") == other)
+            #expect(
+                try await cluster.succeed("exec", "2", "systemctl", "show", "-p", "UserspaceTimestampMonotonic")
+                    == other)
         }
     }
 
@@ -126,7 +128,9 @@ struct LocalClusterTests {
         try await LocalCluster.with(machines: 2) { cluster in
             let boot = try await cluster.succeed("exec", "2", "systemctl", "show", "-p", "UserspaceTimestampMonotonic")
             try await cluster.succeed("up", "2")
-            #expect(try await cluster.succeed("exec", "2", "systemctl", "show", "-p", "UserspaceTimestampMonotonic") == boot)
+            #expect(
+                try await cluster.succeed("exec", "2", "systemctl", "show", "-p", "UserspaceTimestampMonotonic") == boot
+            )
 
             // Neither a machine nor the network under it was made anew.
             try await cluster.succeed("net", "curl", "-sf", "-m", "5", "http://172.17.8.2:2379/health")
@@ -163,7 +167,8 @@ struct LocalClusterTests {
             var again = boot
             let deadline = ContinuousClock.now + .seconds(60)
             while again == boot, ContinuousClock.now < deadline {
-                let outcome = try await cluster.run("exec", "1", "systemctl", "show", "-p", "UserspaceTimestampMonotonic")
+                let outcome = try await cluster.run(
+                    "exec", "1", "systemctl", "show", "-p", "UserspaceTimestampMonotonic")
                 // While it is down there is no answer; while it goes down, still the old one.
                 if outcome.status == 0, !outcome.lines.isEmpty { again = outcome.lines }
             }
