@@ -1,2 +1,0 @@
-// SPDX-FileCopyrightText: Flotilla contributors
-// SPDX-License-Identifier: Apache-2.0
