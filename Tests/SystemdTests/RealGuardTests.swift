@@ -91,7 +91,8 @@ struct RealGuardTests {
             print("guard \(end): all dead \(late / 1_000_000) ms after the deadline")
 
             let result = try await manager.properties(of: GuardUnit.defaultName).result
-            #expect(result == (end.isWatchdogAlone ? "watchdog" : "signal"))
+            // The guard's own timer and systemd's watchdog have the same deadline; on a busy host either may be first.
+            #expect(result == "watchdog" || result == "signal" && !end.isWatchdogAlone)
             // The units' own TimeoutStopSec= is 60 s: being dead this soon is SIGKILL's doing.
             #expect(late < 30 * Int64(Self.second))
             for name in ["one.service", "two.service"] {
