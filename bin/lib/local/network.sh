@@ -8,6 +8,8 @@
 # meet neither Docker's 172.17.0.0/16 on the host nor a second cluster.
 
 readonly cluster_bridge=cluster0
+# Locally administered, so that it meets no real card's.
+readonly bridge_hardware_address=02:f1:07:11:a0:01
 readonly bootstrap_address=172.17.8.2
 
 # in_network COMMAND...: runs COMMAND where the cluster's addresses are.
@@ -31,7 +33,9 @@ network_up() {
         in_network ip link add flotilla-probe type veth peer name flotilla-probe2 ||
             die "cannot make a veth pair: needs a kernel with CONFIG_VETH (try: modprobe veth)"
         in_network ip link delete flotilla-probe
-        in_network ip link add "$cluster_bridge" type bridge forward_delay 0 stp_state 0 ||
+        # An address of its own: a bridge without one takes the lowest of its ports' and changes it when that machine is lost;
+        # every other machine would then talk to an address that nobody answers, for as long as its neighbour table says so.
+        in_network ip link add "$cluster_bridge" address "$bridge_hardware_address" type bridge forward_delay 0 stp_state 0 ||
             die "cannot make a bridge: needs a kernel with CONFIG_BRIDGE (try: modprobe bridge)"
     fi
     in_network ip link set "$cluster_bridge" up
