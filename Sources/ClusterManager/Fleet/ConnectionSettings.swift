@@ -33,7 +33,7 @@ package struct ConnectionSettings: Hashable, Sendable {
         do {
             switch try APIEndpoint(endpoint) {
             case .unix(let path): return path
-            case .tcp(let host, let port): return "\(host.contains(":") ? "[\(host)]" : host):\(port)"
+            case .tcp(let host, let port), .tls(let host, let port): return APIEndpoint.authority(host, port)
             }
         } catch {
             throw ClusterManagerError(error)

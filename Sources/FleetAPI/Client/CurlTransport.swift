@@ -45,15 +45,19 @@ package struct CurlTransport: APITransport {
     private func http(_ request: TransportRequest) -> HTTPRequest {
         var unixSocket: String?
         let authority: String
+        var scheme = "http"
         switch endpoint {
         case .unix(let path):
             unixSocket = path
             authority = "localhost"
         case .tcp(let host, let port):
-            authority = "\(host.contains(":") ? "[\(host)]" : host):\(port)"
+            authority = APIEndpoint.authority(host, port)
+        case .tls(let host, let port):
+            scheme = "https"
+            authority = APIEndpoint.authority(host, port)
         }
         return HTTPRequest(
-            method: request.method, url: "http://\(authority)\(request.target)",
+            method: request.method, url: "\(scheme)://\(authority)\(request.target)",
             headers: request.headers.map { HTTPHeader($0.name, $0.value) }, body: request.body,
             deadline: request.deadline, unixSocket: unixSocket)
     }

@@ -8,16 +8,19 @@ package struct ServerRequest: Sendable {
     /// Path and query as they came, percent-encoded.
     package var target: String
     package var headers: [(name: String, value: String)]
+    /// Who asks.
+    package var caller: Caller
     /// Reads the whole body; called at most once, and only after the request's head was found good.
     package var body: @Sendable () async throws(ServerFailure) -> [UInt8]
 
     package init(
-        method: String, target: String, headers: [(name: String, value: String)] = [],
+        method: String, target: String, headers: [(name: String, value: String)] = [], caller: Caller,
         body: @escaping @Sendable () async throws(ServerFailure) -> [UInt8]
     ) {
         self.method = method
         self.target = target
         self.headers = headers
+        self.caller = caller
         self.body = body
     }
 
@@ -51,6 +54,8 @@ package struct ServerReply: Sendable {
     package var status: Int
     package var headers: [(name: String, value: String)]
     package var body: Body
+    /// What the audit keeps of it beside the unit: which token, which user; never a secret.
+    package var note: String?
 
     package init(status: Int, headers: [(name: String, value: String)] = [], body: Body = .none) {
         self.status = status
