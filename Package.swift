@@ -88,8 +88,8 @@ let package = Package(
         .target(
             name: "NodeAgent",
             dependencies: [
-                "FleetCore", "Etcd", "HTTPTransport", "Systemd", "Registry", "FleetAPI", "FleetAPIServer", logging,
-                arguments,
+                "FleetCore", "Etcd", "HTTPTransport", "Identity", "Systemd", "Registry", "FleetAPI", "FleetAPIClient",
+                "FleetAPIServer", logging, arguments,
             ],
             swiftSettings: strict),
         .target(

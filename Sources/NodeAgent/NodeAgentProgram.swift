@@ -70,9 +70,11 @@ package struct NodeAgentProgram: Sendable {
             id: identity.id, name: settings.machineName.isEmpty ? identity.hostName : settings.machineName,
             address: address, metadata: settings.metadata, capacity: identity.capacity, version: Self.version,
             apiAddress: Self.networkAddress(listeners), bootID: identity.bootID, token: saved.token)
+        let sessionRegistry = ClusterRegistry(store: sessionEtcd, cluster: settings.cluster)
+        let peers = Peers(registry: registry, machine: identity.id, tls: nil)
         let session = SessionShell(
-            registry: ClusterRegistry(store: sessionEtcd, cluster: settings.cluster), etcd: sessionEtcd,
-            record: record, saved: saved, file: sessionFile, ttl: settings.sessionTTL, guardControl: guardControl,
+            registry: sessionRegistry, etcd: sessionEtcd, record: record, saved: saved, file: sessionFile,
+            ttl: settings.sessionTTL, guardControl: guardControl, peers: peers,
             hooks: SessionShell.Hooks(
                 enter: { tenure in
                     if roles.contains(.agent) { await agent.enter(tenure) }
@@ -101,6 +103,10 @@ package struct NodeAgentProgram: Sendable {
             }
             if roles.contains(.api) { group.addTask { try await server.run() } }
             group.addTask { await Self.feedWatchdog(session) }
+            group.addTask {
+                await peers.follow()
+                while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
+            }
             group.addTask {
                 for await _ in stop {
                     let reason = await OwnService(units: units).stopReason()

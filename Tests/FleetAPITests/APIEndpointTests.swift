@@ -29,7 +29,8 @@ struct APIEndpointTests {
             ("tcp:host", "port"), ("tcp:host:", "port"), ("tcp:host:0", "port"), ("tcp:host:65536", "port"),
             ("tcp:host:80x", "port"), ("tcp::80", "host"), ("tcp:::1:80", "brackets"), ("tcp:[host]:80", "IPv6"),
             ("http://host:80/path", "port"), ("tcp:ho st:80", "host"), ("http://user@host:80", "host"),
-            ("https://host:443/x", "port"), ("tls:host", "port"), ("ftp://host:21", "kind"), ("/" + String(repeating: "x", count: 107), "107"),
+            ("https://host:443/x", "port"), ("tls:host", "port"),
+            ("ftp://host:21", "kind"), ("/" + String(repeating: "x", count: 107), "107"),
         ])
     func refusals(text: String, reason: String) {
         let error = #expect(throws: APIError.self) { try APIEndpoint(text) }

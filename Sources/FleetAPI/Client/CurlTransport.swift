@@ -2,16 +2,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import FleetAPI
-import HTTPTransport
+package import HTTPTransport
 
 /// Carries requests over HTTP, by unix socket or TCP.
 package struct CurlTransport: APITransport {
     private let client: HTTPClient
     private let endpoint: APIEndpoint
+    private let tls: TLSSettings?
 
-    /// - Parameter endpoint: Where the server answers.
-    package init(endpoint: APIEndpoint) {
+    /// - Parameters:
+    ///   - endpoint: Where the server answers.
+    ///   - tls: Whom to trust and what to show at an endpoint with TLS.
+    package init(endpoint: APIEndpoint, tls: TLSSettings? = nil) {
         self.endpoint = endpoint
+        self.tls = tls
         self.client = HTTPClient()
     }
 
@@ -59,7 +63,7 @@ package struct CurlTransport: APITransport {
         return HTTPRequest(
             method: request.method, url: "\(scheme)://\(authority)\(request.target)",
             headers: request.headers.map { HTTPHeader($0.name, $0.value) }, body: request.body,
-            deadline: request.deadline, unixSocket: unixSocket)
+            deadline: request.deadline, unixSocket: unixSocket, tls: scheme == "https" ? tls : nil)
     }
 }
 

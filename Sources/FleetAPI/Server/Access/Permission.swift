@@ -19,8 +19,9 @@ package enum Permission: Hashable, Sendable {
         .role(method == "GET" || method == "HEAD" ? .viewer : .operator)
     }
 
-    /// - Parameter parameters: The path's open segments.
-    /// - Throws: 401 to somebody unknown, 403 to somebody known who may not; neither tells more than the caller knows already.
+    /// Throws 401 to somebody unknown and 403 to somebody known who may not; neither tells more than the caller knows already.
+    ///
+    /// `parameters` are the path's open segments.
     func check(_ caller: Caller, _ parameters: [String]) throws(ServerFailure) {
         if self == .none { return }
         switch (caller.identity, self) {

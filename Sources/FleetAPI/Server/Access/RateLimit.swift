@@ -26,7 +26,7 @@ final class RateLimit: Sendable {
     /// Callers that are remembered at once; beyond it those whose buckets are full are forgotten.
     private static let capacity = 10_000
 
-    /// - Parameter now: Seconds on any clock that only goes forward.
+    /// `now` gives seconds on any clock that only goes forward.
     init(known: Limits, strangers: Limits, now: @escaping @Sendable () -> Double) {
         self.known = known
         self.strangers = strangers
