@@ -133,8 +133,8 @@ let package = Package(
         .testTarget(
             name: "NodeAgentTests",
             dependencies: [
-                "NodeAgent", "FleetCore", "Etcd", "HTTPTransport", "Systemd", "Registry", "FleetAPI", "FleetAPIServer",
-                "TestSupport", logging, arguments,
+                "NodeAgent", "FleetCore", "Etcd", "HTTPTransport", "Identity", "Systemd", "Registry", "FleetAPI",
+                "FleetAPIClient", "FleetAPIServer", "TestSupport", logging, arguments,
             ],
             swiftSettings: strict),
         .testTarget(
