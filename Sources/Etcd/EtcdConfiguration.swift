@@ -10,6 +10,10 @@ package struct EtcdConfiguration: Sendable {
     package var tls: TLSSettings?
     package var user: String?
     package var password: String?
+    /// A login that was not used for so long is renewed before its next use.
+    ///
+    /// etcd forgets a simple token 300 s after its last use (`--auth-token-ttl`, etcd 3.5 and newer).
+    package var loginIdleLimit: Duration
     /// The longest that one call may take, all its attempts together.
     package var requestTimeout: Duration
     /// The longest that connecting to one endpoint may take.
@@ -27,7 +31,8 @@ package struct EtcdConfiguration: Sendable {
 
     package init(
         endpoints: [String], tls: TLSSettings? = nil, user: String? = nil, password: String? = nil,
-        requestTimeout: Duration = .seconds(5), connectTimeout: Duration = .seconds(1),
+        loginIdleLimit: Duration = .seconds(240), requestTimeout: Duration = .seconds(5),
+        connectTimeout: Duration = .seconds(1),
         probeTimeout: Duration = .seconds(1), watchCheckInterval: Duration = .seconds(5), pageSize: Int = 2_000,
         answerLimit: Int = 64 << 20, expectedClusterID: UInt64? = nil
     ) {
@@ -35,6 +40,7 @@ package struct EtcdConfiguration: Sendable {
         self.tls = tls
         self.user = user
         self.password = password
+        self.loginIdleLimit = loginIdleLimit
         self.requestTimeout = requestTimeout
         self.connectTimeout = connectTimeout
         self.probeTimeout = probeTimeout
