@@ -26,6 +26,10 @@ package struct EtcdConfiguration: Sendable {
     package var pageSize: Int
     /// The largest answer that is taken, in bytes; a read of many keys makes its pages smaller to fit.
     package var answerLimit: Int
+    /// A key that this client may read, there or not: its reading shows how far the store has come.
+    ///
+    /// With etcd's logins on, the default is for those who may read everything.
+    package var historyKey: String
     /// The only cluster to accept; `nil` accepts the first that answers, and from then on only that one.
     package var expectedClusterID: UInt64?
 
@@ -34,7 +38,7 @@ package struct EtcdConfiguration: Sendable {
         loginIdleLimit: Duration = .seconds(240), requestTimeout: Duration = .seconds(5),
         connectTimeout: Duration = .seconds(1),
         probeTimeout: Duration = .seconds(1), watchCheckInterval: Duration = .seconds(5), pageSize: Int = 2_000,
-        answerLimit: Int = 64 << 20, expectedClusterID: UInt64? = nil
+        answerLimit: Int = 64 << 20, historyKey: String = "\0", expectedClusterID: UInt64? = nil
     ) {
         self.endpoints = endpoints
         self.tls = tls
@@ -47,6 +51,7 @@ package struct EtcdConfiguration: Sendable {
         self.watchCheckInterval = watchCheckInterval
         self.pageSize = pageSize
         self.answerLimit = answerLimit
+        self.historyKey = historyKey
         self.expectedClusterID = expectedClusterID
     }
 
