@@ -10,6 +10,10 @@ package struct EtcdConfiguration: Sendable {
     package var tls: TLSSettings?
     package var user: String?
     package var password: String?
+    /// A login that was not used for so long is renewed before its next use.
+    ///
+    /// etcd forgets a simple token 300 s after its last use (`--auth-token-ttl`, etcd 3.5 and newer).
+    package var loginIdleLimit: Duration
     /// The longest that one call may take, all its attempts together.
     package var requestTimeout: Duration
     /// The longest that connecting to one endpoint may take.
@@ -22,25 +26,32 @@ package struct EtcdConfiguration: Sendable {
     package var pageSize: Int
     /// The largest answer that is taken, in bytes; a read of many keys makes its pages smaller to fit.
     package var answerLimit: Int
+    /// A key that this client may read, there or not: its reading shows how far the store has come.
+    ///
+    /// With etcd's logins on, the default is for those who may read everything.
+    package var historyKey: String
     /// The only cluster to accept; `nil` accepts the first that answers, and from then on only that one.
     package var expectedClusterID: UInt64?
 
     package init(
         endpoints: [String], tls: TLSSettings? = nil, user: String? = nil, password: String? = nil,
-        requestTimeout: Duration = .seconds(5), connectTimeout: Duration = .seconds(1),
+        loginIdleLimit: Duration = .seconds(240), requestTimeout: Duration = .seconds(5),
+        connectTimeout: Duration = .seconds(1),
         probeTimeout: Duration = .seconds(1), watchCheckInterval: Duration = .seconds(5), pageSize: Int = 2_000,
-        answerLimit: Int = 64 << 20, expectedClusterID: UInt64? = nil
+        answerLimit: Int = 64 << 20, historyKey: String = "\0", expectedClusterID: UInt64? = nil
     ) {
         self.endpoints = endpoints
         self.tls = tls
         self.user = user
         self.password = password
+        self.loginIdleLimit = loginIdleLimit
         self.requestTimeout = requestTimeout
         self.connectTimeout = connectTimeout
         self.probeTimeout = probeTimeout
         self.watchCheckInterval = watchCheckInterval
         self.pageSize = pageSize
         self.answerLimit = answerLimit
+        self.historyKey = historyKey
         self.expectedClusterID = expectedClusterID
     }
 

@@ -75,10 +75,12 @@ extension EtcdError {
         if says("too many requests", "not supported for learner", "connection refused", "error while dialing") {
             return (.server, true, false)
         }
-        if refusal.wantsLogin { return (.permissionDenied, false, false) }
-        if says("permission denied", "authentication failed", "user name is empty", "user name not found") {
-            return (.permissionDenied, false, false)
-        }
+        // Members learn of a login one after the other, so one that lags behind refuses a token that is good.
+        if refusal.wantsLogin { return (.server, true, false) }
+        if says("authentication failed") { return (.loginRefused, false, false) }
+        if says("permission denied") { return (.permissionDenied, false, false) }
+        if says("name not found", "is not granted to the") { return (.notFound, false, false) }
+        if says("name already exists") { return (.alreadyExists, false, false) }
         switch refusal.code {
         case 3, 9, 11: return (.invalidRequest, false, false)
         case 5, 6, 12: return (.server, false, false)

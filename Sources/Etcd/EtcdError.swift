@@ -16,8 +16,16 @@ package struct EtcdError: Error, Hashable, Sendable, CustomStringConvertible {
         case leaseNotFound
         /// The server's space quota is exceeded (alarm NOSPACE).
         case noSpace
-        /// The server refused the login, or the user may not do this.
+        /// The user is known and may not do this.
         case permissionDenied
+        /// etcd does not let us in: wrong password, no such user, or no login given where one is wanted.
+        ///
+        /// Final until somebody changes the password here or there, and never said of an etcd that could not be asked.
+        case loginRefused
+        /// A user, role or right that the request names does not exist.
+        case notFound
+        /// A user or role that the request would make exists.
+        case alreadyExists
         /// The store that answers is not the one that was there before: other cluster id, or less history.
         case storeReplaced
         /// TLS could not be set up: wrong authority, name, or client certificate.

@@ -29,6 +29,7 @@ extension EtcdClient {
         var mayHaveHappened = false
         var last: EtcdError?
         var refusedToken: String?
+        var isFreshToken = false
         while true {
             let remaining = configuration.requestTimeout - (ContinuousClock.now - start)
             guard remaining > .zero else { throw expired(call, last, mayHaveHappened) }
@@ -47,12 +48,18 @@ extension EtcdClient {
                         mayHaveHappened: !call.isRepeatable)
                     return answer
                 case .failure(let refusal):
-                    if refusal.wantsLogin, let token, refusedToken == nil {
-                        // Certainly not done; once more with a new token.
-                        refusedToken = token
-                        continue
-                    }
                     error = EtcdError(refusal, doing: call.what, at: endpoints.urls[index])
+                    if refusal.wantsLogin, token == nil {
+                        error = missingLogin(call, at: endpoints.urls[index])
+                    } else if refusal.wantsLogin {
+                        refusedToken = token
+                        // Certainly not done. Once more at once with a new token; if that is not taken either, the member
+                        // has not heard of it yet, and the usual pause gives it time.
+                        if !isFreshToken {
+                            isFreshToken = true
+                            continue
+                        }
+                    }
                 }
             } catch let caught {
                 error = caught
@@ -129,27 +136,6 @@ extension EtcdClient {
     private func share(of remaining: Duration, _ call: Call, _ failures: Int) -> Duration {
         guard call.isRepeatable else { return remaining }
         return remaining / (endpoints.urls.count - failures % endpoints.urls.count)
-    }
-
-    func token(for call: Call, replacing refused: String?) async throws(EtcdError) -> String? {
-        guard call.needsLogin, let user = configuration.user, let password = configuration.password else { return nil }
-        return try await tokens.token(replacing: refused) { [self] in await logIn(user: user, password: password) }
-    }
-
-    private func logIn(user: String, password: String) async -> Result<String, EtcdError> {
-        let call = Call(
-            path: "/v3/auth/authenticate",
-            body: JSONWriter.object {
-                $0.string("name", user)
-                $0.string("password", password)
-            },
-            what: "log in as \(user)", isRepeatable: true, isLinearizable: false, needsLogin: false)
-        do throws(EtcdError) {
-            return .success(try await perform(call, TokenAnswer.self).token)
-        } catch {
-            // A cluster without logins takes anybody, also one who has a password.
-            return error.message.contains("authentication is not enabled") ? .success("") : .failure(error)
-        }
     }
 
     func malformed(_ call: Call, _ error: JSONError) -> EtcdError {

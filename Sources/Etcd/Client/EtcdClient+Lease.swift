@@ -33,7 +33,7 @@ extension EtcdClient {
     /// Reads something, anything, so that the revision of the answer is compared with what was seen before.
     private func checkHistory() async throws(EtcdError) {
         do {
-            _ = try await get(.key("\0"), revision: 0)
+            _ = try await get(.key(configuration.historyKey), revision: 0)
         } catch {
             // Who may read only some keys cannot make sure.
             if error.code != .permissionDenied { throw error }

@@ -32,7 +32,9 @@ package final class EtcdClient: Sendable {
         self.logger = logger
         endpoints = EndpointTable(urls: self.configuration.endpoints)
         identity = StoreIdentity(expectedClusterID: configuration.expectedClusterID)
-        tokens = TokenKeeper()
+        tokens = TokenKeeper(
+            Login(user: self.configuration.user, password: self.configuration.password),
+            idleLimit: self.configuration.loginIdleLimit)
     }
 
     private init(_ other: EtcdClient, configuration: EtcdConfiguration) {

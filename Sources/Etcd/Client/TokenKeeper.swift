@@ -1,27 +1,99 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+/// Name and password of an etcd user.
+struct Login: Hashable, Sendable {
+    var user: String
+    var password: String
+
+    init(user: String, password: String) {
+        self.user = user
+        self.password = password
+    }
+
+    init?(user: String?, password: String?) {
+        guard let user, let password else { return nil }
+        self.init(user: user, password: password)
+    }
+}
+
 /// Keeps the token that a login gave, and logs in once however many calls want a new one.
+///
+/// A simple token of etcd's lives for some minutes after its last use, at each member for itself, and in memory only. So one that
+/// was idle for long is replaced before it is used, and one that a member turns down, after. A login that etcd has refused
+/// is not tried again for a while: who asks meanwhile hears the same refusal, and etcd, for which each try means a round of its
+/// consensus and a slow hash, nothing.
 actor TokenKeeper {
+    /// How long after a refused login the next one is tried: the first, and the longest after several.
+    private static let firstRest: Duration = .seconds(1)
+    private static let longestRest: Duration = .seconds(30)
+
+    private struct Refused {
+        var error: EtcdError
+        var until: ContinuousClock.Instant
+        var rest: Duration
+    }
+
+    private(set) var login: Login?
+    private let idleLimit: Duration
     private var token: String?
-    private var login: Task<Result<String, EtcdError>, Never>?
+    private var lastUse = ContinuousClock.now
+    private var attempt: Task<Result<String, EtcdError>, Never>?
+    private var refused: Refused?
+
+    init(_ login: Login?, idleLimit: Duration) {
+        self.login = login
+        self.idleLimit = idleLimit
+    }
 
     /// The token of the last login, good or not.
     var known: String? { token }
 
-    /// The token to use; not `refused`, which the server has just turned down.
-    func token(
-        replacing refused: String?, login perform: @escaping @Sendable () async -> Result<String, EtcdError>
-    ) async throws(EtcdError) -> String {
-        if let token, token != refused { return token }
-        token = nil
-        let login = self.login ?? Task { await perform() }
+    /// From now on another login; what is known of the former one is forgotten.
+    func use(_ login: Login) {
         self.login = login
-        let result = await login.value
-        if self.login == login {
-            self.login = nil
-            if case .success(let fresh) = result { token = fresh }
+        token = nil
+        attempt = nil
+        refused = nil
+    }
+
+    /// The token to use, `nil` when there is no login.
+    ///
+    /// It is not `bad`, which the server has just turned down. `perform` is called at most once at a time.
+    func token(
+        replacing bad: String?, perform: @escaping @Sendable (Login) async -> Result<String, EtcdError>
+    ) async throws(EtcdError) -> String? {
+        guard let login else { return nil }
+        let now = ContinuousClock.now
+        // An empty token belongs to an etcd that asks for no login; that does not age.
+        if let token, token != bad, token.isEmpty || now - lastUse < idleLimit {
+            lastUse = now
+            return token
+        }
+        token = nil
+        if let refused, now < refused.until { throw refused.error }
+        let attempt = self.attempt ?? Task { await perform(login) }
+        self.attempt = attempt
+        let result = await attempt.value
+        if self.attempt == attempt {
+            self.attempt = nil
+            note(result)
         }
         return try result.get()
+    }
+
+    private func note(_ result: Result<String, EtcdError>) {
+        switch result {
+        case .success(let fresh):
+            token = fresh
+            lastUse = .now
+            refused = nil
+        case .failure(let error) where error.code == .loginRefused:
+            let rest = min(refused.map { $0.rest * 2 } ?? Self.firstRest, Self.longestRest)
+            refused = Refused(error: error, until: .now + rest, rest: rest)
+        case .failure:
+            // An outage says nothing about the login.
+            break
+        }
     }
 }

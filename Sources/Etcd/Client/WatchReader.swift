@@ -126,7 +126,11 @@ actor WatchReader {
 
     private func refused(_ refusal: Refusal, _ connection: Connection) -> EtcdError {
         var error = EtcdError(refusal, doing: "watch \(selector)", at: url(connection))
-        if refusal.wantsLogin, let token = connection.token, refusedToken != token, failures < 5 {
+        if refusal.wantsLogin {
+            guard let token = connection.token else { return client.missingLogin(call, at: url(connection)) }
+            refusedToken = token
+        } else if error.code == .permissionDenied, let token = connection.token, refusedToken == nil {
+            // Before 3.4.23 and 3.5.6 etcd says the same of a token that has ended; a new one tells.
             refusedToken = token
             error.isTransient = true
         } else if refusal.message.contains("larger than max"), !usesFragments {

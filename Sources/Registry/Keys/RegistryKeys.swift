@@ -30,18 +30,38 @@ package struct RegistryKeys: Hashable, Sendable {
         "\(prefix)states/\(machine.rawValue)/\(unit.rawValue)"
     }
 
+    /// Who a machine is to the cluster, as against what it reports of itself.
+    package func machineIdentity(_ id: MachineID) -> String { "\(prefix)identities/machines/\(id.rawValue)" }
+    package func userIdentity(_ name: String) -> String { "\(prefix)identities/users/\(name)" }
+    package func token(_ id: String) -> String { "\(prefix)tokens/\(id)" }
+    /// The certificates to trust, and the machines that sign.
+    package var authorities: String { "\(prefix)authorities" }
+    /// An entry of the audit; `moment` in milliseconds since 1970, so that keys sort by time.
+    package func event(_ moment: Int64, _ random: String) -> String {
+        "\(prefix)events/\(Self.padded(moment))-\(random)"
+    }
+    /// 13 digits, which last until the year 2286.
+    static func padded(_ moment: Int64) -> String {
+        let digits = String(min(max(moment, 0), 9_999_999_999_999))
+        return String(repeating: "0", count: 13 - digits.utf8.count) + digits
+    }
+
     package var everything: KeySelector { .prefix(prefix) }
     package var files: KeySelector { .prefix("\(prefix)files/") }
     package var units: KeySelector { .prefix("\(prefix)units/") }
     package var machines: KeySelector { .prefix("\(prefix)machines/") }
     package var metadata: KeySelector { .prefix("\(prefix)metadata/") }
+    package var results: KeySelector { .prefix("\(prefix)results/") }
+    package var identities: KeySelector { .prefix("\(prefix)identities/") }
+    package var tokens: KeySelector { .prefix("\(prefix)tokens/") }
+    package var events: KeySelector { .prefix("\(prefix)events/") }
     package var schedule: KeySelector { .prefix("\(prefix)schedule/") }
     package var states: KeySelector { .prefix("\(prefix)states/") }
     package func assignments(of machine: MachineID) -> KeySelector { .prefix("\(prefix)schedule/\(machine.rawValue)/") }
     package func states(of machine: MachineID) -> KeySelector { .prefix("\(prefix)states/\(machine.rawValue)/") }
 
     /// Kinds that other parts document and read themselves.
-    private static let otherKinds: Set<String> = ["stacks", "events", "results"]
+    private static let otherKinds: Set<String> = ["stacks", "events", "results", "identities", "tokens"]
 
     /// What `key` stands for; `nil` when this version does not know it.
     ///
@@ -49,7 +69,10 @@ package struct RegistryKeys: Hashable, Sendable {
     package func parse(_ key: String) -> RegistryKey? {
         guard key.utf8.starts(with: prefix.utf8) else { return nil }
         let path = key.utf8.dropFirst(prefix.utf8.count)
-        guard let slash = path.firstIndex(of: UInt8(ascii: "/")) else { return key == leader ? .leader : nil }
+        guard let slash = path.firstIndex(of: UInt8(ascii: "/")) else {
+            if key == authorities { return .other(kind: "authorities", rest: "") }
+            return key == leader ? .leader : nil
+        }
         let kind = String(Substring(path[..<slash]))
         let rest = Substring(path[path.index(after: slash)...])
         switch kind {

@@ -1,0 +1,157 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import FleetCore
+
+// Moments are milliseconds since 1970 throughout.
+
+/// What a user may do; each may all that the one before may.
+package enum UserRole: String, Hashable, Sendable, CaseIterable, Comparable {
+    case viewer
+    case `operator`
+    case admin
+
+    package static func < (one: UserRole, other: UserRole) -> Bool {
+        (allCases.firstIndex(of: one) ?? 0) < (allCases.firstIndex(of: other) ?? 0)
+    }
+}
+
+/// Who a machine is to the cluster: the value of `identities/machines/<id>`.
+///
+/// A certificate counts only while there is a record of its machine that has not been revoked.
+package struct MachineIdentity: StoredRecord {
+    package var id: MachineID
+    package var name: String
+    /// What it may be: `agent`, `engine`, `api`.
+    package var roles: Set<String>
+    package var metadata: [String: String]
+    package var joinedAt: Int64
+    package var revokedAt: Int64?
+
+    package init(
+        id: MachineID, name: String, roles: Set<String>, metadata: [String: String] = [:], joinedAt: Int64,
+        revokedAt: Int64? = nil
+    ) {
+        self.id = id
+        self.name = name
+        self.roles = roles
+        self.metadata = metadata
+        self.joinedAt = joinedAt
+        self.revokedAt = revokedAt
+    }
+
+    package init(_ object: JSONObject) throws(RecordError) {
+        id = try object.required("id", "32 hexadecimal digits") { MachineID($0) }
+        name = try object.text("name") ?? ""
+        roles = Set(try object.texts("roles"))
+        metadata = try object.labels("metadata")
+        joinedAt = try object.moment("joinedAt")
+        revokedAt = try object.integer("revokedAt", as: Int64.self)
+    }
+
+    package func write(to object: inout JSONObject) {
+        object["id"] = .string(id.rawValue)
+        object["name"] = .string(name)
+        object["roles"] = .array(roles.sorted().map { .string($0) })
+        object["metadata"] = .labels(metadata)
+        object["joinedAt"] = .number(joinedAt)
+        object["revokedAt"] = revokedAt.map { .number($0) }
+    }
+}
+
+/// Who a user is: the value of `identities/users/<name>`.
+package struct UserIdentity: StoredRecord {
+    package var name: String
+    package var role: UserRole
+    package var createdAt: Int64
+    package var revokedAt: Int64?
+
+    package init(name: String, role: UserRole, createdAt: Int64, revokedAt: Int64? = nil) {
+        self.name = name
+        self.role = role
+        self.createdAt = createdAt
+        self.revokedAt = revokedAt
+    }
+
+    package init(_ object: JSONObject) throws(RecordError) {
+        name = try object.required("name", "a text") { $0.isEmpty ? nil : $0 }
+        role = try object.required("role", "viewer, operator or admin") { UserRole(rawValue: $0) }
+        createdAt = try object.moment("createdAt")
+        revokedAt = try object.integer("revokedAt", as: Int64.self)
+    }
+
+    package func write(to object: inout JSONObject) {
+        object["name"] = .string(name)
+        object["role"] = .string(role.rawValue)
+        object["createdAt"] = .number(createdAt)
+        object["revokedAt"] = revokedAt.map { .number($0) }
+    }
+}
+
+/// The value of `authorities`: whom the machines of this cluster trust, and who signs for it.
+package struct AuthoritiesEntry: StoredRecord {
+    /// Certificates of the authorities in PEM; two while one takes over from the other.
+    package var bundle: String
+    /// API addresses of the machines that sign.
+    package var signers: [String]
+
+    package init(bundle: String, signers: [String]) {
+        self.bundle = bundle
+        self.signers = signers
+    }
+
+    package init(_ object: JSONObject) throws(RecordError) {
+        bundle = try object.required("bundle", "certificates") { $0.isEmpty ? nil : $0 }
+        signers = try object.texts("signers")
+    }
+
+    package func write(to object: inout JSONObject) {
+        object["bundle"] = .string(bundle)
+        object["signers"] = .array(signers.map { .string($0) })
+    }
+}
+
+extension JSONValue {
+    static func labels(_ labels: [String: String]) -> JSONValue {
+        .object(
+            JSONObject(
+                labels.sorted { $0.key < $1.key }.map { JSONObject.Field(name: $0.key, value: .string($0.value)) }))
+    }
+}
+
+extension JSONObject {
+    /// A field that says when; it must be there.
+    func moment(_ name: String) throws(RecordError) -> Int64 {
+        guard let moment = try integer(name, as: Int64.self) else { throw RecordError("field \(name) is missing") }
+        return moment
+    }
+
+    /// A field that is a list of texts; empty when missing or null.
+    func texts(_ name: String) throws(RecordError) -> [String] {
+        switch self[name] {
+        case nil, .null: return []
+        case .array(let elements):
+            var texts: [String] = []
+            for element in elements {
+                guard case .string(let text) = element else {
+                    throw RecordError("field \(name) holds a value that is not a text")
+                }
+                texts.append(text)
+            }
+            return texts
+        default: throw RecordError("field \(name) is not a list")
+        }
+    }
+
+    /// A field that is an object of texts; empty when missing or null.
+    func labels(_ name: String) throws(RecordError) -> [String: String] {
+        var labels: [String: String] = [:]
+        for field in try object(name)?.fields ?? [] {
+            guard case .string(let text) = field.value else {
+                throw RecordError("field \(name) holds a value that is not a text")
+            }
+            labels[field.name] = text
+        }
+        return labels
+    }
+}
