@@ -25,7 +25,7 @@ actor CertificateRecognition: CallerRecognition {
         case everything
     }
 
-    private let identity: MachineIdentity
+    private let identity: OwnIdentity
     private let records: any IdentityRecords
     private let plain: PlainAccess
     private let now: @Sendable () -> Date
@@ -37,7 +37,7 @@ actor CertificateRecognition: CallerRecognition {
     private static let allowance: Int64 = 300
 
     init(
-        identity: MachineIdentity, records: any IdentityRecords, plain: PlainAccess = .viewer,
+        identity: OwnIdentity, records: any IdentityRecords, plain: PlainAccess = .viewer,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         self.identity = identity

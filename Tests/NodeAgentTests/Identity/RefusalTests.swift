@@ -43,7 +43,7 @@ struct RefusalTests {
         var endpoint: APIEndpoint
         var records: Records
         var notebook: Notebook
-        var identity: MachineIdentity
+        var identity: OwnIdentity
 
         /// A client that shows what `authority`, or another one, made for `principal`.
         func client(
@@ -77,7 +77,7 @@ struct RefusalTests {
                     try CertificateRequest(pem: try key.request(name: "x")), for: .machine(Self.machine),
                     addresses: ["127.0.0.1"], now: Date()),
                 authorities: authority.trust.pem, etcdPassword: nil)
-            let identity = try MachineIdentity(folder: machineFolder, cluster: "default")
+            let identity = try OwnIdentity(folder: machineFolder, cluster: "default")
             let records = Records()
             records.machines.withLock { $0[Self.machine] = 0 }
             let notebook = Notebook()

@@ -7,7 +7,7 @@ import Identity
 import Synchronization
 
 /// What this machine proves itself with and whom it believes, taken up anew while the agent runs.
-final class MachineIdentity: Sendable {
+final class OwnIdentity: Sendable {
     let folder: MachineFolder
     let cluster: String
     /// For the server's side of TLS.
