@@ -66,6 +66,10 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // The cluster's authority: signs, keeps the records of who belongs, gives machines their users in etcd.
+        .target(
+            name: "Authority", dependencies: ["FleetCore", "Etcd", "Identity", "Registry"], swiftSettings: strict),
+
         // The HTTP API: what goes over the wire, who calls it, who answers it.
         .target(name: "FleetAPI", dependencies: ["FleetCore"], path: "Sources/FleetAPI/Wire", swiftSettings: strict),
         .target(
@@ -88,12 +92,16 @@ let package = Package(
         .target(
             name: "NodeAgent",
             dependencies: [
-                "FleetCore", "Etcd", "HTTPTransport", "Identity", "Systemd", "Registry", "FleetAPI", "FleetAPIClient",
-                "FleetAPIServer", logging, arguments,
+                "FleetCore", "Etcd", "HTTPTransport", "Identity", "Authority", "Systemd", "Registry", "FleetAPI",
+                "FleetAPIClient", "FleetAPIServer", logging, arguments,
             ],
             swiftSettings: strict),
         .target(
-            name: "ClusterManager", dependencies: ["FleetCore", "FleetAPI", "FleetAPIClient", arguments],
+            name: "ClusterManager",
+            dependencies: [
+                "FleetCore", "Etcd", "HTTPTransport", "Identity", "Authority", "Registry", "FleetAPI", "FleetAPIClient",
+                arguments,
+            ],
             swiftSettings: strict),
         .target(name: "Demonstrator", dependencies: [hummingbird, logging], swiftSettings: strict),
         .executableTarget(name: "node-agent", dependencies: ["NodeAgent"], swiftSettings: strict),
