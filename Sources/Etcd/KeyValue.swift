@@ -39,8 +39,10 @@ package struct LeaseID: Hashable, Sendable, CustomStringConvertible {
     package var description: String { String(UInt64(bitPattern: rawValue), radix: 16) }
 }
 
-/// A run of keys: one key, or all keys with a prefix.
+/// A run of keys: one key, all keys with a prefix, or all between two.
 package enum KeySelector: Hashable, Sendable {
     case key(String)
     case prefix(String)
+    /// From the first key on, before the last one; neither need exist. Empty unless the first comes before the last.
+    case range(String, before: String)
 }

@@ -49,6 +49,10 @@ import Testing
         let found = try await test.store.get(.prefix(test.prefix), revision: 0)
         #expect(
             found.keys.map { String($0.key.dropFirst(test.prefix.count)) } == ["Z", "a", "a/", "aa", "b", "z", "ä"])
+        let middle = try await test.store.get(.range(test.prefix + "a", before: test.prefix + "b"), revision: 0)
+        #expect(middle.keys.map { String($0.key.dropFirst(test.prefix.count)) } == ["a", "a/", "aa"])
+        let none = try await test.store.get(.range(test.prefix + "b", before: test.prefix + "a"), revision: 0)
+        #expect(none.keys.isEmpty)
     }
 
     @Test("a transaction does one branch, and only when all comparisons hold", arguments: StoreKind.allCases)

@@ -118,6 +118,7 @@ extension KeySelector: CustomStringConvertible {
         switch self {
         case .key(let key): "the key \(key)"
         case .prefix(let prefix): "the keys \(prefix)*"
+        case .range(let first, let last): "the keys from \(first) to before \(last)"
         }
     }
 }

@@ -8,6 +8,7 @@ extension KeySelector {
     var range: (start: [UInt8], end: [UInt8]?) {
         switch self {
         case .key(let key): return (Array(key.utf8), nil)
+        case .range(let first, let last): return (Array(first.utf8), Array(last.utf8))
         case .prefix(let prefix):
             // A lone zero byte means "from the first key" and "to the last key".
             guard !prefix.isEmpty else { return ([0], [0]) }

@@ -124,7 +124,7 @@ struct Follower: Sendable {
     /// A key whose reading says which revision the store has reached.
     private var probe: String {
         switch watched {
-        case .key(let key), .prefix(let key): key
+        case .key(let key), .prefix(let key), .range(let key, _): key
         }
     }
 

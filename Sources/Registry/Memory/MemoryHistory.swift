@@ -27,8 +27,8 @@ struct MemoryHistory {
         guard bound >= compacted else { throw Self.compactedError(bound) }
         switch selector {
         case .key(let key): return entry(key, at: bound).map { [$0] } ?? []
-        case .prefix(let prefix):
-            return versions.keys.filter { $0.utf8.starts(with: prefix.utf8) }
+        case .prefix, .range:
+            return versions.keys.filter { selector.contains($0) }
                 .compactMap { entry($0, at: bound) }
                 .sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
         }
@@ -88,8 +88,8 @@ struct MemoryHistory {
     private func current(_ selector: KeySelector) -> [KeyValue] {
         switch selector {
         case .key(let key): return entry(key, at: .max).map { [$0] } ?? []
-        case .prefix(let prefix):
-            return versions.keys.filter { $0.utf8.starts(with: prefix.utf8) }.compactMap { entry($0, at: .max) }
+        case .prefix, .range:
+            return versions.keys.filter { selector.contains($0) }.compactMap { entry($0, at: .max) }
                 .sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
         }
     }
@@ -188,6 +188,8 @@ extension KeySelector {
         switch self {
         case .key(let own): own == key
         case .prefix(let prefix): key.utf8.starts(with: prefix.utf8)
+        case .range(let first, let last):
+            !key.utf8.lexicographicallyPrecedes(first.utf8) && key.utf8.lexicographicallyPrecedes(last.utf8)
         }
     }
 }
