@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-package import Etcd
+import Etcd
 package import FleetCore
 package import FoundationEssentials
 package import Identity
@@ -50,8 +50,14 @@ package struct AuthorityDesk: Sendable {
     let access: StoreAccess?
     /// Where machines find etcd.
     package let etcdEndpoints: [String]
+    /// Who signed etcd's certificates, PEM; `nil` where this authority has.
+    package let etcdAuthorities: String?
 
-    package init(folder: AuthorityFolder, registry: ClusterRegistry, access: StoreAccess?, etcdEndpoints: [String]) {
+    package init(
+        folder: AuthorityFolder, registry: ClusterRegistry, access: StoreAccess?, etcdEndpoints: [String],
+        etcdAuthorities: String? = nil
+    ) {
+        self.etcdAuthorities = etcdAuthorities
         self.folder = folder
         self.registry = registry
         self.access = access
@@ -184,9 +190,7 @@ package struct AuthorityDesk: Sendable {
     /// An honest machine stops its units when it sees its record revoked, and ends its session itself; this is for one
     /// that does not. etcd asks nobody for rights who renews a lease, so the lease has to be ended by hand.
     ///
-    /// - Parameters:
-    ///   - machine: The machine.
-    ///   - grace: How long it has to leave by itself.
+    /// `grace` is how long it has to leave by itself.
     package func expel(_ machine: MachineID, grace: Duration) async throws(AuthorityError) {
         do {
             try await access?.dismiss(machine)

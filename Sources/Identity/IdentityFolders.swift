@@ -95,6 +95,9 @@ package struct MachineFolder: Hashable, Sendable {
     /// The password of the machine's own user in etcd, where etcd asks for one.
     package var etcdPasswordFile: String { path + "/etcd-password" }
 
+    /// Who signed etcd's certificates, where that was not the cluster's own authority.
+    package var etcdAuthoritiesFile: String { path + "/etcd-authorities.pem" }
+
     /// Whether the machine has joined a cluster.
     package var exists: Bool { IdentityFile.exists(certificateFile) }
 
