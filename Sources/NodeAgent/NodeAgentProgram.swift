@@ -41,9 +41,11 @@ package struct NodeAgentProgram: Sendable {
 
         var etcdSettings = settings.etcd
         etcdSettings.expectedClusterID = saved.storeID
+        etcdSettings.expectedRevision = saved.expectedRevision
+        etcdSettings.historyKey = RegistryKeys(cluster: settings.cluster).mark
         let etcd = try EtcdClient(etcdSettings, logger: logger)
         // The session has connections and a thread of its own: a heavy load elsewhere must not delay a renewal.
-        let sessionEtcd = try EtcdClient(etcdSettings, logger: logger)
+        let sessionEtcd = try EtcdClient(etcdSettings, sameStoreAs: etcd, logger: logger)
         let registry = ClusterRegistry(store: etcd, cluster: settings.cluster)
 
         let searchFolder = settings.usesUserManager ? Self.userSearchFolder() : "/run/systemd/system"

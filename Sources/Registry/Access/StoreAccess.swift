@@ -141,6 +141,7 @@ package struct StoreAccess: Sendable {
             EtcdPermission(.readWrite, keys.results),
             // Its reading tells how far the store has come, and so whether it is the same as before (rule R8).
             EtcdPermission(.read, .key(keys.leader)),
+            EtcdPermission(.read, .key(keys.mark)),
             // Whether it is still one of the cluster, and whom it may trust.
             EtcdPermission(.read, .key(keys.machineIdentity(machine))),
             EtcdPermission(.read, .key(keys.authorities)),
