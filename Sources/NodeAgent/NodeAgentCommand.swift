@@ -33,7 +33,7 @@ package struct NodeAgentCommand: AsyncParsableCommand {
              77  the cluster has revoked this machine
             """,
         version: NodeAgentProgram.version,
-        subcommands: [RunCommand.self, JoinCommand.self, GuardCommandLine.self],
+        subcommands: [RunCommand.self, JoinCommand.self, AdoptCommand.self, GuardCommandLine.self],
         defaultSubcommand: RunCommand.self)
 
     package init() {}
@@ -163,6 +163,30 @@ extension ArgumentHelp {
     static func setting(_ key: SettingKey) -> ArgumentHelp {
         let standard = key.defaultText
         return ArgumentHelp("\(key.help)\(standard.isEmpty ? "" : " (default: \(standard))")", valueName: "value")
+    }
+}
+
+/// The operator's word after an agent has refused what etcd answers.
+struct AdoptCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "adopt", abstract: "Let the agent of this machine join the store that it has refused.",
+        discussion: """
+            An agent whose etcd came back empty, set back or as another cluster's stops nothing and takes nothing on. This
+            command ends that: the agent forgets the store it knew, begins anew within seconds, and does what the store
+            that is there now says. Units that it does not know are stopped, so restore etcd or the cluster's backup first.
+            """)
+
+    @Option(help: .setting(.runtimeDirectory)) var runtimeDirectory: String?
+
+    func run() throws {
+        let given = runtimeDirectory ?? ProcessInfo.processInfo.environment[SettingKey.runtimeDirectory.variable]
+        do {
+            try SessionFile(runtimeDirectory: given ?? SettingKey.runtimeDirectory.defaultText).requestAdoption()
+            print("the agent of this machine joins the store that is there now; see its log")
+        } catch {
+            HostFiles.complain("node-agent: \(error)")
+            throw ExitCode.failure
+        }
     }
 }
 

@@ -42,11 +42,12 @@ package struct NodeAgentProgram: Sendable {
 
         var etcdSettings = settings.etcd
         etcdSettings.expectedClusterID = saved.storeID
+        etcdSettings.expectedRevision = saved.expectedRevision
         // A key that every agent may read, also where etcd gives each machine rights to its own keys alone.
-        etcdSettings.historyKey = RegistryKeys(cluster: settings.cluster).leader
+        etcdSettings.historyKey = RegistryKeys(cluster: settings.cluster).mark
         let etcd = try EtcdClient(etcdSettings, logger: logger)
         // The session has connections and a thread of its own: a heavy load elsewhere must not delay a renewal.
-        let sessionEtcd = try EtcdClient(etcdSettings, logger: logger)
+        let sessionEtcd = try EtcdClient(etcdSettings, sameStoreAs: etcd, logger: logger)
         let registry = ClusterRegistry(store: etcd, cluster: settings.cluster)
         let security = try Security(settings, machine: identity.id, registry: registry, logger: logger)
         if security == nil { warnOfOpenness(logger) }

@@ -30,6 +30,8 @@ package struct RegistryKeys: Hashable, Sendable {
         "\(prefix)states/\(machine.rawValue)/\(unit.rawValue)"
     }
 
+    /// A random text, written once: another text, or none, is another store (rule R8).
+    package var mark: String { "\(prefix)mark" }
     /// Who a machine is to the cluster, as against what it reports of itself.
     package func machineIdentity(_ id: MachineID) -> String { "\(prefix)identities/machines/\(id.rawValue)" }
     package func userIdentity(_ name: String) -> String { "\(prefix)identities/users/\(name)" }
@@ -71,6 +73,7 @@ package struct RegistryKeys: Hashable, Sendable {
         let path = key.utf8.dropFirst(prefix.utf8.count)
         guard let slash = path.firstIndex(of: UInt8(ascii: "/")) else {
             if key == authorities { return .other(kind: "authorities", rest: "") }
+            if key == mark { return .other(kind: "mark", rest: "") }
             return key == leader ? .leader : nil
         }
         let kind = String(Substring(path[..<slash]))
