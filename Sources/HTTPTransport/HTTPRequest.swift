@@ -94,7 +94,7 @@ package struct TLSSettings: Hashable, Sendable {
     }
 
     /// Material that is held in memory.
-    package init(authorities: String, certificate: String, key: String) {
+    package init(authorities: String, certificate: String? = nil, key: String? = nil) {
         self.init()
         self.authorities = authorities
         self.certificate = certificate

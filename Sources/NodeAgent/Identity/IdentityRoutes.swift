@@ -62,6 +62,9 @@ struct IdentityRoutes: Sendable {
                 Self.prefix + "/users/{name}", needs: .role(.admin),
                 ["DELETE": { (_, names) async throws(ServerFailure) in try await revokeUser(names[0]) }]),
             Route(
+                Self.prefix + "/users/{name}/certificate", needs: .userItself,
+                ["POST": { (request, names) async throws(ServerFailure) in try await renewUser(names[0], request) }]),
+            Route(
                 Self.prefix + "/audit", needs: .role(.admin),
                 ["GET": { (request, _) async throws(ServerFailure) in try await readAudit(request) }]),
         ]
@@ -234,6 +237,21 @@ struct IdentityRoutes: Sendable {
                     cluster: cluster, certificate: issued.certificate, authorities: issued.authorities,
                     endpoints: Array(endpoints.prefix(8))), status: 201)
             reply.note = "user \(body.name) with role \(role.rawValue)"
+            return reply
+        } catch {
+            throw Self.failure(error, request.caller)
+        }
+    }
+
+    private func renewUser(_ name: String, _ request: ServerRequest) async throws(ServerFailure) -> ServerReply {
+        let desk = try await signingDesk()
+        let body: API.CertificateOrder = try await Self.body(request)
+        do throws(AuthorityError) {
+            let issued = try desk.renew(user: name, request: body.request, now: Date())
+            var reply = Self.json(
+                API.IssuedCertificate(
+                    cluster: cluster, certificate: issued.certificate, authorities: issued.authorities))
+            reply.note = "certificate of user \(name) renewed"
             return reply
         } catch {
             throw Self.failure(error, request.caller)

@@ -31,6 +31,8 @@ actor SessionShell {
     private var core: SessionCore
     private var timer: Task<Void, Never>?
     private var memberCount = 0
+    /// Why etcd last granted no lease; told again when it is for another reason.
+    private var lastRefusal = ""
     /// Where this run's record of the machine stands in the store's history.
     private var recordRevision: Int64 = 0
     private let events: AsyncStream<SessionCore.Event>
@@ -146,10 +148,14 @@ extension SessionShell {
         let sent = BootClock.now
         do {
             let (lease, ttl) = try await etcd.grantLease(ttl: requestedTTL)
+            lastRefusal = ""
             memberCount = (try? await etcd.members().count) ?? memberCount
             inbox.yield(.granted(SessionLease(id: lease.rawValue, ttl: ttl), sent: sent))
         } catch {
-            logger.warning("no session: etcd grants no lease", metadata: ["error": "\(error.message)"])
+            if error.message != lastRefusal {
+                logger.warning("no session: etcd grants no lease", metadata: ["error": "\(error.message)"])
+            }
+            lastRefusal = error.message
             hooks.status("waiting for etcd: \(error.message)")
             inbox.yield(error.code == .storeReplaced ? .foreignStore : .grantFailed)
         }

@@ -163,9 +163,11 @@ struct ClusterCertificate: LocalCommand {
         try await offline {
             guard Principal.isName(name) else { throw ClusterManagerError(.usage, "'\(name)' is no server's name") }
             let key = KeyPair()
-            let pem = try AuthorityFolder(path: directory).authority().issueServer(
-                try CertificateRequest(pem: try key.request(name: name)), name: name, addresses: address, now: Date(),
-                life: TimeInterval(try Period.seconds(life)))
+            let folder = AuthorityFolder(path: directory)
+            let pem = try folder.chain(
+                try folder.authority().issueServer(
+                    try CertificateRequest(pem: try key.request(name: name)), name: name, addresses: address,
+                    now: Date(), life: TimeInterval(try Period.seconds(life))))
             try IdentityFile.makeFolder(out)
             try IdentityFile.write(key.pem, to: out + "/key.pem", mode: IdentityFile.secretMode)
             try IdentityFile.write(pem, to: out + "/certificate.pem", mode: IdentityFile.publicMode)
@@ -224,8 +226,8 @@ struct ClusterAuthority: AsyncParsableCommand {
             abstract: "Begin to put a new authority in the place of the old one, or finish it.",
             discussion: """
                 After the first step both are believed, and every machine takes a new certificate by itself within a minute. \
-                Users get new profiles, and etcd a new certificate, if they are to work on; then --finish ends belief in the \
-                old one.
+                Then each user takes a new one ('profile renew') and etcd gets one ('cluster certificate'), and --finish \
+                ends belief in the old authority.
 
                 EXAMPLES:
                   cluster-manager cluster ca rotate

@@ -79,8 +79,10 @@ struct ClusterInit: LocalCommand {
         try await access.prepare()
         try await desk.publish(signer: nil)
         if try await desk.registry.userIdentities().users.first(where: { $0.name == profile.user }) == nil {
-            // As old as the authority: the profile may have been made before.
-            try await desk.registry.addUser(UserIdentity(name: profile.user, role: .admin, createdAt: 0))
+            // As old as the authority, for the profile may have been made long before etcd was there.
+            let made = try CertificateInfo(pem: signer.certificatePEM).notBefore
+            try await desk.registry.addUser(
+                UserIdentity(name: profile.user, role: .admin, createdAt: AuthorityDesk.moment(made)))
         }
         console.errors.line("etcd asks everybody for a login; cluster \(signer.cluster) has its own part of it")
         guard !noMachine else { return }

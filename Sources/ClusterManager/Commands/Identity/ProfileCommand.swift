@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import FleetAPI
+import FleetAPIClient
 import FoundationEssentials
 import Identity
 
@@ -18,7 +20,7 @@ struct ProfileCommand: AsyncParsableCommand {
               cluster-manager profile use lab
               cluster-manager profile list
             """,
-        subcommands: [Add.self, List.self, Use.self])
+        subcommands: [Add.self, List.self, Use.self, Renew.self])
 
     fileprivate static var store: ProfileStore { ProfileStore(environment: ProcessInfo.processInfo.environment) }
 
@@ -87,6 +89,46 @@ struct ProfileCommand: AsyncParsableCommand {
                 var layout = list.layout
                 layout.hasColours = console.output.hasColours
                 console.output.write(Table(rows, columns: columns, layout: layout).text)
+            }
+        }
+    }
+
+    struct Renew: FleetCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take a new certificate with a new key, before the old one ends or its authority goes.",
+            discussion: """
+                A certificate of a user is good for a year; a rotation of the cluster's authority ends it earlier.
+
+                EXAMPLES:
+                  cluster-manager profile renew
+                  cluster-manager profile renew --profile lab
+                """)
+
+        @OptionGroup var global: GlobalOptions
+
+        func run(in context: CommandContext) async throws {
+            let environment = context.environment
+            let store = ProfileStore(environment: environment)
+            guard let name = global.profile ?? environment["FLOTILLA_PROFILE"] ?? store.current else {
+                throw ClusterManagerError(.usage, "there is no profile in use; name one with --profile")
+            }
+            let key = KeyPair()
+            do {
+                var profile = try store.profile(name)
+                let order = API.CertificateOrder(request: try key.request(name: "user:\(profile.user)"))
+                let client = try context.client()
+                let user = profile.user
+                let issued = try await asked { () async throws(APIError) in
+                    try await client.renewCertificate(ofUser: user, order)
+                }
+                profile.certificate = issued.certificate
+                profile.authorities = issued.authorities
+                profile.key = key.pem
+                try store.store(profile, replacing: true)
+                context.console.errors.line(
+                    "profile \(name) is good until \(try CertificateInfo(pem: issued.certificate).notAfter)")
+            } catch let error as IdentityError {
+                throw ClusterManagerError(.usage, error.message)
             }
         }
     }
