@@ -27,6 +27,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case uncomparedClaim
     /// The agent acts on an assignment without waiting for its claim.
     case touchBeforeClaim
+    /// A report of states does not compare the revisions of those that it replaces.
+    case lateReports
     /// The guard does not stop anything.
     case deafGuard
     /// Taking over from a lost machine does not demand that it is still absent.
