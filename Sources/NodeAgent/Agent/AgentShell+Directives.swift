@@ -74,7 +74,8 @@ extension AgentShell {
 
     /// Orders a start or restart; what comes of it shows in the unit's state.
     func issue(_ operation: UnitOperation, _ unit: UnitName) async -> AgentEvent {
-        await folder.note(unit, isStarted: true)
+        let file = await folder.file(of: unit)
+        await folder.note(unit, started: file?.hash)
         do {
             _ = try await units.queue(operation, unit.rawValue, mode: .replace)
             logger.info("unit \(operation.rawValue) issued", metadata: ["unit.name": "\(unit)"])
@@ -82,7 +83,9 @@ extension AgentShell {
         } catch {
             logger.warning(
                 "unit \(operation.rawValue) refused", metadata: ["unit.name": "\(unit)", "error": "\(error.message)"])
-            return error.isTransient ? .issueFailed(unit) : .issued(unit)
+            guard error.isTransient else { return .issued(unit) }
+            await folder.note(unit, started: file?.startedHash)
+            return .issueFailed(unit)
         }
     }
 
@@ -99,7 +102,7 @@ extension AgentShell {
             logger.warning("unit not stopped", metadata: ["unit.name": "\(unit)", "error": "\(error.message)"])
             return .stopFailed(unit)
         }
-        await folder.note(unit, isStarted: false)
+        await folder.note(unit, started: nil)
         return .stopped(unit)
     }
 }

@@ -66,7 +66,7 @@ actor AgentShell {
         // A start that was on its way when the tenure ended has reached systemd by now.
         await endTenure()
         await UnitFence(units: units, logger: logger).stop(fenced, kill: kill)
-        for unit in await folder.fencedUnits() { await folder.note(unit, isStarted: false) }
+        for unit in await folder.fencedUnits() { await folder.note(unit, started: nil) }
         _ = core.handle(.left, at: BootClock.now)
     }
 

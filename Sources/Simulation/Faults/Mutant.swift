@@ -29,6 +29,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case touchBeforeClaim
     /// A report of states does not compare the revisions of those that it replaces.
     case lateReports
+    /// A restarted agent does not know from which file it started its units.
+    case forgottenStart
     /// The guard does not stop anything.
     case deafGuard
     /// Taking over from a lost machine does not demand that it is still absent.

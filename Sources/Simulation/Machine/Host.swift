@@ -17,8 +17,8 @@ final class Host {
     struct Runtime {
         var session: SavedSession
         var files: [UnitName: UnitVariant] = [:]
-        /// Notes of what an agent ordered to start and has not stopped since.
-        var started: Set<UnitName> = []
+        /// Notes of what an agent ordered to start and has not stopped since, and from which file.
+        var started: [UnitName: ContentHash] = [:]
         /// What the guard kills.
         var fencedList: [UnitName] = []
     }

@@ -44,7 +44,7 @@ final class AgentShell {
             // A start that was on its way when the tenure ended reaches systemd first.
             settle { [self] in
                 stop(fenced, kill: kill) { [self] in
-                    host.runtime.started.subtract(fenced)
+                    for unit in fenced { host.runtime.started[unit] = nil }
                     _ = core.handle(.left, at: host.now)
                     done()
                 }
@@ -201,7 +201,7 @@ final class AgentShell {
                 files[name].map {
                     InstalledFile(
                         unit: name, hash: $0.file.hash, isKept: $0.isKept,
-                        isStarted: host.runtime.started.contains(name))
+                        startedHash: world.isMutant(.forgottenStart) ? nil : host.runtime.started[name])
                 }
             }
             bus { [self] in
