@@ -16,6 +16,8 @@ struct SavedSession: Codable, Sendable {
     var token: String
     /// The store that holds the session.
     var storeID: UInt64?
+    /// The units of this session are being stopped, or were, whatever the store says of them: the next run adopts none.
+    var mustFence: Bool?
 
     var sessionLease: SessionLease? { lease == 0 ? nil : SessionLease(id: lease, ttl: ttl) }
 }

@@ -58,6 +58,7 @@ actor SessionShell {
     /// Runs until `stop()`, or until the task is cancelled, which leaves the session alone.
     func run() async {
         inbox.yield(.started(saved: saved.sessionLease, proof: Moment(nanoseconds: saved.proof)))
+        if saved.mustFence ?? false { inbox.yield(.guardFired) }
         await withDiscardingTaskGroup { group in
             for await event in events {
                 let directives = core.handle(event, at: BootClock.now)
@@ -67,6 +68,13 @@ actor SessionShell {
             timer?.cancel()
             group.cancelAll()
         }
+    }
+
+    /// The machine's units are about to be stopped because it leaves: a run that follows without the end of the session, since
+    /// this one was killed meanwhile, must not take them for units that ended by themselves.
+    func prepareToLeave() {
+        saved.mustFence = true
+        save(core.currentLease)
     }
 
     /// Ends the session in order: the machine's keys go at once.
@@ -84,6 +92,7 @@ actor SessionShell {
         case .enter(let lease, let isNew):
             logger.info(
                 "session entered", metadata: ["session.lease": "\(LeaseID(lease.id))", "session.new": "\(isNew)"])
+            if isNew { saved.mustFence = nil }
             save(lease)
             hooks.status("in the cluster, session of \(lease.ttl) s")
             let tenure = Tenure(machine: record.id, lease: LeaseID(lease.id), recordRevision: recordRevision)

@@ -11,6 +11,7 @@ final class Host {
         var proof = Moment(nanoseconds: 0)
         var token: String
         var storeGeneration: Int?
+        var mustFence = false
     }
 
     /// The folder below `/run`, which ends with the boot and outlives the agent.

@@ -29,6 +29,7 @@ final class SessionShell {
     func run() {
         let saved = host.runtime.session
         send(.started(saved: saved.lease, proof: saved.proof))
+        if saved.mustFence, !world.isMutant(.trustsRest) { send(.guardFired) }
     }
 
     func stop(_ done: @escaping () -> Void) {
@@ -82,6 +83,7 @@ final class SessionShell {
             client.isQuorumLost { [self] isLost in send(isLost ? .noQuorum(asked: asked) : .quorumUnproven) }
         case .enter(let lease, let isNew):
             world.note { "\(host.name): session \(lease.id)" + (isNew ? "" : ", taken up again") }
+            if isNew { host.runtime.session.mustFence = false }
             save(lease)
             process.agent.enter(lease, record: recordRevision)
             process.election.sessionEntered(lease)
