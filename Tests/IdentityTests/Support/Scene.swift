@@ -71,3 +71,12 @@ struct Forge: Sendable {
 
 /// The bytes within the first PEM document of `text`.
 func der(_ text: String) throws -> [UInt8] { try PEMDocument(pemString: text).derBytes }
+
+/// Every text that differs from `whole` in one bit, and the byte in which it does.
+func oneBitChanged(_ whole: [UInt8]) -> [(place: Int, bytes: [UInt8])] {
+    (0..<whole.count * 8).map { bit in
+        var bytes = whole
+        bytes[bit / 8] ^= 1 << UInt8(bit % 8)
+        return (bit / 8, bytes)
+    }
+}
