@@ -41,6 +41,8 @@ package struct RegistryKeys: Hashable, Sendable {
     package var units: KeySelector { .prefix("\(prefix)units/") }
     package var machines: KeySelector { .prefix("\(prefix)machines/") }
     package var metadata: KeySelector { .prefix("\(prefix)metadata/") }
+    package var control: KeySelector { .prefix("\(prefix)control/") }
+    package var seen: KeySelector { .prefix("\(prefix)seen/") }
     package var schedule: KeySelector { .prefix("\(prefix)schedule/") }
     package var states: KeySelector { .prefix("\(prefix)states/") }
     package func assignments(of machine: MachineID) -> KeySelector { .prefix("\(prefix)schedule/\(machine.rawValue)/") }
