@@ -66,6 +66,11 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // The cluster's authority: signs, keeps the records of who belongs, gives machines their users in etcd.
+        .target(
+            name: "Authority", dependencies: ["FleetCore", "Etcd", "HTTPTransport", "Identity", "Registry"],
+            swiftSettings: strict),
+
         // The HTTP API: what goes over the wire, who calls it, who answers it.
         .target(name: "FleetAPI", dependencies: ["FleetCore"], path: "Sources/FleetAPI/Wire", swiftSettings: strict),
         .target(
@@ -80,6 +85,7 @@ let package = Package(
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             path: "Sources/FleetAPI/Server", swiftSettings: strict),
 
@@ -87,12 +93,16 @@ let package = Package(
         .target(
             name: "NodeAgent",
             dependencies: [
-                "FleetCore", "Etcd", "HTTPTransport", "Systemd", "Registry", "FleetAPI", "FleetAPIServer", logging,
-                arguments,
+                "FleetCore", "Etcd", "HTTPTransport", "Identity", "Authority", "Systemd", "Registry", "FleetAPI",
+                "FleetAPIClient", "FleetAPIServer", logging, arguments,
             ],
             swiftSettings: strict),
         .target(
-            name: "ClusterManager", dependencies: ["FleetCore", "FleetAPI", "FleetAPIClient", arguments],
+            name: "ClusterManager",
+            dependencies: [
+                "FleetCore", "Etcd", "HTTPTransport", "Identity", "Authority", "Registry", "FleetAPI", "FleetAPIClient",
+                arguments,
+            ],
             swiftSettings: strict),
         .target(name: "Demonstrator", dependencies: [hummingbird, logging], swiftSettings: strict),
         .executableTarget(name: "node-agent", dependencies: ["NodeAgent"], swiftSettings: strict),
@@ -132,8 +142,8 @@ let package = Package(
         .testTarget(
             name: "NodeAgentTests",
             dependencies: [
-                "NodeAgent", "FleetCore", "Etcd", "HTTPTransport", "Systemd", "Registry", "FleetAPI", "FleetAPIServer",
-                "TestSupport", logging, arguments,
+                "NodeAgent", "FleetCore", "Etcd", "HTTPTransport", "Identity", "Systemd", "Registry", "FleetAPI",
+                "FleetAPIClient", "FleetAPIServer", "TestSupport", logging, arguments,
             ],
             swiftSettings: strict),
         .testTarget(

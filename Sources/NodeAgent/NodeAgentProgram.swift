@@ -6,6 +6,7 @@ import FleetAPI
 import FleetAPIServer
 import FleetCore
 import FoundationEssentials
+import HTTPTransport
 package import Logging
 import Registry
 import Systemd
@@ -42,11 +43,14 @@ package struct NodeAgentProgram: Sendable {
         var etcdSettings = settings.etcd
         etcdSettings.expectedClusterID = saved.storeID
         etcdSettings.expectedRevision = saved.expectedRevision
+        // A key that every agent may read, also where etcd gives each machine rights to its own keys alone.
         etcdSettings.historyKey = RegistryKeys(cluster: settings.cluster).mark
         let etcd = try EtcdClient(etcdSettings, logger: logger)
         // The session has connections and a thread of its own: a heavy load elsewhere must not delay a renewal.
         let sessionEtcd = try EtcdClient(etcdSettings, sameStoreAs: etcd, logger: logger)
         let registry = ClusterRegistry(store: etcd, cluster: settings.cluster)
+        let security = try Security(settings, machine: identity.id, registry: registry, logger: logger)
+        if security == nil { warnOfOpenness(logger) }
 
         let searchFolder = settings.usesUserManager ? Self.userSearchFolder() : "/run/systemd/system"
         let units = try SystemdManager(
@@ -72,9 +76,11 @@ package struct NodeAgentProgram: Sendable {
             id: identity.id, name: settings.machineName.isEmpty ? identity.hostName : settings.machineName,
             address: address, metadata: settings.metadata, capacity: identity.capacity, version: Self.version,
             apiAddress: Self.networkAddress(listeners), bootID: identity.bootID, token: saved.token)
+        let sessionRegistry = ClusterRegistry(store: sessionEtcd, cluster: settings.cluster)
+        let peers = Peers(registry: registry, machine: identity.id, tls: security?.own.tls)
         let session = SessionShell(
-            registry: ClusterRegistry(store: sessionEtcd, cluster: settings.cluster), etcd: sessionEtcd,
-            record: record, saved: saved, file: sessionFile, ttl: settings.sessionTTL, guardControl: guardControl,
+            registry: sessionRegistry, etcd: sessionEtcd, record: record, saved: saved, file: sessionFile,
+            ttl: settings.sessionTTL, guardControl: guardControl, peers: peers,
             hooks: SessionShell.Hooks(
                 enter: { tenure in
                     if roles.contains(.agent) { await agent.enter(tenure) }
@@ -88,7 +94,11 @@ package struct NodeAgentProgram: Sendable {
             logger: logger)
 
         let access = RegistryClusterAccess(registry: registry, view: ClusterView(registry: registry))
-        let server = FleetAPIServer(access: access, listeners: listeners, version: Self.version, logger: logger)
+        let server = FleetAPIServer(
+            access: access, listeners: listeners, version: Self.version, allowsRemote: settings.isInsecure,
+            identity: security?.own.server, recognition: security?.recognition ?? OpenDoor(), audit: security?.audit,
+            extraRoutes: PeerRoutes(registry: registry).routes + (security?.routes ?? []), logger: logger)
+        let apiAddress = record.apiAddress
         Notifier.ready(status: "joining the cluster \(settings.cluster)")
         logger.info("agent started", metadata: ["machine.address": "\(address)", "agent.version": "\(Self.version)"])
 
@@ -103,6 +113,26 @@ package struct NodeAgentProgram: Sendable {
             }
             if roles.contains(.api) { group.addTask { try await server.run() } }
             group.addTask { await Self.feedWatchdog(session) }
+            group.addTask {
+                await peers.follow()
+                while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
+            }
+            if let security {
+                group.addTask {
+                    await security.keepUpToDate(apiAddress: apiAddress, addresses: [address])
+                    while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
+                }
+                group.addTask {
+                    await security.untilRevoked()
+                    guard !Task.isCancelled else { return }
+                    Notifier.stopping(status: "revoked: leaving the cluster")
+                    await election.stop()
+                    if roles.contains(.agent) { await agent.stopAll(within: Security.leaveBudget) }
+                    await session.stop()
+                    try? await Task.sleep(for: .seconds(5))
+                    throw RevokedError()
+                }
+            }
             group.addTask {
                 for await _ in stop {
                     let reason = await OwnService(units: units).stopReason()
@@ -124,6 +154,16 @@ package struct NodeAgentProgram: Sendable {
             group.cancelAll()
         }
         await units.close()
+    }
+
+    private func warnOfOpenness(_ logger: Logger) {
+        if settings.isInsecure {
+            logger.warning("insecure: everybody who reaches the API's addresses may run anything on every machine")
+        } else {
+            logger.warning(
+                "this machine has no certificate, so etcd's users are all that guards the cluster; to secure it: cluster-manager cluster init --help"
+            )
+        }
     }
 
     private func labelled(_ machine: MachineID) -> Logger {
@@ -170,6 +210,7 @@ package struct NodeAgentProgram: Sendable {
 
     /// The first listener that other machines can reach.
     private static func networkAddress(_ listeners: [APIEndpoint]) -> String? {
+        for case .tls(let host, let port) in listeners { return "\(APIEndpoint.tls(host: host, port: port))" }
         for case .tcp(let host, let port) in listeners where host != "127.0.0.1" && host != "::1" && host != "localhost"
         {
             return "tcp:\(host):\(port)"

@@ -14,6 +14,8 @@ struct APIEndpointTests {
             ("/run/a.sock", .unix(path: "/run/a.sock")), ("tcp:127.0.0.1:80", .tcp(host: "127.0.0.1", port: 80)),
             ("tcp://node-1:49153", .tcp(host: "node-1", port: 49153)), ("http://host:1", .tcp(host: "host", port: 1)),
             ("http://host:65535/", .tcp(host: "host", port: 65535)), ("tcp:[::1]:80", .tcp(host: "::1", port: 80)),
+            ("tls:10.0.0.1:49154", .tls(host: "10.0.0.1", port: 49154)),
+            ("https://[::1]:1/", .tls(host: "::1", port: 1)),
         ])
     func forms(text: String, endpoint: APIEndpoint) throws {
         #expect(try APIEndpoint(text) == endpoint)
@@ -27,7 +29,8 @@ struct APIEndpointTests {
             ("tcp:host", "port"), ("tcp:host:", "port"), ("tcp:host:0", "port"), ("tcp:host:65536", "port"),
             ("tcp:host:80x", "port"), ("tcp::80", "host"), ("tcp:::1:80", "brackets"), ("tcp:[host]:80", "IPv6"),
             ("http://host:80/path", "port"), ("tcp:ho st:80", "host"), ("http://user@host:80", "host"),
-            ("https://host:443", "TLS"), ("ftp://host:21", "kind"), ("/" + String(repeating: "x", count: 107), "107"),
+            ("https://host:443/x", "port"), ("tls:host", "port"),
+            ("ftp://host:21", "kind"), ("/" + String(repeating: "x", count: 107), "107"),
         ])
     func refusals(text: String, reason: String) {
         let error = #expect(throws: APIError.self) { try APIEndpoint(text) }

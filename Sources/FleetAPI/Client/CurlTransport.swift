@@ -2,16 +2,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import FleetAPI
-import HTTPTransport
+package import HTTPTransport
 
 /// Carries requests over HTTP, by unix socket or TCP.
 package struct CurlTransport: APITransport {
     private let client: HTTPClient
     private let endpoint: APIEndpoint
+    private let tls: TLSSettings?
 
-    /// - Parameter endpoint: Where the server answers.
-    package init(endpoint: APIEndpoint) {
+    /// - Parameters:
+    ///   - endpoint: Where the server answers.
+    ///   - tls: Whom to trust and what to show at an endpoint with TLS.
+    package init(endpoint: APIEndpoint, tls: TLSSettings? = nil) {
         self.endpoint = endpoint
+        self.tls = tls
         self.client = HTTPClient()
     }
 
@@ -45,17 +49,21 @@ package struct CurlTransport: APITransport {
     private func http(_ request: TransportRequest) -> HTTPRequest {
         var unixSocket: String?
         let authority: String
+        var scheme = "http"
         switch endpoint {
         case .unix(let path):
             unixSocket = path
             authority = "localhost"
         case .tcp(let host, let port):
-            authority = "\(host.contains(":") ? "[\(host)]" : host):\(port)"
+            authority = APIEndpoint.authority(host, port)
+        case .tls(let host, let port):
+            scheme = "https"
+            authority = APIEndpoint.authority(host, port)
         }
         return HTTPRequest(
-            method: request.method, url: "http://\(authority)\(request.target)",
+            method: request.method, url: "\(scheme)://\(authority)\(request.target)",
             headers: request.headers.map { HTTPHeader($0.name, $0.value) }, body: request.body,
-            deadline: request.deadline, unixSocket: unixSocket)
+            deadline: request.deadline, unixSocket: unixSocket, tls: scheme == "https" ? tls : nil)
     }
 }
 

@@ -38,6 +38,19 @@ extension FleetClient {
         }
     }
 
+    /// Sends a request to one of our own paths and reads the answer.
+    func ask<Answer: Decodable>(
+        _ method: String, _ target: String, body: [UInt8] = [], action: String
+    ) async throws(APIError) -> Answer {
+        let answer = try await exchange(method, target: target, body: body, action: action)
+        guard (200..<300).contains(answer.status) else { throw refusal(of: answer, action: action) }
+        do {
+            return try JSONDecoder().decode(Answer.self, from: Data(answer.body))
+        } catch {
+            throw malformed("an answer that is not the JSON expected", action: action)
+        }
+    }
+
     func put(_ unit: API.Unit, action: String) async throws(APIError) -> WriteResult {
         let body = try encode(unit, action: action)
         return Self.result(of: try await send("PUT", "/units/\(Self.escape(unit.name))", body: body, action: action))

@@ -10,28 +10,36 @@ package struct APIService: Sendable {
     let version: String
     let keepAlive: Duration
     let extraRoutes: [Route]
+    /// Keeps what was done; `nil` where nothing is kept.
+    let audit: (any AuditKeeper)?
 
     /// - Parameters:
     ///   - access: The cluster that is served.
     ///   - version: Our version, as the header `Server` and the health report show it.
     ///   - keepAlive: Pause between the comments that keep a stream of events open.
     ///   - extraRoutes: Paths of other subsystems; they come after the API's own.
+    ///   - audit: Keeps what was done.
     package init(
-        access: any ClusterAccess, version: String, keepAlive: Duration = .seconds(15), extraRoutes: [Route] = []
+        access: any ClusterAccess, version: String, keepAlive: Duration = .seconds(15), extraRoutes: [Route] = [],
+        audit: (any AuditKeeper)? = nil
     ) {
         self.access = access
         self.version = version
         self.keepAlive = keepAlive
         self.extraRoutes = extraRoutes
+        self.audit = audit
     }
 
     /// Answers `request`; a failure becomes an answer too.
     package func respond(to request: ServerRequest) async -> ServerReply {
         var reply: ServerReply
+        let trail = await Trail(request, self)
         do {
             reply = try await route(request)
+            await trail.end(reply, self)
         } catch {
             reply = Self.reply(to: error)
+            await trail.end(reply, self, refusal: error.audit ?? error.message)
         }
         reply.headers.append((name: "Server", value: "fleetd/\(version)"))
         return reply
@@ -39,6 +47,10 @@ package struct APIService: Sendable {
 
     private func route(_ request: ServerRequest) async throws(ServerFailure) -> ServerReply {
         let path = RequestPath(request.path)
+        // A stranger learns of nothing but what strangers may ask, not even what there is.
+        if case .unknown = request.caller.identity, !isOpen(path) {
+            try Permission.role(.viewer).check(request.caller, [])
+        }
         if let reason = await access.ready() {
             if path.segments == ["healthz"], request.method == "GET" {
                 return try health(reason: ServerFailure.unavailable(reason).message)
@@ -55,6 +67,10 @@ package struct APIService: Sendable {
             return try await route.respond(request, parameters)
         }
         throw ServerFailure(404)
+    }
+
+    private func isOpen(_ path: RequestPath) -> Bool {
+        routes.contains { $0.needs == Permission.none && $0.match(path.segments) != nil }
     }
 
     /// Paths that exist but answer nothing.

@@ -25,6 +25,12 @@ package struct FleetAPIServer: Service {
         package var request: Duration = .seconds(60)
         /// Until a client that stopped reading its answer must read on.
         package var stall: Duration = .seconds(60)
+        /// Requests a second that a known caller may make for long, and at once after a pause.
+        package var rate = 1000.0
+        package var burst = 5000.0
+        /// The same for all strangers at one address.
+        package var strangerRate = 2.0
+        package var strangerBurst = 60.0
 
         package init() {}
     }
@@ -32,6 +38,9 @@ package struct FleetAPIServer: Service {
     let service: APIService
     let listeners: [APIEndpoint]
     let allowsRemote: Bool
+    let identity: ServerIdentity?
+    let recognition: any CallerRecognition
+    let rates: RateLimit
     let limits: Limits
     let logger: Logger
     let onListening: @Sendable (APIEndpoint) async -> Void
@@ -41,18 +50,28 @@ package struct FleetAPIServer: Service {
     ///   - listeners: Where to answer; port 0 picks a free one.
     ///   - version: Our version, for the header `Server`.
     ///   - allowsRemote: Whether plain TCP may be served beyond loopback.
+    ///   - identity: What the server proves itself with at addresses with TLS.
+    ///   - recognition: Decides who callers are.
+    ///   - audit: Keeps what callers did.
     ///   - limits: Bounds that keep clients from using up the machine.
     ///   - extraRoutes: Paths of other subsystems.
     ///   - logger: Where the server reports.
     ///   - onListening: Called for each listener once it accepts connections, with the port it really has.
     package init(
         access: any ClusterAccess, listeners: [APIEndpoint], version: String, allowsRemote: Bool = false,
-        limits: Limits = Limits(), extraRoutes: [Route] = [], logger: Logger,
+        identity: ServerIdentity? = nil, recognition: any CallerRecognition = OpenDoor(),
+        audit: (any AuditKeeper)? = nil, limits: Limits = Limits(), extraRoutes: [Route] = [], logger: Logger,
         onListening: @escaping @Sendable (APIEndpoint) async -> Void = { _ in }
     ) {
-        self.service = APIService(access: access, version: version, extraRoutes: extraRoutes)
+        self.service = APIService(access: access, version: version, extraRoutes: extraRoutes, audit: audit)
         self.listeners = listeners
         self.allowsRemote = allowsRemote
+        self.identity = identity
+        self.recognition = recognition
+        self.rates = RateLimit(
+            known: RateLimit.Limits(burst: limits.burst, rate: limits.rate),
+            strangers: RateLimit.Limits(burst: limits.strangerBurst, rate: limits.strangerRate),
+            now: { Double(NIODeadline.now().uptimeNanoseconds) / 1e9 })
         self.limits = limits
         self.logger = logger
         self.onListening = onListening
@@ -75,8 +94,9 @@ package struct FleetAPIServer: Service {
     private func serve(_ listener: APIEndpoint) async throws {
         let protection = Failure()
         let application = Application(
-            responder: HTTPBridge(service: service, bodyLimit: limits.body),
-            server: .http1(configuration: channelConfiguration),
+            responder: HTTPBridge(
+                service: service, recognition: recognition, rates: rates, listener: listener, bodyLimit: limits.body),
+            server: try serverBuilder(listener),
             configuration: ApplicationConfiguration(
                 address: address(of: listener),
                 availableConnectionsDelegate: MaximumAvailableConnections(limits.connections, logger: logger)),
@@ -111,10 +131,25 @@ package struct FleetAPIServer: Service {
         )
     }
 
+    private func serverBuilder(_ listener: APIEndpoint) throws(ListenerError) -> HTTPServerBuilder {
+        guard case .tls = listener else { return .http1(configuration: channelConfiguration) }
+        guard let identity else {
+            throw ListenerError(
+                code: .badIdentity,
+                message: "cannot serve the API at \(listener): this machine has no certificate; join the cluster with "
+                    + "node-agent join")
+        }
+        let configuration = channelConfiguration
+        return HTTPServerBuilder { responder in
+            SecuredChannel(
+                base: HTTP1Channel(responder: responder, configuration: configuration), identity: identity)
+        }
+    }
+
     private func address(of listener: APIEndpoint) -> BindAddress {
         switch listener {
         case .unix(let path): .unixDomainSocket(path: path)
-        case .tcp(let host, let port): .hostname(host, port: Int(port))
+        case .tcp(let host, let port), .tls(let host, let port): .hostname(host, port: Int(port))
         }
     }
 }
@@ -122,7 +157,11 @@ package struct FleetAPIServer: Service {
 extension APIEndpoint {
     /// The same address with the port that the system picked, where it picked one.
     fileprivate func withPort(_ actual: Int?) -> APIEndpoint {
-        guard case .tcp(let host, _) = self, let actual, let port = UInt16(exactly: actual) else { return self }
-        return .tcp(host: host, port: port)
+        guard let actual, let port = UInt16(exactly: actual) else { return self }
+        switch self {
+        case .unix: return self
+        case .tcp(let host, _): return .tcp(host: host, port: port)
+        case .tls(let host, _): return .tls(host: host, port: port)
+        }
     }
 }

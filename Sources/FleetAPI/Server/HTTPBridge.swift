@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import FleetAPI
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -9,9 +10,12 @@ import ServiceLifecycle
 
 /// Brings Hummingbird's requests to the service and its replies back.
 struct HTTPBridge: HTTPResponder {
-    typealias Context = BasicRequestContext
+    typealias Context = ConnectionContext
 
     let service: APIService
+    let recognition: any CallerRecognition
+    let rates: RateLimit
+    let listener: APIEndpoint
     /// The largest body of a request, in bytes.
     let bodyLimit: Int
 
@@ -19,10 +23,16 @@ struct HTTPBridge: HTTPResponder {
         let body = request.body
         let limit = bodyLimit
         let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
+        let caller = await recognition.caller(at: context.origin(at: listener))
+        guard rates.admits(caller) else {
+            let failure = ServerFailure(429, "too many requests at once; wait a second")
+            return self.response(to: request, APIService.reply(to: failure))
+        }
         let reply = await service.respond(
             to: ServerRequest(
                 method: request.method.rawValue, target: request.head.path ?? "/",
                 headers: request.headers.map { (name: $0.name.canonicalName, value: $0.value) },
+                caller: caller,
                 body: { () async throws(ServerFailure) in
                     guard announced <= limit else { throw Self.tooLarge(limit) }
                     return try await Self.read(body, limit: limit)

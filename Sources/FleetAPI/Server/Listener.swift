@@ -19,6 +19,8 @@ package struct ListenerError: Error, Hashable, Sendable, CustomStringConvertible
         case inUse
         /// Something that is no socket stands at the path, or the path cannot be used.
         case badPath
+        /// The certificate or key for TLS is missing or cannot be used.
+        case badIdentity
     }
 
     package var code: Code
@@ -50,8 +52,10 @@ enum Listener {
                 throw ListenerError(
                     code: .exposed,
                     message: "cannot serve the API at \(endpoint): anybody who reaches that address could run "
-                        + "programs here, since plain TCP asks for no proof; use a unix socket or loopback")
+                        + "programs here, since plain TCP asks for no proof; use tls:, a unix socket or loopback, or "
+                        + "say --insecure")
             }
+        case .tls: return
         case .unix(let path):
             try removeStaleSocket(path, endpoint)
         }

@@ -15,12 +15,18 @@ package struct Route: Sendable {
     package var handlers: [(method: String, handler: Handler)]
     /// What a method without handler is answered with.
     package var refusal: Int
+    /// What every method needs of its caller; `nil` for the standard of each method.
+    package var needs: Permission?
 
     /// - Parameters:
     ///   - pattern: Path such as `/fleet/v1/units/{name}`.
+    ///   - needs: What every method needs of its caller; otherwise reading is for viewers and the rest for operators.
     ///   - refusal: 405 but for the discovery document, where fleet says 400.
     ///   - handlers: One for each method.
-    package init(_ pattern: String, refusal: Int = 405, _ handlers: KeyValuePairs<String, Handler>) {
+    package init(
+        _ pattern: String, needs: Permission? = nil, refusal: Int = 405, _ handlers: KeyValuePairs<String, Handler>
+    ) {
+        self.needs = needs
         self.pattern = pattern.split(separator: "/").map(String.init)
         self.refusal = refusal
         self.handlers = handlers.map { ($0.key, $0.value) }
@@ -45,6 +51,8 @@ package struct Route: Sendable {
     }
 
     func respond(_ request: ServerRequest, _ parameters: [String]) async throws(ServerFailure) -> ServerReply {
+        // Before anything else: a caller without rights does not even learn which methods there are.
+        try (needs ?? .standard(request.method)).check(request.caller, parameters)
         guard let entry = handlers.first(where: { $0.method == request.method }) else {
             let names = handlers.map(\.method)
             let last = names.last ?? ""

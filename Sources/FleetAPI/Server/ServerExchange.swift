@@ -8,16 +8,19 @@ package struct ServerRequest: Sendable {
     /// Path and query as they came, percent-encoded.
     package var target: String
     package var headers: [(name: String, value: String)]
+    /// Who asks.
+    package var caller: Caller
     /// Reads the whole body; called at most once, and only after the request's head was found good.
     package var body: @Sendable () async throws(ServerFailure) -> [UInt8]
 
     package init(
-        method: String, target: String, headers: [(name: String, value: String)] = [],
+        method: String, target: String, headers: [(name: String, value: String)] = [], caller: Caller,
         body: @escaping @Sendable () async throws(ServerFailure) -> [UInt8]
     ) {
         self.method = method
         self.target = target
         self.headers = headers
+        self.caller = caller
         self.body = body
     }
 
@@ -36,7 +39,7 @@ package struct ServerRequest: Sendable {
         }
     }
 
-    func queryValues(_ name: String) -> [String] { query.filter { $0.name == name }.map(\.value) }
+    package func queryValues(_ name: String) -> [String] { query.filter { $0.name == name }.map(\.value) }
 }
 
 /// The answer to one request, apart from how it goes out.
@@ -51,6 +54,8 @@ package struct ServerReply: Sendable {
     package var status: Int
     package var headers: [(name: String, value: String)]
     package var body: Body
+    /// What the audit keeps of it beside the unit: which token, which user; never a secret.
+    package var note: String?
 
     package init(status: Int, headers: [(name: String, value: String)] = [], body: Body = .none) {
         self.status = status
@@ -68,10 +73,13 @@ package struct ServerReply: Sendable {
 package struct ServerFailure: Error, Hashable, Sendable {
     package var status: Int
     package var message: String
+    /// What the audit says of it when that is more than the caller may learn.
+    package var audit: String?
 
-    package init(_ status: Int, _ message: String = "") {
+    package init(_ status: Int, _ message: String = "", audit: String? = nil) {
         self.status = status
         self.message = message
+        self.audit = audit
     }
 
     init(_ error: ClusterAccessError) {

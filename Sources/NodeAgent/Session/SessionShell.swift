@@ -22,6 +22,7 @@ actor SessionShell {
     private let etcd: EtcdClient
     private let file: SessionFile
     private let guardControl: GuardControl
+    private let peers: Peers
     private let hooks: Hooks
     private let requestedTTL: Int
     private var logger: Logger
@@ -30,6 +31,8 @@ actor SessionShell {
     private var core: SessionCore
     private var timer: Task<Void, Never>?
     private var memberCount = 0
+    /// Why etcd last granted no lease; told again when it is for another reason.
+    private var lastRefusal = ""
     /// Where this run's record of the machine stands in the store's history.
     private var recordRevision: Int64 = 0
     private let events: AsyncStream<SessionCore.Event>
@@ -37,7 +40,7 @@ actor SessionShell {
 
     init(
         registry: ClusterRegistry, etcd: EtcdClient, record: MachineRecord, saved: SavedSession, file: SessionFile,
-        ttl: Int, guardControl: GuardControl, hooks: Hooks, logger: Logger
+        ttl: Int, guardControl: GuardControl, peers: Peers, hooks: Hooks, logger: Logger
     ) {
         self.registry = registry
         self.etcd = etcd
@@ -46,6 +49,7 @@ actor SessionShell {
         self.file = file
         self.requestedTTL = ttl
         self.guardControl = guardControl
+        self.peers = peers
         self.hooks = hooks
         self.logger = logger
         core = SessionCore(timing: SessionTiming(ttl: ttl))
@@ -84,7 +88,9 @@ actor SessionShell {
         case .grant: group.addTask { await self.grant() }
         case .register(let lease): group.addTask { await self.register(lease) }
         case .renew(let lease): group.addTask { await self.renew(lease) }
-        case .askForQuorum: group.addTask { await self.askForQuorum() }
+        case .askForQuorum:
+            group.addTask { await self.askForQuorum() }
+            if let lease = core.currentLease { group.addTask { await self.askPeers(lease) } }
         case .enter(let lease, let isNew):
             logger.info(
                 "session entered", metadata: ["session.lease": "\(LeaseID(lease.id))", "session.new": "\(isNew)"])
@@ -142,10 +148,14 @@ extension SessionShell {
         let sent = BootClock.now
         do {
             let (lease, ttl) = try await etcd.grantLease(ttl: requestedTTL)
+            lastRefusal = ""
             memberCount = (try? await etcd.members().count) ?? memberCount
             inbox.yield(.granted(SessionLease(id: lease.rawValue, ttl: ttl), sent: sent))
         } catch {
-            logger.warning("no session: etcd grants no lease", metadata: ["error": "\(error.message)"])
+            if error.message != lastRefusal {
+                logger.warning("no session: etcd grants no lease", metadata: ["error": "\(error.message)"])
+            }
+            lastRefusal = error.message
             hooks.status("waiting for etcd: \(error.message)")
             inbox.yield(error.code == .storeReplaced ? .foreignStore : .grantFailed)
         }
@@ -266,6 +276,14 @@ extension SessionShell {
         let asked = BootClock.now
         let isLost = await QuorumQuestion(etcd: etcd).isQuorumLost(memberCount: memberCount)
         inbox.yield(isLost ? .noQuorum(asked: asked) : .quorumUnproven)
+    }
+
+    /// Has peers renew the lease, which helps a machine that is cut off from the store alone.
+    private func askPeers(_ lease: SessionLease) async {
+        let sent = BootClock.now
+        if await peers.renew("\(LeaseID(lease.id))", within: core.timing.attemptTimeout * 2) {
+            answer(.relayed(sent: sent), about: lease)
+        }
     }
 
     private func tell(_ report: SessionCore.Report) {

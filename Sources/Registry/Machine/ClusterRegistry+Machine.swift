@@ -42,6 +42,27 @@ extension ClusterRegistry {
         throw Self.interfered(action)
     }
 
+    /// The records of all live machines that can be read, in the order of their ids.
+    package func machines() async throws(RegistryError) -> [MachineRecord] {
+        try await get(keys.machines, while: "reading the machines").keys.compactMap {
+            try? MachineEntry(bytes: $0.value).machine
+        }
+    }
+
+    /// The lease that a machine's record hangs on; `nil` when it has no session.
+    package func session(of machine: MachineID) async throws(RegistryError) -> LeaseID? {
+        try await get(.key(keys.machine(machine)), while: "reading machine \(machine.short)").keys.first?.lease
+    }
+
+    /// Renews a lease: the seconds it now has, or `nil` when it no longer exists.
+    package func renew(_ lease: LeaseID) async throws(RegistryError) -> Int? {
+        do {
+            return try await store.keepAlive(lease)
+        } catch {
+            throw RegistryError(error, while: "renewing lease \(lease)")
+        }
+    }
+
     private func merge(
         _ machine: MachineRecord, into current: KeyValue
     ) throws(RegistryError) -> (found: MachineEntry, bytes: [UInt8]) {

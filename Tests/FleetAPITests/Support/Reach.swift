@@ -55,7 +55,7 @@ struct DirectTransport: APITransport {
         let body = request.body
         return await service.respond(
             to: ServerRequest(
-                method: request.method, target: request.target, headers: request.headers,
+                method: request.method, target: request.target, headers: request.headers, caller: .itself,
                 body: { () async throws(ServerFailure) in body }))
     }
 

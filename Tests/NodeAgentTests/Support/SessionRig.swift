@@ -91,7 +91,8 @@ struct SessionRig: Sendable {
             id: machine, name: "tester", address: "192.0.2.1", bootID: "boot", token: saved.token)
         let shell = SessionShell(
             registry: ClusterRegistry(store: etcd, cluster: cluster), etcd: etcd, record: record, saved: saved,
-            file: file, ttl: ttl, guardControl: guardControl, hooks: notes.hooks, logger: .silent)
+            file: file, ttl: ttl, guardControl: guardControl,
+            peers: Peers(registry: try registry(), machine: record.id, tls: nil), hooks: notes.hooks, logger: .silent)
         let task = Task { await shell.run() }
         do {
             try await body(shell, notes)

@@ -18,7 +18,7 @@ take_lock() {
 }
 
 save_settings() {
-    declare -p binaries with_agent metadata session_ttl flotilla_cluster roles >"$state/settings.new"
+    declare -p binaries with_agent secured metadata session_ttl flotilla_cluster roles >"$state/settings.new"
     mv "$state/settings.new" "$state/settings"
 }
 
@@ -35,7 +35,9 @@ load_settings() {
 }
 
 set_provision_options() {
+    etcd_set_url
     provision_options=''
+    [[ $secured == no ]] || provision_options+=" --secured"
     [[ -z $roles ]] || provision_options+=" --roles $roles"
     [[ $with_agent == yes ]] || provision_options+=" --no-start"
 }
@@ -101,7 +103,9 @@ cluster_up() {
         end_processes
     fi
     network_up
+    security_make
     etcd_start
+    security_etcd
     for ((number = ${2:-1}; number <= count; number++)); do
         name=worker-$number
         agent_joined "$name" 2>/dev/null && continue
@@ -142,6 +146,22 @@ healthy_socket() {
     while read -r name; do
         if agent_healthy "$name"; then
             machine_socket "$name"
+            return 0
+        fi
+    done < <(machine_names)
+    die "no machine's node agent answers; see: bin/local-cluster status"
+}
+
+# healthy_endpoint: the same, as an address for the command line in the cluster's network.
+healthy_endpoint() {
+    local name
+    if [[ $secured == no ]]; then
+        printf 'unix:%s\n' "$(healthy_socket)"
+        return 0
+    fi
+    while read -r name; do
+        if agent_healthy "$name"; then
+            printf 'tls:%s:%d\n' "$(machine_address "$name")" "$api_port"
             return 0
         fi
     done < <(machine_names)

@@ -4,10 +4,16 @@
 #
 # The bootstrap machine's etcd: a process on the bridge's address, in the cluster's namespace. Sourced, never run.
 
-readonly etcd_url=http://$bootstrap_address:2379
+# etcd_set_url: where etcd answers, once it is known whether the cluster is secured.
+etcd_set_url() {
+    etcd_url=http://$bootstrap_address:2379
+    [[ $secured == no ]] || etcd_url=https://$bootstrap_address:2379
+}
 
 etcd_answers() {
-    in_network curl --silent --fail --max-time 2 --output /dev/null "$etcd_url/health"
+    local trust=()
+    [[ $secured == no ]] || trust=(--cacert "$state/authority/authorities.pem")
+    in_network curl --silent --fail --max-time 2 --output /dev/null "${trust[@]}" "$etcd_url/health"
 }
 
 # etcd_answers_or_ended: ends a wait early when the process is gone; the caller then asks which it was.
@@ -16,13 +22,14 @@ etcd_answers_or_ended() {
 }
 
 etcd_start() {
-    local environment
+    local environment certificate=()
     if ! process_gone "$state/etcd/pid"; then
         etcd_resume
         return 0
     fi
     mkdir -p "$state/etcd"
-    mapfile -t environment < <(etcd_environment "$bootstrap_address" "$state/etcd/data")
+    [[ $secured == no ]] || certificate=("$state/etcd/tls/certificate.pem" "$state/etcd/tls/key.pem")
+    mapfile -t environment < <(etcd_environment "$bootstrap_address" "$state/etcd/data" "${certificate[@]}")
     # setsid: the interrupt key on the terminal that started the cluster must not reach it.
     (
         cgroup_make "$cluster_name/bootstrap"
@@ -73,12 +80,4 @@ etcd_status() {
     else
         echo "not answering"
     fi
-}
-
-# registered MACHINE-ID: the agent has put its record into etcd.
-registered() {
-    local key
-    key=$(printf '/flotilla/%s/machines/%s' "$flotilla_cluster" "$1" | base64 --wrap=0)
-    in_network curl --silent --max-time 3 --data "{\"key\":\"$key\",\"count_only\":true}" "$etcd_url/v3/kv/range" |
-        jq --exit-status '.count == "1"' >/dev/null 2>&1
 }

@@ -82,6 +82,11 @@ machine_start() {
     for path in /etc/alternatives /etc/ssl/certs; do
         [[ -d $path ]] && bind+=("--bind-ro=$path")
     done
+    if [[ $secured == yes && $with_agent == yes ]]; then
+        security_machine "$name"
+        bind+=("--bind=$folder/identity:/var/lib/flotilla/identity")
+        [[ $name != worker-1 ]] || bind+=("--bind=$state/authority:/var/lib/flotilla/authority")
+    fi
     : >"$folder/console.log"
     machine_supervise "$name" "${bind[@]}" </dev/null >>"$folder/console.log" 2>&1 8>&- &
     process_record "$folder/supervisor.pid" $!
@@ -141,9 +146,13 @@ agent_healthy() {
         --unix-socket "/proc/$leader/root/run/flotilla/api.sock" http://localhost/healthz
 }
 
-# agent_joined NAME: healthy, and known to the cluster.
+# agent_joined NAME: healthy, and a machine of the cluster by its own word.
 agent_joined() {
-    agent_healthy "$1" && registered "$(machine_id "$1")"
+    local leader
+    leader=$(machine_leader "$1") || return 1
+    curl --silent --fail --max-time 3 --unix-socket "/proc/$leader/root/run/flotilla/api.sock" \
+        http://localhost/fleet/v1/machines?all=true 2>/dev/null |
+        jq --exit-status --arg id "$(machine_id "$1")" 'any(.machines[]?; .id == $id)' >/dev/null 2>&1
 }
 
 # machine_wait NAME: until booted, provisioned and (unless --no-agent) joined.

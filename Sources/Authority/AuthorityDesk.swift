@@ -1,0 +1,345 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import Etcd
+package import FleetCore
+package import FoundationEssentials
+import HTTPTransport
+package import Identity
+package import Registry
+
+/// Why the authority does not do what it was asked.
+package enum AuthorityError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The request makes no sense.
+    case invalid(String)
+    /// The token is no good; why is for the audit, never for its bearer.
+    case badToken(String)
+    /// It does not fit what is there.
+    case conflict(String)
+    case missing(String)
+    /// Key, certificate or folder.
+    case identity(IdentityError)
+    /// The store; it may help to try again.
+    case store(String)
+
+    package var description: String {
+        switch self {
+        case .invalid(let words), .badToken(let words), .conflict(let words), .missing(let words), .store(let words):
+            words
+        case .identity(let error): error.message
+        }
+    }
+
+    init(_ error: RegistryError) {
+        switch error.code {
+        case .conflict: self = .conflict(error.message)
+        case .notFound: self = .missing(error.message)
+        case .invalid: self = .invalid(error.message)
+        default: self = .store(error.message)
+        }
+    }
+}
+
+/// Says who belongs to the cluster: signs certificates, keeps the records, and gives machines their users in etcd.
+///
+/// It works where the authority's folder is. Everything it signs has a record first, since a certificate without a
+/// living record counts for nothing.
+package struct AuthorityDesk: Sendable {
+    package let folder: AuthorityFolder
+    package let registry: ClusterRegistry
+    /// Gives machines their users; `nil` where etcd asks for no login.
+    let access: StoreAccess?
+    /// Where machines find etcd.
+    package let etcdEndpoints: [String]
+    /// Who signed etcd's certificates, PEM; `nil` where this authority has.
+    package let etcdAuthorities: String?
+
+    package init(
+        folder: AuthorityFolder, registry: ClusterRegistry, access: StoreAccess?, etcdEndpoints: [String],
+        etcdAuthorities: String? = nil
+    ) {
+        self.etcdAuthorities = etcdAuthorities
+        self.folder = folder
+        self.registry = registry
+        self.access = access
+        self.etcdEndpoints = etcdEndpoints
+    }
+
+    // MARK: Machines
+
+    /// What a machine is admitted as.
+    package struct Admission: Sendable {
+        package var machine: MachineID
+        package var name: String
+        package var addresses: [String]
+        package var roles: Set<String>
+        package var metadata: [String: String]
+
+        package init(
+            machine: MachineID, name: String, addresses: [String], roles: Set<String>, metadata: [String: String] = [:]
+        ) {
+            self.machine = machine
+            self.name = name
+            self.addresses = addresses
+            self.roles = roles
+            self.metadata = metadata
+        }
+    }
+
+    /// What an admitted machine is given.
+    package struct Membership: Sendable {
+        package var certificate: String
+        package var authorities: String
+        package var login: StoreLogin?
+    }
+
+    /// All roles that a machine may have.
+    package static let allRoles: Set<String> = ["agent", "engine", "api"]
+
+    /// Makes a machine one of the cluster.
+    ///
+    /// - Parameters:
+    ///   - admission: What it is to be.
+    ///   - request: Its request for a certificate, PEM.
+    ///   - now: The present time.
+    ///   - mayReplace: Whether a living record of it gives way, as when an administrator does this by hand.
+    /// - Returns: What it needs to run.
+    /// - Throws: `.conflict` when it is a living machine of the cluster already.
+    package func admit(
+        _ admission: Admission, request: String, now: Date, mayReplace: Bool = false
+    ) async throws(AuthorityError) -> Membership {
+        guard !admission.roles.isEmpty, admission.roles.isSubset(of: Self.allRoles) else {
+            throw .invalid("a machine's roles are some of agent, engine and api")
+        }
+        let issued = try identities { () throws(IdentityError) in
+            let authority = try folder.authority()
+            return (
+                try folder.chain(
+                    try authority.issue(
+                        try CertificateRequest(pem: request), for: .machine(admission.machine.rawValue),
+                        addresses: admission.addresses, now: now)), try folder.bundle().pem
+            )
+        }
+        try await records { () throws(RegistryError) in
+            try await registry.addMachine(
+                MachineIdentity(
+                    id: admission.machine, name: admission.name, roles: admission.roles, metadata: admission.metadata,
+                    joinedAt: Self.moment(now)), mayReplace: mayReplace)
+        }
+        var login: StoreLogin?
+        if let access {
+            do {
+                login = try await access.admit(
+                    admission.machine, isManager: !admission.roles.isDisjoint(with: ["engine", "api"]))
+            } catch {
+                throw .store(error.message)
+            }
+        }
+        return Membership(certificate: issued.0, authorities: issued.1, login: login)
+    }
+
+    /// Lets the bearer of a token join: uses the token, then admits the machine with the roles and metadata it carries.
+    package func join(
+        token text: String, machine: MachineID, name: String, addresses: [String], request: String, now: Date
+    ) async throws(AuthorityError) -> (
+        membership: Membership, roles: Set<String>, metadata: [String: String], token: String
+    ) {
+        let token: JoinToken
+        do {
+            token = try JoinToken(text: text)
+            // Before the token loses a use: a request that cannot be signed is the bearer's mistake.
+            _ = try CertificateRequest(pem: request)
+        } catch {
+            throw .invalid(error.message)
+        }
+        let present: MachineIdentity? = try await records { () throws(RegistryError) in
+            try await registry.machineIdentity(machine)
+        }
+        let use: TokenUse = try await records { () throws(RegistryError) in
+            try await registry.useToken(token.id, secretHash: token.secretHash, now: Self.moment(now))
+        }
+        guard case .accepted(let entry) = use else {
+            guard case .refused(let why) = use else { throw .badToken("") }
+            throw .badToken("join token \(token.id): \(why.rawValue)")
+        }
+        if let present, present.revokedAt == nil {
+            throw .conflict(
+                "machine \(machine.short) is one of the cluster already; cluster-manager machine revoke it first if it is to join anew"
+            )
+        }
+        let membership = try await admit(
+            Admission(
+                machine: machine, name: name, addresses: addresses, roles: entry.roles, metadata: entry.metadata),
+            request: request, now: now)
+        return (membership, entry.roles, entry.metadata, token.id)
+    }
+
+    /// Signs the next certificate of a machine that has proven with the present one who it is.
+    package func renew(
+        _ machine: MachineID, request: String, addresses: [String], now: Date
+    ) throws(AuthorityError) -> (certificate: String, authorities: String) {
+        try identities { () throws(IdentityError) in
+            (
+                try folder.chain(
+                    try folder.authority().issue(
+                        try CertificateRequest(pem: request), for: .machine(machine.rawValue), addresses: addresses,
+                        now: now)), try folder.bundle().pem
+            )
+        }
+    }
+
+    /// Takes a revoked machine's rights in etcd away, and its session once nobody can still be running its units.
+    ///
+    /// An honest machine stops its units when it sees its record revoked, and ends its session itself; this is for one
+    /// that does not. etcd asks nobody for rights who renews a lease, so the lease has to be ended by hand.
+    ///
+    /// `grace` is how long it has to leave by itself.
+    package func expel(_ machine: MachineID, grace: Duration) async throws(AuthorityError) {
+        do {
+            try await access?.dismiss(machine)
+        } catch {
+            throw .store(error.message)
+        }
+        try? await Task.sleep(for: grace)
+        let lease: LeaseID? = try await records { () throws(RegistryError) in try await registry.session(of: machine) }
+        guard let lease, lease != .none else { return }
+        do {
+            try await registry.store.revoke(lease)
+        } catch {
+            throw .store(error.message)
+        }
+    }
+
+    // MARK: Users
+
+    /// Makes a user, or one that was revoked anew, and signs its certificate.
+    package func addUser(
+        _ name: String, role: UserRole, request: String, now: Date
+    ) async throws(AuthorityError) -> (certificate: String, authorities: String) {
+        let issued = try identities { () throws(IdentityError) in
+            (
+                try folder.chain(
+                    try folder.authority().issue(try CertificateRequest(pem: request), for: .user(name), now: now)),
+                try folder.bundle().pem
+            )
+        }
+        try await records { () throws(RegistryError) in
+            try await registry.addUser(UserIdentity(name: name, role: role, createdAt: Self.moment(now)))
+        }
+        return issued
+    }
+
+    /// Signs the next certificate of a user that has proven with the present one who it is.
+    package func renew(
+        user name: String, request: String, now: Date
+    ) throws(AuthorityError) -> (certificate: String, authorities: String) {
+        try identities { () throws(IdentityError) in
+            (
+                try folder.chain(
+                    try folder.authority().issue(try CertificateRequest(pem: request), for: .user(name), now: now)),
+                try folder.bundle().pem
+            )
+        }
+    }
+
+    // MARK: The authority itself
+
+    /// Makes the cluster's records name this authority, and this machine's API among those that sign.
+    package func publish(signer: String?) async throws(AuthorityError) {
+        let bundle = try identities { () throws(IdentityError) in try folder.bundle() }
+        for _ in 0..<8 {
+            let found = try await records { () throws(RegistryError) in try await registry.authorities() }
+            var signers = found?.entry.signers ?? []
+            if let signer, !signers.contains(signer) { signers.append(signer) }
+            let entry = AuthoritiesEntry(bundle: bundle.pem, signers: signers)
+            guard entry != found?.entry else { return }
+            do {
+                try await registry.setAuthorities(entry, expecting: found?.modRevision ?? 0)
+                return
+            } catch {
+                guard error.code == .conflict else { throw AuthorityError(error) }
+            }
+        }
+        throw .store("writing the cluster's authorities: others change them all the time")
+    }
+
+    /// Begins a rotation: a new authority signs from now on, and both are believed.
+    ///
+    /// Members take new certificates by themselves; then `finishRotation` ends belief in the old one.
+    package func beginRotation(now: Date) async throws(AuthorityError) -> TrustBundle {
+        let bundle = try identities { () throws(IdentityError) in
+            let bundle = try folder.bundle()
+            guard bundle.fingerprints.count == 1 else {
+                throw IdentityError(
+                    .exists, "a rotation is under way; finish it first: cluster-manager cluster ca rotate --finish")
+            }
+            let next = try CertificateAuthority(cluster: try folder.cluster(), now: now)
+            let both = bundle.joined(with: next.trust)
+            try folder.storeVouch(try folder.authority().vouch(for: next, now: now))
+            try folder.store(next, bundle: both)
+            return both
+        }
+        try await publish(signer: nil)
+        return bundle
+    }
+
+    /// Ends a rotation: certificates that the old authority signed count for nothing.
+    package func finishRotation() async throws(AuthorityError) -> TrustBundle {
+        let bundle = try identities { () throws(IdentityError) in
+            let authority = try folder.authority()
+            let bundle = try folder.bundle()
+            guard bundle.fingerprints.count > 1 else {
+                throw IdentityError(.exists, "no rotation is under way; begin one: cluster-manager cluster ca rotate")
+            }
+            return authority.trust
+        }
+        try await checkEtcd(believing: bundle)
+        try identities { () throws(IdentityError) in
+            let authority = try folder.authority()
+            try folder.store(authority, bundle: authority.trust)
+        }
+        try await publish(signer: nil)
+        return bundle
+    }
+
+    /// Makes sure that the machines will still believe etcd when they believe `bundle` alone.
+    ///
+    /// An etcd whose certificate the old authority signed would be lost to every machine at once.
+    private func checkEtcd(believing bundle: TrustBundle) async throws(AuthorityError) {
+        guard etcdAuthorities == nil else { return }
+        for endpoint in etcdEndpoints where endpoint.hasPrefix("https:") {
+            let answer = try? await HTTPClient().send(
+                HTTPRequest(
+                    url: endpoint + "/version", deadline: .seconds(5), tls: TLSSettings(authorities: bundle.pem)))
+            guard answer != nil else {
+                throw .conflict(
+                    "etcd at \(endpoint) does not answer with a certificate of the new authority; give it one (cluster-manager "
+                        + "cluster certificate etcd --help), then finish")
+            }
+        }
+    }
+
+    /// Milliseconds since 1970 of the second in which `date` lies; certificates know seconds only.
+    package static func moment(_ date: Date) -> Int64 { Int64(date.timeIntervalSince1970) * 1000 }
+
+    private func identities<Value>(
+        _ work: () throws(IdentityError) -> Value
+    ) throws(AuthorityError) -> Value {
+        do {
+            return try work()
+        } catch {
+            throw error.code == .malformed ? .invalid(error.message) : .identity(error)
+        }
+    }
+
+    @discardableResult
+    private func records<Value>(
+        _ work: () async throws(RegistryError) -> Value
+    ) async throws(AuthorityError) -> Value {
+        do {
+            return try await work()
+        } catch {
+            throw AuthorityError(error)
+        }
+    }
+}

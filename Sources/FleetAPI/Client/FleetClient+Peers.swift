@@ -1,0 +1,18 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import FleetAPI
+
+/// What agents ask one another.
+extension FleetClient {
+    /// Has the peer renew the lease of machine `machine`, which must be the caller's own.
+    ///
+    /// - Returns: Seconds that the lease now has; 0 when it no longer exists.
+    package func renew(lease: String, of machine: String) async throws(APIError) -> Int {
+        let action = "have a session renewed"
+        let body = try encode(API.Renewal(lease: lease), action: action)
+        let target = "\(API.ownPrefix)/machines/\(Self.escape(machine))/renewal"
+        let answer: API.RenewalAnswer = try await ask("POST", target, body: body, action: action)
+        return answer.ttl
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Who sent a request, as far as the server could find out.
+package struct Caller: Hashable, Sendable {
+    /// What somebody may do with the API; each role may do what those before it may.
+    package enum Role: String, CaseIterable, Comparable, Sendable {
+        /// Reads.
+        case viewer
+        /// Changes units.
+        case `operator`
+        /// Changes the cluster itself: users, tokens, machines.
+        case admin
+
+        package static func < (left: Role, right: Role) -> Bool { left.rank < right.rank }
+
+        private var rank: Int {
+            switch self {
+            case .viewer: 0
+            case .operator: 1
+            case .admin: 2
+            }
+        }
+    }
+
+    package enum Identity: Hashable, Sendable {
+        /// A person or program, with what it may do.
+        case user(Role)
+        /// A machine of the cluster, which speaks for itself alone.
+        case machine(id: String)
+        /// Nobody whom we know; the words are for the server's own records, never for the caller.
+        case unknown(reason: String)
+    }
+
+    /// As the audit shows it: `user:ada`, `machine:<id>`, `unix:0`, `unknown`.
+    package var name: String
+    /// Where the request came from: an address, or `unix`.
+    package var origin: String
+    package var identity: Identity
+
+    package init(name: String, origin: String, identity: Identity) {
+        self.name = name
+        self.origin = origin
+        self.identity = identity
+    }
+
+    /// A caller whom nobody knows.
+    package static func unknown(origin: String, reason: String) -> Caller {
+        Caller(name: "unknown", origin: origin, identity: .unknown(reason: reason))
+    }
+
+    /// The process itself, as in tests and in calls that never left it.
+    package static let itself = Caller(name: "itself", origin: "process", identity: .user(.admin))
+}
+
+/// How a connection came about: all that the network tells of its other end.
+package enum ConnectionOrigin: Hashable, Sendable {
+    /// Over a unix socket, with the ids that the kernel gives for the process at the other end.
+    case unix(user: UInt32, group: UInt32, process: Int32)
+    /// Over plain TCP.
+    case plain(address: String)
+    /// Over TLS, with the certificate (DER) whose key the other end has proven to hold; no part of it is verified yet.
+    case tls(address: String, certificate: [UInt8]?)
+
+    /// Where it comes from, for records.
+    package var address: String {
+        switch self {
+        case .unix: "unix"
+        case .plain(let address), .tls(let address, _): address
+        }
+    }
+}
+
+/// Decides who is at the other end of a connection.
+package protocol CallerRecognition: Sendable {
+    /// Asked for each request, since a certificate may end or be revoked while its connection lives.
+    func caller(at origin: ConnectionOrigin) async -> Caller
+}
+
+/// Takes everybody who can connect for the administrator, as fleet did: for clusters without identities.
+package struct OpenDoor: CallerRecognition {
+    package init() {}
+
+    package func caller(at origin: ConnectionOrigin) async -> Caller {
+        let name =
+            switch origin {
+            case .unix(let user, _, _): "unix:\(user)"
+            case .plain, .tls: "anybody"
+            }
+        return Caller(name: name, origin: origin.address, identity: .user(.admin))
+    }
+}

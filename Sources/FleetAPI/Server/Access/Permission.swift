@@ -1,0 +1,48 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetAPI
+
+/// What a request needs its caller to be.
+package enum Permission: Hashable, Sendable {
+    /// Nothing: what strangers must be able to ask before they can prove anything.
+    case none
+    /// A user of that role or a higher one.
+    case role(Caller.Role)
+    /// Any machine of the cluster, or an administrator.
+    case machine
+    /// The machine whose id is the path's first open segment, or an administrator.
+    case machineItself
+    /// The user whose name is the path's first open segment.
+    case userItself
+
+    /// What a method needs where its route says nothing: reading is for viewers, everything else for operators.
+    static func standard(_ method: String) -> Permission {
+        .role(method == "GET" || method == "HEAD" ? .viewer : .operator)
+    }
+
+    /// Throws 401 to somebody unknown and 403 to somebody known who may not; neither tells more than the caller knows already.
+    ///
+    /// `parameters` are the path's open segments.
+    func check(_ caller: Caller, _ parameters: [String]) throws(ServerFailure) {
+        if self == .none { return }
+        switch (caller.identity, self) {
+        case (.unknown, _):
+            throw ServerFailure(401, "a certificate of this cluster is needed; see cluster-manager user add --help")
+        case (.user(let role), .role(let needed)) where role >= needed: return
+        case (.user, .userItself):
+            guard let name = parameters.first, caller.name == "user:\(name)" else {
+                throw ServerFailure(403, "a user speaks only for itself")
+            }
+            return
+        case (.user(.admin), _): return
+        case (.machine, .machine): return
+        case (.machine(let id), .machineItself) where parameters.first == id: return
+        case (.user(let role), .role(let needed)):
+            throw ServerFailure(403, "\(caller.name) has role \(role.rawValue); this needs role \(needed.rawValue)")
+        case (.user, _): throw ServerFailure(403, "only machines and administrators may ask for this")
+        case (.machine, .machineItself): throw ServerFailure(403, "a machine speaks only for itself")
+        case (.machine, _): throw ServerFailure(403, "machines may not ask for this")
+        }
+    }
+}

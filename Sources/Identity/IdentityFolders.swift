@@ -1,0 +1,191 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// Files that hold identities: written whole or not at all, and secrets readable to their owner alone.
+package enum IdentityFile {
+    package static let secretMode: UInt32 = 0o600
+    package static let publicMode: UInt32 = 0o644
+
+    /// Makes a folder, and those above it, that only its owner may enter.
+    package static func makeFolder(_ path: String, mode: UInt32 = 0o700) throws(IdentityError) {
+        var built = ""
+        for part in path.split(separator: "/") {
+            built += "/" + part
+            guard mkdir(built, built.utf8.count >= path.utf8.count - 1 ? mode : 0o755) == 0 || errno == EEXIST else {
+                throw failure("make folder", built)
+            }
+        }
+        guard chmod(path, mode) == 0 else { throw failure("set the mode of folder", path) }
+    }
+
+    /// Puts `text` into a new file and that in the place of the old: a reader sees the one or the other.
+    package static func write(_ text: String, to path: String, mode: UInt32) throws(IdentityError) {
+        let new = path + ".new"
+        unlink(new)
+        let descriptor = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)
+        guard descriptor >= 0 else { throw failure("write", new) }
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            guard written > 0 || errno == EINTR else {
+                let error = failure("write", new)
+                close(descriptor)
+                unlink(new)
+                throw error
+            }
+            bytes = bytes.dropFirst(max(written, 0))
+        }
+        // The umask may have taken bits away; a power cut must not leave an empty file behind.
+        guard fchmod(descriptor, mode) == 0, fsync(descriptor) == 0, close(descriptor) == 0, rename(new, path) == 0
+        else { throw failure("write", path) }
+    }
+
+    /// - Throws: `.file`, also for a secret that others can read.
+    package static func read(_ path: String, isSecret: Bool = false) throws(IdentityError) -> String {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure("read", path) }
+        defer { close(descriptor) }
+        var info = stat()
+        guard fstat(descriptor, &info) == 0 else { throw failure("read", path) }
+        if isSecret, info.st_mode & 0o077 != 0 {
+            throw IdentityError(
+                .file, "\(path) is open to others than its owner; chmod 600 it, and think about who has read it")
+        }
+        guard info.st_size <= 1 << 20 else { throw IdentityError(.file, "\(path) is larger than any identity file") }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16_384)
+        while true {
+            let count = chunk.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw failure("read", path) }
+            if count == 0 { break }
+            bytes += chunk[..<count]
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    package static func remove(_ path: String) { unlink(path) }
+
+    private static func failure(_ action: String, _ path: String) -> IdentityError {
+        IdentityError(.file, "cannot \(action) \(path): \(String(cString: strerror(errno)))")
+    }
+}
+
+/// A machine's own proof of who it is, as files in one folder.
+package struct MachineFolder: Hashable, Sendable {
+    package static let standard = "/var/lib/flotilla/identity"
+
+    package let path: String
+
+    package init(path: String = MachineFolder.standard) { self.path = path }
+
+    package var keyFile: String { path + "/key.pem" }
+    package var certificateFile: String { path + "/certificate.pem" }
+    package var authoritiesFile: String { path + "/authorities.pem" }
+    /// The password of the machine's own user in etcd, where etcd asks for one.
+    package var etcdPasswordFile: String { path + "/etcd-password" }
+
+    /// Who signed etcd's certificates, where that was not the cluster's own authority.
+    package var etcdAuthoritiesFile: String { path + "/etcd-authorities.pem" }
+
+    /// Whether the machine has joined a cluster.
+    package var exists: Bool { IdentityFile.exists(certificateFile) }
+
+    /// Writes everything that joining brought; the certificate comes last, so that a folder with one is whole.
+    package func store(
+        key: KeyPair, certificate: String, authorities: String, etcdPassword: String?
+    ) throws(IdentityError) {
+        try IdentityFile.makeFolder(path)
+        try IdentityFile.write(key.pem, to: keyFile, mode: IdentityFile.secretMode)
+        try IdentityFile.write(authorities, to: authoritiesFile, mode: IdentityFile.publicMode)
+        if let etcdPassword {
+            try IdentityFile.write(etcdPassword + "\n", to: etcdPasswordFile, mode: IdentityFile.secretMode)
+        }
+        try IdentityFile.write(certificate, to: certificateFile, mode: IdentityFile.publicMode)
+    }
+
+    package func key() throws(IdentityError) -> KeyPair {
+        try KeyPair(pem: try IdentityFile.read(keyFile, isSecret: true))
+    }
+
+    package func certificate() throws(IdentityError) -> String { try IdentityFile.read(certificateFile) }
+
+    package func trust() throws(IdentityError) -> TrustBundle {
+        try TrustBundle(pem: try IdentityFile.read(authoritiesFile))
+    }
+}
+
+/// The authority's own files: whoever has them is the cluster's master.
+package struct AuthorityFolder: Hashable, Sendable {
+    package static let standard = "/var/lib/flotilla/authority"
+
+    package let path: String
+
+    package init(path: String = AuthorityFolder.standard) { self.path = path }
+
+    package var certificateFile: String { path + "/authority.pem" }
+    package var keyFile: String { path + "/key.pem" }
+    /// All authorities that are believed now: this one, and during a rotation its predecessor.
+    package var bundleFile: String { path + "/authorities.pem" }
+    package var clusterFile: String { path + "/cluster" }
+    /// The predecessor's word for this authority; missing before the first rotation.
+    package var vouchFile: String { path + "/vouch.pem" }
+    /// Password of etcd's root user.
+    package var etcdPasswordFile: String { path + "/etcd-root-password" }
+
+    package var exists: Bool { IdentityFile.exists(keyFile) }
+
+    /// Writes the authority and its bundle; the key comes last, so that a folder with one is whole.
+    package func store(_ authority: CertificateAuthority, bundle: TrustBundle) throws(IdentityError) {
+        try IdentityFile.makeFolder(path)
+        try IdentityFile.write(authority.cluster + "\n", to: clusterFile, mode: IdentityFile.publicMode)
+        try IdentityFile.write(bundle.pem, to: bundleFile, mode: IdentityFile.publicMode)
+        try IdentityFile.write(authority.certificatePEM, to: certificateFile, mode: IdentityFile.publicMode)
+        try IdentityFile.write(authority.keyPEM, to: keyFile, mode: IdentityFile.secretMode)
+    }
+
+    package func storeEtcdPassword(_ password: String) throws(IdentityError) {
+        try IdentityFile.write(password + "\n", to: etcdPasswordFile, mode: IdentityFile.secretMode)
+    }
+
+    package func storeVouch(_ pem: String) throws(IdentityError) {
+        try IdentityFile.makeFolder(path)
+        try IdentityFile.write(pem, to: vouchFile, mode: IdentityFile.publicMode)
+    }
+
+    /// What is shown beside each certificate that this authority signs.
+    package func chain(_ certificate: String) throws(IdentityError) -> String {
+        guard IdentityFile.exists(vouchFile) else { return certificate }
+        return certificate + "\n" + (try IdentityFile.read(vouchFile))
+    }
+
+    package func cluster() throws(IdentityError) -> String {
+        String(try IdentityFile.read(clusterFile).prefix { !$0.isNewline })
+    }
+
+    package func authority() throws(IdentityError) -> CertificateAuthority {
+        try CertificateAuthority(
+            cluster: try cluster(), certificatePEM: try IdentityFile.read(certificateFile),
+            keyPEM: try IdentityFile.read(keyFile, isSecret: true))
+    }
+
+    package func bundle() throws(IdentityError) -> TrustBundle {
+        try TrustBundle(pem: try IdentityFile.read(bundleFile))
+    }
+
+    /// `nil` where etcd asks for no password.
+    package func etcdPassword() throws(IdentityError) -> String? {
+        guard IdentityFile.exists(etcdPasswordFile) else { return nil }
+        return String(try IdentityFile.read(etcdPasswordFile, isSecret: true).prefix { !$0.isNewline })
+    }
+}

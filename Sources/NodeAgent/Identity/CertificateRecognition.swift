@@ -1,0 +1,105 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetAPIServer
+import FoundationEssentials
+import Glibc
+import Identity
+
+/// What the cluster's records say of an identity now: a certificate alone is not enough, since it may have been revoked.
+protocol IdentityRecords: Sendable {
+    /// The role of a live user and when it was given, in seconds since 1970; `nil` when there is none or it was revoked.
+    func user(_ name: String) async -> (role: Caller.Role, since: Int64)?
+
+    /// When a live machine joined, in seconds since 1970; `nil` when it is none of the cluster or was revoked.
+    func machine(_ id: String) async -> Int64?
+}
+
+/// Recognizes callers by their certificates, and on this machine by what the kernel says of them.
+actor CertificateRecognition: CallerRecognition {
+    /// What plain TCP is good for.
+    enum PlainAccess: Sendable {
+        /// Reading, from this machine alone.
+        case viewer
+        /// Everything, from everywhere: the operator said `insecure`.
+        case everything
+    }
+
+    private let identity: OwnIdentity
+    private let records: any IdentityRecords
+    private let plain: PlainAccess
+    private let now: @Sendable () -> Date
+    private var verified: [[UInt8]: Peer] = [:]
+    private var generation = 0
+    /// Certificates whose proof is remembered; a signature costs a tenth of a millisecond.
+    private static let capacity = 1024
+    /// A certificate begins so many seconds before it is signed.
+    private static let allowance: Int64 = 300
+
+    init(
+        identity: OwnIdentity, records: any IdentityRecords, plain: PlainAccess = .viewer,
+        now: @escaping @Sendable () -> Date = { Date() }
+    ) {
+        self.identity = identity
+        self.records = records
+        self.plain = plain
+        self.now = now
+    }
+
+    func caller(at origin: ConnectionOrigin) async -> Caller {
+        switch origin {
+        case .unix(let user, _, _):
+            // The socket's mode decided already who gets here: its owner and its group.
+            let role: Caller.Role = user == 0 || user == geteuid() ? .admin : .operator
+            return Caller(name: "unix:\(user)", origin: origin.address, identity: .user(role))
+        case .plain:
+            switch plain {
+            case .viewer: return Caller(name: "local", origin: origin.address, identity: .user(.viewer))
+            case .everything: return Caller(name: "anybody", origin: origin.address, identity: .user(.admin))
+            }
+        case .tls(let address, nil): return .unknown(origin: address, reason: "no certificate was shown")
+        case .tls(let address, let certificate?):
+            do {
+                return await caller(for: try await verify(certificate), from: address)
+            } catch {
+                return .unknown(origin: address, reason: "\(error)")
+            }
+        }
+    }
+
+    private func verify(_ certificate: [UInt8]) async throws(IdentityError) -> Peer {
+        let (trust, generation) = identity.trust
+        if generation != self.generation {
+            self.generation = generation
+            verified = [:]
+        }
+        let now = now()
+        if let peer = verified[certificate], now <= peer.notAfter { return peer }
+        let peer = try await trust.verify(der: certificate, cluster: identity.cluster, now: now)
+        if verified.count >= Self.capacity { verified = [:] }
+        verified[certificate] = peer
+        return peer
+    }
+
+    private func caller(for peer: Peer, from address: String) async -> Caller {
+        let issued = Int64(peer.notBefore.timeIntervalSince1970) + Self.allowance
+        switch peer.principal {
+        case .user(let name):
+            guard let record = await records.user(name) else {
+                return .unknown(origin: address, reason: "user \(name) is unknown or was revoked")
+            }
+            guard issued >= record.since else {
+                return .unknown(origin: address, reason: "this certificate of user \(name) was revoked")
+            }
+            return Caller(name: peer.principal.description, origin: address, identity: .user(record.role))
+        case .machine(let id):
+            guard let joined = await records.machine(id) else {
+                return .unknown(origin: address, reason: "machine \(id) is unknown or was revoked")
+            }
+            guard issued >= joined else {
+                return .unknown(origin: address, reason: "this certificate of machine \(id) was revoked")
+            }
+            return Caller(name: peer.principal.description, origin: address, identity: .machine(id: id))
+        }
+    }
+}

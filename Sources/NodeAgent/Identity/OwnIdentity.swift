@@ -1,0 +1,60 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetAPIServer
+import FoundationEssentials
+import HTTPTransport
+import Identity
+import Synchronization
+
+/// What this machine proves itself with and whom it believes, taken up anew while the agent runs.
+final class OwnIdentity: Sendable {
+    let folder: MachineFolder
+    let cluster: String
+    /// For the server's side of TLS.
+    let server: ServerIdentity
+    private let believed: Mutex<(trust: TrustBundle, generation: Int)>
+
+    /// Reads the identity that joining left in `folder`.
+    ///
+    /// - Throws: `IdentityError`, or `ListenerError` when key and certificate do not fit.
+    init(folder: MachineFolder, cluster: String) throws {
+        self.folder = folder
+        self.cluster = cluster
+        let certificate = try folder.certificate()
+        server = try ServerIdentity(
+            certificate: Array(certificate.utf8), key: Array(try folder.key().pem.utf8))
+        believed = Mutex((try folder.trust(), 0))
+    }
+
+    /// For the client's side of TLS; files, so that each new connection shows what is there by then.
+    var tls: TLSSettings {
+        TLSSettings(
+            authorityFile: folder.authoritiesFile, certificateFile: folder.certificateFile, keyFile: folder.keyFile)
+    }
+
+    /// The authorities that are believed now, and how often they have changed.
+    var trust: (bundle: TrustBundle, generation: Int) { believed.withLock { ($0.trust, $0.generation) } }
+
+    /// Whether two thirds of the certificate's life are over, or another authority has begun to sign.
+    func isRenewalDue(at now: Date) throws -> Bool {
+        let certificate = try folder.certificate()
+        return now >= (try CertificateInfo(pem: certificate)).renewal || !trust.bundle.newestSigned(certificate)
+    }
+
+    /// Takes a renewed certificate with its new key into use.
+    func renew(certificate: String, key: KeyPair, authorities: String) throws {
+        try folder.store(key: key, certificate: certificate, authorities: authorities, etcdPassword: nil)
+        try server.replace(certificate: Array(certificate.utf8), key: Array(key.pem.utf8))
+        try believe(authorities, isStored: true)
+    }
+
+    /// Takes other authorities into use, as during a rotation.
+    func believe(_ authorities: String, isStored: Bool = false) throws {
+        let bundle = try TrustBundle(pem: authorities)
+        if !isStored {
+            try IdentityFile.write(bundle.pem, to: folder.authoritiesFile, mode: IdentityFile.publicMode)
+        }
+        believed.withLock { $0 = (bundle, $0.generation + 1) }
+    }
+}

@@ -1,0 +1,49 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import Etcd
+import FleetAPI
+import FleetAPIServer
+import FleetCore
+import FoundationEssentials
+import Registry
+
+/// What an agent does for its peers.
+struct PeerRoutes: Sendable {
+    let registry: ClusterRegistry
+
+    var routes: [Route] {
+        [
+            Route(
+                API.ownPrefix + "/machines/{id}/renewal", needs: .machineItself,
+                [
+                    "POST": { (request, names) async throws(ServerFailure) in
+                        try await renew(machine: names[0], request)
+                    }
+                ])
+        ]
+    }
+
+    /// Renews the lease of the machine that asks, if the lease is its own: the one that its record hangs on.
+    private func renew(machine text: String, _ request: ServerRequest) async throws(ServerFailure) -> ServerReply {
+        guard let machine = MachineID(text) else { throw ServerFailure(400, "no machine id") }
+        guard let body = try? JSONDecoder().decode(API.Renewal.self, from: Data(try await request.body())),
+            let bits = UInt64(body.lease, radix: 16), bits != 0
+        else { throw ServerFailure(400, "no lease") }
+        let lease = LeaseID(Int64(bitPattern: bits))
+        let ttl: Int
+        do {
+            guard try await registry.session(of: machine) == lease else {
+                throw ServerFailure(409, "the lease is not that machine's")
+            }
+            ttl = try await registry.renew(lease) ?? 0
+        } catch let failure as ServerFailure {
+            throw failure
+        } catch {
+            throw ServerFailure(503, "the store does not answer")
+        }
+        guard let bytes = try? JSONEncoder().encode(API.RenewalAnswer(ttl: ttl)) else { throw ServerFailure(500) }
+        return ServerReply(
+            status: 200, headers: [(name: "Content-Type", value: "application/json")], body: .bytes([UInt8](bytes)))
+    }
+}

@@ -1,0 +1,94 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetAPI
+import FleetAPIClient
+import FleetCore
+import HTTPTransport
+import Registry
+
+/// The other machines that may be asked for help, kept at hand for the time when the store cannot be reached.
+///
+/// Peers are few and differ from machine to machine, so that a store cut off from many is not asked for all of them by the
+/// same one.
+actor Peers {
+    /// How many are kept, and how many of them are asked at once.
+    static let kept = 8
+    static let askedAtOnce = 3
+    /// Between looks at who is there; a look is one read.
+    private static let interval = Duration.seconds(120)
+
+    private let registry: ClusterRegistry
+    private let machine: MachineID
+    private let tls: TLSSettings?
+    private var peers: [(id: MachineID, endpoint: APIEndpoint)] = []
+    private var turn = 0
+
+    /// - Parameters:
+    ///   - registry: Says who is there.
+    ///   - machine: This machine, which is no peer of its own.
+    ///   - tls: What this machine proves itself with; `nil` means that there is nobody to ask.
+    init(registry: ClusterRegistry, machine: MachineID, tls: TLSSettings?) {
+        self.registry = registry
+        self.machine = machine
+        self.tls = tls
+    }
+
+    /// Looks for peers now and then until cancelled; the first look is made when the session begins.
+    func follow() async {
+        guard tls != nil else { return }
+        while !Task.isCancelled {
+            await look()
+            // Right after a start others are still to come.
+            try? await Task.sleep(for: peers.count < Self.askedAtOnce ? .seconds(5) : Self.interval)
+        }
+    }
+
+    /// Reads who is there; what was known stays when the store does not answer.
+    func look() async {
+        guard let records = try? await registry.machines() else { return }
+        peers = Self.choose(from: records, for: machine)
+    }
+
+    /// The peers that `machine` keeps: those that follow it in the circle of ids.
+    static func choose(
+        from records: [MachineRecord], for machine: MachineID
+    ) -> [(id: MachineID, endpoint: APIEndpoint)] {
+        let others = records.filter { $0.id != machine }.sorted { $0.id < $1.id }
+        let start = others.firstIndex { $0.id > machine } ?? 0
+        let circle = others[start...] + others[..<start]
+        let reachable = circle.compactMap { record -> (id: MachineID, endpoint: APIEndpoint)? in
+            guard let text = record.apiAddress, let endpoint = try? APIEndpoint(text), case .tls = endpoint else {
+                return nil
+            }
+            return (record.id, endpoint)
+        }
+        return Array(reachable.prefix(kept))
+    }
+
+    /// Asks a few peers at once to renew `lease`; the next call asks others.
+    ///
+    /// - Returns: Whether one of them says that the store renewed it.
+    func renew(_ lease: String, within deadline: Duration) async -> Bool {
+        guard let tls, !peers.isEmpty else { return false }
+        let count = min(Self.askedAtOnce, peers.count)
+        let asked = (0..<count).map { peers[(turn + $0) % peers.count] }
+        turn = (turn + count) % peers.count
+        let own = machine.rawValue
+        return await withTaskGroup(of: Bool.self) { group in
+            for peer in asked {
+                group.addTask {
+                    let client = FleetClient(
+                        endpoint: peer.endpoint, transport: CurlTransport(endpoint: peer.endpoint, tls: tls),
+                        deadline: deadline)
+                    return ((try? await client.renew(lease: lease, of: own)) ?? 0) > 0
+                }
+            }
+            for await isRenewed in group where isRenewed {
+                group.cancelAll()
+                return true
+            }
+            return false
+        }
+    }
+}

@@ -1,0 +1,227 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetAPI
+import FleetAPIClient
+import FleetAPIServer
+import FleetCore
+import FoundationEssentials
+import HTTPTransport
+import Identity
+import Logging
+import Registry
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import NodeAgent
+
+/// A server with TLS as an agent has it, and clients of every kind, good and bad.
+@Suite("Who is let in over TLS", .timeLimit(.minutes(3)))
+struct RefusalTests {
+    private static let machine = String(repeating: "a", count: 32)
+    private static let other = String(repeating: "b", count: 32)
+
+    /// Who exists, by the cluster's records.
+    private final class Records: IdentityRecords {
+        let users = Mutex<[String: (role: Caller.Role, since: Int64)]>([:])
+        let machines = Mutex<[String: Int64]>([:])
+
+        func user(_ name: String) async -> (role: Caller.Role, since: Int64)? { users.withLock { $0[name] } }
+        func machine(_ id: String) async -> Int64? { machines.withLock { $0[id] } }
+    }
+
+    private final class Notebook: AuditKeeper {
+        let acts = Mutex<[AuditedAct]>([])
+        func record(_ act: AuditedAct) async { acts.withLock { $0.append(act) } }
+        var reasons: [String] { acts.withLock { $0.compactMap(\.reason) } }
+    }
+
+    private struct Rig {
+        var folder: String
+        var authority: CertificateAuthority
+        var endpoint: APIEndpoint
+        var records: Records
+        var notebook: Notebook
+        var identity: OwnIdentity
+
+        /// A client that shows what `authority`, or another one, made for `principal`.
+        func client(
+            _ principal: Principal, by signer: CertificateAuthority? = nil, issued: Date = Date(),
+            life: TimeInterval = 3600
+        ) throws -> FleetClient {
+            let key = KeyPair()
+            let pem = try (signer ?? authority).issue(
+                try CertificateRequest(pem: try key.request(name: "x")), for: principal, now: issued, life: life)
+            let own = MachineFolder(path: "\(folder)/client-\(UInt32.random(in: 0 ... .max))")
+            try own.store(
+                key: key, certificate: pem, authorities: identity.trust.bundle.pem, etcdPassword: nil)
+            return client(
+                TLSSettings(
+                    authorityFile: own.authoritiesFile, certificateFile: own.certificateFile, keyFile: own.keyFile))
+        }
+
+        func client(_ tls: TLSSettings) -> FleetClient {
+            FleetClient(endpoint: endpoint, transport: CurlTransport(endpoint: endpoint, tls: tls))
+        }
+    }
+
+    private func withRig(_ body: (Rig) async throws -> Void) async throws {
+        try await withTemporaryFolder { folder async throws in
+            let authority = try CertificateAuthority(cluster: "default", now: Date() - 86_400)
+            let key = KeyPair()
+            let machineFolder = MachineFolder(path: "\(folder)/identity")
+            try machineFolder.store(
+                key: key,
+                certificate: try authority.issue(
+                    try CertificateRequest(pem: try key.request(name: "x")), for: .machine(Self.machine),
+                    addresses: ["127.0.0.1"], now: Date()),
+                authorities: authority.trust.pem, etcdPassword: nil)
+            let identity = try OwnIdentity(folder: machineFolder, cluster: "default")
+            let records = Records()
+            records.machines.withLock { $0[Self.machine] = 0 }
+            let notebook = Notebook()
+            let registry = ClusterRegistry(store: MemoryStore())
+            let (listening, isListening) = AsyncStream<APIEndpoint>.makeStream()
+            let server = FleetAPIServer(
+                access: RegistryClusterAccess(registry: registry, view: ClusterView(registry: registry)),
+                listeners: [.tls(host: "127.0.0.1", port: 0)], version: "9.9", identity: identity.server,
+                recognition: CertificateRecognition(identity: identity, records: records), audit: notebook,
+                extraRoutes: PeerRoutes(registry: registry).routes, logger: .silent,
+                onListening: { isListening.yield($0) })
+            let running = Task { try await server.run() }
+            var endpoints = listening.makeAsyncIterator()
+            let endpoint = try #require(await endpoints.next(isolation: #isolation))
+            let rig = Rig(
+                folder: folder, authority: authority, endpoint: endpoint, records: records, notebook: notebook,
+                identity: identity)
+            let result: Result<Void, any Error>
+            do { result = .success(try await body(rig)) } catch { result = .failure(error) }
+            running.cancel()
+            _ = await running.result
+            try result.get()
+        }
+    }
+
+    private func expectRefusal(
+        _ status: Int, _ reason: String, _ rig: Rig, _ client: FleetClient,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async {
+        let error = await #expect(throws: APIError.self, sourceLocation: sourceLocation) {
+            _ = try await client.units()
+        }
+        #expect(error?.status == status, "\(error?.message ?? "")", sourceLocation: sourceLocation)
+        // The operator learns why, the caller does not.
+        #expect(
+            rig.notebook.reasons.last?.contains(reason) == true, "\(rig.notebook.reasons)",
+            sourceLocation: sourceLocation)
+        #expect(error?.message.contains(reason) != true, sourceLocation: sourceLocation)
+    }
+
+    @Test("only a living user's certificate of this cluster's authority opens the door")
+    func refusals() async throws {
+        try await withRig { rig async throws in
+            rig.records.users.withLock { $0 = ["ada": (.admin, 0), "old": (.admin, 0)] }
+            #expect(try await rig.client(.user("ada")).units().isEmpty)
+            #expect(rig.notebook.reasons.isEmpty)
+
+            let authorities = TLSSettings(authorityFile: rig.identity.folder.authoritiesFile)
+            await expectRefusal(401, "no certificate", rig, rig.client(authorities))
+            let impostor = try CertificateAuthority(cluster: "default", now: Date())
+            await expectRefusal(401, "unknown authority", rig, try rig.client(.user("ada"), by: impostor))
+            let expired = try rig.client(.user("ada"), issued: Date() - 7200, life: 3600)
+            await expectRefusal(401, "expired", rig, expired)
+            await expectRefusal(401, "unknown or was revoked", rig, try rig.client(.user("eve")))
+            let elsewhere = try CertificateAuthority(
+                cluster: "other", certificatePEM: rig.authority.certificatePEM, keyPEM: rig.authority.keyPEM)
+            await expectRefusal(401, "belongs to cluster other", rig, try rig.client(.user("ada"), by: elsewhere))
+            await expectRefusal(401, "unknown or was revoked", rig, try rig.client(.machine(Self.other)))
+        }
+    }
+
+    @Test("a revocation works on a connection that is open, and a certificate from before it stays refused")
+    func revocation() async throws {
+        try await withRig { rig async throws in
+            rig.records.users.withLock { $0["ada"] = (.admin, 0) }
+            let ada = try rig.client(.user("ada"), issued: Date() - 60)
+            #expect(try await ada.units().isEmpty)
+            rig.records.users.withLock { $0["ada"] = nil }
+            await expectRefusal(401, "unknown or was revoked", rig, ada)
+            // The same name is given anew: its former certificate does not come back to life.
+            rig.records.users.withLock { $0["ada"] = (.viewer, Int64(Date().timeIntervalSince1970)) }
+            await expectRefusal(401, "was revoked", rig, ada)
+            #expect(try await rig.client(.user("ada")).units().isEmpty)
+        }
+    }
+
+    @Test("a viewer starts nothing, a machine speaks for itself alone")
+    func roles() async throws {
+        try await withRig { rig async throws in
+            rig.records.users.withLock { $0 = ["vera": (.viewer, 0), "otto": (.operator, 0)] }
+            let file = try UnitFile(parsing: "[Service]\nExecStart=/bin/true\n")
+            let unit = API.Unit(name: "a.service", desiredState: "launched", contents: file.text)
+            let refused = await #expect(throws: APIError.self) {
+                _ = try await rig.client(.user("vera")).create(unit)
+            }
+            #expect(refused?.status == 403)
+            #expect(try await rig.client(.user("vera")).units().isEmpty)
+            #expect(rig.notebook.reasons.last?.contains("role viewer") == true)
+            try await rig.client(.user("otto")).create(unit)
+            #expect(try await rig.client(.user("vera")).units().map(\.name) == ["a.service"])
+
+            let machine = try rig.client(.machine(Self.machine))
+            let foreign = await #expect(throws: APIError.self) {
+                _ = try await machine.renew(lease: "1", of: Self.other)
+            }
+            #expect(foreign?.status == 403)
+            // Its own lease is looked for, and there is none.
+            let own = await #expect(throws: APIError.self) { _ = try await machine.renew(lease: "1", of: Self.machine) }
+            #expect(own?.status == 409)
+            let reading = await #expect(throws: APIError.self) { _ = try await machine.units() }
+            #expect(reading?.status == 403)
+        }
+    }
+
+    @Test("TLS before 1.3 is refused, and plain HTTP gets nothing")
+    func protocols() async throws {
+        try await withRig { rig async throws in
+            guard case .tls(let host, let port) = rig.endpoint else { return }
+            let authorities = rig.identity.folder.authoritiesFile
+            func curl(_ words: String...) async throws -> Shell.Outcome {
+                try await Shell.run(
+                    ["curl", "--silent", "--show-error", "--max-time", "10", "--cacert", authorities] + words)
+            }
+            let url = "https://\(host):\(port)/fleet/v1/units"
+            let new = try await curl("--tlsv1.3", "--write-out", "%{http_code}", "--output", "/dev/null", url)
+            #expect(new.output == "401")
+            let old = try await curl("--tls-max", "1.2", url)
+            #expect(old.status == 35, "\(old.error)")
+            let plain = try await curl("http://\(host):\(port)/fleet/v1/units")
+            #expect(plain.status != 0)
+            #expect(plain.output.isEmpty)
+        }
+    }
+
+    @Test("a renewed certificate and a new authority are taken up while the server runs")
+    func rotation() async throws {
+        try await withRig { rig async throws in
+            rig.records.users.withLock { $0["ada"] = (.admin, 0) }
+            let next = try CertificateAuthority(cluster: "default", now: Date())
+            let before = try rig.client(.user("ada"), by: next)
+            let error = await #expect(throws: APIError.self) { _ = try await before.units() }
+            #expect(error?.status == 401)
+            try rig.identity.believe(rig.authority.trust.joined(with: next.trust).pem)
+            #expect(try await rig.client(.user("ada"), by: next).units().isEmpty)
+            #expect(try await rig.client(.user("ada")).units().isEmpty)
+            let key = KeyPair()
+            try rig.identity.renew(
+                certificate: try next.issue(
+                    try CertificateRequest(pem: try key.request(name: "x")), for: .machine(Self.machine),
+                    addresses: ["127.0.0.1"], now: Date()), key: key, authorities: next.trust.pem)
+            // Now the server itself shows a certificate that only the new authority's believers take.
+            #expect(try await rig.client(.user("ada"), by: next).units().isEmpty)
+            let late = await #expect(throws: APIError.self) { _ = try await rig.client(.user("ada")).units() }
+            #expect(late?.status == 401)
+        }
+    }
+}
