@@ -10,6 +10,8 @@ import Testing
         var mutant: Mutant
         /// A seed that caught it when this was written; tried first, since most need many.
         var seed: UInt64
+        /// The coincidence without which it does no harm.
+        var target: Plan.Target?
     }
 
     static let cases: [Case] = [
@@ -28,12 +30,22 @@ import Testing
         Case(mutant: .noProofOfQuorum, seed: 0),
         Case(mutant: .eagerMover, seed: 0),
         Case(mutant: .silentRefusal, seed: 0),
+        Case(mutant: .noBrake, seed: 6),
+        Case(mutant: .forgetfulSuccessor, seed: 6),
+        Case(mutant: .trustsRest, seed: 81),
+        Case(mutant: .lateReports, seed: 6425),
+        Case(mutant: .forgottenStart, seed: 468),
+        Case(mutant: .ignoredResults, seed: 1),
+        Case(mutant: .earlyResult, seed: 25),
+        Case(mutant: .ignoredLostAnswer, seed: 26, target: .lateOrder),
+        Case(mutant: .uncomparedClaim, seed: 1, target: .lateClaim),
     ]
 
     @Test("a broken rule is caught, and the unbroken one holds", arguments: cases)
     func caught(_ one: Case) throws {
-        let summary = Search(mutant: one.mutant).run([one.seed] + Array(0..<600))
+        let search = Search(mutant: one.mutant, target: one.target)
+        let summary = search.run([one.seed] + Array(0..<600))
         let failure = try #require(summary.failures.first, "no history of \(summary.histories) catches it")
-        #expect(Simulation(plan: Plan(seed: failure.seed, seconds: 60)).run().violation == nil)
+        #expect(Simulation(plan: search.plan(seed: failure.seed)).run().violation == nil)
     }
 }

@@ -157,7 +157,7 @@ extension SessionShell {
         do {
             switch try await registry.register(record, lease: LeaseID(lease.id)) {
             case .registered(let revision):
-                recordRevision = revision
+                if core.isAbout(lease) { recordRevision = revision }
                 answer(.registered, about: lease)
             case .taken(let other):
                 logger.error(
@@ -209,7 +209,7 @@ extension SessionShell {
         do {
             switch try await registry.register(record, lease: LeaseID(lease.id)) {
             case .registered(let revision):
-                recordRevision = revision
+                if core.isAbout(lease) { recordRevision = revision }
                 answer(.renewed(sent: sent), about: lease)
             case .taken: await leaseGone(lease)
             }
