@@ -14,6 +14,12 @@ extension Plan {
         case lateOrder
         /// A machine's claim is held up on its way until the unit is destroyed and forgotten, and then arrives.
         case lateClaim
+        /// A machine's report is held up on its way until a newer one has been written, and then arrives.
+        case lateReport
+        /// A kept unit's new file is written, and then the machine loses its session before the unit is restarted.
+        case replacedKept
+        /// An agent dies between writing a unit's new file and making systemd read it.
+        case halfInstalled
     }
 
     package init(seed: UInt64, target: Target) {
@@ -37,6 +43,29 @@ extension Plan {
                 user(start + second / 10, .submit(unit: unit, variant: 0, .launched)),
                 user(start + 2 * second, .submit(unit: unit, variant: 2, .launched)),
                 fault(start + 5 * second + second / 2, .agentFrozen(host: 2, span: 2 * second)),
+            ]
+        case .lateReport:
+            events = [
+                user(start / 2, .submit(unit: 0, variant: 0, .launched)),
+                fault(start, .cut(host: 0, member: 0, directions: 1, span: 9 * second)),
+                fault(start + second / 10, .unitCrash(host: 0, unit: 0)),
+                user(start + 2 * second, .restart(unit: 0)),
+            ]
+        case .replacedKept:
+            // Alone, so that nobody takes it over.
+            setting.hosts = 1
+            let moment = start + Int64(8 + seed % 64) * Span.millisecond
+            events = [
+                user(start / 2, .submit(unit: 7, variant: 0, .launched)),
+                user(start, .submit(unit: 7, variant: 1, .launched)),
+                fault(moment, .agentFrozen(host: 0, span: 7 * second)),
+            ]
+        case .halfInstalled:
+            let moment = start + Int64(8 + seed % 64) * Span.millisecond
+            events = [
+                user(start / 2, .submit(unit: 0, variant: 0, .launched)),
+                user(start, .submit(unit: 0, variant: 1, .launched)),
+                fault(moment, .agentDies(host: 0, span: second)),
             ]
         case .lateClaim:
             events = [
