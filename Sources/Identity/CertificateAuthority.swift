@@ -116,6 +116,9 @@ package struct CertificateAuthority: Sendable {
             throw IdentityError(.expired, "the cluster's authority has expired; see cluster-manager cluster ca rotate")
         }
         do {
+            // RFC 5280, 4.2.1.1: says which of two authorities' keys signed; strict readers refuse a certificate without.
+            let own =
+                try certificate.extensions.subjectKeyIdentifier ?? SubjectKeyIdentifier(hash: certificate.publicKey)
             let signed = try Certificate(
                 version: .v3, serialNumber: .init(), publicKey: request.publicKey,
                 notValidBefore: max(now - Self.allowance, certificate.notValidBefore),
@@ -127,6 +130,7 @@ package struct CertificateAuthority: Sendable {
                     try ExtendedKeyUsage(usages)
                     SubjectAlternativeNames(names)
                     SubjectKeyIdentifier(hash: request.publicKey)
+                    AuthorityKeyIdentifier(keyIdentifier: own.keyIdentifier)
                 }, issuerPrivateKey: key.certificateKey)
             return try signed.serializeAsPEM().pemString
         } catch {
