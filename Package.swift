@@ -68,7 +68,8 @@ let package = Package(
 
         // The cluster's authority: signs, keeps the records of who belongs, gives machines their users in etcd.
         .target(
-            name: "Authority", dependencies: ["FleetCore", "Etcd", "Identity", "Registry"], swiftSettings: strict),
+            name: "Authority", dependencies: ["FleetCore", "Etcd", "HTTPTransport", "Identity", "Registry"],
+            swiftSettings: strict),
 
         // The HTTP API: what goes over the wire, who calls it, who answers it.
         .target(name: "FleetAPI", dependencies: ["FleetCore"], path: "Sources/FleetAPI/Wire", swiftSettings: strict),

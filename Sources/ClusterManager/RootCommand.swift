@@ -41,7 +41,10 @@ struct RootCommand: FleetCommand {
                     Cat.self, Status.self, Explain.self, Journal.self, ListUnits.self, ListUnitFiles.self,
                     ListMachines.self, Verify.self,
                 ]),
-            CommandGroup(name: "Machines", subcommands: [SSH.self, Metadata.self]),
+            CommandGroup(name: "Machines", subcommands: [SSH.self, Metadata.self, Machine.self]),
+            CommandGroup(
+                name: "Who may do what",
+                subcommands: [Cluster.self, Token.self, User.self, ProfileCommand.self, Audit.self]),
             CommandGroup(
                 name: "This program", subcommands: [Completion.self, FdForward.self, Manual.self, Version.self]),
         ])

@@ -40,6 +40,19 @@ extension World {
             let key = StoreKey.metadata(host)
             guard let role else { return etcd.write(StoreTransaction(writes: [.delete(key)])) }
             return etcd.write(StoreTransaction(writes: [.put(key, .metadata(["role": role]), lease: 0)]))
+        case .control(let host, let isDraining):
+            let key = StoreKey.control(host)
+            guard let isDraining else {
+                guard etcd.store.entries[key] != nil else { return etcd.canCommit }
+                return etcd.write(StoreTransaction(writes: [.delete(key)]))
+            }
+            let wanted = MachineControl(isCordoned: true, isDraining: isDraining)
+            return etcd.write(StoreTransaction(writes: [.put(key, .control(wanted), lease: 0)]))
+        case .releaseBrake:
+            // Mirrors `ClusterRegistry.releaseBrake`.
+            guard case .brake(let brake)? = etcd.store.entries[.brake]?.value else { return etcd.canCommit }
+            let forgotten = brake.lost.map { StoreWrite.delete(.seen(hostIndex(of: $0))) }
+            return etcd.write(StoreTransaction(writes: forgotten + [.delete(.brake)]))
         }
     }
 
@@ -64,6 +77,9 @@ extension World {
         case .target(let unit, let target): "\(catalogue.name(ofUnit: unit)) \(target)"
         case .restart(let unit): "restart \(catalogue.name(ofUnit: unit))"
         case .destroy(let unit): "destroy \(catalogue.name(ofUnit: unit))"
+        case .control(let host, let isDraining):
+            "\(isDraining.map { $0 ? "drain" : "cordon" } ?? "uncordon") \(catalogue.name(ofHost: host))"
+        case .releaseBrake: "release the brake"
         case .metadata(let host, let role): "role of \(catalogue.name(ofHost: host)): \(role ?? "its own")"
         }
     }

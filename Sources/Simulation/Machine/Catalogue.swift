@@ -128,11 +128,18 @@ struct Catalogue: Sendable {
             case .schedule: "schedule/\(name(ofHost: key.machine))/\(name(ofUnit: key.subject))"
             case .state: "states/\(name(ofHost: key.machine))/\(name(ofUnit: key.subject))"
             case .leader: "leader"
+            case .control: "control/\(name(ofHost: key.machine))"
+            case .seen: "seen/\(name(ofHost: key.machine))"
+            case .brake: "brake"
+            case .result: "results/\(name(ofUnit: key.subject))"
             }
         guard let entry = change.entry else { return "-" + place }
         let what =
             switch entry.value {
-            case .file, .machine, .metadata: ""
+            case .file, .machine, .metadata, .seen: ""
+            case .control(let wanted): wanted.isDraining ? "=drain" : "=cordon"
+            case .brake(let brake): "=" + brake.lost.map { name(ofHost: hostIndex(of: $0)) }.joined()
+            case .result(let end): "=\(end.isSuccess) v\(fileIndex(of: end.hash)) #\(end.restarts)"
             case .unit(let unit): "=\(unit.target) v\(fileIndex(of: unit.hash)) #\(unit.restarts)"
             case .assignment(let order): "=\(order.target) v\(fileIndex(of: order.hash)) #\(order.restarts)"
             case .state(let state): "=\(state.active)/\(state.acted) v\(fileIndex(of: state.hash)) #\(state.restarts)"

@@ -109,6 +109,9 @@ extension ClusterState {
         for (hash, file) in files.sorted(by: { $0.key < $1.key }) { events.append(.filePut(hash, file)) }
         for machine in announced.values.sorted(by: { $0.id < $1.id }) { events.append(.machinePut(machine)) }
         for (id, changes) in metadata.sorted(by: { $0.key < $1.key }) { events.append(.metadataPut(id, changes)) }
+        for (id, wanted) in control.sorted(by: { $0.key < $1.key }) { events.append(.controlPut(id, wanted)) }
+        for id in seen.sorted() { events.append(.seenPut(id)) }
+        if let brake { events.append(.brakePut(brake)) }
         for unit in sortedUnits {
             events.append(.unitPut(unit))
             events += sortedAssignments(of: unit.name).map { .assignmentPut($0) }

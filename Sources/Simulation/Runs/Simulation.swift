@@ -67,6 +67,8 @@ package struct Simulation: Sendable {
         repeat {
             world.run(until: world.now + 500 * Span.millisecond)
             guard world.observer.violation == nil else { return nil }
+            // In half of the histories the operator gives up those that do not come back.
+            if plan.setting.seed & 32 == 0, world.now > world.end + 8 * Span.second { world.perform(.releaseBrake) }
             unrest = world.unrest()
         } while unrest != nil && world.now < world.end + Self.settlingBound
         if let unrest {

@@ -54,7 +54,7 @@ extension AgentShell {
         } then: { [self] in
             for unit in units {
                 host.runtime.files[unit] = nil
-                host.runtime.started.remove(unit)
+                host.runtime.started[unit] = nil
             }
             listFenced()
             handle(.uninstalled(units), tenure)
@@ -64,11 +64,14 @@ extension AgentShell {
     /// Orders a start or restart; now and then systemd does not take it.
     func issue(_ operation: SystemdModel.Operation, _ unit: UnitName, _ tenure: Scope) {
         let isRefused = world.setting.hasSystemdTrouble && world.random.chance(1, in: 20)
-        host.runtime.started.insert(unit)
+        let former = host.runtime.started[unit]
+        host.runtime.started[unit] = host.runtime.files[unit]?.file.hash
         bus { [self] in
             isRefused ? false : host.systemd.queue(operation, unit)
         } then: { [self] isTaken in
-            handle(isTaken || !isRefused ? .issued(unit) : .issueFailed(unit), tenure)
+            guard isRefused, !isTaken else { return handle(.issued(unit), tenure) }
+            host.runtime.started[unit] = former
+            handle(.issueFailed(unit), tenure)
         }
     }
 
@@ -83,7 +86,7 @@ extension AgentShell {
                         bus { [self] in
                             host.systemd.observation(of: unit).isDown
                         } then: { [self] isDown in
-                            if isDown { host.runtime.started.remove(unit) }
+                            if isDown { host.runtime.started[unit] = nil }
                             handle(isDown ? .stopped(unit) : .stopFailed(unit), tenure)
                         }
                     }

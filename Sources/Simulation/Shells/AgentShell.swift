@@ -14,6 +14,9 @@ final class AgentShell {
     /// Calls to systemd that have not been answered.
     var callsUnderWay = 0
     private var lastWord: Int64 = 0
+    /// Where this machine's states and its record stand in the store's history.
+    var stateRevisions: [UnitName: Int64] = [:]
+    private(set) var recordRevision: Int64 = 0
 
     init(process: AgentProcess) {
         self.process = process
@@ -22,8 +25,9 @@ final class AgentShell {
     }
 
     /// The session lives: adopt what runs, then follow the schedule.
-    func enter(_ lease: SessionLease) {
+    func enter(_ lease: SessionLease, record revision: Int64) {
         endTenure()
+        recordRevision = revision
         scope = Scope()
         let tenure = scope
         listen(tenure)
@@ -40,7 +44,7 @@ final class AgentShell {
             // A start that was on its way when the tenure ended reaches systemd first.
             settle { [self] in
                 stop(fenced, kill: kill) { [self] in
-                    host.runtime.started.subtract(fenced)
+                    for unit in fenced { host.runtime.started[unit] = nil }
                     _ = core.handle(.left, at: host.now)
                     done()
                 }
@@ -178,10 +182,12 @@ final class AgentShell {
     private func takeStock(
         _ orders: [Order], _ lease: SessionLease, _ scope: Scope, _ done: @escaping (AgentEvent?) -> Void
     ) {
+        stateRevisions = [:]
         process.client.call(.range(.states(of: host.index)), in: scope) { [self] result in
             guard case .success(let answer) = result, case .range(let entries) = answer.content else {
                 return done(nil)
             }
+            for found in entries { stateRevisions[world.catalogue.units[found.key.subject]] = found.entry.modified }
             // What a former session left behind is no claim of this one.
             let own = entries.compactMap { entry -> UnitState? in
                 guard entry.entry.lease == lease.id || world.isMutant(.foreignClaims) else { return nil }
@@ -195,7 +201,7 @@ final class AgentShell {
                 files[name].map {
                     InstalledFile(
                         unit: name, hash: $0.file.hash, isKept: $0.isKept,
-                        isStarted: host.runtime.started.contains(name))
+                        startedHash: world.isMutant(.forgottenStart) ? nil : host.runtime.started[name])
                 }
             }
             bus { [self] in

@@ -15,7 +15,7 @@ struct EngineShellTests {
     private func run(
         _ registry: ClusterRegistry, _ leadership: Leadership, _ body: () async throws -> Void
     ) async throws {
-        let shell = EngineShell(registry: registry, leadership: leadership, logger: .silent)
+        let shell = EngineShell(registry: registry, leadership: leadership, lossWindow: .seconds(5), logger: .silent)
         let task = Task { await shell.run() }
         defer { task.cancel() }
         try await body()
@@ -72,7 +72,7 @@ struct EngineShellTests {
         try await registry.resign(old)
         let new = try await cluster.lead(1)
         try await registry.createUnit(web, file: .service("1"), target: .launched)
-        let shell = EngineShell(registry: registry, leadership: old, logger: .silent)
+        let shell = EngineShell(registry: registry, leadership: old, lossWindow: .seconds(5), logger: .silent)
         #expect(await shell.run() == .deposed)
         #expect(try await cluster.assignments().isEmpty)
         #expect(try await registry.currentLeader() == new)
@@ -84,7 +84,8 @@ struct EngineShellTests {
         let registry = ClusterRegistry(store: store, firstPause: .milliseconds(1))
         let cluster = try await EngineCluster(registry, machines: 1)
         try await registry.createUnit(web, file: .service("1"), target: .launched)
-        let shell = EngineShell(registry: registry, leadership: try await cluster.lead(), logger: .silent)
+        let shell = EngineShell(
+            registry: registry, leadership: try await cluster.lead(), lossWindow: .seconds(5), logger: .silent)
         #expect(await shell.run() == .deposed)
         #expect(try await registry.currentLeader() == nil)
         #expect(try await cluster.assignments().count == 1)
