@@ -77,6 +77,12 @@ struct IdentityFoldersTests {
             #expect(try mode(folder.keyFile) == 0o600)
             #expect(try mode(folder.etcdPasswordFile) == 0o600)
 
+            // Before the first rotation a certificate stands alone, afterwards with the former authority's word.
+            #expect(try folder.chain("CERTIFICATE") == "CERTIFICATE")
+            let vouch = try before.authority.vouch(for: scene.authority, now: Scene.now)
+            try folder.storeVouch(vouch)
+            #expect(try folder.chain("CERTIFICATE") == "CERTIFICATE\n" + vouch)
+
             for file in [folder.keyFile, folder.etcdPasswordFile] { try #require(chmod(file, 0o640) == 0) }
             let error = #expect(throws: IdentityError.self) { try folder.authority() }
             #expect(error?.code == .file)

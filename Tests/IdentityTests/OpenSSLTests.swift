@@ -93,12 +93,40 @@ struct OpenSSLTests {
                 #expect(text.contains(line), "\(line) is not in\n\(text)")
             }
             let own = try await rig.openssl("x509", "-in", rig.bundle, "-noout", "-text").output
-            for line in ["X509v3 Basic Constraints: critical", "CA:TRUE, pathlen:0", "Certificate Sign, CRL Sign"] {
+            for line in ["X509v3 Basic Constraints: critical", "CA:TRUE, pathlen:1", "Certificate Sign, CRL Sign"] {
                 #expect(own.contains(line), "\(line) is not in\n\(own)")
             }
             let fingerprint = try await rig.openssl("x509", "-in", rig.bundle, "-noout", "-fingerprint", "-sha256")
             let digits = fingerprint.output.split(separator: "=").last.map { $0.filter(\.isHexDigit).lowercased() }
             #expect(digits == rig.authority.fingerprint)
+        }
+    }
+
+    @Test(
+        "who knows the old authority alone believes the new one by the old one's word, and nobody whom that one vouches for"
+    )
+    func vouching() async throws {
+        try await withRig { rig async throws in
+            let next = try CertificateAuthority(cluster: "default", now: Date())
+            let third = try CertificateAuthority(cluster: "default", now: Date())
+            let words = [
+                "vouch": try rig.authority.vouch(for: next, now: Date()),
+                "further": try rig.authority.vouch(for: next, now: Date()) + "\n"
+                    + (try next.vouch(for: third, now: Date())),
+            ]
+            for (name, text) in words { try write(text, to: "\(rig.folder)/\(name)") }
+            func verify(by signer: CertificateAuthority, _ words: String...) async throws -> Int32 {
+                let request = try CertificateRequest(pem: try KeyPair().request(name: "any"))
+                let leaf = "\(rig.folder)/leaf.pem"
+                try write(try signer.issue(request, for: .user("ada"), now: Date()), to: leaf)
+                return try await Shell.run(
+                    ["openssl", "verify", "-x509_strict", "-CAfile", rig.bundle] + words + [leaf]
+                ).status
+            }
+            #expect(try await verify(by: next) != 0)
+            #expect(try await verify(by: next, "-untrusted", "\(rig.folder)/vouch") == 0)
+            #expect(try await verify(by: third, "-untrusted", "\(rig.folder)/vouch") != 0)
+            #expect(try await verify(by: third, "-untrusted", "\(rig.folder)/further") != 0)
         }
     }
 

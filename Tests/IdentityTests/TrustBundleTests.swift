@@ -105,6 +105,9 @@ struct Refusal: Sendable, CustomTestStringConvertible {
             return try der(
                 try scene.authority.issueServer(request, name: "etcd", addresses: ["127.0.0.1"], now: Scene.now))
         },
+        Refusal("the authority's word for its successor", .wrongPurpose) { scene in
+            try der(try scene.authority.vouch(for: try Scene().authority, now: Scene.now))
+        },
         Refusal("the authority's own", .wrongPurpose) { try der($0.authority.certificatePEM) },
     ]
 
@@ -242,6 +245,9 @@ struct TrustBundleTests {
             try await after.verify(der: byOld, cluster: Scene.cluster, now: Scene.now)
         }
         #expect(error?.code == .unknownAuthority)
+        #expect(both.newestSigned(try new.issue(.user("ada"))))
+        #expect(!both.newestSigned(try old.issue(.user("ada"))))
+        #expect(!both.newestSigned("no certificate"))
         let nobody = after.without(fingerprint: new.authority.fingerprint)
         await #expect(throws: IdentityError.self) {
             try await nobody.verify(der: byNew, cluster: Scene.cluster, now: Scene.now)
