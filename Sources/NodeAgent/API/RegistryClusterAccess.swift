@@ -28,6 +28,9 @@ actor RegistryClusterAccess: ClusterAccess {
         }
     }
 
+    /// Takes note of a write that did not go through here: what is read from now on contains it.
+    func wrote(at revision: Int64) { written = max(written, revision) }
+
     func createUnit(
         _ name: UnitName, file: UnitFile, target: TargetState
     ) async throws(ClusterAccessError) -> Int64 {
