@@ -89,6 +89,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
             "flotilla://default/machine/abc", "flotilla://default/machine/" + Scene.machine.uppercased(),
             "flotilla://default/machine/" + Scene.machine + "/..", "flotilla://default/user/", "flotilla:///user/ada",
             "flotilla://default/user/../machine/" + Scene.machine, "flotilla://default/root/ada", "flotilla://default",
+            "flotilla://default/user/ada/", "flotilla:///default/user/ada", "flotilla://default//user/ada",
             "https://default/user/ada", "FLOTILLA://default/user/ada", "", "flotilla://default/user/a%64a",
         ].map { uri in
             Refusal("the URI '\(uri)'", .wrongPurpose) {
