@@ -84,6 +84,18 @@ struct CertificateAuthorityTests {
         }
     }
 
+    @Test("the word for a successor is good for one step, and no longer than the authority that gives it")
+    func vouch() throws {
+        let old = try CertificateAuthority(cluster: "default", now: Scene.now, life: 3600)
+        let next = try CertificateAuthority(cluster: "default", now: Scene.now + 60)
+        let word = try Certificate(pemEncoded: try old.vouch(for: next, now: Scene.now + 60))
+        #expect(try word.extensions.basicConstraints == .isCertificateAuthority(maxPathLength: 0))
+        #expect(word.subject == next.certificate.subject)
+        #expect(word.publicKey == next.certificate.publicKey)
+        #expect(word.issuer == old.certificate.subject)
+        #expect(word.notValidAfter == Scene.now + 3600)
+    }
+
     @Test("two authorities of one cluster differ in name, key and fingerprint")
     func twins() throws {
         let (one, two) = (try Scene().authority, try Scene().authority)

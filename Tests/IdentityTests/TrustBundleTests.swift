@@ -89,6 +89,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
             "flotilla://default/machine/abc", "flotilla://default/machine/" + Scene.machine.uppercased(),
             "flotilla://default/machine/" + Scene.machine + "/..", "flotilla://default/user/", "flotilla:///user/ada",
             "flotilla://default/user/../machine/" + Scene.machine, "flotilla://default/root/ada", "flotilla://default",
+            "flotilla://default/user/ada/", "flotilla:///default/user/ada", "flotilla://default//user/ada",
             "https://default/user/ada", "FLOTILLA://default/user/ada", "", "flotilla://default/user/a%64a",
         ].map { uri in
             Refusal("the URI '\(uri)'", .wrongPurpose) {
@@ -104,6 +105,9 @@ struct Refusal: Sendable, CustomTestStringConvertible {
             let request = try CertificateRequest(pem: try KeyPair().request(name: "etcd"))
             return try der(
                 try scene.authority.issueServer(request, name: "etcd", addresses: ["127.0.0.1"], now: Scene.now))
+        },
+        Refusal("the authority's word for its successor", .wrongPurpose) { scene in
+            try der(try scene.authority.vouch(for: try Scene().authority, now: Scene.now))
         },
         Refusal("the authority's own", .wrongPurpose) { try der($0.authority.certificatePEM) },
     ]
@@ -242,6 +246,9 @@ struct TrustBundleTests {
             try await after.verify(der: byOld, cluster: Scene.cluster, now: Scene.now)
         }
         #expect(error?.code == .unknownAuthority)
+        #expect(both.newestSigned(try new.issue(.user("ada"))))
+        #expect(!both.newestSigned(try old.issue(.user("ada"))))
+        #expect(!both.newestSigned("no certificate"))
         let nobody = after.without(fingerprint: new.authority.fingerprint)
         await #expect(throws: IdentityError.self) {
             try await nobody.verify(der: byNew, cluster: Scene.cluster, now: Scene.now)
