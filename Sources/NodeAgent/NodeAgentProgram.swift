@@ -88,7 +88,12 @@ package struct NodeAgentProgram: Sendable {
             logger: logger)
 
         let access = RegistryClusterAccess(registry: registry, view: ClusterView(registry: registry))
-        let server = FleetAPIServer(access: access, listeners: listeners, version: Self.version, logger: logger)
+        let journals = JournalSources(
+            machine: identity.id, local: LocalJournal(machine: identity.id, isUser: settings.usesUserManager),
+            remote: { RemoteJournal($0, tls: nil) })
+        let server = FleetAPIServer(
+            access: access, listeners: listeners, version: Self.version,
+            extraRoutes: JournalRoutes(access: access, sources: journals).routes, logger: logger)
         Notifier.ready(status: "joining the cluster \(settings.cluster)")
         logger.info("agent started", metadata: ["machine.address": "\(address)", "agent.version": "\(Self.version)"])
 

@@ -10,7 +10,8 @@ import Testing
 struct JournalMergeTests {
     private static func entry(_ time: Int64, _ machine: String, size: Int = 0) -> API.JournalEntry {
         API.JournalEntry(
-            time: time, machine: machine, unit: "web.service", message: "\(machine)\(time)" + String(repeating: "x", count: size))
+            time: time, machine: machine, unit: "web.service",
+            message: "\(machine)\(time)" + String(repeating: "x", count: size))
     }
 
     private static func times(_ entries: [API.JournalEntry]) -> [Int64] { entries.map(\.time) }

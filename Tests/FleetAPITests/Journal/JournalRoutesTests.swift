@@ -196,11 +196,12 @@ struct JournalRoutesTests {
 
     @Test("a journal that breaks off is named, asked again from where it was, and nothing comes twice")
     func again() async throws {
-        let a = FakeJournal([1, 2, 2].enumerated().map { index, time in
-            var entry = Self.entry(Int64(time), Sample.machineA)
-            entry.cursor = "c\(index)"
-            return entry
-        })
+        let a = FakeJournal(
+            [1, 2, 2].enumerated().map { index, time in
+                var entry = Self.entry(Int64(time), Sample.machineA)
+                entry.cursor = "c\(index)"
+                return entry
+            })
         let rig = Rig(Self.twoMachines, [Sample.machineA: a])
         let stream = try await rig.client.journal(API.JournalQuery(units: ["web.service"], lines: 5, follow: true))
         var items = stream.makeAsyncIterator()

@@ -60,7 +60,9 @@ struct JournalMerge: Sendable {
     /// Entries that `lines` asks for and that the bound on memory took away.
     private(set) var lost = 0
 
-    /// - Parameter lines: How many of the latest entries to begin with; `nil` for all.
+    /// - Parameters:
+    ///   - lines: How many of the latest entries to begin with; `nil` for all.
+    ///   - limits: Bounds that the merge keeps.
     init(lines: Int?, limits: Limits = Limits()) {
         wanted = lines
         self.limits = limits
