@@ -68,7 +68,8 @@ let package = Package(
 
         // The cluster's authority: signs, keeps the records of who belongs, gives machines their users in etcd.
         .target(
-            name: "Authority", dependencies: ["FleetCore", "Etcd", "Identity", "Registry"], swiftSettings: strict),
+            name: "Authority", dependencies: ["FleetCore", "Etcd", "HTTPTransport", "Identity", "Registry"],
+            swiftSettings: strict),
 
         // The HTTP API: what goes over the wire, who calls it, who answers it.
         .target(name: "FleetAPI", dependencies: ["FleetCore"], path: "Sources/FleetAPI/Wire", swiftSettings: strict),
@@ -130,6 +131,15 @@ let package = Package(
             name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "EtcdTests", dependencies: ["Etcd", "HTTPTransport", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "IdentityTests",
+            dependencies: [
+                "Identity", "TestSupport",
+                .product(name: "X509", package: "swift-certificates"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+            ],
+            swiftSettings: strict),
         .testTarget(name: "RegistryTests", dependencies: ["Registry", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "FleetAPITests",

@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-package import Etcd
+import Etcd
 package import FleetCore
 package import FoundationEssentials
+import HTTPTransport
 package import Identity
 package import Registry
 
@@ -50,8 +51,14 @@ package struct AuthorityDesk: Sendable {
     let access: StoreAccess?
     /// Where machines find etcd.
     package let etcdEndpoints: [String]
+    /// Who signed etcd's certificates, PEM; `nil` where this authority has.
+    package let etcdAuthorities: String?
 
-    package init(folder: AuthorityFolder, registry: ClusterRegistry, access: StoreAccess?, etcdEndpoints: [String]) {
+    package init(
+        folder: AuthorityFolder, registry: ClusterRegistry, access: StoreAccess?, etcdEndpoints: [String],
+        etcdAuthorities: String? = nil
+    ) {
+        self.etcdAuthorities = etcdAuthorities
         self.folder = folder
         self.registry = registry
         self.access = access
@@ -107,9 +114,10 @@ package struct AuthorityDesk: Sendable {
         let issued = try identities { () throws(IdentityError) in
             let authority = try folder.authority()
             return (
-                try authority.issue(
-                    try CertificateRequest(pem: request), for: .machine(admission.machine.rawValue),
-                    addresses: admission.addresses, now: now), try folder.bundle().pem
+                try folder.chain(
+                    try authority.issue(
+                        try CertificateRequest(pem: request), for: .machine(admission.machine.rawValue),
+                        addresses: admission.addresses, now: now)), try folder.bundle().pem
             )
         }
         try await records { () throws(RegistryError) in
@@ -172,9 +180,10 @@ package struct AuthorityDesk: Sendable {
     ) throws(AuthorityError) -> (certificate: String, authorities: String) {
         try identities { () throws(IdentityError) in
             (
-                try folder.authority().issue(
-                    try CertificateRequest(pem: request), for: .machine(machine.rawValue), addresses: addresses,
-                    now: now), try folder.bundle().pem
+                try folder.chain(
+                    try folder.authority().issue(
+                        try CertificateRequest(pem: request), for: .machine(machine.rawValue), addresses: addresses,
+                        now: now)), try folder.bundle().pem
             )
         }
     }
@@ -184,9 +193,7 @@ package struct AuthorityDesk: Sendable {
     /// An honest machine stops its units when it sees its record revoked, and ends its session itself; this is for one
     /// that does not. etcd asks nobody for rights who renews a lease, so the lease has to be ended by hand.
     ///
-    /// - Parameters:
-    ///   - machine: The machine.
-    ///   - grace: How long it has to leave by itself.
+    /// `grace` is how long it has to leave by itself.
     package func expel(_ machine: MachineID, grace: Duration) async throws(AuthorityError) {
         do {
             try await access?.dismiss(machine)
@@ -211,14 +218,28 @@ package struct AuthorityDesk: Sendable {
     ) async throws(AuthorityError) -> (certificate: String, authorities: String) {
         let issued = try identities { () throws(IdentityError) in
             (
-                try folder.authority().issue(
-                    try CertificateRequest(pem: request), for: .user(name), now: now), try folder.bundle().pem
+                try folder.chain(
+                    try folder.authority().issue(try CertificateRequest(pem: request), for: .user(name), now: now)),
+                try folder.bundle().pem
             )
         }
         try await records { () throws(RegistryError) in
             try await registry.addUser(UserIdentity(name: name, role: role, createdAt: Self.moment(now)))
         }
         return issued
+    }
+
+    /// Signs the next certificate of a user that has proven with the present one who it is.
+    package func renew(
+        user name: String, request: String, now: Date
+    ) throws(AuthorityError) -> (certificate: String, authorities: String) {
+        try identities { () throws(IdentityError) in
+            (
+                try folder.chain(
+                    try folder.authority().issue(try CertificateRequest(pem: request), for: .user(name), now: now)),
+                try folder.bundle().pem
+            )
+        }
     }
 
     // MARK: The authority itself
@@ -254,6 +275,7 @@ package struct AuthorityDesk: Sendable {
             }
             let next = try CertificateAuthority(cluster: try folder.cluster(), now: now)
             let both = bundle.joined(with: next.trust)
+            try folder.storeVouch(try folder.authority().vouch(for: next, now: now))
             try folder.store(next, bundle: both)
             return both
         }
@@ -269,11 +291,32 @@ package struct AuthorityDesk: Sendable {
             guard bundle.fingerprints.count > 1 else {
                 throw IdentityError(.exists, "no rotation is under way; begin one: cluster-manager cluster ca rotate")
             }
-            try folder.store(authority, bundle: authority.trust)
             return authority.trust
+        }
+        try await checkEtcd(believing: bundle)
+        try identities { () throws(IdentityError) in
+            let authority = try folder.authority()
+            try folder.store(authority, bundle: authority.trust)
         }
         try await publish(signer: nil)
         return bundle
+    }
+
+    /// Makes sure that the machines will still believe etcd when they believe `bundle` alone.
+    ///
+    /// An etcd whose certificate the old authority signed would be lost to every machine at once.
+    private func checkEtcd(believing bundle: TrustBundle) async throws(AuthorityError) {
+        guard etcdAuthorities == nil else { return }
+        for endpoint in etcdEndpoints where endpoint.hasPrefix("https:") {
+            let answer = try? await HTTPClient().send(
+                HTTPRequest(
+                    url: endpoint + "/version", deadline: .seconds(5), tls: TLSSettings(authorities: bundle.pem)))
+            guard answer != nil else {
+                throw .conflict(
+                    "etcd at \(endpoint) does not answer with a certificate of the new authority; give it one (cluster-manager "
+                        + "cluster certificate etcd --help), then finish")
+            }
+        }
     }
 
     /// Milliseconds since 1970 of the second in which `date` lies; certificates know seconds only.

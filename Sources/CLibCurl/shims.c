@@ -15,6 +15,11 @@ CURLcode flotilla_curl_set_string(CURL *handle, CURLoption option, const char *v
     return curl_easy_setopt(handle, option, value);
 }
 
+CURLcode flotilla_curl_set_bytes(CURL *handle, CURLoption option, const void *bytes, size_t count) {
+    struct curl_blob blob = {.data = (void *)bytes, .len = count, .flags = CURL_BLOB_COPY};
+    return curl_easy_setopt(handle, option, &blob);
+}
+
 CURLcode flotilla_curl_set_pointer(CURL *handle, CURLoption option, void *value) {
     return curl_easy_setopt(handle, option, value);
 }

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+package import FleetAPIClient
 import FleetCore
 
 /// What a command works with.
@@ -13,12 +14,17 @@ package struct CommandContext: Sendable {
     package let ssh: SSHSettings
     /// Id of the machine that this program runs on; `nil` where it has none.
     package let localMachine: String?
+    /// The API as it is, for what fleet has no notion of.
+    package let client: @Sendable () throws -> FleetClient
     /// Ends this program by becoming another; returns only by throwing, except in tests.
     package let become: @Sendable (ExternalProgram) throws -> Void
 
     package init(
         fleet: any FleetService, console: Console, environment: [String: String] = [:], format: OutputFormat = .table,
         ssh: SSHSettings = SSHSettings(), localMachine: String? = nil,
+        client: @escaping @Sendable () throws -> FleetClient = {
+            throw ClusterManagerError(.unreachable, "there is no cluster")
+        },
         become: @escaping @Sendable (ExternalProgram) throws -> Void = { try $0.become() }
     ) {
         self.fleet = fleet
@@ -27,6 +33,7 @@ package struct CommandContext: Sendable {
         self.format = format
         self.ssh = ssh
         self.localMachine = localMachine
+        self.client = client
         self.become = become
     }
 

@@ -92,7 +92,7 @@ package struct Program: Sendable {
         let options = command.global
         let format = try type(of: command).ownsOutput ? .table : options.format()
         let ssh = try options.ssh(environment: environment)
-        var settings = options.settings(environment: environment)
+        var settings = try options.settings(environment: environment)
         guard let host = ssh.tunnel else {
             return try await command.run(in: context(settings, options, format: format, ssh: ssh, become: become))
         }
@@ -127,7 +127,7 @@ package struct Program: Sendable {
         }
         return CommandContext(
             fleet: fleet, console: console, environment: environment, format: format, ssh: ssh,
-            localMachine: localMachine, become: become)
+            localMachine: localMachine, client: { try FleetClientAdapter.client(settings) }, become: become)
     }
 
     /// Tells what ArgumentParser has to say: help and such as a result, a mistake as one line.

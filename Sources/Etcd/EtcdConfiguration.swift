@@ -32,13 +32,16 @@ package struct EtcdConfiguration: Sendable {
     package var historyKey: String
     /// The only cluster to accept; `nil` accepts the first that answers, and from then on only that one.
     package var expectedClusterID: UInt64?
+    /// A revision that the store is known to have reached; one that has not is refused.
+    package var expectedRevision: Int64
 
     package init(
         endpoints: [String], tls: TLSSettings? = nil, user: String? = nil, password: String? = nil,
         loginIdleLimit: Duration = .seconds(240), requestTimeout: Duration = .seconds(5),
         connectTimeout: Duration = .seconds(1),
         probeTimeout: Duration = .seconds(1), watchCheckInterval: Duration = .seconds(5), pageSize: Int = 2_000,
-        answerLimit: Int = 64 << 20, historyKey: String = "\0", expectedClusterID: UInt64? = nil
+        answerLimit: Int = 64 << 20, historyKey: String = "\0", expectedClusterID: UInt64? = nil,
+        expectedRevision: Int64 = 0
     ) {
         self.endpoints = endpoints
         self.tls = tls
@@ -53,6 +56,7 @@ package struct EtcdConfiguration: Sendable {
         self.answerLimit = answerLimit
         self.historyKey = historyKey
         self.expectedClusterID = expectedClusterID
+        self.expectedRevision = expectedRevision
     }
 
     /// Puts endpoints into one form, without slash at the end.

@@ -76,12 +76,36 @@ package struct TLSSettings: Hashable, Sendable {
     package var certificateFile: String?
     /// PEM file of the client's private key, without a passphrase.
     package var keyFile: String?
+    /// Whether the server must prove itself; off only to fetch what is then checked by other means.
+    package var verifiesServer: Bool
+    /// The same three as PEM text, for those that are in no file of their own; they go before the files.
+    package var authorities: String?
+    package var certificate: String?
+    package var key: String?
 
-    package init(authorityFile: String? = nil, certificateFile: String? = nil, keyFile: String? = nil) {
+    package init(
+        authorityFile: String? = nil, certificateFile: String? = nil, keyFile: String? = nil,
+        verifiesServer: Bool = true
+    ) {
         self.authorityFile = authorityFile
         self.certificateFile = certificateFile
         self.keyFile = keyFile
+        self.verifiesServer = verifiesServer
     }
+
+    /// Material that is held in memory.
+    package init(authorities: String, certificate: String? = nil, key: String? = nil) {
+        self.init()
+        self.authorities = authorities
+        self.certificate = certificate
+        self.key = key
+    }
+}
+
+extension TLSSettings: CustomStringConvertible, CustomDebugStringConvertible {
+    /// Never shows the key.
+    package var description: String { "TLS settings" }
+    package var debugDescription: String { description }
 }
 
 /// User and password for HTTP's basic scheme, sent with the first request.

@@ -123,6 +123,10 @@ extension Transfer {
     private func configureTLS(_ handle: UnsafeMutableRawPointer) throws(HTTPError) {
         try set(flotilla_curl_set_long(handle, CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2)), "TLS version")
         guard let tls = request.tls else { return }
+        if !tls.verifiesServer {
+            try set(flotilla_curl_set_long(handle, CURLOPT_SSL_VERIFYPEER, 0), "verification of the server")
+            try set(flotilla_curl_set_long(handle, CURLOPT_SSL_VERIFYHOST, 0), "verification of the server's name")
+        }
         if let file = tls.authorityFile {
             try set(flotilla_curl_set_string(handle, CURLOPT_CAINFO, file), "authority file")
             // Else the system's folder of authorities would be trusted besides.
@@ -134,6 +138,17 @@ extension Transfer {
         if let file = tls.keyFile {
             try set(flotilla_curl_set_string(handle, CURLOPT_SSLKEY, file), "key file")
         }
+        if let text = tls.authorities {
+            try set(bytes(CURLOPT_CAINFO_BLOB, text), "authorities")
+            try set(flotilla_curl_set_string(handle, CURLOPT_CAPATH, nil), "authority folder")
+        }
+        if let text = tls.certificate { try set(bytes(CURLOPT_SSLCERT_BLOB, text), "certificate") }
+        if let text = tls.key { try set(bytes(CURLOPT_SSLKEY_BLOB, text), "key") }
+    }
+
+    private func bytes(_ option: CURLoption, _ text: String) -> CURLcode {
+        let bytes = Array(text.utf8)
+        return bytes.withUnsafeBytes { flotilla_curl_set_bytes(handle, option, $0.baseAddress, $0.count) }
     }
 
     private func set(_ code: CURLcode, _ option: String) throws(HTTPError) {

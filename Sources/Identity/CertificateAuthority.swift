@@ -46,7 +46,8 @@ package struct CertificateAuthority: Sendable {
                 notValidBefore: now - Self.allowance, notValidAfter: now + life, issuer: name, subject: name,
                 signatureAlgorithm: .ecdsaWithSHA256,
                 extensions: try Certificate.Extensions {
-                    Critical(BasicConstraints.isCertificateAuthority(maxPathLength: 0))
+                    // One step: the authority that takes over from this one.
+                    Critical(BasicConstraints.isCertificateAuthority(maxPathLength: 1))
                     Critical(KeyUsage(keyCertSign: true, cRLSign: true))
                     SubjectKeyIdentifier(hash: key.certificateKey.publicKey)
                 }, issuerPrivateKey: key.certificateKey)
@@ -72,6 +73,30 @@ package struct CertificateAuthority: Sendable {
     /// SHA-256 of the certificate, as join tokens carry it.
     package var fingerprint: String { CertificateInfo.fingerprint(of: certificate) }
     package var trust: TrustBundle { TrustBundle(authorities: [certificate]) }
+
+    /// Vouches for the authority that takes over, in PEM form.
+    ///
+    /// Shown beside a certificate that `next` signed, it lets those believe it who know this authority alone, such as
+    /// users whose profile is older than the rotation.
+    ///
+    /// - Throws: `.malformed` when the library refuses, which it has no reason to.
+    package func vouch(for next: CertificateAuthority, now: Date) throws(IdentityError) -> String {
+        do {
+            let signed = try Certificate(
+                version: .v3, serialNumber: .init(), publicKey: next.certificate.publicKey,
+                notValidBefore: max(now - Self.allowance, certificate.notValidBefore),
+                notValidAfter: certificate.notValidAfter, issuer: certificate.subject,
+                subject: next.certificate.subject, signatureAlgorithm: .ecdsaWithSHA256,
+                extensions: try Certificate.Extensions {
+                    Critical(BasicConstraints.isCertificateAuthority(maxPathLength: 0))
+                    Critical(KeyUsage(keyCertSign: true, cRLSign: true))
+                    SubjectKeyIdentifier(hash: next.certificate.publicKey)
+                }, issuerPrivateKey: key.certificateKey)
+            return try signed.serializeAsPEM().pemString
+        } catch {
+            throw IdentityError(.malformed, "the old authority cannot vouch for the new one: \(error)")
+        }
+    }
 
     /// Signs a certificate that speaks for `principal`, in PEM form.
     ///

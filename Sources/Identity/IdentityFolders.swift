@@ -95,6 +95,9 @@ package struct MachineFolder: Hashable, Sendable {
     /// The password of the machine's own user in etcd, where etcd asks for one.
     package var etcdPasswordFile: String { path + "/etcd-password" }
 
+    /// Who signed etcd's certificates, where that was not the cluster's own authority.
+    package var etcdAuthoritiesFile: String { path + "/etcd-authorities.pem" }
+
     /// Whether the machine has joined a cluster.
     package var exists: Bool { IdentityFile.exists(certificateFile) }
 
@@ -135,6 +138,8 @@ package struct AuthorityFolder: Hashable, Sendable {
     /// All authorities that are believed now: this one, and during a rotation its predecessor.
     package var bundleFile: String { path + "/authorities.pem" }
     package var clusterFile: String { path + "/cluster" }
+    /// The predecessor's word for this authority; missing before the first rotation.
+    package var vouchFile: String { path + "/vouch.pem" }
     /// Password of etcd's root user.
     package var etcdPasswordFile: String { path + "/etcd-root-password" }
 
@@ -151,6 +156,17 @@ package struct AuthorityFolder: Hashable, Sendable {
 
     package func storeEtcdPassword(_ password: String) throws(IdentityError) {
         try IdentityFile.write(password + "\n", to: etcdPasswordFile, mode: IdentityFile.secretMode)
+    }
+
+    package func storeVouch(_ pem: String) throws(IdentityError) {
+        try IdentityFile.makeFolder(path)
+        try IdentityFile.write(pem, to: vouchFile, mode: IdentityFile.publicMode)
+    }
+
+    /// What is shown beside each certificate that this authority signs.
+    package func chain(_ certificate: String) throws(IdentityError) -> String {
+        guard IdentityFile.exists(vouchFile) else { return certificate }
+        return certificate + "\n" + (try IdentityFile.read(vouchFile))
     }
 
     package func cluster() throws(IdentityError) -> String {

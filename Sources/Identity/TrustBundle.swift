@@ -31,6 +31,12 @@ package struct TrustBundle: Sendable {
     /// In the order in which they stand in the bundle.
     package var fingerprints: [String] { authorities.map { CertificateInfo.fingerprint(of: $0) } }
 
+    /// Whether the newest authority, the last of the bundle, has signed the certificate.
+    package func newestSigned(_ pem: String) -> Bool {
+        guard let leaf = try? Self.certificates(pem: pem).first, let newest = authorities.last else { return false }
+        return newest.publicKey.isValidSignature(leaf.signature, for: leaf)
+    }
+
     /// Both bundles' authorities, each once.
     package func joined(with other: TrustBundle) -> TrustBundle {
         let known = Set(fingerprints)

@@ -4,6 +4,7 @@
 package import ArgumentParser
 import FoundationEssentials
 import Glibc
+import HTTPTransport
 import Logging
 import Systemd
 
@@ -24,13 +25,15 @@ package struct NodeAgentCommand: AsyncParsableCommand {
             EXAMPLES
               node-agent --check
               node-agent --etcd-endpoints http://10.0.0.1:2379 --metadata role=worker
+              node-agent join tls:10.0.0.1:49154 FLT1-...
 
             EXIT STATUS
               0  ended in order
               1  a setting cannot be used, or the agent cannot run; the reason is on standard error
+             77  the cluster has revoked this machine
             """,
         version: NodeAgentProgram.version,
-        subcommands: [RunCommand.self, GuardCommandLine.self],
+        subcommands: [RunCommand.self, JoinCommand.self, AdoptCommand.self, GuardCommandLine.self],
         defaultSubcommand: RunCommand.self)
 
     package init() {}
@@ -79,6 +82,9 @@ struct RunCommand: AsyncParsableCommand {
             try await serve(settings)
         } catch let error as ExitCode {
             throw error
+        } catch let error as RevokedError {
+            HostFiles.complain("node-agent: \(error)")
+            throw ExitCode(RevokedError.exitStatus)
         } catch {
             HostFiles.complain("node-agent: \(error)")
             throw ExitCode.failure
@@ -132,6 +138,10 @@ struct SettingFlags: ParsableArguments {
     @Option(help: .setting(.systemdManager)) var systemdManager: String?
     @Option(name: .customLong("guard"), help: .setting(.guardUnit)) var guardUnit: String?
     @Option(help: .setting(.logLevel)) var logLevel: String?
+    @Option(help: .setting(.identityDirectory)) var identityDirectory: String?
+    @Option(help: .setting(.authorityDirectory)) var authorityDirectory: String?
+    @Option(help: .setting(.auditRetention)) var auditRetention: String?
+    @Option(help: .setting(.insecure)) var insecure: String?
 
     /// What was given, by setting.
     var given: [SettingKey: String] {
@@ -141,6 +151,8 @@ struct SettingFlags: ParsableArguments {
             .publicIP: publicIP, .metadata: metadata, .apiListen: apiListen, .sessionTTL: sessionTTL, .roles: roles,
             .machineName: machineName, .machineIDFile: machineIDFile, .runtimeDirectory: runtimeDirectory,
             .systemdManager: systemdManager, .guardUnit: guardUnit, .logLevel: logLevel,
+            .identityDirectory: identityDirectory, .authorityDirectory: authorityDirectory,
+            .auditRetention: auditRetention, .insecure: insecure,
         ]
         return all.compactMapValues(\.self)
     }
@@ -151,6 +163,30 @@ extension ArgumentHelp {
     static func setting(_ key: SettingKey) -> ArgumentHelp {
         let standard = key.defaultText
         return ArgumentHelp("\(key.help)\(standard.isEmpty ? "" : " (default: \(standard))")", valueName: "value")
+    }
+}
+
+/// The operator's word after an agent has refused what etcd answers.
+struct AdoptCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "adopt", abstract: "Let the agent of this machine join the store that it has refused.",
+        discussion: """
+            An agent whose etcd came back empty, set back or as another cluster's stops nothing and takes nothing on. This
+            command ends that: the agent forgets the store it knew, begins anew within seconds, and does what the store
+            that is there now says. Units that it does not know are stopped, so restore etcd or the cluster's backup first.
+            """)
+
+    @Option(help: .setting(.runtimeDirectory)) var runtimeDirectory: String?
+
+    func run() throws {
+        let given = runtimeDirectory ?? ProcessInfo.processInfo.environment[SettingKey.runtimeDirectory.variable]
+        do {
+            try SessionFile(runtimeDirectory: given ?? SettingKey.runtimeDirectory.defaultText).requestAdoption()
+            print("the agent of this machine joins the store that is there now; see its log")
+        } catch {
+            HostFiles.complain("node-agent: \(error)")
+            throw ExitCode.failure
+        }
     }
 }
 

@@ -6,6 +6,7 @@ import FleetAPI
 import FleetAPIServer
 import FleetCore
 import FoundationEssentials
+import HTTPTransport
 package import Logging
 import Registry
 import Systemd
@@ -36,15 +37,20 @@ package struct NodeAgentProgram: Sendable {
         let address = try publicAddress()
         try HostFiles.makeFolder(settings.runtimeDirectory)
         let sessionFile = SessionFile(runtimeDirectory: settings.runtimeDirectory)
-        let saved = sessionFile.load(bootID: identity.bootID)
+        var saved = sessionFile.load(bootID: identity.bootID)
         let listeners = settings.apiListen
 
         var etcdSettings = settings.etcd
         etcdSettings.expectedClusterID = saved.storeID
+        etcdSettings.expectedRevision = saved.expectedRevision
+        // A key that every agent may read, also where etcd gives each machine rights to its own keys alone.
+        etcdSettings.historyKey = RegistryKeys(cluster: settings.cluster).mark
         let etcd = try EtcdClient(etcdSettings, logger: logger)
         // The session has connections and a thread of its own: a heavy load elsewhere must not delay a renewal.
-        let sessionEtcd = try EtcdClient(etcdSettings, logger: logger)
+        let sessionEtcd = try EtcdClient(etcdSettings, sameStoreAs: etcd, logger: logger)
         let registry = ClusterRegistry(store: etcd, cluster: settings.cluster)
+        let security = try Security(settings, machine: identity.id, registry: registry, logger: logger)
+        if security == nil { warnOfOpenness(logger) }
 
         let searchFolder = settings.usesUserManager ? Self.userSearchFolder() : "/run/systemd/system"
         let units = try SystemdManager(
@@ -55,7 +61,11 @@ package struct NodeAgentProgram: Sendable {
             executable: executable,
             isEnabled: settings.isGuarded && !settings.usesUserManager && settings.roles.contains(.agent),
             logger: logger)
-        try await guardControl.prepare()
+        if try await !guardControl.prepare(), saved.sessionLease != nil {
+            // It died, and the former run did not live to notice: that run's units are dead, and started anew.
+            saved.mustFence = true
+            try sessionFile.store(saved)
+        }
         let folder = UnitFolder(
             folder: settings.runtimeDirectory + "/units", searchFolder: searchFolder,
             dropIns: UnitDropIns(isGuarded: guardControl.isEnabled, agentService: OwnService.name))
@@ -64,14 +74,15 @@ package struct NodeAgentProgram: Sendable {
         let agent = AgentShell(
             registry: registry, units: units, folder: folder, machine: identity.id, guardControl: guardControl,
             logger: logger)
-        let election = ElectionShell(registry: registry, machine: identity.id, logger: logger)
+        let election = ElectionShell(
+            registry: registry, machine: identity.id, lossWindow: .seconds(settings.sessionTTL), logger: logger)
         let roles = settings.roles
         let record = MachineRecord(
             id: identity.id, name: settings.machineName.isEmpty ? identity.hostName : settings.machineName,
             address: address, metadata: settings.metadata, capacity: identity.capacity, version: Self.version,
             apiAddress: Self.networkAddress(listeners), bootID: identity.bootID, token: saved.token)
         let sessionRegistry = ClusterRegistry(store: sessionEtcd, cluster: settings.cluster)
-        let peers = Peers(registry: registry, machine: identity.id, tls: nil)
+        let peers = Peers(registry: registry, machine: identity.id, tls: security?.own.tls)
         let session = SessionShell(
             registry: sessionRegistry, etcd: sessionEtcd, record: record, saved: saved, file: sessionFile,
             ttl: settings.sessionTTL, guardControl: guardControl, peers: peers,
@@ -88,12 +99,20 @@ package struct NodeAgentProgram: Sendable {
             logger: logger)
 
         let access = RegistryClusterAccess(registry: registry, view: ClusterView(registry: registry))
+        let tls = security?.own.tls
         let journals = JournalSources(
             machine: identity.id, local: LocalJournal(machine: identity.id, isUser: settings.usesUserManager),
-            remote: { RemoteJournal($0, tls: nil) })
+            remote: { RemoteJournal($0, tls: tls) })
         let server = FleetAPIServer(
-            access: access, listeners: listeners, version: Self.version,
-            extraRoutes: JournalRoutes(access: access, sources: journals).routes, logger: logger)
+            access: access, listeners: listeners, version: Self.version, allowsRemote: settings.isInsecure,
+            identity: security?.own.server, recognition: security?.recognition ?? OpenDoor(), audit: security?.audit,
+            extraRoutes: PeerRoutes(registry: registry).routes + (security?.routes ?? [])
+                + JournalRoutes(access: access, sources: journals).routes
+                + OperatorRoutes(
+                    registry: registry, access: access, machine: identity.id, units: units, tls: security?.own.tls,
+                    reboot: { () async throws(SystemdError) in try await units.reboot() }
+                ).routes, logger: logger)
+        let apiAddress = record.apiAddress
         Notifier.ready(status: "joining the cluster \(settings.cluster)")
         logger.info("agent started", metadata: ["machine.address": "\(address)", "agent.version": "\(Self.version)"])
 
@@ -112,6 +131,22 @@ package struct NodeAgentProgram: Sendable {
                 await peers.follow()
                 while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
             }
+            if let security {
+                group.addTask {
+                    await security.keepUpToDate(apiAddress: apiAddress, addresses: [address])
+                    while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
+                }
+                group.addTask {
+                    await security.untilRevoked()
+                    guard !Task.isCancelled else { return }
+                    Notifier.stopping(status: "revoked: leaving the cluster")
+                    await election.stop()
+                    if roles.contains(.agent) { await agent.stopAll(within: Security.leaveBudget) }
+                    await session.stop()
+                    try? await Task.sleep(for: .seconds(5))
+                    throw RevokedError()
+                }
+            }
             group.addTask {
                 for await _ in stop {
                     let reason = await OwnService(units: units).stopReason()
@@ -119,6 +154,7 @@ package struct NodeAgentProgram: Sendable {
                     Notifier.stopping(status: "stopping")
                     await election.stop()
                     if reason == .leave, roles.contains(.agent) {
+                        await session.prepareToLeave()
                         await agent.stopAll(within: Self.leaveBudget)
                         await session.stop()
                         // The session's own task ends the program when the lease is revoked; this only bounds that.
@@ -133,6 +169,16 @@ package struct NodeAgentProgram: Sendable {
             group.cancelAll()
         }
         await units.close()
+    }
+
+    private func warnOfOpenness(_ logger: Logger) {
+        if settings.isInsecure {
+            logger.warning("insecure: everybody who reaches the API's addresses may run anything on every machine")
+        } else {
+            logger.warning(
+                "this machine has no certificate, so etcd's users are all that guards the cluster; to secure it: cluster-manager cluster init --help"
+            )
+        }
     }
 
     private func labelled(_ machine: MachineID) -> Logger {
@@ -179,6 +225,7 @@ package struct NodeAgentProgram: Sendable {
 
     /// The first listener that other machines can reach.
     private static func networkAddress(_ listeners: [APIEndpoint]) -> String? {
+        for case .tls(let host, let port) in listeners { return "\(APIEndpoint.tls(host: host, port: port))" }
         for case .tcp(let host, let port) in listeners where host != "127.0.0.1" && host != "::1" && host != "localhost"
         {
             return "tcp:\(host):\(port)"

@@ -82,7 +82,7 @@ struct PermissionTests {
         #expect(await ask("GET", "/healthz", as: .user(.viewer), of: service).status == 503)
     }
 
-    final class Notebook: AuditLog {
+    final class Notebook: AuditKeeper {
         private let acts = Mutex<[AuditedAct]>([])
         func record(_ act: AuditedAct) async { acts.withLock { $0.append(act) } }
         var all: [AuditedAct] { acts.withLock { $0 } }

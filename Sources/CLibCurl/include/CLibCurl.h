@@ -12,6 +12,8 @@ typedef size_t (*flotilla_curl_data_callback)(char *bytes, size_t size, size_t c
 CURLcode flotilla_curl_set_long(CURL *handle, CURLoption option, long value);
 CURLcode flotilla_curl_set_offset(CURL *handle, CURLoption option, curl_off_t value);
 CURLcode flotilla_curl_set_string(CURL *handle, CURLoption option, const char *value);
+// libcurl keeps a copy of the bytes.
+CURLcode flotilla_curl_set_bytes(CURL *handle, CURLoption option, const void *bytes, size_t count);
 CURLcode flotilla_curl_set_pointer(CURL *handle, CURLoption option, void *value);
 CURLcode flotilla_curl_set_data_callback(CURL *handle, CURLoption option, flotilla_curl_data_callback value);
 CURLcode flotilla_curl_set_prerequest_callback(CURL *handle, curl_prereq_callback value);

@@ -7,10 +7,18 @@ import ArgumentParser
 struct GlobalOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Where the cluster's API answers: unix:/path, tcp:host:port or http://host:port.",
-            discussion: "Default: FLOTILLA_ENDPOINT, else FLEETCTL_ENDPOINT, else unix:/run/flotilla/api.sock.",
+            "Where the cluster's API answers: unix:/path, tls:host:port, tcp:host:port or http://host:port.",
+            discussion:
+                "Default: FLOTILLA_ENDPOINT, else FLEETCTL_ENDPOINT, else unix:/run/flotilla/api.sock, else the "
+                + "profile in use.",
             valueName: "address"))
     var endpoint: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "As whom, and where unless --endpoint says so: one of 'cluster-manager profile list'.",
+            discussion: "Default: FLOTILLA_PROFILE, else the profile in use.", valueName: "name"))
+    var profile: String?
 
     @Option(
         name: .customLong("request-timeout"),
@@ -78,9 +86,10 @@ struct GlobalOptions: ParsableArguments {
         return format
     }
 
-    func settings(environment: [String: String]) -> ConnectionSettings {
-        ConnectionSettings(
-            endpoint: endpoint, requestTimeout: requestTimeout.map { .seconds($0) }, environment: environment)
+    func settings(environment: [String: String]) throws -> ConnectionSettings {
+        try ConnectionSettings.resolve(
+            endpoint: endpoint, profile: profile, requestTimeout: requestTimeout.map { .seconds($0) },
+            environment: environment)
     }
 
     /// The command line's word for ssh, else the environment's: `FLOTILLA_` before `FLEETCTL_`.

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FleetAPI
+import HTTPTransport
+package import Identity
 
 /// Where the cluster answers and how patient to be with it.
 package struct ConnectionSettings: Hashable, Sendable {
@@ -9,6 +11,8 @@ package struct ConnectionSettings: Hashable, Sendable {
     package var endpoint: String
     /// How long one request may take.
     package var requestTimeout: Duration
+    /// Whom to be at an endpoint with TLS.
+    package var profile: Profile?
 
     package static let standardEndpoint = "unix:/run/flotilla/api.sock"
     package static let standardTimeout: Duration = .seconds(30)
@@ -24,6 +28,54 @@ package struct ConnectionSettings: Hashable, Sendable {
         if first.hasPrefix("file://") { first = "unix://" + first.dropFirst("file://".count) }
         self.endpoint = first
         self.requestTimeout = requestTimeout ?? Self.standardTimeout
+    }
+
+    /// Takes a profile into account: a named one always, the one in use where nothing else says where to ask.
+    ///
+    /// Order: `--endpoint`; `--profile` or `FLOTILLA_PROFILE`; `FLOTILLA_ENDPOINT` and fleet's variable; the agent of this
+    /// machine, if one is here; the profile in use. An endpoint with TLS takes its certificates from the profile all the same.
+    ///
+    /// - Throws: `ClusterManagerError.usage` for a profile that is not there or cannot be read.
+    package static func resolve(
+        endpoint: String?, profile named: String?, requestTimeout: Duration?, environment: [String: String]
+    ) throws -> ConnectionSettings {
+        var settings = ConnectionSettings(
+            endpoint: endpoint, requestTimeout: requestTimeout, environment: environment)
+        let store = ProfileStore(environment: environment)
+        let name = [named, environment["FLOTILLA_PROFILE"]].compactMap { $0 }.first { !$0.isEmpty }
+        let variables = ["FLOTILLA_ENDPOINT", "FLEETCTL_ENDPOINT"].contains { !(environment[$0] ?? "").isEmpty }
+        do {
+            if let name {
+                let profile = try store.profile(name)
+                settings.profile = profile
+                if endpoint == nil, !variables || named != nil { settings.endpoint = try first(of: profile) }
+            } else if let current = store.current {
+                let isSilent = endpoint == nil && !variables
+                if settings.endpoint.hasPrefix("tls:") || settings.endpoint.hasPrefix("https:") {
+                    settings.profile = try store.profile(current)
+                } else if isSilent, !IdentityFile.exists("/run/flotilla/api.sock") {
+                    let profile = try store.profile(current)
+                    settings.profile = profile
+                    settings.endpoint = try first(of: profile)
+                }
+            }
+        } catch let error as IdentityError {
+            throw ClusterManagerError(.usage, error.message)
+        }
+        return settings
+    }
+
+    private static func first(of profile: Profile) throws -> String {
+        guard let endpoint = profile.endpoints.first else {
+            throw ClusterManagerError(
+                .usage, "profile \(profile.name) names no endpoint; say --endpoint tls:ADDRESS:PORT")
+        }
+        return endpoint
+    }
+
+    /// What to trust and to show at an endpoint with TLS.
+    var tls: TLSSettings? {
+        profile.map { TLSSettings(authorities: $0.authorities, certificate: $0.certificate, key: $0.key) }
     }
 
     /// The endpoint as ssh's port forwarding names it: a socket's path, or `HOST:PORT`.

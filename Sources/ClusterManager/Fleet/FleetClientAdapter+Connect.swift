@@ -2,18 +2,34 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FleetAPI
-import FleetAPIClient
+package import FleetAPIClient
 
 extension FleetClientAdapter {
     /// Makes a client for an endpoint; no connection is made before the first request.
     ///
     /// - Throws: `ClusterManagerError.usage` for text that names no endpoint.
     package static func connect(_ settings: ConnectionSettings) throws -> any FleetService {
+        FleetClientAdapter(try client(settings))
+    }
+
+    /// The same without the commands' own words, for what fleet has no notion of.
+    ///
+    /// - Throws: `ClusterManagerError.usage` for text that names no endpoint, or one with TLS without a profile.
+    package static func client(_ settings: ConnectionSettings) throws -> FleetClient {
+        let endpoint: APIEndpoint
         do {
-            let endpoint = try APIEndpoint(settings.endpoint)
-            return FleetClientAdapter(FleetClient(endpoint: endpoint, deadline: settings.requestTimeout))
+            endpoint = try APIEndpoint(settings.endpoint)
         } catch {
             throw ClusterManagerError(error)
         }
+        if case .tls = endpoint, settings.profile == nil {
+            throw ClusterManagerError(
+                .usage,
+                "\(endpoint) asks for a certificate, and there is no profile in use; get one from an administrator "
+                    + "(cluster-manager user add), then: cluster-manager profile add FILE")
+        }
+        return FleetClient(
+            endpoint: endpoint, transport: CurlTransport(endpoint: endpoint, tls: settings.tls),
+            deadline: settings.requestTimeout)
     }
 }

@@ -41,6 +41,9 @@ extension EtcdClient {
     /// The cluster id of the store that has answered; `nil` until one has.
     package var knownClusterID: UInt64? { identity.clusterID }
 
+    /// The newest revision of the store that any answer has shown; 0 before the first.
+    package var knownRevision: Int64 { identity.revision }
+
     /// The members of the cluster, as one of them knows them; needs no quorum.
     package func members() async throws(EtcdError) -> [EtcdMember] {
         let call = Call(

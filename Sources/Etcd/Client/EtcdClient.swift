@@ -21,17 +21,22 @@ package final class EtcdClient: Sendable {
     ///
     /// - Parameters:
     ///   - configuration: Checked here.
+    ///   - other: A client of the same store, with which to share what is known of it.
     ///   - http: Shared by several clients, it spares threads and connections.
     ///   - logger: Hears of fail-over and reconnects, at level debug.
     /// - Throws: `.invalidRequest` when the configuration makes no sense.
     package init(
-        _ configuration: EtcdConfiguration, http: HTTPClient = HTTPClient(), logger: Logger = Logger(label: "etcd")
+        _ configuration: EtcdConfiguration, sameStoreAs other: EtcdClient? = nil, http: HTTPClient = HTTPClient(),
+        logger: Logger = Logger(label: "etcd")
     ) throws(EtcdError) {
         self.configuration = try configuration.checked()
         self.http = http
         self.logger = logger
         endpoints = EndpointTable(urls: self.configuration.endpoints)
-        identity = StoreIdentity(expectedClusterID: configuration.expectedClusterID)
+        identity =
+            other?.identity
+            ?? StoreIdentity(
+                expectedClusterID: configuration.expectedClusterID, expectedRevision: configuration.expectedRevision)
         tokens = TokenKeeper(
             Login(user: self.configuration.user, password: self.configuration.password),
             idleLimit: self.configuration.loginIdleLimit)

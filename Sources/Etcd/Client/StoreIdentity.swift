@@ -16,7 +16,9 @@ final class StoreIdentity: Sendable {
 
     private let state: Locked<State>
 
-    init(expectedClusterID: UInt64?) { state = Locked(State(clusterID: expectedClusterID)) }
+    init(expectedClusterID: UInt64?, expectedRevision: Int64 = 0) {
+        state = Locked(State(clusterID: expectedClusterID, revision: expectedRevision))
+    }
 
     var clusterID: UInt64? { state.withLock { $0.clusterID } }
 

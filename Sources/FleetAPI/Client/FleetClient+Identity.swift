@@ -47,6 +47,16 @@ extension FleetClient {
             "POST", "\(API.ownPrefix)/users", body: try encode(order, action: action), action: action)
     }
 
+    /// Has the next certificate of the calling user signed.
+    package func renewCertificate(
+        ofUser name: String, _ order: API.CertificateOrder
+    ) async throws(APIError) -> API.IssuedCertificate {
+        let action = "renew the certificate of user \(name)"
+        return try await ask(
+            "POST", "\(API.ownPrefix)/users/\(Self.escape(name))/certificate",
+            body: try encode(order, action: action), action: action)
+    }
+
     package func users() async throws(APIError) -> [API.User] {
         let list: API.UserList = try await ask("GET", "\(API.ownPrefix)/users", action: "list the users")
         return list.users

@@ -11,7 +11,7 @@ package struct APIService: Sendable {
     let keepAlive: Duration
     let extraRoutes: [Route]
     /// Keeps what was done; `nil` where nothing is kept.
-    let audit: (any AuditLog)?
+    let audit: (any AuditKeeper)?
 
     /// - Parameters:
     ///   - access: The cluster that is served.
@@ -21,7 +21,7 @@ package struct APIService: Sendable {
     ///   - audit: Keeps what was done.
     package init(
         access: any ClusterAccess, version: String, keepAlive: Duration = .seconds(15), extraRoutes: [Route] = [],
-        audit: (any AuditLog)? = nil
+        audit: (any AuditKeeper)? = nil
     ) {
         self.access = access
         self.version = version
@@ -39,7 +39,7 @@ package struct APIService: Sendable {
             await trail.end(reply, self)
         } catch {
             reply = Self.reply(to: error)
-            await trail.end(reply, self, refusal: error.message)
+            await trail.end(reply, self, refusal: error.audit ?? error.message)
         }
         reply.headers.append((name: "Server", value: "fleetd/\(version)"))
         return reply

@@ -60,7 +60,7 @@ package struct FleetAPIServer: Service {
     package init(
         access: any ClusterAccess, listeners: [APIEndpoint], version: String, allowsRemote: Bool = false,
         identity: ServerIdentity? = nil, recognition: any CallerRecognition = OpenDoor(),
-        audit: (any AuditLog)? = nil, limits: Limits = Limits(), extraRoutes: [Route] = [], logger: Logger,
+        audit: (any AuditKeeper)? = nil, limits: Limits = Limits(), extraRoutes: [Route] = [], logger: Logger,
         onListening: @escaping @Sendable (APIEndpoint) async -> Void = { _ in }
     ) {
         self.service = APIService(access: access, version: version, extraRoutes: extraRoutes, audit: audit)

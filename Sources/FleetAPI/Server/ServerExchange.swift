@@ -39,7 +39,7 @@ package struct ServerRequest: Sendable {
         }
     }
 
-    func queryValues(_ name: String) -> [String] { query.filter { $0.name == name }.map(\.value) }
+    package func queryValues(_ name: String) -> [String] { query.filter { $0.name == name }.map(\.value) }
 }
 
 /// The answer to one request, apart from how it goes out.
@@ -75,10 +75,13 @@ package struct ServerReply: Sendable {
 package struct ServerFailure: Error, Hashable, Sendable {
     package var status: Int
     package var message: String
+    /// What the audit says of it when that is more than the caller may learn.
+    package var audit: String?
 
-    package init(_ status: Int, _ message: String = "") {
+    package init(_ status: Int, _ message: String = "", audit: String? = nil) {
         self.status = status
         self.message = message
+        self.audit = audit
     }
 
     init(_ error: ClusterAccessError) {

@@ -65,8 +65,13 @@ extension API {
         /// Missing where etcd asks for no login.
         package var user: String?
         package var password: String?
+        /// Who signed etcd's certificates, PEM; missing where the cluster's own authority has.
+        package var authorities: String?
 
-        package init(endpoints: [String], user: String? = nil, password: String? = nil) {
+        package init(
+            endpoints: [String], user: String? = nil, password: String? = nil, authorities: String? = nil
+        ) {
+            self.authorities = authorities
             self.endpoints = endpoints
             self.user = user
             self.password = password

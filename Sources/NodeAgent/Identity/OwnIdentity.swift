@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FleetAPIServer
+import FoundationEssentials
 import HTTPTransport
 import Identity
 import Synchronization
@@ -34,6 +35,12 @@ final class OwnIdentity: Sendable {
 
     /// The authorities that are believed now, and how often they have changed.
     var trust: (bundle: TrustBundle, generation: Int) { believed.withLock { ($0.trust, $0.generation) } }
+
+    /// Whether two thirds of the certificate's life are over, or another authority has begun to sign.
+    func isRenewalDue(at now: Date) throws -> Bool {
+        let certificate = try folder.certificate()
+        return now >= (try CertificateInfo(pem: certificate)).renewal || !trust.bundle.newestSigned(certificate)
+    }
 
     /// Takes a renewed certificate with its new key into use.
     func renew(certificate: String, key: KeyPair, authorities: String) throws {

@@ -8,7 +8,7 @@ import Logging
 import Registry
 
 /// Keeps the audit: each act as a line of the journal with fields of its own, and as an event in the store.
-actor RegistryAudit: AuditLog {
+actor RegistryAudit: AuditKeeper {
     /// Refusals that go to the store in one minute; the rest stand in the journal alone, with a word on how many.
     ///
     /// Anybody who can open a connection can be refused, and must not be able to fill the store.

@@ -16,15 +16,58 @@ struct SavedSession: Codable, Sendable {
     var token: String
     /// The store that holds the session.
     var storeID: UInt64?
+    /// The newest revision that the store is known to have reached.
+    var storeRevision: Int64?
+    /// The store's mark, see `ClusterRegistry.makeMark()`.
+    var storeMark: String?
+    /// Whether the agent refused what etcd answered, so that the session's age counts for nothing (rule R8).
+    var isRefused: Bool?
+    /// The units of this session are being stopped, or were, whatever the store says of them: the next run adopts none.
+    var mustFence: Bool?
 
     var sessionLease: SessionLease? { lease == 0 ? nil : SessionLease(id: lease, ttl: ttl) }
+
+    /// What etcd has to have reached for this session to be in it; without a session there is nothing to be lost.
+    var expectedRevision: Int64 { lease == 0 ? 0 : storeRevision ?? 0 }
+
+    /// The same run of this machine, without a word of the store that its session was in.
+    var withoutStore: SavedSession {
+        SavedSession(lease: 0, ttl: 0, proof: 0, bootID: bootID, token: token, storeID: nil)
+    }
 }
 
 /// Reads and writes the saved session.
 struct SessionFile: Sendable {
     let path: String
+    /// A file that is there when the operator has decided for the store that is there now.
+    let adoptionPath: String
 
-    init(runtimeDirectory: String) { path = runtimeDirectory + "/session.json" }
+    init(runtimeDirectory: String) {
+        path = runtimeDirectory + "/session.json"
+        adoptionPath = runtimeDirectory + "/adopt"
+    }
+
+    /// Asks the agent to take the store that it has refused.
+    ///
+    /// - Throws: When no agent on this machine refuses its store, or the request cannot be written.
+    func requestAdoption() throws(HostError) {
+        let text = try HostFiles.read(path)
+        guard let saved = try? JSONDecoder().decode(SavedSession.self, from: Data(text.utf8)), saved.isRefused == true
+        else {
+            throw HostError("the agent of this machine refuses no store, so there is none to adopt; see its log")
+        }
+        try HostFiles.write("adopt\n", to: adoptionPath, mode: 0o600)
+    }
+
+    /// Carries out what `requestAdoption()` asked for.
+    ///
+    /// - Returns: Whether there was a request: then the store is forgotten, and the next run of the agent joins whatever is there.
+    func adopt(_ session: SavedSession) throws(HostError) -> Bool {
+        guard (try? HostFiles.read(adoptionPath)) != nil else { return false }
+        try store(session.withoutStore)
+        try HostFiles.remove(adoptionPath)
+        return true
+    }
 
     /// The session of a former run in this boot; a new token when there is none.
     ///
@@ -33,7 +76,7 @@ struct SessionFile: Sendable {
         if let text = try? HostFiles.read(path),
             let saved = try? JSONDecoder().decode(SavedSession.self, from: Data(text.utf8)), saved.bootID == bootID
         {
-            return saved
+            return (try? adopt(saved)) == true ? saved.withoutStore : saved
         }
         var generator = SystemRandomNumberGenerator()
         let token = String(generator.next(), radix: 36) + String(generator.next(), radix: 36)

@@ -31,6 +31,8 @@ actor SessionShell {
     private var core: SessionCore
     private var timer: Task<Void, Never>?
     private var memberCount = 0
+    /// Why etcd last granted no lease; told again when it is for another reason.
+    private var lastRefusal = ""
     /// Where this run's record of the machine stands in the store's history.
     private var recordRevision: Int64 = 0
     private let events: AsyncStream<SessionCore.Event>
@@ -59,7 +61,12 @@ actor SessionShell {
 
     /// Runs until `stop()`, or until the task is cancelled, which leaves the session alone.
     func run() async {
-        inbox.yield(.started(saved: saved.sessionLease, proof: Moment(nanoseconds: saved.proof)))
+        // A session that was refused is not renewed, so its age proves nothing, and nothing may be stopped for it.
+        let wasRefused = saved.isRefused == true && saved.lease != 0
+        let proof = wasRefused ? BootClock.now : Moment(nanoseconds: saved.proof)
+        inbox.yield(.started(saved: saved.sessionLease, proof: proof))
+        if wasRefused { inbox.yield(.foreignStore) }
+        if saved.mustFence ?? false { inbox.yield(.guardFired) }
         await withDiscardingTaskGroup { group in
             for await event in events {
                 let directives = core.handle(event, at: BootClock.now)
@@ -69,6 +76,13 @@ actor SessionShell {
             timer?.cancel()
             group.cancelAll()
         }
+    }
+
+    /// The machine's units are about to be stopped because it leaves: a run that follows without the end of the session, since
+    /// this one was killed meanwhile, must not take them for units that ended by themselves.
+    func prepareToLeave() {
+        saved.mustFence = true
+        save(core.currentLease)
     }
 
     /// Ends the session in order: the machine's keys go at once.
@@ -88,6 +102,8 @@ actor SessionShell {
         case .enter(let lease, let isNew):
             logger.info(
                 "session entered", metadata: ["session.lease": "\(LeaseID(lease.id))", "session.new": "\(isNew)"])
+            saved.isRefused = nil
+            if isNew { saved.mustFence = nil }
             save(lease)
             hooks.status("in the cluster, session of \(lease.ttl) s")
             let tenure = Tenure(machine: record.id, lease: LeaseID(lease.id), recordRevision: recordRevision)
@@ -108,6 +124,7 @@ actor SessionShell {
             // Awaited: at a shutdown this is the last thing the agent does, and others wait for it.
             try? await etcd.withTimeout(.seconds(2)).revoke(LeaseID(lease.id))
             saved.lease = 0
+            saved.isRefused = nil
             save(nil)
         case .report(let report): tell(report)
         case .wake(let moment):
@@ -123,6 +140,7 @@ actor SessionShell {
         saved.lease = lease?.id ?? 0
         saved.ttl = lease?.ttl ?? 0
         saved.storeID = etcd.knownClusterID ?? saved.storeID
+        saved.storeRevision = max(etcd.knownRevision, saved.storeRevision ?? 0)
         do {
             try file.store(saved)
         } catch {
@@ -139,10 +157,14 @@ extension SessionShell {
         let sent = BootClock.now
         do {
             let (lease, ttl) = try await etcd.grantLease(ttl: requestedTTL)
+            lastRefusal = ""
             memberCount = (try? await etcd.members().count) ?? memberCount
             inbox.yield(.granted(SessionLease(id: lease.rawValue, ttl: ttl), sent: sent))
         } catch {
-            logger.warning("no session: etcd grants no lease", metadata: ["error": "\(error.message)"])
+            if error.message != lastRefusal {
+                logger.warning("no session: etcd grants no lease", metadata: ["error": "\(error.message)"])
+            }
+            lastRefusal = error.message
             hooks.status("waiting for etcd: \(error.message)")
             inbox.yield(error.code == .storeReplaced ? .foreignStore : .grantFailed)
         }
@@ -154,6 +176,7 @@ extension SessionShell {
             case .registered(let revision):
                 recordRevision = revision
                 answer(.registered, about: lease)
+                await noteMark()
             case .taken(let other):
                 logger.error(
                     """
@@ -177,8 +200,25 @@ extension SessionShell {
 
     private func renew(_ lease: SessionLease) async {
         let sent = BootClock.now
+        let isSuspended = if case .suspended = core.phase { true } else { false }
         do {
-            if try await etcd.withTimeout(core.timing.attemptTimeout).keepAlive(LeaseID(lease.id)) != nil {
+            if isSuspended, try file.adopt(saved) {
+                logger.notice("the operator took the store that is there now; this agent ends to begin anew with it")
+                hooks.status("adopting the store that is there now")
+                saved = saved.withoutStore
+                inbox.finish()
+                return
+            }
+        } catch {
+            logger.warning("store not adopted", metadata: ["error": "\(error)"])
+        }
+        do {
+            let isAlive = try await etcd.withTimeout(core.timing.attemptTimeout).keepAlive(LeaseID(lease.id)) != nil
+            if isSuspended {
+                // Without a mark only the living lease proves it: the revision of a store that was emptied grows.
+                let isOwn = saved.storeMark == nil ? isAlive : try await isOwnStore()
+                answer(isOwn ? .ownStoreReturned : .foreignStore, about: lease)
+            } else if isAlive {
                 answer(.renewed(sent: sent), about: lease)
             } else {
                 await leaseGone(lease)
@@ -206,6 +246,7 @@ extension SessionShell {
             case .registered(let revision):
                 recordRevision = revision
                 answer(.renewed(sent: sent), about: lease)
+                await noteMark()
             case .taken: await leaseGone(lease)
             }
         } catch {
@@ -216,10 +257,27 @@ extension SessionShell {
     /// A store that lost its data knows no lease either; a linearizable read tells the two apart (rule R8).
     private func leaseGone(_ lease: SessionLease) async {
         do {
-            _ = try await etcd.withTimeout(core.timing.attemptTimeout).get(.key(registry.keys.leader), revision: 0)
-            answer(.leaseGone, about: lease)
+            answer(try await isOwnStore() ? .leaseGone : .foreignStore, about: lease)
         } catch {
             answer(error.code == .storeReplaced ? .foreignStore : .renewFailed, about: lease)
+        }
+    }
+
+    /// Whether the store that answers bears the mark of the one that holds our session.
+    ///
+    /// - Throws: `.storeReplaced` when it has less history; other codes when it cannot be asked.
+    private func isOwnStore() async throws(EtcdError) -> Bool {
+        let found = try await etcd.withTimeout(core.timing.attemptTimeout).get(.key(registry.keys.mark), revision: 0)
+        guard let mark = saved.storeMark else { return true }
+        return found.keys.first.map { String(decoding: $0.value, as: UTF8.self) } == mark
+    }
+
+    /// Notes the mark of the store in which this machine has just registered.
+    private func noteMark() async {
+        do {
+            saved.storeMark = try await registry.makeMark() ?? saved.storeMark
+        } catch {
+            logger.debug("the store's mark is not known", metadata: ["error": "\(error.message)"])
         }
     }
 
@@ -257,8 +315,12 @@ extension SessionShell {
             logger.error(
                 """
                 etcd lost its data or is another cluster's: nothing is stopped, nothing is taken on; restore etcd, or \
-                restart this agent to join what is there now
+                run "node-agent adopt" here to join what is there now, which stops units that it does not know
                 """)
+            if case .suspended(let lease) = core.phase {
+                saved.isRefused = true
+                save(lease)
+            }
             hooks.status("refused: etcd is not the store of this session; units go on")
         }
     }

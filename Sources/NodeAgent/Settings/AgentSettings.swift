@@ -31,6 +31,12 @@ package struct AgentSettings: Sendable {
     package var usesUserManager: Bool
     package var isGuarded: Bool
     package var logLevel: Logger.Level
+    package var identityDirectory: String
+    package var authorityDirectory: String
+    /// Days.
+    package var auditRetention: Int
+    /// Whether plain TCP beyond loopback was asked for.
+    package var isInsecure: Bool
 
     /// - Parameters:
     ///   - sources: The settings' texts.
@@ -120,6 +126,20 @@ package struct AgentSettings: Sendable {
             throw fail(.logLevel, "'\(sources[.logLevel].text)' is none of \(SettingKey.logLevel.help)")
         }
         logLevel = level
+        identityDirectory = sources[.identityDirectory].text
+        authorityDirectory = sources[.authorityDirectory].text
+        for key in [SettingKey.identityDirectory, .authorityDirectory] where !sources[key].text.hasPrefix("/") {
+            throw fail(key, "must be an absolute path")
+        }
+        guard let days = Int(sources[.auditRetention].text), (1...3650).contains(days) else {
+            throw fail(.auditRetention, "'\(sources[.auditRetention].text)' is not a number of days from 1 to 3650")
+        }
+        auditRetention = days
+        switch sources[.insecure].text {
+        case "on": isInsecure = true
+        case "off": isInsecure = false
+        case let other: throw fail(.insecure, "'\(other)' is neither on nor off")
+        }
     }
 
     /// Two settings that are given together or not at all.

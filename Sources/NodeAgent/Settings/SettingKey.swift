@@ -24,6 +24,10 @@ package enum SettingKey: String, CaseIterable, Sendable {
     case systemdManager = "systemd-manager"
     case guardUnit = "guard"
     case logLevel = "log-level"
+    case identityDirectory = "identity-directory"
+    case authorityDirectory = "authority-directory"
+    case auditRetention = "audit-retention"
+    case insecure
 
     package var flag: String { "--" + rawValue }
 
@@ -43,6 +47,10 @@ package enum SettingKey: String, CaseIterable, Sendable {
         case .systemdManager: "system"
         case .guardUnit: "on"
         case .logLevel: "info"
+        case .identityDirectory: "/var/lib/flotilla/identity"
+        case .authorityDirectory: "/var/lib/flotilla/authority"
+        case .auditRetention: "30"
+        case .insecure: "off"
         case .etcdUser, .etcdPasswordFile, .etcdCAFile, .etcdCertFile, .etcdKeyFile, .publicIP, .metadata, .machineName:
             ""
         }
@@ -62,7 +70,8 @@ package enum SettingKey: String, CaseIterable, Sendable {
             "address at which others reach this machine; must be on one of its interfaces (default: the "
                 + "address that leads towards etcd)"
         case .metadata: "labels for MachineMetadata=, such as role=worker,zone=a"
-        case .apiListen: "where the HTTP API listens: unix:/PATH or tcp:ADDRESS:PORT, comma-separated"
+        case .apiListen:
+            "where the HTTP API listens: unix:/PATH, tls:ADDRESS:PORT or tcp:ADDRESS:PORT (plain), comma-separated"
         case .sessionTTL: "seconds after which a silent machine counts as lost, 2 to 3600"
         case .roles: "what this process does, of agent, engine and api"
         case .machineName: "name shown to people (default: the host name)"
@@ -70,6 +79,10 @@ package enum SettingKey: String, CaseIterable, Sendable {
         case .runtimeDirectory: "folder for unit files and session state; must not survive a boot"
         case .systemdManager: "system, or user for the systemd of the calling user"
         case .guardUnit: "on, or off to run without the guard that stops units when this agent hangs"
+        case .identityDirectory: "folder with this machine's certificate and key, which joining makes"
+        case .authorityDirectory: "folder with the cluster's authority, on the machines that have it"
+        case .auditRetention: "days for which the audit is kept, 1 to 3650"
+        case .insecure: "on lets plain tcp: listen beyond loopback and take everybody for the administrator; or off"
         case .logLevel: "trace, debug, info, notice, warning, error or critical"
         }
     }

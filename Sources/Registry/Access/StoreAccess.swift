@@ -141,8 +141,10 @@ package struct StoreAccess: Sendable {
             EtcdPermission(.readWrite, keys.results),
             // Its reading tells how far the store has come, and so whether it is the same as before (rule R8).
             EtcdPermission(.read, .key(keys.leader)),
-            // Whether it is still one of the cluster, and whom it may trust.
-            EtcdPermission(.read, .key(keys.machineIdentity(machine))),
+            EtcdPermission(.read, .key(keys.mark)),
+            // Whom it may ask for help, who may ask it, and whom it may trust; there is no secret in any of it.
+            EtcdPermission(.read, keys.machines),
+            EtcdPermission(.read, keys.identities),
             EtcdPermission(.read, .key(keys.authorities)),
         ]
     }

@@ -74,7 +74,7 @@ struct Follower: Sendable {
             throw RegistryError(
                 code: .otherStore,
                 message: "etcd is at revision \(revision) but was at \(progress.seen) before: its data was lost or "
-                    + "replaced; restore it, or restart the agents to begin anew")
+                    + "replaced; restore it, or run \"node-agent adopt\" on the machines that refuse it")
         }
         if progress.isAway { receive(.reconnected) }
         progress.isAway = false

@@ -3,6 +3,7 @@
 
 import FleetCore
 import FoundationEssentials
+import HTTPTransport
 import Testing
 
 @testable import NodeAgent

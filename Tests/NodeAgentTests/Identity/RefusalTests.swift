@@ -31,7 +31,7 @@ struct RefusalTests {
         func machine(_ id: String) async -> Int64? { machines.withLock { $0[id] } }
     }
 
-    private final class Notebook: AuditLog {
+    private final class Notebook: AuditKeeper {
         let acts = Mutex<[AuditedAct]>([])
         func record(_ act: AuditedAct) async { acts.withLock { $0.append(act) } }
         var reasons: [String] { acts.withLock { $0.compactMap(\.reason) } }

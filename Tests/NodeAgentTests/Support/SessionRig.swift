@@ -80,6 +80,7 @@ struct SessionRig: Sendable {
         let saved = saved
         var configuration = server.configuration()
         configuration.expectedClusterID = saved.storeID
+        configuration.expectedRevision = saved.expectedRevision
         let etcd = try EtcdClient(configuration)
         let notes = SessionNotes()
         let units = FakeUnits(searchFolder: folder.path)

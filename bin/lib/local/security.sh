@@ -10,19 +10,22 @@
 readonly api_port=49154
 
 # manager ARGUMENT...: the command line, where etcd can be reached.
+#
+# What it tells is of interest when it fails only.
 manager() {
-    in_network env FLOTILLA_PROFILES="$state/profiles" "$binaries/cluster-manager" "$@"
+    local told
+    told=$(in_network env FLOTILLA_PROFILES="$state/profiles" "$binaries/cluster-manager" "$@" 2>&1) || die "$told"
 }
 
 # security_make: the authority, the administrator's profile and etcd's certificate, once.
 security_make() {
     [[ $secured == yes && $with_agent == yes ]] || return 0
     if [[ ! -e $state/authority/key.pem ]]; then
-        manager cluster init --name "$flotilla_cluster" --directory "$state/authority" --offline >/dev/null
+        manager cluster init --name "$flotilla_cluster" --directory "$state/authority" --offline
     fi
     if [[ ! -e $state/etcd/tls/certificate.pem ]]; then
         manager cluster certificate etcd --directory "$state/authority" --address "$bootstrap_address" \
-            --address 127.0.0.1 --out "$state/etcd/tls" >/dev/null
+            --address 127.0.0.1 --out "$state/etcd/tls"
     fi
 }
 
@@ -30,8 +33,7 @@ security_make() {
 security_etcd() {
     [[ $secured == yes && $with_agent == yes ]] || return 0
     manager cluster init --directory "$state/authority" --etcd-endpoints "$etcd_url" \
-        --etcd-ca-file "$state/authority/authorities.pem" --no-machine --api "tls:$(machine_address worker-1):$api_port" \
-        >/dev/null
+        --etcd-ca-file "$state/authority/authorities.pem" --no-machine --api "tls:$(machine_address worker-1):$api_port"
 }
 
 # security_machine NAME: its identity, once; its folder lasts over boots as a disk would.
@@ -42,7 +44,7 @@ security_machine() {
     [[ ! -e $folder/certificate.pem ]] || return 0
     manager cluster admit "$(machine_id "$1")" --name "$1" --directory "$state/authority" \
         --address "$(machine_address "$1")" --etcd-endpoints "$etcd_url" \
-        --etcd-ca-file "$state/authority/authorities.pem" ${roles:+--roles "$roles"} --out "$folder" >/dev/null
+        --etcd-ca-file "$state/authority/authorities.pem" ${roles:+--roles "$roles"} --out "$folder"
 }
 
 # etcdctl_command ARGUMENT...: etcd's own tool, as root.

@@ -25,7 +25,7 @@ package struct AuditedAct: Hashable, Sendable {
 }
 
 /// Keeps what was done.
-package protocol AuditLog: Sendable {
+package protocol AuditKeeper: Sendable {
     /// Called after each change and each refusal for want of rights; must not throw the change away when it cannot be kept.
     func record(_ act: AuditedAct) async
 }
@@ -54,7 +54,8 @@ struct Trail {
         let isRefusal = [401, 403, 429].contains(reply.status)
         guard isChange || isRefusal else { return }
         var reason = refusal
-        if isRefusal, case .unknown(let why) = caller.identity { reason = why }
+        // What is refused to a stranger for being one is told by why he is one.
+        if reply.status == 401, case .unknown(let why) = caller.identity { reason = why }
         await audit.record(
             AuditedAct(
                 caller: caller.name, origin: caller.origin,

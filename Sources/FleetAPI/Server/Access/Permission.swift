@@ -13,6 +13,8 @@ package enum Permission: Hashable, Sendable {
     case machine
     /// The machine whose id is the path's first open segment, or an administrator.
     case machineItself
+    /// The user whose name is the path's first open segment.
+    case userItself
 
     /// What a method needs where its route says nothing: reading is for viewers, everything else for operators.
     static func standard(_ method: String) -> Permission {
@@ -28,6 +30,11 @@ package enum Permission: Hashable, Sendable {
         case (.unknown, _):
             throw ServerFailure(401, "a certificate of this cluster is needed; see cluster-manager user add --help")
         case (.user(let role), .role(let needed)) where role >= needed: return
+        case (.user, .userItself):
+            guard let name = parameters.first, caller.name == "user:\(name)" else {
+                throw ServerFailure(403, "a user speaks only for itself")
+            }
+            return
         case (.user(.admin), _): return
         case (.machine, .machine): return
         case (.machine(let id), .machineItself) where parameters.first == id: return

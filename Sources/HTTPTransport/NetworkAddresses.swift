@@ -20,17 +20,6 @@ package enum NetworkAddresses {
         return found
     }
 
-    /// Checks that `address` is on an interface: a machine that announces another's address breaks both.
-    package static func check(_ address: String) throws(HostError) {
-        let all = all
-        guard all.contains(address) else {
-            let known = all.filter { $0 != "127.0.0.1" && $0 != "::1" }.joined(separator: ", ")
-            throw HostError(
-                "public-ip \(address) is on no interface of this machine (there are: \(known)); "
-                    + "set it to one of them, or bring the interface up")
-        }
-    }
-
     /// The address that this machine would send from towards `host`; asks only the routing table, sends nothing.
     package static func source(towards host: String, port: UInt16) -> String? {
         var hints = addrinfo()

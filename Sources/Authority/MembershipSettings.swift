@@ -1,0 +1,71 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import Identity
+
+/// The agent's settings file as joining a cluster writes it.
+package struct MembershipSettings: Sendable {
+    package var cluster: String
+    package var address: String
+    package var apiPort: UInt16
+    package var roles: [String]
+    package var metadata: [String: String]
+    package var etcdEndpoints: [String]
+    package var etcdUser: String?
+    /// Whether etcd's certificates were signed by others than the cluster's authority.
+    package var hasForeignEtcd: Bool
+    package var folder: MachineFolder
+
+    package static let standardFile = "/etc/flotilla/node-agent.conf"
+    package static let standardPort: UInt16 = 49_154
+
+    package init(
+        cluster: String, address: String, apiPort: UInt16, roles: [String], metadata: [String: String],
+        etcdEndpoints: [String], etcdUser: String?, hasForeignEtcd: Bool, folder: MachineFolder
+    ) {
+        self.cluster = cluster
+        self.address = address
+        self.apiPort = apiPort
+        self.roles = roles
+        self.metadata = metadata
+        self.etcdEndpoints = etcdEndpoints
+        self.etcdUser = etcdUser
+        self.hasForeignEtcd = hasForeignEtcd
+        self.folder = folder
+    }
+
+    /// The file's text.
+    ///
+    /// - Throws: `IdentityError` when a value could not stand on a line of its own.
+    package func text() throws(IdentityError) -> String {
+        var lines = ["# Written when this machine joined its cluster."]
+        func add(_ name: String, _ value: String) throws(IdentityError) {
+            // What the cluster sends becomes a line of a file: it must stay one.
+            guard !value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f || $0 == 0x22 || $0 == 0x5c }) else {
+                throw IdentityError(
+                    .malformed, "the cluster sent a value for \(name) that cannot stand in a settings file")
+            }
+            lines.append("\(name)=\"\(value)\"")
+        }
+        try add("FLOTILLA_ETCD_ENDPOINTS", etcdEndpoints.joined(separator: ","))
+        if let etcdUser {
+            try add("FLOTILLA_ETCD_USER", etcdUser)
+            try add("FLOTILLA_ETCD_PASSWORD_FILE", folder.etcdPasswordFile)
+        }
+        if etcdEndpoints.contains(where: { $0.hasPrefix("https:") }) {
+            try add("FLOTILLA_ETCD_CA_FILE", hasForeignEtcd ? folder.etcdAuthoritiesFile : folder.authoritiesFile)
+        }
+        try add("FLOTILLA_CLUSTER", cluster)
+        try add("FLOTILLA_PUBLIC_IP", address)
+        let host = address.contains(":") ? "[\(address)]" : address
+        try add(
+            "FLOTILLA_API_LISTEN", "unix:/run/flotilla/api.sock,tcp:127.0.0.1:49153,tls:\(host):\(apiPort)")
+        try add("FLOTILLA_ROLES", roles.sorted().joined(separator: ","))
+        if !metadata.isEmpty {
+            let pairs = metadata.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+            try add("FLOTILLA_METADATA", pairs.joined(separator: ","))
+        }
+        if folder.path != MachineFolder.standard { try add("FLOTILLA_IDENTITY_DIRECTORY", folder.path) }
+        return lines.joined(separator: "\n") + "\n"
+    }
+}

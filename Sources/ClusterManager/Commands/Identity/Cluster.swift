@@ -1,0 +1,247 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Authority
+import Etcd
+import FleetAPI
+import FleetAPIClient
+import FleetCore
+import FoundationEssentials
+import HTTPTransport
+import Identity
+import Registry
+
+/// `cluster`: the cluster itself: its authority, and what only whoever has that may do.
+struct Cluster: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make a secured cluster, and look after its authority.",
+        discussion: """
+            The authority is a key with which the cluster signs who belongs to it; it lies in \(AuthorityFolder.standard) on the \
+            machine where the cluster was made. Keep a copy of that folder somewhere safe: without it nobody new can join and \
+            no certificate is renewed; whoever else has it is master of the cluster.
+
+            EXAMPLES:
+              cluster-manager cluster init --etcd-endpoints http://10.0.0.1:2379
+              cluster-manager cluster ca rotate
+            """,
+        subcommands: [ClusterInit.self, ClusterAdmit.self, ClusterCertificate.self, ClusterAuthority.self])
+}
+
+/// Where the authority is and how it reaches etcd; options of the commands that work without the API.
+struct AuthorityOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Folder of the authority.", valueName: "folder"), completion: .directory)
+    var directory = AuthorityFolder.standard
+
+    @Option(
+        name: .customLong("etcd-endpoints"),
+        help: ArgumentHelp("etcd's client addresses, comma-separated URLs.", valueName: "url,..."))
+    var etcdEndpoints = "http://127.0.0.1:2379"
+
+    @Option(
+        name: .customLong("etcd-ca-file"),
+        help: ArgumentHelp("Who signed etcd's certificates, PEM.", valueName: "file"), completion: .file())
+    var etcdAuthorities: String?
+
+    var folder: AuthorityFolder { AuthorityFolder(path: directory) }
+
+    /// The desk at the authority's folder, with etcd's root user.
+    func desk(rootPassword: String) throws -> (desk: AuthorityDesk, access: StoreAccess) {
+        let cluster = try folder.cluster()
+        guard let name = ClusterName(cluster) else {
+            throw ClusterManagerError(.usage, "\(folder.clusterFile) does not hold a cluster's name")
+        }
+        var configuration = EtcdConfiguration(
+            endpoints: etcdEndpoints.split(separator: ",").map(String.init),
+            tls: etcdAuthorities.map { TLSSettings(authorityFile: $0) })
+        configuration = try configuration.checked()
+        let access = try StoreAccess(configuration, rootPassword: rootPassword, cluster: name)
+        let registry = ClusterRegistry(store: access.etcd, cluster: name)
+        let foreign: String? = try etcdAuthorities.flatMap { file in
+            let text = try IdentityFile.read(file)
+            return try TrustBundle(pem: text).fingerprints == folder.bundle().fingerprints ? nil : text
+        }
+        let desk = AuthorityDesk(
+            folder: folder, registry: registry, access: access, etcdEndpoints: configuration.endpoints,
+            etcdAuthorities: foreign)
+        return (desk, access)
+    }
+
+    func knownPassword() throws -> String {
+        guard let password = try folder.etcdPassword() else {
+            throw ClusterManagerError(
+                .usage, "the authority in \(directory) has no login at etcd; run cluster-manager cluster init first")
+        }
+        return password
+    }
+}
+
+/// Puts what goes wrong offline into this program's words.
+func offline<Answer>(_ work: () async throws -> Answer) async throws -> Answer {
+    do {
+        return try await work()
+    } catch let error as ClusterManagerError {
+        throw error
+    } catch let error as IdentityError {
+        throw ClusterManagerError(.usage, error.message)
+    } catch let error as AuthorityError {
+        throw ClusterManagerError(.refused, error.description)
+    } catch let error as EtcdError {
+        throw ClusterManagerError(.unreachable, error.message, isTransient: error.isTransient)
+    } catch let error as RegistryError {
+        throw ClusterManagerError(.refused, error.message, isTransient: error.isTransient)
+    }
+}
+
+/// `cluster admit`: joins a machine without a token, from where the authority is.
+struct ClusterAdmit: LocalCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "admit",
+        abstract: "Write the identity of a machine into a folder, to be brought to it by hand.",
+        discussion: """
+            For machines that are made from images or cannot reach the authority; others join with a token. The folder holds \
+            the machine's key: hand it on as you would a password, to \(MachineFolder.standard) on the machine.
+
+            EXAMPLES:
+              cluster-manager cluster admit 9f2c4e1a... --name web-1 --address 10.0.0.7 --out ./web-1
+            """)
+
+    @Argument(help: ArgumentHelp("The machine's id, 32 hexadecimal digits.", valueName: "machine")) var machine: String
+    @Option(help: ArgumentHelp("Its host name.", valueName: "name")) var name: String
+    @Option(help: ArgumentHelp("Address of its API; may be given several times.", valueName: "address"))
+    var address: [String] = []
+    @Option(help: ArgumentHelp("What it does, of agent, engine and api.", valueName: "role,..."))
+    var roles = "agent,engine,api"
+    @Option(help: ArgumentHelp("Folder for its identity.", valueName: "folder"), completion: .directory)
+    var out: String
+    @OptionGroup var authority: AuthorityOptions
+    @OptionGroup var global: GlobalOptions
+
+    func run(on console: Console) async throws {
+        try await offline {
+            guard let id = MachineID(machine), Principal.isMachineID(machine) else {
+                throw ClusterManagerError(
+                    .usage, "'\(machine)' is no machine id; it is in /etc/machine-id of the machine")
+            }
+            let (desk, _) = try authority.desk(rootPassword: try authority.knownPassword())
+            let key = KeyPair()
+            let membership = try await desk.admit(
+                AuthorityDesk.Admission(
+                    machine: id, name: name, addresses: address,
+                    roles: Set(roles.split(separator: ",").map(String.init))),
+                request: try key.request(name: "machine:\(machine)"), now: Date(), mayReplace: true)
+            try MachineFolder(path: out).store(
+                key: key, certificate: membership.certificate, authorities: membership.authorities,
+                etcdPassword: membership.login?.password)
+            console.errors.line("wrote the identity of machine \(machine) to \(out)")
+        }
+    }
+}
+
+/// `cluster certificate`: for servers that are no machines of the cluster.
+struct ClusterCertificate: LocalCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "certificate",
+        abstract: "Sign a certificate for a server that is no machine of the cluster, such as etcd.",
+        discussion: """
+            Writes certificate.pem and key.pem. etcd takes them as --cert-file and --key-file, and reads them anew by itself.
+
+            EXAMPLES:
+              cluster-manager cluster certificate etcd --address 10.0.0.1 --out /etc/etcd/tls
+            """)
+
+    @Argument(help: ArgumentHelp("Name of the server.", valueName: "name")) var name: String
+    @Option(help: ArgumentHelp("Where it is reached; may be given several times.", valueName: "address"))
+    var address: [String]
+    @Option(help: ArgumentHelp("Folder for both files.", valueName: "folder"), completion: .directory) var out: String
+    @Option(help: ArgumentHelp("How long it is good.", valueName: "time")) var life = "365d"
+    @Option(help: ArgumentHelp("Folder of the authority.", valueName: "folder"), completion: .directory)
+    var directory = AuthorityFolder.standard
+    @OptionGroup var global: GlobalOptions
+
+    func run(on console: Console) async throws {
+        try await offline {
+            guard Principal.isName(name) else { throw ClusterManagerError(.usage, "'\(name)' is no server's name") }
+            let key = KeyPair()
+            let folder = AuthorityFolder(path: directory)
+            let pem = try folder.chain(
+                try folder.authority().issueServer(
+                    try CertificateRequest(pem: try key.request(name: name)), name: name, addresses: address,
+                    now: Date(), life: TimeInterval(try Period.seconds(life))))
+            try IdentityFile.makeFolder(out)
+            try IdentityFile.write(key.pem, to: out + "/key.pem", mode: IdentityFile.secretMode)
+            try IdentityFile.write(pem, to: out + "/certificate.pem", mode: IdentityFile.publicMode)
+            console.errors.line("wrote \(out)/certificate.pem and \(out)/key.pem")
+        }
+    }
+}
+
+/// `cluster ca`: the authority of a running cluster.
+struct ClusterAuthority: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ca", abstract: "Show the cluster's authority, and put another in its place.",
+        discussion: """
+            EXAMPLES:
+              cluster-manager cluster ca show
+              cluster-manager cluster ca rotate
+              cluster-manager cluster ca rotate --finish
+            """,
+        subcommands: [Show.self, Rotate.self])
+
+    private static func render(_ authorities: API.Authorities, in context: CommandContext) throws {
+        let bundle: TrustBundle
+        do { bundle = try TrustBundle(pem: authorities.authorities) } catch {
+            throw ClusterManagerError(.protocolViolation, error.message)
+        }
+        if context.format == .json {
+            return context.console.output.write(
+                try JSONOutput.text(["cluster": [authorities.cluster], "fingerprints": bundle.fingerprints]))
+        }
+        context.console.output.line("cluster \(authorities.cluster)")
+        for (index, fingerprint) in bundle.fingerprints.enumerated() {
+            let role = index == bundle.fingerprints.count - 1 ? "signs" : "is believed until the rotation is finished"
+            context.console.output.line("\(fingerprint)  \(role)")
+        }
+    }
+
+    struct Show: FleetCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show whom the cluster's members believe.",
+            discussion: """
+                EXAMPLES:
+                  cluster-manager cluster ca show
+                """)
+
+        @OptionGroup var global: GlobalOptions
+
+        func run(in context: CommandContext) async throws {
+            let client = try context.client()
+            try ClusterAuthority.render(
+                try await asked { () async throws(APIError) in try await client.authorities() }, in: context)
+        }
+    }
+
+    struct Rotate: FleetCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Begin to put a new authority in the place of the old one, or finish it.",
+            discussion: """
+                After the first step both are believed, and every machine takes a new certificate by itself within a minute. \
+                Then each user takes a new one ('profile renew') and etcd gets one ('cluster certificate'), and --finish \
+                ends belief in the old authority.
+
+                EXAMPLES:
+                  cluster-manager cluster ca rotate
+                  cluster-manager cluster ca rotate --finish
+                """)
+
+        @Flag(help: "End belief in the old authority.") var finish = false
+        @OptionGroup var global: GlobalOptions
+
+        func run(in context: CommandContext) async throws {
+            let client = try context.client()
+            let step = finish ? "finish" : "begin"
+            try ClusterAuthority.render(
+                try await asked { () async throws(APIError) in try await client.rotateAuthority(step) }, in: context)
+        }
+    }
+}

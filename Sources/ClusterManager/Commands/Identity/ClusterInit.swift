@@ -1,0 +1,177 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Authority
+import Etcd
+import FleetCore
+import FoundationEssentials
+import Identity
+import Registry
+
+/// `cluster init`: makes a secured cluster of this machine.
+struct ClusterInit: LocalCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init",
+        abstract: "Make a secured cluster, with this machine as its first.",
+        discussion: """
+            Makes the cluster's authority and an administrator's profile; gives etcd logins, so that each machine may write its \
+            own keys only; makes this machine the first of the cluster and starts its agent; and prints the command with which \
+            others join. Done again, it completes what is missing and changes nothing else.
+
+            EXAMPLES:
+              cluster-manager cluster init --etcd-endpoints http://10.0.0.1:2379
+              cluster-manager cluster init --name lab --etcd-endpoints https://10.0.0.1:2379 --etcd-ca-file etcd-ca.pem \\
+                  --etcd-root-password-file /root/etcd-root
+            """)
+
+    @Option(help: ArgumentHelp("The cluster's name; clusters can share an etcd.", valueName: "name")) var name =
+        "default"
+    @OptionGroup var authority: AuthorityOptions
+    @Option(
+        name: .customLong("etcd-root-password-file"),
+        help: ArgumentHelp(
+            "Password of etcd's root user, where it has one already; otherwise one is made.", valueName: "file"),
+        completion: .file())
+    var rootPasswordFile: String?
+    @Option(
+        help: ArgumentHelp("This machine's address (default: the one that leads towards etcd).", valueName: "address"))
+    var address: String?
+    @Option(
+        help: ArgumentHelp(
+            "An endpoint for the administrator's profile, instead of this machine's.", valueName: "address"))
+    var api: [String] = []
+    @Flag(name: .customLong("no-machine"), help: "Do not make this machine one of the cluster.") var noMachine = false
+    @Flag(
+        name: .customLong("offline"),
+        help: "Make only the authority and the profile; etcd and the machine come with the next call.")
+    var offlineOnly = false
+    @OptionGroup var global: GlobalOptions
+
+    func run(on console: Console) async throws {
+        try await offline { try await initialize(console) }
+    }
+
+    private func initialize(_ console: Console) async throws {
+        let folder = authority.folder
+        if !folder.exists {
+            guard let cluster = ClusterName(name) else {
+                throw ClusterManagerError(
+                    .usage, "'\(name)' is no cluster's name: 1 to 63 lower-case letters, digits and inner hyphens")
+            }
+            let made = try CertificateAuthority(cluster: cluster.rawValue, now: Date())
+            try folder.store(made, bundle: made.trust)
+            console.errors.line("made the authority of cluster \(cluster) in \(folder.path)")
+        }
+        let signer = try folder.authority()
+        let address = try address ?? LocalAddress.towards(authority.etcdEndpoints)
+        let endpoints = api.isEmpty ? address.map { ["tls:\($0):\(MembershipSettings.standardPort)"] } ?? [] : api
+        let profile = try administrator(signer, endpoints, console)
+        guard !offlineOnly else { return }
+        if !noMachine, let route = try LocalAddress.towards(authority.etcdEndpoints), LocalAddress.isLoopback(route) {
+            throw ClusterManagerError(
+                .usage,
+                "etcd at \(authority.etcdEndpoints) can be reached from this machine alone; name it by an address that "
+                    + "all machines reach: --etcd-endpoints http://ADDRESS:2379")
+        }
+
+        let (desk, access) = try authority.desk(rootPassword: try rootPassword())
+        try await access.prepare()
+        try await desk.publish(signer: nil)
+        if try await desk.registry.userIdentities().users.first(where: { $0.name == profile.user }) == nil {
+            // As old as the authority, for the profile may have been made long before etcd was there.
+            let made = try CertificateInfo(pem: signer.certificatePEM).notBefore
+            try await desk.registry.addUser(
+                UserIdentity(name: profile.user, role: .admin, createdAt: AuthorityDesk.moment(made)))
+        }
+        console.errors.line("etcd asks everybody for a login; cluster \(signer.cluster) has its own part of it")
+        guard !noMachine else { return }
+        guard let address else {
+            throw ClusterManagerError(
+                .usage, "no route leads to etcd, so this machine's address is unknown; name it with --address")
+        }
+        try await admitThisMachine(desk, address, console)
+        try await printToken(desk, signer, address, console)
+        try ExternalProgram("systemctl", ["enable", "--now", "node-agent.service"]).become()
+    }
+
+    private func rootPassword() throws -> String {
+        let folder = authority.folder
+        if let rootPasswordFile {
+            let password = String(try IdentityFile.read(rootPasswordFile, isSecret: true).prefix { !$0.isNewline })
+            try folder.storeEtcdPassword(password)
+            return password
+        }
+        if let known = try folder.etcdPassword() { return known }
+        let password = StoreAccess.randomPassword()
+        // Kept before etcd is told: a password that nobody knows would lock everybody out.
+        try folder.storeEtcdPassword(password)
+        return password
+    }
+
+    /// The administrator's profile, made once.
+    private func administrator(
+        _ signer: CertificateAuthority, _ endpoints: [String], _ console: Console
+    ) throws -> Profile {
+        let store = ProfileStore(environment: ProcessInfo.processInfo.environment)
+        if store.names.contains(signer.cluster) {
+            var profile = try store.profile(signer.cluster)
+            if !endpoints.isEmpty, profile.endpoints != endpoints {
+                profile.endpoints = endpoints
+                try store.store(profile, replacing: true)
+            }
+            return profile
+        }
+        let key = KeyPair()
+        let certificate = try signer.issue(
+            try CertificateRequest(pem: try key.request(name: "user:admin")), for: .user("admin"), now: Date())
+        let profile = Profile(
+            name: signer.cluster, cluster: signer.cluster, endpoints: endpoints, user: "admin",
+            authorities: try authority.folder.bundle().pem, certificate: certificate, key: key.pem)
+        try store.store(profile)
+        console.errors.line("made the administrator's profile \(store.file(of: profile.name))")
+        return profile
+    }
+
+    private func admitThisMachine(_ desk: AuthorityDesk, _ address: String, _ console: Console) async throws {
+        let folder = MachineFolder()
+        guard !folder.exists else { return }
+        guard let text = LocalMachine.id, let id = MachineID(text) else {
+            throw ClusterManagerError(.usage, "this machine has no id in /etc/machine-id; run systemd-machine-id-setup")
+        }
+        let roles = AuthorityDesk.allRoles
+        let key = KeyPair()
+        let membership = try await desk.admit(
+            AuthorityDesk.Admission(machine: id, name: LocalAddress.hostName, addresses: [address], roles: roles),
+            request: try key.request(name: "machine:\(id.rawValue)"), now: Date(), mayReplace: true)
+        let settings = MembershipSettings(
+            cluster: desk.registry.keys.cluster.rawValue, address: address, apiPort: MembershipSettings.standardPort,
+            roles: roles.sorted(), metadata: [:], etcdEndpoints: desk.etcdEndpoints, etcdUser: membership.login?.user,
+            hasForeignEtcd: desk.etcdAuthorities != nil, folder: folder)
+        try IdentityFile.makeFolder(folder.path)
+        if let foreign = desk.etcdAuthorities {
+            try IdentityFile.write(foreign, to: folder.etcdAuthoritiesFile, mode: IdentityFile.publicMode)
+        }
+        try IdentityFile.makeFolder("/etc/flotilla", mode: 0o755)
+        try IdentityFile.write(
+            try settings.text(), to: MembershipSettings.standardFile, mode: IdentityFile.publicMode)
+        try folder.store(
+            key: key, certificate: membership.certificate, authorities: membership.authorities,
+            etcdPassword: membership.login?.password)
+        console.errors.line("this machine, \(id.short), is the first of the cluster")
+    }
+
+    private func printToken(
+        _ desk: AuthorityDesk, _ signer: CertificateAuthority, _ address: String, _ console: Console
+    ) async throws {
+        let token = JoinToken(fingerprint: signer.fingerprint)
+        let now = AuthorityDesk.moment(Date())
+        try await desk.registry.addToken(
+            TokenEntry(
+                id: token.id, hash: token.secretHash, expiresAt: now + 3_600_000, usesLeft: 100,
+                roles: AuthorityDesk.allRoles, createdBy: "cluster init", createdAt: now))
+        let endpoint = "tls:\(address.contains(":") ? "[\(address)]" : address):\(MembershipSettings.standardPort)"
+        console.errors.line("on each other machine, as root and within the hour:")
+        console.output.line("node-agent join \(endpoint) \(token.text)")
+    }
+}

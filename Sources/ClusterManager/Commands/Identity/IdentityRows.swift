@@ -1,0 +1,181 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetAPI
+import FoundationEssentials
+
+/// A span of time as people write it.
+enum Period {
+    /// Seconds of `90`, `90s`, `10m`, `1h` or `7d`.
+    ///
+    /// - Throws: `ClusterManagerError.usage`.
+    static func seconds(_ text: String) throws -> Int64 {
+        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+        let unit = text.last.flatMap { units[$0] }
+        guard let number = Int64(unit == nil ? Substring(text) : text.dropLast()), number > 0, number < 1_000_000_000
+        else { throw ClusterManagerError(.usage, "'\(text)' is no span of time; write it like 30s, 10m, 1h or 7d") }
+        return number * (unit ?? 1)
+    }
+}
+
+/// Pairs as `--metadata` takes them.
+enum Pairs {
+    /// - Throws: `ClusterManagerError.usage`.
+    static func parse(_ text: String) throws -> [String: String] {
+        var pairs: [String: String] = [:]
+        for pair in text.split(separator: ",") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
+                throw ClusterManagerError(.usage, "'\(pair)' is not KEY=VALUE")
+            }
+            pairs[String(parts[0])] = String(parts[1])
+        }
+        return pairs
+    }
+}
+
+/// Moments as the tables about identities show them.
+enum Clock {
+    /// UTC to the second; `-` for none.
+    static func text(_ milliseconds: Int64?) -> String {
+        guard let milliseconds else { return "-" }
+        return Date(timeIntervalSince1970: Double(milliseconds) / 1000)
+            .formatted(.iso8601.year().month().day().dateTimeSeparator(.space).time(includingFractionalSeconds: false))
+    }
+}
+
+/// A line of `token list`.
+struct TokenRow: TableRow, Equatable {
+    let id: String
+    let expires: Int64
+    let usesLeft: Int
+    let roles: [String]
+    let metadata: [String: String]
+    let createdBy: String
+    let created: Int64
+
+    init(_ token: API.Token) {
+        id = token.id
+        expires = token.expiresAt
+        usesLeft = token.usesLeft
+        roles = token.roles
+        metadata = token.metadata
+        createdBy = token.createdBy
+        created = token.createdAt
+    }
+
+    static let defaultFields = ["token", "expires", "uses", "roles", "metadata", "by"]
+    static let columns: [Column<TokenRow>] = [
+        Column("token") { row, _ in row.id },
+        Column("expires") { row, _ in Clock.text(row.expires) },
+        Column("uses") { row, _ in String(row.usesLeft) },
+        Column("roles") { row, _ in row.roles.joined(separator: ",") },
+        Column("metadata") { row, _ in
+            row.metadata.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
+        },
+        Column("by") { row, _ in row.createdBy },
+        Column("created") { row, _ in Clock.text(row.created) },
+    ]
+}
+
+/// A line of `user list`.
+struct UserLine: TableRow, Equatable {
+    let name: String
+    let role: String
+    let created: Int64
+    let revoked: Int64?
+
+    init(_ user: API.User) {
+        name = user.name
+        role = user.role
+        created = user.createdAt
+        revoked = user.revokedAt
+    }
+
+    static let defaultFields = ["user", "role", "created", "revoked"]
+    static let columns: [Column<UserLine>] = [
+        Column("user") { row, _ in row.name },
+        Column("role") { row, _ in row.role },
+        Column("created") { row, _ in Clock.text(row.created) },
+        Column("revoked") { row, _ in Clock.text(row.revoked) },
+    ]
+}
+
+/// A line of `machine list`.
+struct MemberRow: TableRow, Equatable {
+    let id: String
+    let name: String
+    let roles: [String]
+    let joined: Int64
+    let revoked: Int64?
+
+    init(_ member: API.Member) {
+        id = member.id
+        name = member.name
+        roles = member.roles
+        joined = member.joinedAt
+        revoked = member.revokedAt
+    }
+
+    static let defaultFields = ["machine", "name", "roles", "joined", "revoked"]
+    static let columns: [Column<MemberRow>] = [
+        Column("machine") { row, full in full ? row.id : FleetView.short(row.id) },
+        Column("name") { row, _ in row.name },
+        Column("roles") { row, _ in row.roles.joined(separator: ",") },
+        Column("joined") { row, _ in Clock.text(row.joined) },
+        Column("revoked") { row, _ in Clock.text(row.revoked) },
+    ]
+}
+
+/// A line of `audit`.
+struct AuditRow: TableRow, Equatable {
+    let time: Int64
+    let user: String
+    let from: String
+    let action: String
+    let unit: String?
+    let before: String?
+    let after: String?
+    let refusal: String?
+
+    init(_ event: API.AuditEvent) {
+        time = event.time
+        user = event.caller
+        from = event.origin
+        action = event.action
+        unit = event.unit
+        before = event.before
+        after = event.after
+        refusal = event.refusal
+    }
+
+    static let defaultFields = ["time", "user", "from", "action", "before", "after", "refused"]
+    static let columns: [Column<AuditRow>] = [
+        Column("time") { row, _ in Clock.text(row.time) },
+        Column("user") { row, _ in row.user },
+        Column("from") { row, _ in row.from },
+        Column("action") { row, _ in row.action },
+        Column("unit") { row, _ in row.unit ?? "-" },
+        Column("before") { row, _ in row.before ?? "-" },
+        Column("after") { row, _ in row.after ?? "-" },
+        Column("refused") { row, _ in row.refusal ?? "-" },
+    ]
+}
+
+/// A line of `profile list`.
+struct ProfileRow: TableRow, Equatable {
+    let name: String
+    let cluster: String
+    let user: String
+    let endpoints: [String]
+    let isCurrent: Bool
+
+    static let defaultFields = ["profile", "cluster", "user", "endpoint", "current"]
+    static let columns: [Column<ProfileRow>] = [
+        Column("profile") { row, _ in row.name },
+        Column("cluster") { row, _ in row.cluster },
+        Column("user") { row, _ in row.user },
+        Column("endpoint") { row, full in full ? row.endpoints.joined(separator: ",") : row.endpoints.first ?? "-" },
+        Column("current") { row, _ in row.isCurrent ? "yes" : "-" },
+    ]
+}

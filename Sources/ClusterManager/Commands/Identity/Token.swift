@@ -1,0 +1,96 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import FleetAPI
+import FleetAPIClient
+
+/// `token`: join tokens.
+struct Token: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make, list and revoke the tokens with which machines join the cluster.",
+        discussion: """
+            EXAMPLES:
+              cluster-manager token create --ttl 1h --uses 3 --metadata role=worker
+              cluster-manager token list
+              cluster-manager token revoke 3f2a9c01d4e5
+            """,
+        subcommands: [Create.self, List.self, Revoke.self])
+
+    struct Create: FleetCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a token and print the command that joins a machine with it.",
+            discussion: """
+                The token is shown this once; the cluster keeps a hash of it. Whoever has it can bring in machines until it \
+                is used up, expires or is revoked. With --roles agent they run units and decide nothing.
+
+                EXAMPLES:
+                  cluster-manager token create
+                  cluster-manager token create --ttl 10m --uses 1 --roles agent --metadata role=worker,zone=a
+                """)
+
+        @Option(help: ArgumentHelp("How long it is good: 30s, 10m, 1h, 7d.", valueName: "time")) var ttl = "1h"
+        @Option(help: ArgumentHelp("How many machines may join with it.", valueName: "number")) var uses = 1
+        @Option(help: ArgumentHelp("Metadata of those machines.", valueName: "key=value,...")) var metadata = ""
+        @Option(help: ArgumentHelp("What they do, of agent, engine and api.", valueName: "role,..."))
+        var roles = "agent,engine,api"
+        @OptionGroup var global: GlobalOptions
+
+        func run(in context: CommandContext) async throws {
+            let order = API.TokenOrder(
+                ttl: try Period.seconds(ttl), uses: uses, roles: roles.split(separator: ",").map(String.init),
+                metadata: try Pairs.parse(metadata))
+            let client = try context.client()
+            let new = try await asked { () async throws(APIError) in try await client.createToken(order) }
+            if context.format == .json { return context.console.output.write(try JSONOutput.text(new)) }
+            context.console.output.line(new.token)
+            guard let endpoint = new.endpoints.first else { return }
+            context.console.errors.line("on each new machine, as root: node-agent join \(endpoint) \(new.token)")
+        }
+    }
+
+    struct List: FleetCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List the tokens, those that have ended in the last day too.",
+            discussion: """
+                EXAMPLES:
+                  cluster-manager token list
+                """)
+
+        @OptionGroup var list: ListOptions
+        @OptionGroup var global: GlobalOptions
+
+        func run(in context: CommandContext) async throws {
+            let columns = try TokenRow.columns(for: list.fieldNames ?? TokenRow.defaultFields)
+            let client = try context.client()
+            let tokens = try await asked { () async throws(APIError) in try await client.tokens() }
+            try context.render(tokens.map(TokenRow.init), columns: columns, layout: list.layout)
+        }
+    }
+
+    struct Revoke: FleetCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a token worth nothing; machines that joined with it stay.",
+            discussion: """
+                EXAMPLES:
+                  cluster-manager token revoke 3f2a9c01d4e5
+                """)
+
+        @Argument(help: ArgumentHelp("The token's id, from 'token list'.", valueName: "id")) var id: String
+        @OptionGroup var global: GlobalOptions
+
+        func run(in context: CommandContext) async throws {
+            let client = try context.client()
+            try await asked { () async throws(APIError) in try await client.revokeToken(id) }
+        }
+    }
+}
+
+/// Carries out a request and puts what goes wrong into this program's words.
+func asked<Answer>(_ request: () async throws(APIError) -> Answer) async throws -> Answer {
+    do {
+        return try await request()
+    } catch {
+        throw ClusterManagerError(error)
+    }
+}

@@ -1,0 +1,158 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import FleetAPI
+import FleetAPIClient
+import Identity
+
+/// `user`: who may use the API, and as what.
+struct User: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Add, list and revoke users of the cluster.",
+        discussion: """
+            EXAMPLES:
+              cluster-manager user add ada --role operator --out ada.json
+              cluster-manager user list
+              cluster-manager user revoke ada
+            """,
+        subcommands: [Add.self, List.self, Revoke.self])
+
+    struct Add: FleetCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Add a user and write a profile that is ready for use.",
+            discussion: """
+                The key is made here; the profile holds it, so hand it on as you would a password. The user takes it up with \
+                'cluster-manager profile add'. A viewer reads, an operator changes units, an admin everything.
+
+                EXAMPLES:
+                  cluster-manager user add ada --role operator --out ada.json
+                  cluster-manager user add ci --role viewer > ci.json
+                """)
+
+        @Argument(help: ArgumentHelp("1 to 64 letters, digits, '.', '_' and '-'.", valueName: "name")) var name: String
+        @Option(
+            help: ArgumentHelp("viewer, operator or admin.", valueName: "role"),
+            completion: .list(["viewer", "operator", "admin"]))
+        var role: String
+        @Option(help: ArgumentHelp("File to write the profile to.", valueName: "file"), completion: .file())
+        var out: String?
+        @OptionGroup var global: GlobalOptions
+
+        func run(in context: CommandContext) async throws {
+            let key = KeyPair()
+            do {
+                let request = try key.request(name: "user:\(name)")
+                let client = try context.client()
+                let issued = try await asked { () async throws(APIError) in
+                    try await client.addUser(API.UserOrder(name: name, role: role, request: request))
+                }
+                let profile = Profile(
+                    name: issued.cluster, cluster: issued.cluster, endpoints: issued.endpoints, user: name,
+                    authorities: issued.authorities, certificate: issued.certificate, key: key.pem)
+                guard let out else { return context.console.output.write(profile.json) }
+                try IdentityFile.write(profile.json, to: out, mode: IdentityFile.secretMode)
+                context.console.errors.line(
+                    "wrote \(out); user \(name) takes it up with: cluster-manager profile add \(out)")
+            } catch let error as IdentityError {
+                throw ClusterManagerError(.usage, error.message)
+            }
+        }
+    }
+
+    struct List: FleetCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List all users there are and were.",
+            discussion: """
+                EXAMPLES:
+                  cluster-manager user list
+                """)
+
+        @OptionGroup var list: ListOptions
+        @OptionGroup var global: GlobalOptions
+
+        func run(in context: CommandContext) async throws {
+            let columns = try UserLine.columns(for: list.fieldNames ?? UserLine.defaultFields)
+            let client = try context.client()
+            let users = try await asked { () async throws(APIError) in try await client.users() }
+            try context.render(users.map(UserLine.init), columns: columns, layout: list.layout)
+        }
+    }
+
+    struct Revoke: FleetCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Refuse a user from now on, on connections that are open, too.",
+            discussion: """
+                EXAMPLES:
+                  cluster-manager user revoke ada
+                """)
+
+        @Argument(help: ArgumentHelp("The user.", valueName: "name")) var name: String
+        @OptionGroup var global: GlobalOptions
+
+        func run(in context: CommandContext) async throws {
+            let client = try context.client()
+            try await asked { () async throws(APIError) in try await client.revokeUser(name) }
+        }
+    }
+}
+
+/// `machine`: who belongs to the cluster, as against who is alive.
+struct Machine: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "List the machines that belong to the cluster, and revoke one.",
+        discussion: """
+            EXAMPLES:
+              cluster-manager machine list
+              cluster-manager machine revoke 9f2c4e1a
+            """,
+        subcommands: [List.self, Revoke.self])
+
+    struct List: FleetCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List the machines that have joined, alive or not.",
+            discussion: """
+                EXAMPLES:
+                  cluster-manager machine list --full
+                """)
+
+        @OptionGroup var list: ListOptions
+        @OptionGroup var global: GlobalOptions
+
+        func run(in context: CommandContext) async throws {
+            let columns = try MemberRow.columns(for: list.fieldNames ?? MemberRow.defaultFields)
+            let client = try context.client()
+            let members = try await asked { () async throws(APIError) in try await client.members() }
+            try context.render(members.map(MemberRow.init), columns: columns, layout: list.layout)
+        }
+    }
+
+    struct Revoke: FleetCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Cut a machine off: its certificate and its rights in etcd end, its units go elsewhere.",
+            discussion: """
+                An honest machine stops its units within seconds and leaves; of one that does not, the session is ended once \
+                an honest one would have. To bring it back, it joins anew with a token.
+
+                EXAMPLES:
+                  cluster-manager machine revoke 9f2c4e1a
+                """)
+
+        @Argument(help: ArgumentHelp("Name, or the beginning of the id.", valueName: "machine")) var machine: String
+        @OptionGroup var global: GlobalOptions
+
+        func run(in context: CommandContext) async throws {
+            let client = try context.client()
+            let members = try await asked { () async throws(APIError) in try await client.members() }
+            let found = members.filter { $0.name == machine || $0.id.hasPrefix(machine.lowercased()) }
+            guard found.count == 1, let member = found.first else {
+                throw ClusterManagerError(
+                    .usage,
+                    found.isEmpty
+                        ? "no machine '\(machine)' belongs to the cluster; see 'cluster-manager machine list'"
+                        : "'\(machine)' is the beginning of \(found.count) machines; write more of it")
+            }
+            try await asked { () async throws(APIError) in try await client.revokeMachine(member.id) }
+        }
+    }
+}

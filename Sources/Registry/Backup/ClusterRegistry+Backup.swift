@@ -1,0 +1,193 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import Etcd
+import FleetCore
+
+/// What a restoration did.
+package struct RestoreReport: Hashable, Sendable {
+    /// How many units and other records were written.
+    package var units = 0
+    package var others = 0
+    /// Units that were there and are not in the backup; they were left alone.
+    package var kept: [String] = []
+    /// The revision at which all of it is committed.
+    package var revision: Int64 = 0
+
+    package init() {}
+}
+
+/// A cluster's wanted state, saved and brought back.
+extension ClusterRegistry {
+    /// All that users want of the cluster, at one revision.
+    ///
+    /// - Parameter moment: Now, in milliseconds since 1970.
+    /// - Returns: The backup, and what could not be read and is therefore not in it.
+    /// - Throws: `.store` when etcd cannot be read.
+    package func backup(at moment: Int64) async throws(RegistryError) -> (
+        backup: ClusterBackup, problems: [RegistryProblem]
+    ) {
+        let found = try await wanted(while: "saving the cluster")
+        var records: [ClusterBackup.Record] = []
+        var problems: [RegistryProblem] = []
+        for entry in found.entries {
+            guard let value = String(validating: entry.value, as: UTF8.self) else {
+                problems.append(RegistryProblem(key: entry.key, reason: "the value is not UTF-8"))
+                continue
+            }
+            let record = ClusterBackup.Record(path: String(entry.key.dropFirst(keys.prefix.count)), value: value)
+            if let reason = ClusterBackup.fault(in: record) {
+                problems.append(RegistryProblem(key: entry.key, reason: reason))
+            } else {
+                records.append(record)
+            }
+        }
+        // A unit without its file would make the whole backup useless.
+        let files = Set(records.map(\.path).filter { $0.hasPrefix("files/") })
+        records.removeAll { record in
+            guard record.kind == "units", let hash = try? TargetEntry(bytes: Array(record.value.utf8)).hash,
+                !files.contains("files/\(hash)")
+            else { return false }
+            problems.append(
+                RegistryProblem(key: keys.prefix + record.path, reason: "its unit file \(hash) cannot be read"))
+            return true
+        }
+        let backup = ClusterBackup(
+            cluster: keys.cluster.rawValue, created: moment, revision: found.revision, records: records)
+        return (backup, problems)
+    }
+
+    /// Makes the store want what the backup says.
+    ///
+    /// Units of the cluster that are not in the backup stay. Identities that the store has win over the backup's, so that a
+    /// machine or user revoked since is not let in again.
+    ///
+    /// - Parameters:
+    ///   - backup: Read and checked by `ClusterBackup.init(parsing:)`.
+    ///   - overwrite: Whether units and other records that are there give way to those of the backup.
+    /// - Returns: What was written and what was left alone.
+    /// - Throws: `.conflict` when the cluster wants something already and `overwrite` is not set. When etcd fails on the way, the
+    ///   message says how far it came; repeating with `overwrite` completes it.
+    package func restore(_ backup: ClusterBackup, overwrite: Bool = false) async throws(RegistryError) -> RestoreReport
+    {
+        let action = "restoring the cluster"
+        let present = try await wanted(while: action)
+        let paths = Set(present.entries.map { String($0.key.dropFirst(keys.prefix.count)) })
+        let own = paths.filter { !Self.companions.contains(ClusterBackup.Record(path: $0, value: "").kind) }
+        guard overwrite || own.isEmpty else {
+            throw RegistryError(
+                code: .conflict,
+                message: "\(action): cluster \(keys.cluster) is not empty, it has \(own.sorted()[0]) and "
+                    + "\(own.count - 1) more; restore into an empty one, or say that it is to be overwritten")
+        }
+        var report = RestoreReport()
+        report.revision = present.revision
+        for batch in batches(backup, present: paths) {
+            var transaction = Transaction(then: batch.flatMap(\.operations))
+            if !overwrite { transaction.comparisons = batch.compactMap { $0.isUnit ? .absent($0.key) : nil } }
+            let result: TransactionResult
+            do {
+                result = try await commit(transaction, while: action)
+            } catch {
+                throw halfway(error, report, of: backup)
+            }
+            guard result.succeeded else {
+                throw halfway(
+                    RegistryError(code: .conflict, message: "\(action): somebody else makes units at this moment"),
+                    report, of: backup)
+            }
+            report.revision = result.revision
+            report.units += batch.count { $0.isUnit }
+            report.others += batch.count { !$0.isUnit }
+        }
+        let restored = Set(backup.records.map(\.path))
+        report.kept = paths.filter { $0.hasPrefix("units/") && !restored.contains($0) }
+            .map { String($0.dropFirst("units/".count)) }.sorted()
+        return report
+    }
+
+    /// Kinds that say nothing of their own of what is wanted: a cluster with only these counts as empty.
+    private static let companions: Set<String> = ["authorities", "files", "identities", "results"]
+
+    /// Something to be written together.
+    private struct Step {
+        var key: String
+        var isUnit = false
+        var operations: [Operation]
+        var bytes: Int
+    }
+
+    /// What to write, files before units, so that nobody meets a unit without its file.
+    private func batches(_ backup: ClusterBackup, present: Set<String>) -> [[Step]] {
+        let results = Dictionary(
+            backup.records.filter { $0.kind == "results" }.map { ($0.path.dropFirst("results/".count), $0.value) },
+            uniquingKeysWith: { first, _ in first })
+        var files: [Step] = []
+        var others: [Step] = []
+        for record in backup.records {
+            let key = keys.prefix + record.path
+            var step = Step(
+                key: key, operations: [.put(key, Array(record.value.utf8))], bytes: record.value.utf8.count)
+            switch record.kind {
+            case "files": files.append(step)
+            case "results": break
+            case "identities", "authorities": if !present.contains(record.path) { others.append(step) }
+            case "units":
+                step.isUnit = true
+                let name = record.path.dropFirst("units/".count)
+                let result = "\(keys.prefix)results/\(name)"
+                // Another unit's end of work must not count for this one.
+                step.operations.append(
+                    results[name].map { .put(result, Array($0.utf8)) } ?? .delete(.key(result)))
+                others.append(step)
+            default: others.append(step)
+            }
+        }
+        return Self.packed(files) + Self.packed(others)
+    }
+
+    private static func packed(_ steps: [Step]) -> [[Step]] {
+        var batches: [[Step]] = []
+        var operations = 0
+        var bytes = 0
+        for step in steps {
+            operations += step.operations.count
+            bytes += step.bytes
+            if batches.isEmpty || operations > Transaction.operationLimit || bytes > transactionBytes {
+                batches.append([])
+                (operations, bytes) = (step.operations.count, step.bytes)
+            }
+            batches[batches.count - 1].append(step)
+        }
+        return batches
+    }
+
+    private func halfway(_ error: RegistryError, _ report: RestoreReport, of backup: ClusterBackup) -> RegistryError {
+        let done = report.units + report.others
+        guard done > 0 || error.mayHaveHappened else { return error }
+        var error = error
+        error.message += "; \(done) of \(backup.records.count) records are written, overwrite to complete it"
+        error.mayHaveHappened = true
+        return error
+    }
+
+    /// Everything below the cluster's prefix but the kinds that no backup has, at one revision.
+    private func wanted(while action: String) async throws(RegistryError) -> (entries: [KeyValue], revision: Int64) {
+        var entries: [KeyValue] = []
+        var revision: Int64 = 0
+        // '0' follows '/': the end of a prefix that ends in a slash.
+        var start = keys.prefix
+        let ends = ClusterBackup.excluded.sorted().map { (keys.prefix + $0, keys.prefix + $0 + "0") }
+        for (end, next) in ends + [(keys.prefix.dropLast() + "0", "")] {
+            do {
+                let found = try await store.get(.range(start, before: end), revision: revision)
+                if revision == 0 { revision = found.revision }
+                entries += found.keys
+            } catch {
+                throw RegistryError(error, while: action)
+            }
+            start = next
+        }
+        return (entries, revision)
+    }
+}
