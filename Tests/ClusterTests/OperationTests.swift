@@ -1,0 +1,124 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import TestSupport
+import Testing
+
+extension ClusterTests {
+    /// What operators do with machines and the whole cluster.
+    @Suite("operating a cluster") struct OperationTests {
+        @Test("a drained machine hands over its units alone, takes none, and takes them again after uncordon")
+        func drain() async throws {
+            let cluster = try Cluster.shared
+            let units = try await cluster.startDemonstrator()
+            let machine = try #require(units["celix@1.service"]).machine
+            let id = try await cluster.machineID(machine)
+            let others = Set((1...Cluster.size).map { "worker-\($0)" }).subtracting([machine])
+            let mine = units.values.filter { $0.machine == machine }.map(\.unit)
+            let began = monotonicNow()
+            try await cluster.manage("drain", id)
+            report("drain of a machine with \(mine.count) units", monotonicNow() - began)
+            let after = try await cluster.running(units.keys.sorted(), on: others)
+            try await cluster.expectUntouched(units, except: [machine])
+            try await cluster.expectNothingTwice()
+            try await cluster.give("start", [.sleeper("new.service")])
+            try await cluster.running(["new.service"], on: others)
+            try await cluster.manage("uncordon", id)
+            try await cluster.start("proof.service", on: machine)
+            try await cluster.expectUntouched(after)
+        }
+
+        @Test("a unit that fits nowhere else stays on a drained machine, and its reason is told")
+        func drainRefused() async throws {
+            let cluster = try Cluster.shared
+            try await cluster.start("pinned.service", on: "worker-3")
+            let id = try await cluster.machineID("worker-3")
+            let outcome = try await cluster.manager("drain", id)
+            try await cluster.manage("uncordon", id)
+            #expect(outcome.status == 2, "\(outcome)")
+            #expect(outcome.error.contains("pinned.service"), "\(outcome.error)")
+            try await cluster.running(["pinned.service"], on: ["worker-3"])
+        }
+
+        @Test("a reboot drains first, and the machine is open again when the command ends")
+        func reboot() async throws {
+            let cluster = try Cluster.shared
+            let units = try await cluster.startDemonstrator()
+            let machine = try #require(units["celix@2.service"]).machine
+            let id = try await cluster.machineID(machine)
+            let boot = try await cluster.inside(
+                machine, "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat")
+            try await cluster.manage("reboot", id)
+            #expect(
+                try await cluster.inside(machine, "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat")
+                    != boot)
+            try await cluster.start("proof.service", on: machine)
+            try await cluster.expectUntouched(units, except: [machine])
+            try await cluster.expectNothingTwice()
+        }
+
+        @Test("when three of five machines vanish nothing is moved until the operator says so")
+        func brake() async throws {
+            let cluster = try Cluster.shared
+            let units = try await cluster.startDemonstrator()
+            let leader = try await cluster.leader().name
+            let lost = Array((1...Cluster.size).map { "worker-\($0)" }.filter { $0 != leader }.suffix(3))
+            let survivors = Set((1...Cluster.size).map { "worker-\($0)" }).subtracting(lost)
+            let alive = units.values.filter { survivors.contains($0.machine) }.map(\.unit).sorted()
+            async let first: Void = { _ = try await cluster.control("halt", lost[0]) }()
+            async let second: Void = { _ = try await cluster.control("halt", lost[1]) }()
+            async let third: Void = { _ = try await cluster.control("halt", lost[2]) }()
+            _ = try await (first, second, third)
+            try await until("the brake is set") {
+                try await cluster.manage("brake").first?.contains("3 of 5 machines vanished") == true
+            }
+            // Long after all three sessions have ended nothing was taken over.
+            try await until("all three are gone") { try await cluster.visibleAddresses().count == 2 }
+            let end = ContinuousClock.now + .seconds(7)
+            while ContinuousClock.now < end {
+                let running = try await cluster.sightings(of: units.keys.sorted()).filter { $0.active == "active" }
+                #expect(running.map(\.unit).sorted() == alive)
+            }
+            try await cluster.manage("brake", "release")
+            // Five units have room on two machines but for those that conflict with themselves.
+            try await until("provisioning runs again") {
+                try await cluster.sightings(of: ["provisioning.service"]).contains { $0.active == "active" }
+            }
+            #expect(try await cluster.manage("brake").first == "the brake is not set")
+            for machine in lost { try await cluster.control("boot", machine) }
+            try await until("all machines are back") { try await cluster.visibleAddresses().count == Cluster.size }
+            try await cluster.running(units.keys.sorted())
+            try await cluster.expectNothingTwice()
+        }
+
+        @Test("a backup brings a destroyed cluster's units back")
+        func backup() async throws {
+            let cluster = try Cluster.shared
+            let units = try await cluster.startDemonstrator()
+            try await withTemporaryFolder { folder in
+                let file = "\(folder)/backup.json"
+                try await cluster.manage("backup", file)
+                let early = try await cluster.manager("restore", file)
+                #expect(early.status != 0)
+                #expect(early.error.contains("not empty"), "\(early.error)")
+                try await cluster.expectUntouched(units)
+                try await cluster.manage(["destroy"] + (try await cluster.storeKeys("units/")))
+                try await until("nothing runs") { try await cluster.processes().isEmpty }
+                let answer = try await cluster.manage("restore", file)
+                #expect(answer.first?.hasPrefix("restored 7 units") == true, "\(answer)")
+                try await cluster.running(units.keys.sorted())
+                try await Shell.expectBroken(file, in: cluster)
+            }
+        }
+    }
+}
+
+extension Shell {
+    /// A backup that was damaged is refused whole.
+    fileprivate static func expectBroken(_ file: String, in cluster: Cluster) async throws {
+        _ = try await run(["sed", "-i", "s/launched/inactive/", file])
+        let outcome = try await cluster.manager("restore", file, "--overwrite")
+        #expect(outcome.status != 0)
+        try await cluster.running(["provisioning.service"])
+    }
+}

@@ -1,0 +1,139 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import TestSupport
+import Testing
+
+extension ClusterTests {
+    /// Who may do what, on real machines: the local cluster is secured as any other.
+    @Suite("a secured cluster") struct SecurityTests {
+        @Test(
+            "a revoked machine's units run elsewhere within seconds; it comes back with a token, which is used up then")
+        func revokeAndJoin() async throws {
+            let cluster = try Cluster.shared
+            let units = try await cluster.startDemonstrator()
+            // worker-1 has the authority.
+            let victim = try #require(units.values.map(\.machine).sorted().first { $0 != "worker-1" })
+            let moved = units.values.filter { $0.machine == victim }.map(\.unit).sorted()
+            let others = Set((1...Cluster.size).map { "worker-\($0)" }).subtracting([victim])
+            let revoked = monotonicNow()
+            try await cluster.manage("machine", "revoke", victim)
+            let after = try await cluster.running(units.keys.sorted(), on: others)
+            report(
+                "machine revoked to all its units elsewhere",
+                (moved.compactMap { after[$0]?.activeSince }.max() ?? 0) - revoked)
+            try await cluster.expectUntouched(units, except: [victim])
+            try await cluster.expectNothingTwice()
+            try await until("its agent has ended for good") {
+                try await cluster.attempt(in: victim, "systemctl", "is-active", "node-agent.service").lines.first
+                    == "failed"
+            }
+            let id = try await cluster.machineID(victim)
+            try await until("it has no user in etcd") {
+                try await cluster.control("etcd", "ctl", "user", "list").allSatisfy { !$0.contains(id) }
+            }
+
+            let token = try #require(try await cluster.manage("token", "create", "--uses", "1", "--ttl", "10m").first)
+            try await cluster.inside(
+                victim,
+                "rm /var/lib/flotilla/identity/*; systemctl reset-failed node-agent; node-agent join tls:172.17.8.101:49154 - <<<'\(token)'"
+            )
+            try await until("it is back") { try await cluster.visibleAddresses().count == Cluster.size }
+            try await cluster.expectUntouched(after)
+
+            let again = try await cluster.attempt(
+                in: "worker-1", "node-agent", "join", "tls:172.17.8.101:49154", token, "--no-start",
+                "--identity-directory", "/run/second", "--settings-file", "/run/second.conf")
+            #expect(again.status == 1)
+            #expect(again.error.contains("this token is not good"), "\(again.error)")
+            #expect(!again.error.contains("as often"), "a stranger learns which fault the token has")
+            let audit = try await cluster.manage("audit", "--since", "10m", "--fields", "user,action,after,refused")
+            #expect(audit.contains { $0.contains("has been used as often as it may") }, "\(audit)")
+            #expect(audit.contains { $0.contains("machine \(id) revoked") }, "\(audit)")
+            #expect(audit.contains { $0.contains("joined with token") }, "\(audit)")
+        }
+
+        @Test(
+            "a viewer reads, starts nothing, and is refused from the moment of its revocation; nobody comes in without a name"
+        )
+        func viewer() async throws {
+            let cluster = try Cluster.shared
+            try await withTemporaryFolder { folder in
+                try await cluster.manage("user", "add", "vera", "--role", "viewer", "--out", "\(folder)/vera.json")
+                let tool = "\(Shell.repository)/bin/cluster-manager"
+                func vera(_ words: String...) async throws -> Shell.Outcome {
+                    try await cluster.run(
+                        "bin/local-cluster",
+                        ["net", "env", "FLOTILLA_PROFILES=\(folder)/profiles", tool, "--profile", "vera"] + words)
+                }
+                let added = try await Shell.run(
+                    ["env", "FLOTILLA_PROFILES=\(folder)/profiles", "bin/cluster-manager", "profile", "add"].map {
+                        $0.hasPrefix("bin/") ? "\(Shell.repository)/\($0)" : $0
+                    } + ["\(folder)/vera.json", "--name", "vera"])
+                #expect(added.status == 0, "\(added.error)")
+                let listed = try await vera("list-machines", "--no-legend")
+                #expect(listed.lines.count == Cluster.size, "\(listed.error)")
+                let metadata = try await vera(
+                    "metadata", "set", String(try await cluster.machineID("worker-2").prefix(8)), "a=b")
+                #expect(metadata.status != 0)
+                #expect(metadata.error.contains("has role viewer; this needs role operator"), "\(metadata.error)")
+                try await cluster.manage("user", "revoke", "vera")
+                let refused = try await vera("list-machines")
+                #expect(refused.status != 0)
+                #expect(refused.error.contains("a certificate of this cluster is needed"), "\(refused.error)")
+                let audit = try await cluster.manage("audit", "--since", "5m", "--fields", "user,from,refused")
+                #expect(audit.contains { $0.contains("user vera is unknown or was revoked") }, "\(audit)")
+            }
+            let stranger = try await cluster.control(
+                "net", "curl", "--silent", "--cacert", "\(cluster.state)/authority/authorities.pem",
+                "https://172.17.8.102:49154/fleet/v1/units")
+            #expect(stranger.joined().contains(#""code":401"#), "\(stranger)")
+        }
+
+        @Test("a machine cut off from etcd alone keeps its session through its peers, and its units run on")
+        func relay() async throws {
+            let cluster = try Cluster.shared
+            let units = try await cluster.startDemonstrator()
+            let machine = try #require(units["celix@1.service"]).machine
+            let lease = try await cluster.lease(of: machine)
+            try await cluster.inside(machine, "ip route add blackhole 172.17.8.2/32")
+            // Three lifetimes of a session.
+            let end = ContinuousClock.now + .seconds(15)
+            while ContinuousClock.now < end { try await cluster.expectUntouched(units) }
+            #expect(try await cluster.lease(of: machine) == lease)
+            try await cluster.inside(machine, "ip route del blackhole 172.17.8.2/32")
+            try await cluster.start("after.service", on: machine)
+            #expect(try await cluster.lease(of: machine) == lease)
+            try await cluster.expectUntouched(units)
+        }
+
+        @Test("the authority is replaced while all goes on, and not before etcd shows a certificate of the new one")
+        func rotation() async throws {
+            let cluster = try Cluster.shared
+            let units = try await cluster.startDemonstrator()
+            try await cluster.manage("cluster", "ca", "rotate")
+            // A profile from before still works.
+            #expect(try await cluster.manage("list-machines", "--no-legend").count == Cluster.size)
+            try await until("every machine has a new certificate") {
+                let audit = try await cluster.manage("audit", "--since", "5m", "--fields", "user,after")
+                return Set(audit.filter { $0.contains("renewed") && $0.hasPrefix("machine:") }).count >= Cluster.size
+            }
+            let early = try await cluster.manager("cluster", "ca", "rotate", "--finish")
+            #expect(early.status != 0)
+            #expect(early.error.contains("etcd at https://172.17.8.2:2379"), "\(early.error)")
+            let tool = "\(Shell.repository)/bin/cluster-manager"
+            try await cluster.control(
+                "net", tool, "--profile=", "cluster", "certificate", "etcd", "--directory",
+                "\(cluster.state)/authority",
+                "--address", "172.17.8.2", "--address", "127.0.0.1", "--out", "\(cluster.state)/etcd/tls")
+            try await cluster.manage("profile", "renew")
+            try await cluster.manage("cluster", "ca", "rotate", "--finish")
+            #expect(try await cluster.manage("cluster", "ca", "show").count == 2)
+            #expect(try await cluster.manage("list-machines", "--no-legend").count == Cluster.size)
+            for number in 1...Cluster.size {
+                try await cluster.start("after-\(number).service", on: "worker-\(number)")
+            }
+            try await cluster.expectUntouched(units)
+        }
+    }
+}
