@@ -41,7 +41,6 @@ struct RootCommand: FleetCommand {
                     Cat.self, Status.self, Explain.self, Journal.self, ListUnits.self, ListUnitFiles.self,
                     ListMachines.self, Verify.self,
                 ]),
-            CommandGroup(name: "Saving", subcommands: [Backup.self, Restore.self]),
             CommandGroup(name: "Machines", subcommands: [SSH.self, Metadata.self, Machine.self]),
             CommandGroup(
                 name: "Who may do what",

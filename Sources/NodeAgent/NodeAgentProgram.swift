@@ -97,8 +97,7 @@ package struct NodeAgentProgram: Sendable {
         let server = FleetAPIServer(
             access: access, listeners: listeners, version: Self.version, allowsRemote: settings.isInsecure,
             identity: security?.own.server, recognition: security?.recognition ?? OpenDoor(), audit: security?.audit,
-            extraRoutes: PeerRoutes(registry: registry).routes + BackupRoutes(registry: registry).routes
-                + (security?.routes ?? []), logger: logger)
+            extraRoutes: PeerRoutes(registry: registry).routes + (security?.routes ?? []), logger: logger)
         let apiAddress = record.apiAddress
         Notifier.ready(status: "joining the cluster \(settings.cluster)")
         logger.info("agent started", metadata: ["machine.address": "\(address)", "agent.version": "\(Self.version)"])
