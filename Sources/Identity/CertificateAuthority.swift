@@ -91,6 +91,7 @@ package struct CertificateAuthority: Sendable {
                     Critical(BasicConstraints.isCertificateAuthority(maxPathLength: 0))
                     Critical(KeyUsage(keyCertSign: true, cRLSign: true))
                     SubjectKeyIdentifier(hash: next.certificate.publicKey)
+                    AuthorityKeyIdentifier(keyIdentifier: try ownKeyIdentifier)
                 }, issuerPrivateKey: key.certificateKey)
             return try signed.serializeAsPEM().pemString
         } catch {
@@ -133,6 +134,15 @@ package struct CertificateAuthority: Sendable {
             now: now, life: life)
     }
 
+    /// Says in what it signs which key did; RFC 5280, 4.2.1.1, asks for it, and strict readers refuse a certificate without.
+    private var ownKeyIdentifier: ArraySlice<UInt8> {
+        get throws {
+            let own =
+                try certificate.extensions.subjectKeyIdentifier ?? SubjectKeyIdentifier(hash: certificate.publicKey)
+            return own.keyIdentifier
+        }
+    }
+
     private func sign(
         _ request: CertificateRequest, name: String, names: [GeneralName], usages: [ExtendedKeyUsage.Usage], now: Date,
         life: TimeInterval
@@ -152,6 +162,7 @@ package struct CertificateAuthority: Sendable {
                     try ExtendedKeyUsage(usages)
                     SubjectAlternativeNames(names)
                     SubjectKeyIdentifier(hash: request.publicKey)
+                    AuthorityKeyIdentifier(keyIdentifier: try ownKeyIdentifier)
                 }, issuerPrivateKey: key.certificateKey)
             return try signed.serializeAsPEM().pemString
         } catch {

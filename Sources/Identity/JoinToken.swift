@@ -8,7 +8,7 @@ import Crypto
 /// Its text is `FLT1-<id>-<secret>-<fingerprint>`: the id finds the token's record, the secret proves that its bearer was
 /// given it, and the fingerprint of the cluster's authority lets the new machine prove the cluster, so that nobody can
 /// stand between. The cluster keeps a hash of the secret only.
-package struct JoinToken: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible {
+package struct JoinToken: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// 12 hexadecimal digits; no secret.
     package let id: String
     /// 40 hexadecimal digits: 160 random bits, so that a plain hash of them cannot be guessed.
@@ -46,6 +46,8 @@ package struct JoinToken: Hashable, Sendable, CustomStringConvertible, CustomDeb
 
     package var description: String { "join token \(id)" }
     package var debugDescription: String { description }
+    /// Without the secret, which `dump` would show.
+    package var customMirror: Mirror { Mirror(self, children: ["id": id]) }
 
     static func random(bytes: Int) -> String {
         var generator = SystemRandomNumberGenerator()

@@ -4,7 +4,9 @@
 import FoundationEssentials
 
 /// All that the command line needs to reach one cluster as one user.
-package struct Profile: Codable, Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible {
+package struct Profile: Codable, Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible,
+    CustomReflectable
+{
     /// Name of the profile, as `--profile` takes it.
     package var name: String
     package var cluster: String
@@ -30,6 +32,8 @@ package struct Profile: Codable, Hashable, Sendable, CustomStringConvertible, Cu
 
     package var description: String { "profile \(name) (\(user) at \(cluster))" }
     package var debugDescription: String { description }
+    /// Without the key, which `dump` would show.
+    package var customMirror: Mirror { Mirror(self, children: ["name": name, "cluster": cluster, "user": user]) }
 
     /// - Throws: `.malformed`, without a word of what was read: a profile holds a key.
     package init(json: String) throws(IdentityError) {

@@ -37,7 +37,7 @@ package struct NodeAgentProgram: Sendable {
         let address = try publicAddress()
         try HostFiles.makeFolder(settings.runtimeDirectory)
         let sessionFile = SessionFile(runtimeDirectory: settings.runtimeDirectory)
-        let saved = sessionFile.load(bootID: identity.bootID)
+        var saved = sessionFile.load(bootID: identity.bootID)
         let listeners = settings.apiListen
 
         var etcdSettings = settings.etcd
@@ -61,7 +61,11 @@ package struct NodeAgentProgram: Sendable {
             executable: executable,
             isEnabled: settings.isGuarded && !settings.usesUserManager && settings.roles.contains(.agent),
             logger: logger)
-        try await guardControl.prepare()
+        if try await !guardControl.prepare(), saved.sessionLease != nil {
+            // It died, and the former run did not live to notice: that run's units are dead, and started anew.
+            saved.mustFence = true
+            try sessionFile.store(saved)
+        }
         let folder = UnitFolder(
             folder: settings.runtimeDirectory + "/units", searchFolder: searchFolder,
             dropIns: UnitDropIns(isGuarded: guardControl.isEnabled, agentService: OwnService.name))
@@ -70,7 +74,8 @@ package struct NodeAgentProgram: Sendable {
         let agent = AgentShell(
             registry: registry, units: units, folder: folder, machine: identity.id, guardControl: guardControl,
             logger: logger)
-        let election = ElectionShell(registry: registry, machine: identity.id, logger: logger)
+        let election = ElectionShell(
+            registry: registry, machine: identity.id, lossWindow: .seconds(settings.sessionTTL), logger: logger)
         let roles = settings.roles
         let record = MachineRecord(
             id: identity.id, name: settings.machineName.isEmpty ? identity.hostName : settings.machineName,
@@ -94,10 +99,19 @@ package struct NodeAgentProgram: Sendable {
             logger: logger)
 
         let access = RegistryClusterAccess(registry: registry, view: ClusterView(registry: registry))
+        let tls = security?.own.tls
+        let journals = JournalSources(
+            machine: identity.id, local: LocalJournal(machine: identity.id, isUser: settings.usesUserManager),
+            remote: { RemoteJournal($0, tls: tls) })
         let server = FleetAPIServer(
             access: access, listeners: listeners, version: Self.version, allowsRemote: settings.isInsecure,
             identity: security?.own.server, recognition: security?.recognition ?? OpenDoor(), audit: security?.audit,
-            extraRoutes: PeerRoutes(registry: registry).routes + (security?.routes ?? []), logger: logger)
+            extraRoutes: PeerRoutes(registry: registry).routes + (security?.routes ?? [])
+                + JournalRoutes(access: access, sources: journals).routes
+                + OperatorRoutes(
+                    registry: registry, access: access, machine: identity.id, units: units, tls: security?.own.tls,
+                    reboot: { () async throws(SystemdError) in try await units.reboot() }
+                ).routes, logger: logger)
         let apiAddress = record.apiAddress
         Notifier.ready(status: "joining the cluster \(settings.cluster)")
         logger.info("agent started", metadata: ["machine.address": "\(address)", "agent.version": "\(Self.version)"])
@@ -140,6 +154,7 @@ package struct NodeAgentProgram: Sendable {
                     Notifier.stopping(status: "stopping")
                     await election.stop()
                     if reason == .leave, roles.contains(.agent) {
+                        await session.prepareToLeave()
                         await agent.stopAll(within: Self.leaveBudget)
                         await session.stop()
                         // The session's own task ends the program when the lease is revoked; this only bounds that.

@@ -126,13 +126,53 @@ import Testing
         _ = try await test.registry.claim(claims(try await assign(test, Array(units[..<100]))), in: tenure)
         _ = try await test.registry.claim(claims(try await assign(test, Array(units[100...198]))), in: tenure)
         let states = units.map { Sample.state(Sample.a, $0, active: "active") }
-        #expect(try await test.registry.publish(states, in: tenure) == [units[199]])
+        let revisions = try await test.registry.publish(states, over: [:], in: tenure)
+        #expect(revisions.indices.filter { revisions[$0] == nil } == [199])
         let now = try await stored(test, tenure)
         #expect(now.count == 199)
         #expect(now.values.allSatisfy { $0.active == "active" })
         try await test.expire(tenure.lease)
-        let error = await #expect(throws: RegistryError.self) { try await test.registry.publish(states, in: tenure) }
+        let error = await #expect(throws: RegistryError.self) {
+            try await test.registry.publish(states, over: [:], in: tenure)
+        }
         #expect(error?.code == .sessionLost)
+    }
+
+    @Test("a late copy of a request overwrites nothing newer", arguments: StoreKind.allCases, [true, false])
+    func lateCopies(_ kind: StoreKind, isRevisionKnown: Bool) async throws {
+        let test = try await kind.make()
+        let tenure = try await enter(test)
+        let recorder = RecordingStore(store: test.store)
+        let registry = ClusterRegistry(store: recorder, cluster: test.cluster)
+        let claims = claims(try await assign(test, [Sample.web]))
+        let claimed = try await registry.claim(claims, in: tenure)[0]
+        var known: [UnitName: Int64] = [:]
+        for active in ["activating", "active"] {
+            let state = Sample.state(Sample.a, Sample.web, active: active)
+            let over = isRevisionKnown ? known.merging([Sample.web: claimed ?? 0]) { old, _ in old } : [:]
+            known[Sample.web] = try await registry.publish([state], over: over, in: tenure)[0]
+        }
+        let written = await recorder.transactions
+        #expect(written.count == 3)
+        // Whatever was given up and arrives now, in any order, finds that its time is over.
+        for transaction in written + written.reversed() {
+            #expect(try await !test.store.commit(transaction).succeeded)
+        }
+        #expect(try await stored(test, tenure)[Sample.web]?.active == "active")
+    }
+
+    @Test("what overtook a publication does not keep it from being written", arguments: StoreKind.allCases)
+    func overtakenPublication(_ kind: StoreKind) async throws {
+        let test = try await kind.make()
+        let tenure = try await enter(test)
+        let claimed = try await test.registry.claim(claims(try await assign(test, [Sample.web])), in: tenure)[0]
+        let first = Sample.state(Sample.a, Sample.web, active: "activating")
+        _ = try await test.registry.publish([first], over: [:], in: tenure)
+        let second = Sample.state(Sample.a, Sample.web, active: "active")
+        let revision = try await test.registry.publish([second], over: [Sample.web: claimed ?? 0], in: tenure)[0]
+        #expect(revision != nil)
+        #expect(try await stored(test, tenure)[Sample.web] == second)
+        #expect(try await test.registry.readOwnStates(in: tenure).modRevisions[Sample.web] == revision)
     }
 
     @Test("states are withdrawn, whether they are there or not", arguments: StoreKind.allCases)
@@ -156,7 +196,7 @@ import Testing
         let active = Sample.state(Sample.a, Sample.web, active: "active")
         let late: [(String, @Sendable () async throws -> Void)] = [
             ("claim", { _ = try await test.registry.claim([Claim(assigned[1], state: active)], in: former) }),
-            ("publish", { try await test.registry.publish([active], in: former) }),
+            ("publish", { _ = try await test.registry.publish([active], over: [:], in: former) }),
             ("withdraw", { try await test.registry.withdrawStates([Sample.web], in: former) }),
         ]
         for (name, request) in late {
@@ -189,4 +229,34 @@ import Testing
         #expect(own.states == [Sample.state(Sample.a, Sample.web)])
         #expect(own.problems.map(\.key) == [keys.state(Sample.a, Sample.db), "\(keys.prefix)states/\(Sample.a)/x/y"])
     }
+}
+
+/// Keeps every transaction that wrote something, for sending it once more.
+private actor RecordingStore: KeyValueStore {
+    private let store: any KeyValueStore
+    private(set) var transactions: [Transaction] = []
+
+    init(store: any KeyValueStore) { self.store = store }
+
+    func commit(_ transaction: Transaction) async throws(EtcdError) -> TransactionResult {
+        let result = try await store.commit(transaction)
+        if result.succeeded, transaction.then.contains(where: { if case .put = $0 { true } else { false } }) {
+            transactions.append(transaction)
+        }
+        return result
+    }
+
+    func get(
+        _ selector: KeySelector, revision: Int64
+    ) async throws(EtcdError) -> (keys: [KeyValue], revision: Int64) {
+        try await store.get(selector, revision: revision)
+    }
+    func grantLease(ttl: Int) async throws(EtcdError) -> (lease: LeaseID, ttl: Int) {
+        try await store.grantLease(ttl: ttl)
+    }
+    func keepAlive(_ lease: LeaseID) async throws(EtcdError) -> Int? { try await store.keepAlive(lease) }
+    func revoke(_ lease: LeaseID) async throws(EtcdError) { try await store.revoke(lease) }
+    nonisolated func watch(
+        _ selector: KeySelector, from revision: Int64
+    ) -> AsyncThrowingStream<WatchBatch, any Error> { store.watch(selector, from: revision) }
 }

@@ -15,6 +15,9 @@ import Testing
             (keys.file(Sample.hash), .file(Sample.hash)),
             (keys.unit(Sample.web), .unit(Sample.web)),
             (keys.machine(Sample.a), .machine(Sample.a)),
+            (keys.control(Sample.a), .control(Sample.a)),
+            (keys.seen(Sample.a), .seen(Sample.a)),
+            (keys.brake, .brake),
             (keys.assignment(Sample.a, Sample.web), .assignment(Sample.a, Sample.web)),
             (keys.state(Sample.a, Sample.web), .state(Sample.a, Sample.web)),
         ]
@@ -27,6 +30,7 @@ import Testing
         "a key that this version does not know is none of its kinds",
         arguments: [
             "", "/flotilla/default", "/flotilla/default/", "/flotilla/other/leader", "/flotilla/default/leader/x",
+            "/flotilla/default/brake/x", "/flotilla/default/control/x",
             "/flotilla/default/leaders", "/flotilla/default/units/", "/flotilla/default/units/a/b",
             "/flotilla/default/files/xyz", "/flotilla/default/machines/A", "/flotilla/default/schedule/x/web.service",
             "/flotilla/default/schedule/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",

@@ -113,8 +113,8 @@ struct RuleTest {
             case .conflicts:
                 !options.conflicts.isEmpty
                     || neighbours.values.contains { $0.contains { $0.options.conflicts(with: unit.name) } }
-            // What replaces drives out, it does not avoid.
-            case .replaces: false
+            // What replaces drives out, it does not avoid; an operator's wish is no rule of the unit.
+            case .replaces, .cordon: false
             }
         }
     }
@@ -132,6 +132,7 @@ struct RuleTest {
             options.conflicts.isEmpty
                 ? "(of others)" : options.conflicts.map { "\($0)" }.joined(separator: " ")
         case .replaces: options.replaces.map { "\($0)" }.joined(separator: " ")
+        case .cordon: ""
         }
     }
 
@@ -150,7 +151,7 @@ struct RuleTest {
         case .conflicts:
             return there.first { options.conflicts(with: $0.name) || $0.options.conflicts(with: unit.name) }
                 .map { "\(place), which has \($0.name)" }
-        case .replaces: return nil
+        case .replaces, .cordon: return nil
         }
     }
 }

@@ -15,4 +15,11 @@ extension FleetClient {
         let answer: API.RenewalAnswer = try await ask("POST", target, body: body, action: action)
         return answer.ttl
     }
+
+    /// Has the peer restart itself, in order.
+    package func rebootPeer() async throws(APIError) {
+        let action = "have a machine restart"
+        let answer = try await exchange("POST", target: "\(API.ownPrefix)/peer/reboot", body: [], action: action)
+        guard (200..<300).contains(answer.status) else { throw refusal(of: answer, action: action) }
+    }
 }

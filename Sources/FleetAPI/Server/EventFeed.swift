@@ -136,7 +136,8 @@ private enum Subject: Hashable {
         case .assignmentGone(_, let name): [.unit(name)]
         case .statePut(let state): [.state(state.unit, state.machine), .unit(state.unit)]
         case .stateGone(let machine, let name): [.state(name, machine), .unit(name)]
-        case .filePut, .fileGone, .leaderPut, .leaderGone: []
+        case .controlPut(let id, _), .controlGone(let id): [.machine(id)]
+        case .filePut, .fileGone, .leaderPut, .leaderGone, .seenPut, .seenGone, .brakePut, .brakeGone: []
         }
     }
 

@@ -286,7 +286,10 @@ package struct AgentCore: Sendable, Equatable {
         for one in observed where entries[one.unit] != nil {
             update(one.unit) { entry in
                 entry.observed = one
-                if !one.isDown { entry.acted = .launched }
+                guard !one.isDown else { return }
+                entry.acted = .launched
+                // The former tenure got as far as the new file, not as far as the restart.
+                if let started = entry.file?.startedHash, started != entry.file?.hash { entry.outdated = started }
             }
         }
         for order in orders {
@@ -302,10 +305,14 @@ package struct AgentCore: Sendable, Equatable {
                 guard let file = entry.file else { return }
                 // What is only loaded may run all the same: through its timer, its socket or the unit that wants it.
                 if entry.order?.assignment.target == .loaded { entry.acted = .loaded }
-                entry.acted = max(entry.acted, file.isStarted ? .launched : state.acted)
+                // A start that left no trace in systemd may never have reached it; only work that is done once is left at that.
+                let isUp = entry.observed.map { !$0.isDown } ?? false
+                let wasStarted = file.startedHash != nil && (isUp || file.runs != .always)
+                entry.acted = max(entry.acted, wasStarted ? .launched : state.acted)
                 entry.restarts = state.restarts
-                // The former run of the agent got as far as the new file, not as far as the restart.
-                if state.acted == .launched, state.hash != entry.file?.hash { entry.outdated = state.hash }
+                if state.acted == .launched, file.startedHash == nil, state.hash != file.hash {
+                    entry.outdated = state.hash
+                }
             }
             resume(state)
         }

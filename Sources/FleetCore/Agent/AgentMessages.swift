@@ -45,20 +45,20 @@ package struct InstalledFile: Hashable, Sendable {
     /// Whether it has an `[Install]` section, by which systemd links it to other units while it is loaded.
     package var isInstallable: Bool
     package var runs: RunPolicy
-    /// Whether an agent of this boot ordered systemd to start the unit and has not stopped it since: what only runs
-    /// through its timer, its socket or the unit that wants it is none of ours to stop.
-    package var isStarted: Bool
+    /// The file that was in force when an agent of this boot last ordered systemd to start the unit; `nil` when it has not,
+    /// or has stopped it since: what only runs through its timer, its socket or the unit that wants it is none of ours to stop.
+    package var startedHash: ContentHash?
 
     package init(
         unit: UnitName, hash: ContentHash, isKept: Bool, isInstallable: Bool = false, runs: RunPolicy = .always,
-        isStarted: Bool = false
+        startedHash: ContentHash? = nil
     ) {
         self.unit = unit
         self.hash = hash
         self.isKept = isKept
         self.isInstallable = isInstallable
         self.runs = runs
-        self.isStarted = isStarted
+        self.startedHash = startedHash
     }
 }
 

@@ -18,4 +18,12 @@ package enum ClusterEvent: Hashable, Sendable {
     case stateGone(MachineID, UnitName)
     case leaderPut(Leadership)
     case leaderGone
+    /// What an operator wants of a machine.
+    case controlPut(MachineID, MachineControl)
+    case controlGone(MachineID)
+    /// The leader has seen the machine alive, and has not dealt with its loss since.
+    case seenPut(MachineID)
+    case seenGone(MachineID)
+    case brakePut(Brake)
+    case brakeGone
 }

@@ -17,6 +17,12 @@ package struct ClusterState: Sendable, Equatable {
     /// Units with an assignment to, or a report from, each machine, with how many of the two there are.
     private var unitsOfMachine: [MachineID: [UnitName: Int]] = [:]
     package private(set) var leader: Leadership?
+    /// What operators want of machines, also of those that are away.
+    package private(set) var control: [MachineID: MachineControl] = [:]
+    /// Machines that live or vanished just now, as the leader wrote them down; see `Brake`.
+    package private(set) var seen: Set<MachineID> = []
+    /// Set while no machine's units are taken over.
+    package private(set) var brake: Brake?
 
     package init() {}
 
@@ -52,6 +58,12 @@ package struct ClusterState: Sendable, Equatable {
         case .stateGone(let machine, let unit): remove(machine, unit, from: \.states)
         case .leaderPut(let leadership): leader = leadership
         case .leaderGone: leader = nil
+        case .controlPut(let id, let wanted): control[id] = wanted
+        case .controlGone(let id): control[id] = nil
+        case .seenPut(let id): seen.insert(id)
+        case .seenGone(let id): seen.remove(id)
+        case .brakePut(let set): brake = set
+        case .brakeGone: brake = nil
         }
     }
 

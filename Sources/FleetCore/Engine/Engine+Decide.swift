@@ -43,6 +43,11 @@ extension Engine {
                 machines: occupancy.order.count, other: "still stopping on \(holder.machine.short)")
             return []
         }
+        if let brake, let former = lost.first {
+            waiting[unit.name] = Refusal(
+                machines: occupancy.order.count, other: "its machine \(former.machine.short) vanished; \(brake)")
+            return []
+        }
         if lost.count > 1 {
             // A step can demand the absence of one machine only, and each of these could come back with its claim.
             return lost.dropFirst().map { surplus in
@@ -82,6 +87,12 @@ extension Engine {
             let leave = ScheduleStep(
                 unit: unit.name, changes: [.withdraw(home.machine, unit.name)],
                 reason: "machine \(home.machine.short) no longer fits")
+            return surplus + [leave]
+        }
+        if isLeaving(unit.name, home.machine) {
+            let leave = ScheduleStep(
+                unit: unit.name, changes: [.withdraw(home.machine, unit.name)],
+                reason: "machine \(home.machine.short) is being drained")
             return surplus + [leave]
         }
         let wanted = Assignment(of: unit, on: home.machine)
@@ -132,7 +143,8 @@ extension Engine {
                 steps.append(ScheduleStep(unit: unit.name, changes: [.withdraw(machine.id, unit.name)], reason: reason))
             }
         }
-        for lost in state.sortedAssignments(of: unit.name) where occupancy.slot(of: lost.machine) == nil {
+        for lost in state.sortedAssignments(of: unit.name) where occupancy.slot(of: lost.machine) == nil && brake == nil
+        {
             let reason = "machine \(lost.machine.short) was lost"
             steps.append(ScheduleStep(unit: unit.name, changes: [.withdraw(lost.machine, unit.name)], reason: reason))
         }

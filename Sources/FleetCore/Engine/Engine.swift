@@ -11,8 +11,13 @@ package struct Engine: Sendable {
     package struct Plan: Sendable, Equatable {
         /// In the order in which they were decided; each atomic in itself.
         package var steps: [ScheduleStep]
+        /// To be written before the steps.
+        package var notes: [ClusterNote]
 
-        package init(steps: [ScheduleStep]) { self.steps = steps }
+        package init(steps: [ScheduleStep], notes: [ClusterNote] = []) {
+            self.steps = steps
+            self.notes = notes
+        }
     }
 
     /// A step that was handed out and whose effect this engine has not yet seen in the store.
@@ -25,6 +30,13 @@ package struct Engine: Sendable {
     package private(set) var state = ClusterState()
     /// Units that no machine can take now, and why; also units that wait for their old machine.
     package internal(set) var waiting: [UnitName: Refusal] = [:]
+    /// Units of machines that are being drained that no other machine can take, and why.
+    package internal(set) var held: [UnitName: Refusal] = [:]
+    /// Set while nothing is taken over (rule R10).
+    package internal(set) var brake: Brake?
+    var attendance = Attendance()
+    /// By machine that is being drained: the unit that is on its way from there to elsewhere.
+    var leaving: [MachineID: UnitName] = [:]
     var occupancy = Occupancy()
     var pending: [UnitName: [Pending]] = [:]
     /// Every change up to this revision has been seen.
@@ -36,10 +48,17 @@ package struct Engine: Sendable {
     private var optionsOfFile: [ContentHash: SchedulingOptions] = [:]
     private var traitsOfUnit: [UnitName: (hash: ContentHash, traits: UnitTraits)] = [:]
 
-    package init() {}
+    /// - Parameter lossWindow: How long losses of machines count together: the lifetime of sessions; `nil` for an engine that
+    ///   sets no brake, though it heeds one that is set.
+    package init(lossWindow: Duration? = nil) { attendance.window = lossWindow }
 
     /// An engine that takes over a cluster in the state that `events` describe.
-    package init(_ events: some Sequence<ClusterEvent>, revision: Int64) {
+    package init(
+        _ events: some Sequence<ClusterEvent>, revision: Int64, lossWindow: Duration? = nil,
+        at now: Moment = Moment(nanoseconds: 0)
+    ) {
+        attendance.window = lossWindow
+        tick(now)
         handle(events, revision: revision)
     }
 
@@ -68,8 +87,10 @@ package struct Engine: Sendable {
     }
 
     private mutating func handle(_ event: ClusterEvent) {
-        let leaving = standing(before: event)
+        let wasStanding = standing(before: event)
+        let wasThere = if case .machineGone(let id) = event { state.machines[id] != nil } else { false }
         state.apply(event)
+        attend(to: event, wasThere: wasThere)
         switch event {
         case .machinePut(let machine): machinePut(state.machines[machine.id] ?? machine)
         case .metadataPut(let id, _), .metadataGone(let id):
@@ -84,9 +105,10 @@ package struct Engine: Sendable {
         case .assignmentGone(let machine, let unit): occupationChanged(unit, machine, frees: true)
         case .statePut(let unitState):
             // Routine reports change nothing that placement looks at.
-            if !leaving { occupationChanged(unitState.unit, unitState.machine, frees: false) }
+            if !wasStanding { occupationChanged(unitState.unit, unitState.machine, frees: false) }
         case .stateGone(let machine, let unit): occupationChanged(unit, machine, frees: true)
-        case .leaderPut, .leaderGone: break
+        case .controlPut(let id, _), .controlGone(let id): controlChanged(id)
+        case .leaderPut, .leaderGone, .seenPut, .seenGone, .brakePut, .brakeGone: break
         }
     }
 
@@ -101,8 +123,12 @@ package struct Engine: Sendable {
         var steps: [ScheduleStep] = []
         var placement = Placement()
         var rounds = 0
-        while !dirty.isEmpty, rounds < 100 {
+        let notes = reviewBrake()
+        while rounds < 100 {
             rounds += 1
+            // After a round a unit that was to leave a machine may have turned out to fit nowhere: the next one's turn.
+            reviewDrains(&placement)
+            if dirty.isEmpty { break }
             let names = dirty.sorted()
             dirty = []
             for name in names where pending[name] == nil {
@@ -112,7 +138,7 @@ package struct Engine: Sendable {
                 }
             }
         }
-        return Plan(steps: steps)
+        return Plan(steps: steps, notes: notes)
     }
 
     /// The steps were committed at `revision`; the store's changes may have shown it before this answer came.
@@ -170,6 +196,7 @@ extension Engine {
         let slot = occupancy.slot(of: machine.id)
         let former = slot.flatMap { occupancy.slots[$0]?.machine }
         occupancy.put(machine)
+        occupancy.close(machine.id, state.control[machine.id]?.isClosed ?? false)
         guard let slot, let former else {
             // What the store says of its units may have come first, and steps towards it may be under way.
             let coming = pending.filter { $0.value.contains { $0.step.changes.contains { $0.machine == machine.id } } }
@@ -193,6 +220,14 @@ extension Engine {
         dirty.formUnion(globals)
         awaken()
     }
+
+    private mutating func controlChanged(_ id: MachineID) {
+        occupancy.close(id, state.control[id]?.isClosed ?? false)
+        dirty.formUnion(state.units(on: id))
+        awaken()
+    }
+
+    mutating func markDirty(_ unit: UnitName) { dirty.insert(unit) }
 
     private mutating func fileChanged(_ hash: ContentHash) {
         for (name, unit) in state.units where unit.hash == hash { unitChanged(name) }
@@ -225,7 +260,7 @@ extension Engine {
     }
 
     /// Something became free: everything that waits is tried again.
-    private mutating func awaken() {
+    mutating func awaken() {
         dirty.formUnion(waiting.keys)
         dirty.formUnion(globals)
     }

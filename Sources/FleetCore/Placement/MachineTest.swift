@@ -20,7 +20,8 @@ struct MachineTest {
         if let rule = refusalByMachine(here.machine) { return rule }
         if !unit.options.machineOf.allSatisfy({ here.occupants[$0] == true }) { return .machineOf }
         if hasConflict(on: slot) { return .conflicts }
-        return isEvicted(on: slot) ? .replaces : nil
+        if isEvicted(on: slot) { return .replaces }
+        return here.isClosed ? .cordon : nil
     }
 
     /// The rules that depend on the machine alone.
@@ -81,6 +82,7 @@ struct MachineTest {
         case .metadata: "needs \(unit.options.metadata)"
         case .machineOf: "needs the machine of " + unit.options.machineOf.map(\.rawValue).joined(separator: ", ")
         case .conflicts: "such as \(firstConflict(on: slot))"
+        case .cordon: "such as \(occupancy.slots[slot]?.machine.id.short ?? "")"
         case .replaces: "replaced there by \(evictor(on: slot)?.name.rawValue ?? "another unit")"
         }
     }

@@ -11,6 +11,8 @@ package struct Occupancy: Sendable {
         var occupants: [UnitName: Bool] = [:]
         /// Units here that evict others (`Replaces`), in name order.
         var replacers: [UnitTraits] = []
+        /// It takes no new units.
+        var isClosed = false
         var load: Int { occupants.count }
     }
 
@@ -49,6 +51,11 @@ package struct Occupancy: Sendable {
         slots[slot] = Slot(machine: machine)
         slotOfMachine[machine.id] = slot
         order.insert(slot, at: position(of: machine.id))
+    }
+
+    /// Says whether a machine takes new units.
+    mutating func close(_ machine: MachineID, _ isClosed: Bool) {
+        if let slot = slotOfMachine[machine] { slots[slot]?.isClosed = isClosed }
     }
 
     /// Where a machine belongs in `order`.

@@ -10,6 +10,8 @@ package struct Refusal: Hashable, Sendable, CustomStringConvertible {
         case machineOf = "MachineOf"
         case conflicts = "Conflicts"
         case replaces = "Replaces"
+        /// Nothing but an operator's wish keeps the unit off.
+        case cordon = "cordon"
     }
 
     /// One rule's share.
@@ -42,7 +44,12 @@ package struct Refusal: Hashable, Sendable, CustomStringConvertible {
     package var description: String {
         if let other { return other }
         guard machines > 0 else { return "no machine is alive in this cluster" }
-        let parts = counts.map { "\($0.rule.rawValue) refuses \($0.machines) (\($0.detail))" }
+        let parts = counts.map { count in
+            guard count.rule == .cordon else {
+                return "\(count.rule.rawValue) refuses \(count.machines) (\(count.detail))"
+            }
+            return "\(count.machines) \(count.machines == 1 ? "machine is" : "machines are") cordoned (\(count.detail))"
+        }
         return "0 of \(machines) machines can take it: " + parts.joined(separator: ", ")
     }
 }

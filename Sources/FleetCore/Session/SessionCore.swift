@@ -107,6 +107,8 @@ package struct SessionCore: Sendable, Equatable {
     private var isTroubled = false
     private var isRenewing = false
     private var isAsking = false
+    /// One at a time: each registration begins a tenure, so a second one would shut out the first's.
+    private var isRegistering = false
     /// The present trouble has been reported as covered by the proof of no quorum.
     private var isCovered = false
     /// The lease that fencing gives up; ended once the units are dead, so that others need not wait for its lifetime.
@@ -188,11 +190,13 @@ extension SessionCore {
         guard phase == .granting else { return [.revoke(lease)] }
         timing = SessionTiming(ttl: lease.ttl)
         phase = .registering(lease, proof: sent)
+        isRegistering = true
         return [.register(lease)]
     }
 
     private mutating func registerFailed(at now: Moment) -> [Directive] {
         guard case .registering = phase else { return [] }
+        isRegistering = false
         return [.wake(at: now + timing.retryInterval)]
     }
 
@@ -336,6 +340,8 @@ extension SessionCore {
         case .granting: return [.grant]
         case .registering(let lease, let proof):
             guard now < timing.fenceMoment(proof: proof) else { return regrant(instead: lease) }
+            guard !isRegistering else { return [.wake(at: now + timing.retryInterval)] }
+            isRegistering = true
             return [.register(lease)]
         case .refused(let retry):
             guard now >= retry else { return [.wake(at: retry)] }

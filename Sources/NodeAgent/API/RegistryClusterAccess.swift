@@ -13,7 +13,7 @@ actor RegistryClusterAccess: ClusterAccess {
     /// Revision of the newest write that this server answered with success.
     private var written: Int64 = 0
     /// What an engine would say of the units that it cannot place, at a revision.
-    private var refusals: (revision: Int64, waiting: [UnitName: Refusal])?
+    private var refusals: (revision: Int64, waiting: [UnitName: Refusal], held: [UnitName: Refusal])?
 
     init(registry: ClusterRegistry, view: ClusterView) {
         self.registry = registry
@@ -27,6 +27,9 @@ actor RegistryClusterAccess: ClusterAccess {
             throw ClusterAccessError(error)
         }
     }
+
+    /// Takes note of a write that did not go through here: what is read from now on contains it.
+    func wrote(at revision: Int64) { written = max(written, revision) }
 
     func createUnit(
         _ name: UnitName, file: UnitFile, target: TargetState
@@ -112,12 +115,15 @@ actor RegistryClusterAccess: ClusterAccess {
         let (state, revision) = try await state()
         guard let unit = state.units[name] else { throw .missing }
         guard unit.target > .inactive else { return [] }
-        if state.sortedAssignments(of: name).contains(where: { state.machines[$0.machine] != nil }) { return [] }
+        let homes = state.sortedAssignments(of: name).map(\.machine).filter { state.machines[$0] != nil }
+        let isDraining = homes.contains { state.control[$0]?.isDraining ?? false }
+        if !homes.isEmpty, !isDraining { return [] }
         if refusals?.revision != revision {
             var engine = Engine(state.events, revision: revision)
             _ = engine.plan()
-            refusals = (revision, engine.waiting)
+            refusals = (revision, engine.waiting, engine.held)
         }
+        if let held = refusals?.held[name] { return ["its machine is being drained; \(held)"] }
         return refusals?.waiting[name].map { ["\($0)"] } ?? []
     }
 

@@ -20,19 +20,25 @@ extension AgentShell {
             var lost: [Order] = []
             for ((order, claim), revision) in zip(zip(orders, claims), granted) {
                 if revision == nil { lost.append(order) } else { states.append(claim.state) }
+                stateRevisions[order.unit] = revision
             }
             return .claimed(granted: states, lost: lost)
         } catch {
+            for order in orders { stateRevisions[order.unit] = nil }
             logger.warning("units not claimed", metadata: ["units": "\(orders.count)", "error": "\(error.message)"])
             return .claimFailed(orders.map(\.unit))
         }
     }
 
     func publish(_ states: [UnitState], _ tenure: Tenure) async -> AgentEvent {
+        let units = states.map(\.unit)
         do {
-            _ = try await registry.publish(states, in: tenure)
+            let revisions = try await registry.publish(states, over: stateRevisions, in: tenure)
+            for (unit, revision) in zip(units, revisions) { stateRevisions[unit] = revision }
             return .published(states)
         } catch {
+            // What the store holds of them is unknown now; the next publication looks first.
+            for unit in units { stateRevisions[unit] = nil }
             logger.debug("states not published", metadata: ["error": "\(error.message)"])
             return .publishFailed
         }
@@ -40,6 +46,7 @@ extension AgentShell {
 
     func withdraw(_ names: [UnitName], _ tenure: Tenure) async -> AgentEvent {
         do {
+            for name in names { stateRevisions[name] = nil }
             try await registry.withdrawStates(names, in: tenure)
             return .withdrawn(names)
         } catch {
@@ -67,7 +74,8 @@ extension AgentShell {
 
     /// Orders a start or restart; what comes of it shows in the unit's state.
     func issue(_ operation: UnitOperation, _ unit: UnitName) async -> AgentEvent {
-        await folder.note(unit, isStarted: true)
+        let file = await folder.file(of: unit)
+        await folder.note(unit, started: file?.hash)
         do {
             _ = try await units.queue(operation, unit.rawValue, mode: .replace)
             logger.info("unit \(operation.rawValue) issued", metadata: ["unit.name": "\(unit)"])
@@ -75,7 +83,9 @@ extension AgentShell {
         } catch {
             logger.warning(
                 "unit \(operation.rawValue) refused", metadata: ["unit.name": "\(unit)", "error": "\(error.message)"])
-            return error.isTransient ? .issueFailed(unit) : .issued(unit)
+            guard error.isTransient else { return .issued(unit) }
+            await folder.note(unit, started: file?.startedHash)
+            return .issueFailed(unit)
         }
     }
 
@@ -92,7 +102,7 @@ extension AgentShell {
             logger.warning("unit not stopped", metadata: ["unit.name": "\(unit)", "error": "\(error.message)"])
             return .stopFailed(unit)
         }
-        await folder.note(unit, isStarted: false)
+        await folder.note(unit, started: nil)
         return .stopped(unit)
     }
 }

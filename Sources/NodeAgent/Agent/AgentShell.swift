@@ -23,6 +23,8 @@ actor AgentShell {
     private var timer: Task<Void, Never>?
     /// When the ACTIVE state of each unit last changed, as this agent saw it.
     private var since: [UnitName: (active: String, moment: Int64)] = [:]
+    /// At which mod revisions this machine's states lie in the store, where that is known; see `ClusterRegistry.publish`.
+    var stateRevisions: [UnitName: Int64] = [:]
     /// How many changes of units systemd has told of, and the number of the last one of each unit.
     private(set) var changeMark = 0
     private var lastChange: [String: Int] = [:]
@@ -64,7 +66,7 @@ actor AgentShell {
         // A start that was on its way when the tenure ended has reached systemd by now.
         await endTenure()
         await UnitFence(units: units, logger: logger).stop(fenced, kill: kill)
-        for unit in await folder.fencedUnits() { await folder.note(unit, isStarted: false) }
+        for unit in await folder.fencedUnits() { await folder.note(unit, started: nil) }
         _ = core.handle(.left, at: BootClock.now)
     }
 
@@ -173,6 +175,7 @@ actor AgentShell {
     /// What is there when a tenure begins.
     private func taking(stock orders: [Order], _ tenure: Tenure) async throws -> [AgentEvent] {
         let own = try await registry.readOwnStates(in: tenure)
+        stateRevisions = own.modRevisions
         tell(own.problems)
         let installed = await folder.files()
         let completions = try await completions(among: installed)

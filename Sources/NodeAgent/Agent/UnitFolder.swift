@@ -34,16 +34,22 @@ actor UnitFolder {
         try HostFiles.makeFolder(searchFolder)
     }
 
-    /// Holds an empty file for each unit that was ordered to start and not stopped since.
+    /// Holds, for each unit that was ordered to start and not stopped since, the hash of the file that was in force then.
     private var startedFolder: String { folder + ".started" }
 
-    /// Notes that a unit is about to be started, or is stopped, for the next run of the agent.
-    func note(_ unit: UnitName, isStarted: Bool) {
-        guard installed?[unit]?.isStarted != isStarted else { return }
+    /// What lies in the folder for one unit.
+    func file(of unit: UnitName) -> InstalledFile? {
+        if installed == nil { installed = scan() }
+        return installed?[unit]
+    }
+
+    /// Notes from which file a unit is about to be started, or that it is stopped, for the next run of the agent.
+    func note(_ unit: UnitName, started hash: ContentHash?) {
+        guard file(of: unit)?.startedHash != hash else { return }
         let path = startedFolder + "/" + unit.rawValue
         do throws(HostError) {
-            if isStarted { try HostFiles.write("", to: path) } else { try HostFiles.remove(path) }
-            installed?[unit]?.isStarted = isStarted
+            if let hash { try HostFiles.write(hash.rawValue, to: path) } else { try HostFiles.remove(path) }
+            installed?[unit]?.startedHash = hash
         } catch {
             // The next run then trusts what the store and systemd say of the unit, which mostly says the same.
         }
@@ -75,7 +81,10 @@ actor UnitFolder {
                 let file = try? UnitFile(parsing: text)
             else { continue }
             found[unit] = entry(file, unit)
-            found[unit]?.isStarted = started.contains(name)
+            guard started.contains(name) else { continue }
+            let note = (try? HostFiles.read(startedFolder + "/" + name)) ?? ""
+            // A note without a readable hash was written for the file that lies there, as far as anybody can tell.
+            found[unit]?.startedHash = ContentHash(note) ?? file.hash
         }
         return found
     }
@@ -89,7 +98,7 @@ actor UnitFolder {
         if installed == nil { installed = scan() }
         let isReplacement = installed?[unit] != nil || removed.contains(unit)
         var entry = entry(file, unit)
-        entry.isStarted = installed?[unit]?.isStarted ?? false
+        entry.startedHash = installed?[unit]?.startedHash
         let dropInFolder = dropInFolder(of: unit)
         if let text = dropIns.text(isKept: entry.isKept) {
             try HostFiles.makeFolder(dropInFolder)
@@ -109,7 +118,7 @@ actor UnitFolder {
         HostFiles.removeEmptyFolder(dropIns)
         try HostFiles.remove(searchFolder + "/" + unit.rawValue)
         try HostFiles.remove(path(of: unit))
-        note(unit, isStarted: false)
+        note(unit, started: nil)
         installed?[unit] = nil
         removed.insert(unit)
     }

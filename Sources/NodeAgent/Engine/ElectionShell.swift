@@ -10,6 +10,8 @@ import Registry
 actor ElectionShell {
     private let registry: ClusterRegistry
     private let machine: MachineID
+    /// See `EngineShell`.
+    private let lossWindow: Duration
     private let logger: Logger
     private var core: ElectionCore
     private var lease: LeaseID?
@@ -18,9 +20,10 @@ actor ElectionShell {
     private let events: AsyncStream<ElectionCore.Event>
     private let inbox: AsyncStream<ElectionCore.Event>.Continuation
 
-    init(registry: ClusterRegistry, machine: MachineID, logger: Logger) {
+    init(registry: ClusterRegistry, machine: MachineID, lossWindow: Duration, logger: Logger) {
         self.registry = registry
         self.machine = machine
+        self.lossWindow = lossWindow
         self.logger = logger
         core = ElectionCore(machine: machine)
         (events, inbox) = AsyncStream.makeStream()
@@ -77,7 +80,8 @@ actor ElectionShell {
         case .lead(let leadership):
             logger.info("leading", metadata: ["engine.epoch": "\(leadership.epoch)"])
             await stopEngine()
-            let shell = EngineShell(registry: registry, leadership: leadership, logger: logger)
+            let shell = EngineShell(
+                registry: registry, leadership: leadership, lossWindow: lossWindow, logger: logger)
             engine = Task { [inbox] in
                 if await shell.run() == .deposed { inbox.yield(.deposed) }
             }

@@ -16,6 +16,8 @@ actor EngineShell {
 
     private let registry: ClusterRegistry
     private let leadership: Leadership
+    /// How long losses of machines count together (rule R10): the lifetime of their sessions.
+    private let lossWindow: Duration
     private let logger: Logger
     private var engine: Engine?
     private var problems: [RegistryProblem] = []
@@ -23,9 +25,10 @@ actor EngineShell {
     /// A unit or an assignment changed since files were last collected.
     private var mayHaveUnusedFiles = false
 
-    init(registry: ClusterRegistry, leadership: Leadership, logger: Logger) {
+    init(registry: ClusterRegistry, leadership: Leadership, lossWindow: Duration, logger: Logger) {
         self.registry = registry
         self.leadership = leadership
+        self.lossWindow = lossWindow
         self.logger = logger
     }
 
@@ -35,8 +38,11 @@ actor EngineShell {
     private static let collectionInterval = Duration.seconds(10)
 
     private enum Input: Sendable {
-        case update(Registry.ClusterUpdate)
+        /// With the moment at which it came: what waited behind a slow commit did not happen at once.
+        case update(Registry.ClusterUpdate, Moment)
         case collectFiles
+        /// The engine asked to be asked again.
+        case woke
     }
 
     func run() async -> End {
@@ -44,7 +50,9 @@ actor EngineShell {
         return await withTaskGroup(of: End.self) { group in
             group.addTask {
                 do {
-                    for try await update in self.registry.follow() { await backlog.append(.update(update)) }
+                    for try await update in self.registry.follow() {
+                        await backlog.append(.update(update, BootClock.now))
+                    }
                 } catch {
                     self.logger.error("cannot follow the cluster", metadata: ["error": "\(error)"])
                 }
@@ -67,25 +75,43 @@ actor EngineShell {
 
     /// Takes in everything that has come, plans once, commits, and begins again.
     private func decide(_ backlog: Backlog<Input>) async -> End {
+        var timer: Task<Void, Never>?
+        defer { timer?.cancel() }
         while !Task.isCancelled {
             let inputs = await backlog.takeAll()
             if inputs.isEmpty { return .cancelled }
             var isCollecting = false
             for input in inputs {
                 switch input {
-                case .update(let update): take(update)
+                case .update(let update, let moment): take(update, at: moment)
                 case .collectFiles: isCollecting = true
+                case .woke: break
                 }
             }
             if isCollecting { await collectFiles() }
-            guard let steps = engine?.plan().steps, !steps.isEmpty else { continue }
+            engine?.tick(BootClock.now)
+            let brake = engine?.brake
+            guard let plan = engine?.plan() else { continue }
+            tell(of: engine?.brake, before: brake)
+            timer?.cancel()
+            timer = engine?.wake.map { moment in
+                Task {
+                    await BootClock.sleep(until: moment)
+                    if !Task.isCancelled { await backlog.append(.woke) }
+                }
+            }
+            let steps = plan.steps
+            guard !steps.isEmpty || !plan.notes.isEmpty else { continue }
             for step in steps {
                 logger.info("schedule", metadata: ["unit.name": "\(step.unit)", "schedule.change": "\(step.summary)"])
             }
             do {
+                try await registry.write(plan.notes, at: BootClock.wallMilliseconds, as: leadership)
                 let outcome = try await registry.commit(steps, as: leadership)
                 if outcome.isDeposed { return .deposed }
                 settle(steps, outcome)
+            } catch  where error.code == .deposed {
+                return .deposed
             } catch {
                 logger.warning("plan not committed", metadata: ["error": "\(error.message)"])
                 // Whether it happened is unknown, or the store is ailing: a new epoch tells, and shuts out what is late.
@@ -129,15 +155,26 @@ actor EngineShell {
         }
     }
 
-    private func take(_ update: Registry.ClusterUpdate) {
+    private func tell(of brake: Brake?, before: Brake?) {
+        if let brake, brake.lost != before?.lost {
+            logger.error("\(brake)", metadata: ["machines": "\(brake.lost.map(\.short))"])
+        } else if brake == nil, before != nil {
+            logger.warning("the brake is released: machines that are missing count as lost")
+        }
+    }
+
+    private func take(_ update: Registry.ClusterUpdate, at moment: Moment) {
         switch update {
         case .snapshot(let events, let revision, let problems):
-            engine = Engine(events, revision: revision)
+            engine = Engine(events, revision: revision, lossWindow: lossWindow, at: moment)
             report(problems)
             self.revision = revision
             mayHaveUnusedFiles = true
         case .changes(let events, let revision, let problems):
+            let before = engine?.brake
+            engine?.tick(moment)
             engine?.handle(events, revision: revision)
+            tell(of: engine?.brake, before: before)
             self.revision = revision
             mayHaveUnusedFiles = mayHaveUnusedFiles || events.contains(where: \.mayFreeFile)
             report(problems)

@@ -39,17 +39,20 @@ actor GuardControl {
     }
 
     /// Writes the guard's unit file and starts it; a guard that runs already is left alone, since units are bound to it.
-    func prepare() async throws {
-        guard isEnabled else { return }
+    ///
+    /// - Returns: Whether it ran. If not, units of a former run of the agent that were bound to it are dead.
+    func prepare() async throws -> Bool {
+        guard isEnabled else { return true }
         let text = try GuardUnit.text(
             executable: executable, runtimeDirectory: runtimeDirectory, initialSeconds: Self.initialSeconds)
         let path = searchFolder + "/" + GuardUnit.defaultName
         let isNew = (try? HostFiles.read(path)) != text
         if isNew { try HostFiles.write(text, to: path) }
         isUp = try await isRunning()
-        guard !isUp else { return }
+        guard !isUp else { return true }
         if isNew, try await units.properties(of: GuardUnit.defaultName).needDaemonReload { try await units.reload() }
         try await start()
+        return false
     }
 
     private func isRunning() async throws -> Bool {

@@ -22,6 +22,8 @@ struct SavedSession: Codable, Sendable {
     var storeMark: String?
     /// Whether the agent refused what etcd answered, so that the session's age counts for nothing (rule R8).
     var isRefused: Bool?
+    /// The units of this session are being stopped, or were, whatever the store says of them: the next run adopts none.
+    var mustFence: Bool?
 
     var sessionLease: SessionLease? { lease == 0 ? nil : SessionLease(id: lease, ttl: ttl) }
 

@@ -66,6 +66,7 @@ actor SessionShell {
         let proof = wasRefused ? BootClock.now : Moment(nanoseconds: saved.proof)
         inbox.yield(.started(saved: saved.sessionLease, proof: proof))
         if wasRefused { inbox.yield(.foreignStore) }
+        if saved.mustFence ?? false { inbox.yield(.guardFired) }
         await withDiscardingTaskGroup { group in
             for await event in events {
                 let directives = core.handle(event, at: BootClock.now)
@@ -75,6 +76,13 @@ actor SessionShell {
             timer?.cancel()
             group.cancelAll()
         }
+    }
+
+    /// The machine's units are about to be stopped because it leaves: a run that follows without the end of the session, since
+    /// this one was killed meanwhile, must not take them for units that ended by themselves.
+    func prepareToLeave() {
+        saved.mustFence = true
+        save(core.currentLease)
     }
 
     /// Ends the session in order: the machine's keys go at once.
@@ -95,6 +103,7 @@ actor SessionShell {
             logger.info(
                 "session entered", metadata: ["session.lease": "\(LeaseID(lease.id))", "session.new": "\(isNew)"])
             saved.isRefused = nil
+            if isNew { saved.mustFence = nil }
             save(lease)
             hooks.status("in the cluster, session of \(lease.ttl) s")
             let tenure = Tenure(machine: record.id, lease: LeaseID(lease.id), recordRevision: recordRevision)
@@ -165,7 +174,7 @@ extension SessionShell {
         do {
             switch try await registry.register(record, lease: LeaseID(lease.id)) {
             case .registered(let revision):
-                recordRevision = revision
+                if core.isAbout(lease) { recordRevision = revision }
                 answer(.registered, about: lease)
                 await noteMark()
             case .taken(let other):
@@ -235,7 +244,7 @@ extension SessionShell {
         do {
             switch try await registry.register(record, lease: LeaseID(lease.id)) {
             case .registered(let revision):
-                recordRevision = revision
+                if core.isAbout(lease) { recordRevision = revision }
                 answer(.renewed(sent: sent), about: lease)
                 await noteMark()
             case .taken: await leaseGone(lease)

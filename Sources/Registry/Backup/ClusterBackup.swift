@@ -112,7 +112,9 @@ package struct ClusterBackup: Hashable, Sendable {
 /// Looking at records before anything is written.
 extension ClusterBackup {
     /// Kinds that are no part of what users want, or that must not come back.
-    static let excluded: Set<String> = ["events", "leader", "machines", "mark", "schedule", "states", "tokens"]
+    static let excluded: Set<String> = [
+        "brake", "events", "leader", "machines", "mark", "schedule", "seen", "states", "tokens",
+    ]
 
     /// Checks every record, and that each unit's file is among them.
     private func check() throws(RegistryError) {
@@ -154,7 +156,8 @@ extension ClusterBackup {
             case .other("results", _): _ = try ResultEntry(bytes: bytes)
             case .other("authorities", _): _ = try AuthoritiesEntry(bytes: bytes)
             case .other("identities", let rest): return try identityFault(rest, bytes)
-            case .assignment, .machine, .state, .leader: return "this kind does not belong into a backup"
+            case .control: _ = try ControlEntry(bytes: bytes)
+            case .assignment, .machine, .state, .leader, .brake, .seen: return "this kind does not belong into a backup"
             case .other: break
             case nil:
                 // A known kind with a name that is none; other kinds are a newer version's.

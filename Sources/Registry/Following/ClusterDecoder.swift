@@ -49,6 +49,9 @@ struct ClusterDecoder: UpdateDecoder {
             case .metadata(let id): return .metadataGone(id)
             case .state(let machine, let unit): return .stateGone(machine, unit)
             case .leader: return .leaderGone
+            case .control(let id): return .controlGone(id)
+            case .seen(let id): return .seenGone(id)
+            case .brake: return .brakeGone
             case .other, nil: return nil
             }
         }
@@ -88,6 +91,10 @@ struct ClusterDecoder: UpdateDecoder {
         case .leader:
             let machine = try LeaderEntry(bytes: entry.value).machine
             return .leaderPut(Leadership(machine: machine, epoch: entry.createRevision))
+        case .control(let id): return .controlPut(id, try ControlEntry(bytes: entry.value).control)
+        // That it is there is all that counts.
+        case .seen(let id): return .seenPut(id)
+        case .brake: return .brakePut(try BrakeEntry(bytes: entry.value).brake)
         case .other: return nil
         }
     }

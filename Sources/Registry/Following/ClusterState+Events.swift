@@ -16,6 +16,9 @@ extension ClusterState {
             for assignment in placed.values { events.append(.assignmentPut(assignment)) }
         }
         for reported in states.values { for state in reported.values { events.append(.statePut(state)) } }
+        for (id, wanted) in control { events.append(.controlPut(id, wanted)) }
+        for id in seen { events.append(.seenPut(id)) }
+        if let brake { events.append(.brakePut(brake)) }
         if let leader { events.append(.leaderPut(leader)) }
         return events
     }

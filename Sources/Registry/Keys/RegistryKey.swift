@@ -13,6 +13,11 @@ package enum RegistryKey: Hashable, Sendable {
     case metadata(MachineID)
     case state(MachineID, UnitName)
     case leader
+    /// What an operator wants of the machine.
+    case control(MachineID)
+    /// The machine lives or vanished just now, as far as leaders know.
+    case seen(MachineID)
+    case brake
     /// A kind that other parts keep below the same prefix, such as `stacks`; the followed state passes it over.
     case other(kind: String, rest: String)
 }

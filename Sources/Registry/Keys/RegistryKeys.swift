@@ -16,6 +16,12 @@ package struct RegistryKeys: Hashable, Sendable {
     }
 
     package var leader: String { "\(prefix)leader" }
+    /// Nothing is taken over while it is there (rule R10).
+    package var brake: String { "\(prefix)brake" }
+    /// What an operator wants of the machine: `cordon`, `drain`.
+    package func control(_ id: MachineID) -> String { "\(prefix)control/\(id.rawValue)" }
+    /// Written by the leader while the machine lives, and until its loss is dealt with.
+    package func seen(_ id: MachineID) -> String { "\(prefix)seen/\(id.rawValue)" }
     package func file(_ hash: ContentHash) -> String { "\(prefix)files/\(hash.rawValue)" }
     package func unit(_ name: UnitName) -> String { "\(prefix)units/\(name.rawValue)" }
     /// How a unit that runs once came to its end.
@@ -57,6 +63,8 @@ package struct RegistryKeys: Hashable, Sendable {
     package var identities: KeySelector { .prefix("\(prefix)identities/") }
     package var tokens: KeySelector { .prefix("\(prefix)tokens/") }
     package var events: KeySelector { .prefix("\(prefix)events/") }
+    package var control: KeySelector { .prefix("\(prefix)control/") }
+    package var seen: KeySelector { .prefix("\(prefix)seen/") }
     package var schedule: KeySelector { .prefix("\(prefix)schedule/") }
     package var states: KeySelector { .prefix("\(prefix)states/") }
     package func assignments(of machine: MachineID) -> KeySelector { .prefix("\(prefix)schedule/\(machine.rawValue)/") }
@@ -74,7 +82,7 @@ package struct RegistryKeys: Hashable, Sendable {
         guard let slash = path.firstIndex(of: UInt8(ascii: "/")) else {
             if key == authorities { return .other(kind: "authorities", rest: "") }
             if key == mark { return .other(kind: "mark", rest: "") }
-            return key == leader ? .leader : nil
+            return key == leader ? .leader : key == brake ? .brake : nil
         }
         let kind = String(Substring(path[..<slash]))
         let rest = Substring(path[path.index(after: slash)...])
@@ -83,6 +91,8 @@ package struct RegistryKeys: Hashable, Sendable {
         case "units": return Self.unitName(rest).map { .unit($0) }
         case "machines": return MachineID(String(rest)).map { .machine($0) }
         case "metadata": return MachineID(String(rest)).map { .metadata($0) }
+        case "control": return MachineID(String(rest)).map { .control($0) }
+        case "seen": return MachineID(String(rest)).map { .seen($0) }
         case "schedule": return Self.pair(rest).map { .assignment($0, $1) }
         case "states": return Self.pair(rest).map { .state($0, $1) }
         default: return Self.otherKinds.contains(kind) ? .other(kind: kind, rest: String(rest)) : nil

@@ -19,7 +19,10 @@ extension ClusterRegistry {
         let revisions = try await commit(
             guarded: reports.map { report in
                 GuardedWrite(
-                    key: keys.assignment(tenure.machine, report.completion.unit), modRevision: report.revision,
+                    conditions: [
+                        .init(
+                            key: keys.assignment(tenure.machine, report.completion.unit), modRevision: report.revision)
+                    ],
                     operation: .put(keys.result(report.completion.unit), ResultEntry(report.completion).bytes))
             }, in: tenure, while: "recording \(reports.count) results")
         return zip(reports, revisions).filter { $1 == nil }.map(\.0.completion.unit)

@@ -30,7 +30,8 @@ package struct Claim: Hashable, Sendable {
 /// What a machine reports of its units.
 ///
 /// All of it hangs on the machine's session. The three functions together keep rule R1's word: a state is there from
-/// before the machine touches systemd for a unit until after the unit is stopped.
+/// before the machine touches systemd for a unit until after the unit is stopped. Each write compares the mod revision of
+/// the state that it replaces: a request whose answer was lost may still be carried out when newer ones have been.
 extension ClusterRegistry {
     /// Writes the state of each claim, if its assignment still is the one that the machine has seen.
     ///
@@ -45,25 +46,43 @@ extension ClusterRegistry {
             guarded: claims.map { claim in
                 let assignment = claim.assignment.assignment
                 return GuardedWrite(
-                    key: keys.assignment(assignment.machine, assignment.unit),
-                    modRevision: claim.assignment.modRevision, operation: put(claim.state, tenure.lease))
+                    conditions: [
+                        .init(
+                            key: keys.assignment(assignment.machine, assignment.unit),
+                            modRevision: claim.assignment.modRevision),
+                        // A state may be there already: an earlier claim's, or a former session's.
+                        .init(
+                            key: keys.state(claim.state.machine, claim.state.unit), modRevision: 0,
+                            otherwise: .followOrCreate),
+                    ], operation: put(claim.state, tenure.lease))
             }, in: tenure, while: "claiming \(claims.count) units")
     }
 
     /// Brings states up to date that were claimed before.
     ///
     /// A state that is not in the store is not written: it would be a claim without an assignment, for instance by a
-    /// late copy of a request that arrives after the unit was stopped and its state withdrawn.
+    /// late copy of a request that arrives after the unit was stopped and its state withdrawn. One batch at a time: of two
+    /// on their way at once either may win.
     ///
-    /// - Returns: The units whose states were not there, in the order given.
+    /// - Parameters:
+    ///   - states: What is to be said.
+    ///   - known: At which mod revisions the states lie in the store, as the answer to the last claim or publication told;
+    ///     a state for which it is not known, because an answer was lost, is looked up first.
+    ///   - tenure: The present run of the agent.
+    /// - Returns: For each state, in the order given, its mod revision from now on; `nil` when it was not there.
     /// - Throws: `.sessionLost` when the lease is gone or the tenure has ended.
-    @discardableResult
-    package func publish(_ states: [UnitState], in tenure: Tenure) async throws(RegistryError) -> [UnitName] {
-        let revisions = try await commit(
-            guarded: states.map {
-                GuardedWrite(key: keys.state($0.machine, $0.unit), modRevision: nil, operation: put($0, tenure.lease))
+    package func publish(
+        _ states: [UnitState], over known: [UnitName: Int64], in tenure: Tenure
+    ) async throws(RegistryError) -> [Int64?] {
+        try await commit(
+            guarded: states.map { state in
+                GuardedWrite(
+                    conditions: [
+                        .init(
+                            key: keys.state(state.machine, state.unit),
+                            modRevision: known[state.unit] ?? GuardedWrite.Condition.unknown, otherwise: .follow)
+                    ], operation: put(state, tenure.lease))
             }, in: tenure, while: "publishing \(states.count) unit states")
-        return zip(states, revisions).filter { $1 == nil }.map(\.0.unit)
     }
 
     /// Deletes the states of units that are stopped and gone from the machine; one that is not there is no error.
@@ -79,7 +98,8 @@ extension ClusterRegistry {
             let found = try await entries(open, while: action).entries.compactMap { $0 }
             let revisions = try await commit(
                 guarded: found.map {
-                    GuardedWrite(key: $0.key, modRevision: $0.modRevision, operation: .delete(.key($0.key)))
+                    GuardedWrite(
+                        conditions: [.init(key: $0.key, modRevision: $0.modRevision)], operation: .delete(.key($0.key)))
                 }, in: tenure, while: action)
             open = zip(found, revisions).filter { $1 == nil }.map(\.0.key)
         }
@@ -89,12 +109,17 @@ extension ClusterRegistry {
     /// The states that the store holds of one machine under its present session: what a restarted agent has claimed.
     ///
     /// Those of a former session are about to vanish and count for nothing.
+    ///
+    /// - Returns: The states, at which mod revisions they lie in the store, and what could not be read.
     package func readOwnStates(
         in tenure: Tenure
-    ) async throws(RegistryError) -> (states: [UnitState], problems: [RegistryProblem], revision: Int64) {
+    ) async throws(RegistryError) -> (
+        states: [UnitState], modRevisions: [UnitName: Int64], problems: [RegistryProblem]
+    ) {
         let machine = tenure.machine
         let found = try await get(keys.states(of: machine), while: "reading the states of machine \(machine.short)")
         var states: [UnitState] = []
+        var modRevisions: [UnitName: Int64] = [:]
         var problems: [RegistryProblem] = []
         for entry in found.keys where entry.lease == tenure.lease {
             guard case .state(_, let unit)? = keys.parse(entry.key) else {
@@ -103,11 +128,12 @@ extension ClusterRegistry {
             }
             do {
                 states.append(try StateEntry(bytes: entry.value).state(machine, unit))
+                modRevisions[unit] = entry.modRevision
             } catch {
                 problems.append(RegistryProblem(key: entry.key, reason: error.reason))
             }
         }
-        return (states, problems, found.revision)
+        return (states, modRevisions, problems)
     }
 
     private func put(_ state: UnitState, _ lease: LeaseID) -> Operation {

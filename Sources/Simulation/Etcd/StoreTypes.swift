@@ -5,7 +5,7 @@ import FleetCore
 
 /// A key of the store, by numbers instead of text: which kind, which machine, which unit or file.
 struct StoreKey: Hashable, Comparable {
-    enum Kind: UInt32 { case file, machine, metadata, unit, schedule, state, leader }
+    enum Kind: UInt32 { case file, machine, metadata, unit, schedule, state, leader, control, seen, brake, result }
 
     /// Kind, machine and subject, in this order of significance.
     let raw: UInt32
@@ -23,6 +23,10 @@ struct StoreKey: Hashable, Comparable {
     }
     static func state(_ machine: Int, _ unit: Int) -> StoreKey { StoreKey(.state, machine: machine, subject: unit) }
     static let leader = StoreKey(.leader)
+    static func control(_ index: Int) -> StoreKey { StoreKey(.control, machine: index) }
+    static func seen(_ index: Int) -> StoreKey { StoreKey(.seen, machine: index) }
+    static let brake = StoreKey(.brake)
+    static func result(_ index: Int) -> StoreKey { StoreKey(.result, subject: index) }
 
     var kind: Kind { Kind(rawValue: raw >> 24) ?? .leader }
     var machine: Int { Int(raw >> 12 & 0xFFF) }
@@ -57,6 +61,10 @@ enum StoreValue {
     case assignment(Assignment)
     case state(UnitState)
     case leader(MachineID)
+    case control(MachineControl)
+    case seen
+    case brake(Brake)
+    case result(Completion)
 }
 
 struct StoreEntry {
@@ -114,8 +122,9 @@ struct StoreTransaction {
     var otherwise: [StoreKey] = []
     /// The epoch of the leader that sends it, for rule R2's check; the store itself does not look at it.
     var epoch: Int64?
-    /// The step reasons, for rule R7's check.
+    /// The steps, and up to which revision the leader had seen the store when it planned them; for the checks of rules.
     var steps: [ScheduleStep] = []
+    var view: Int64 = 0
 }
 
 enum StoreRequest {

@@ -27,6 +27,12 @@ package enum Mutant: String, CaseIterable, Sendable {
     case uncomparedClaim
     /// The agent acts on an assignment without waiting for its claim.
     case touchBeforeClaim
+    /// A report of states does not compare the revisions of those that it replaces.
+    case lateReports
+    /// A restarted agent does not know from which file it started its units.
+    case forgottenStart
+    /// A restarted agent takes units for alive whose guard died, or that were being stopped when its former run was killed.
+    case trustsRest
     /// The guard does not stop anything.
     case deafGuard
     /// Taking over from a lost machine does not demand that it is still absent.
@@ -39,6 +45,14 @@ package enum Mutant: String, CaseIterable, Sendable {
     case noProofOfQuorum
     /// The engine takes units off machines for no reason.
     case eagerMover
+    /// The engine takes over from machines however many vanish at once.
+    case noBrake
+    /// A leader does not read what its predecessor left about machines.
+    case forgetfulSuccessor
+    /// A machine does not ask whether work that is done once has been done elsewhere.
+    case ignoredResults
+    /// A machine writes down that work is done when it begins it.
+    case earlyResult
     /// The reasons of units that wait are dropped.
     case silentRefusal
 }

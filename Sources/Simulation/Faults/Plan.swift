@@ -12,6 +12,8 @@ package struct Setting: Sendable {
         case singleFailure
         /// etcd comes and goes, everything else is well: rule R4 to the letter.
         case storeOutage
+        /// Most machines vanish at once: rule R10 to the letter.
+        case massLoss
         /// etcd loses its data: rule R8.
         case storeLoss
     }
@@ -46,6 +48,9 @@ package enum UserOperation: Sendable, Equatable {
     case destroy(unit: Int)
     /// Lays a role over a machine's own; `nil` takes it away.
     case metadata(host: Int, role: String?)
+    /// `nil` takes it back.
+    case control(host: Int, isDraining: Bool?)
+    case releaseBrake
 }
 
 /// A fault with the time that it lasts, in nanoseconds.
@@ -65,6 +70,7 @@ package enum Fault: Sendable, Equatable {
     case storeWiped
     case agentFrozen(host: Int, span: Int64)
     case agentDies(host: Int, span: Int64)
+    case guardDies(host: Int)
     case agentRestarts(host: Int, span: Int64)
     case powerCut(host: Int, span: Int64)
     case shutDown(host: Int, span: Int64)
@@ -85,11 +91,13 @@ package struct Plan: Sendable {
             switch seed % 16 {
             case 7, 12: .singleFailure
             case 5, 14: .storeOutage
+            case 6: .massLoss
             case 15: .storeLoss
             default: .storm
             }
         setting = Setting(
-            seed: seed, hosts: 2 + random.below(4), members: random.chance(1, in: 4) ? 1 : 3, seconds: max(20, seconds),
+            seed: seed, hosts: profile == .massLoss ? 3 + random.below(4) : 2 + random.below(4),
+            members: random.chance(1, in: 4) ? 1 : 3, seconds: max(20, seconds),
             profile: profile, operationLimit: random.pick([1, 2, 4, 128]) ?? 128,
             hasSystemdTrouble: profile != .singleFailure && random.chance(1, in: 3))
         events = []
@@ -116,6 +124,7 @@ private struct PlanMaker {
         case .storm: storm()
         case .singleFailure: singleFailure()
         case .storeOutage: storeOutage()
+        case .massLoss: massLoss()
         case .storeLoss:
             operations(count: 6, from: 3 * Span.second, to: end / 3)
             add(at: end / 2 + random.between(0, 5 * Span.second), .fault(.storeWiped))
@@ -129,7 +138,7 @@ private struct PlanMaker {
     private mutating func storm() {
         operations(count: 4 + random.below(30), from: 2 * Span.second, to: end - Span.second)
         // Every run has a character: few kinds of faults, often.
-        let kinds = (0..<1 + random.below(6)).map { _ in random.below(20) }
+        let kinds = (0..<1 + random.below(6)).map { _ in random.below(21) }
         for _ in 0..<random.below(16) {
             guard let kind = random.pick(kinds) else { return }
             let time = random.between(4 * Span.second, end - 2 * Span.second)
@@ -148,6 +157,29 @@ private struct PlanMaker {
             default: .agentFrozen(host: host, span: span)
             }
         add(at: end / 2 + random.between(0, 5 * Span.second), .fault(fault))
+    }
+
+    private mutating func massLoss() {
+        operations(count: 8, from: 3 * Span.second, to: end - 10 * Span.second)
+        let time = end / 3 + random.between(0, 5 * Span.second)
+        let enough = (setting.hosts * 55 + 99) / 100
+        let count = enough + random.below(setting.hosts - enough)
+        var hosts = Array(0..<setting.hosts)
+        for _ in 0..<setting.hosts - count { hosts.remove(at: random.below(hosts.count)) }
+        let spread: Int64 = random.pick([0, 300, 1500]) ?? 0
+        let span = random.chance(1, in: 3) ? .max : random.between(8, 20) * Span.second
+        let isCut = random.chance(2, in: 3)
+        for host in hosts {
+            let moment = time + random.between(0, spread * Span.millisecond)
+            add(
+                at: moment,
+                .fault(
+                    isCut
+                        ? .cut(host: host, member: nil, directions: 3, span: span) : .powerCut(host: host, span: span)))
+        }
+        if random.chance(1, in: 3) {
+            add(at: time + random.between(8, 18) * Span.second, .user(.releaseBrake))
+        }
     }
 
     private mutating func storeOutage() {
@@ -185,6 +217,7 @@ private struct PlanMaker {
         case 13: return .cutWatches
         case 14, 15: return .agentFrozen(host: host, span: span)
         case 16: return .agentDies(host: host, span: random.chance(1, in: 3) ? long : short)
+        case 20: return .guardDies(host: host)
         case 17: return .agentRestarts(host: host, span: short)
         case 18:
             // Now and then a machine is lost for good, but never the first.
@@ -213,13 +246,15 @@ private struct PlanMaker {
 
     private mutating func operation() -> UserOperation {
         let unit = random.below(Catalogue.shared.units.count)
-        switch random.below(12) {
+        switch random.below(14) {
         case 0..<4: return submission(unit, random.chance(1, in: 5) ? .loaded : .launched)
         case 4, 5: return .target(unit: unit, .launched)
         case 6: return .target(unit: unit, .inactive)
         case 7: return .target(unit: unit, .loaded)
         case 8: return .restart(unit: unit)
         case 9, 10: return .destroy(unit: unit)
+        case 12: return .control(host: random.below(setting.hosts), isDraining: random.chance(2, in: 3))
+        case 13: return .control(host: random.below(setting.hosts), isDraining: nil)
         default:
             return .metadata(host: random.below(setting.hosts), role: random.pick(["web", "db", nil]) ?? nil)
         }

@@ -53,6 +53,9 @@ extension World {
         case .agentDies(let host, let span):
             disturb(host, span)
             hosts[host].crashAgent(restartAfter: min(span, end - now))
+        case .guardDies(let host):
+            disturb(host, Span.second)
+            hosts[host].guardModel.die()
         case .agentRestarts(let host, let span):
             disturb(host, span)
             hosts[host].restartAgent(after: min(span, end - now))

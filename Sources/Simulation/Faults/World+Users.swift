@@ -35,11 +35,24 @@ extension World {
             }
         case .destroy(let unit):
             guard etcd.store.entries[.unit(unit)] != nil else { return etcd.canCommit }
-            return etcd.write(StoreTransaction(writes: [.delete(.unit(unit))]))
+            return etcd.write(StoreTransaction(writes: [.delete(.unit(unit)), .delete(.result(unit))]))
         case .metadata(let host, let role):
             let key = StoreKey.metadata(host)
             guard let role else { return etcd.write(StoreTransaction(writes: [.delete(key)])) }
             return etcd.write(StoreTransaction(writes: [.put(key, .metadata(["role": role]), lease: 0)]))
+        case .control(let host, let isDraining):
+            let key = StoreKey.control(host)
+            guard let isDraining else {
+                guard etcd.store.entries[key] != nil else { return etcd.canCommit }
+                return etcd.write(StoreTransaction(writes: [.delete(key)]))
+            }
+            let wanted = MachineControl(isCordoned: true, isDraining: isDraining)
+            return etcd.write(StoreTransaction(writes: [.put(key, .control(wanted), lease: 0)]))
+        case .releaseBrake:
+            // Mirrors `ClusterRegistry.releaseBrake`.
+            guard case .brake(let brake)? = etcd.store.entries[.brake]?.value else { return etcd.canCommit }
+            let forgotten = brake.lost.map { StoreWrite.delete(.seen(hostIndex(of: $0))) }
+            return etcd.write(StoreTransaction(writes: forgotten + [.delete(.brake)]))
         }
     }
 
@@ -51,7 +64,7 @@ extension World {
         guard let record = edit(catalogue.units[unit], former), record != former || file != nil else {
             return etcd.canCommit
         }
-        var writes: [StoreWrite] = [.put(.unit(unit), .unit(record), lease: 0)]
+        var writes: [StoreWrite] = [.put(.unit(unit), .unit(record), lease: 0), .delete(.result(unit))]
         // The file is put even where it exists: that keeps the leader's collection off it.
         if let file { writes.append(.put(.file(file.index), .file(file.file), lease: 0)) }
         return etcd.write(StoreTransaction(writes: writes))
@@ -64,6 +77,9 @@ extension World {
         case .target(let unit, let target): "\(catalogue.name(ofUnit: unit)) \(target)"
         case .restart(let unit): "restart \(catalogue.name(ofUnit: unit))"
         case .destroy(let unit): "destroy \(catalogue.name(ofUnit: unit))"
+        case .control(let host, let isDraining):
+            "\(isDraining.map { $0 ? "drain" : "cordon" } ?? "uncordon") \(catalogue.name(ofHost: host))"
+        case .releaseBrake: "release the brake"
         case .metadata(let host, let role): "role of \(catalogue.name(ofHost: host)): \(role ?? "its own")"
         }
     }

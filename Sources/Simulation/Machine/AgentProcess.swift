@@ -27,7 +27,7 @@ final class AgentProcess {
     func start() {
         sessionClient.expectedGeneration = host.runtime.session.storeGeneration
         client.expectedGeneration = host.runtime.session.storeGeneration
-        guardControl.prepare()
+        if !guardControl.prepare(), host.runtime.session.lease != nil { host.runtime.session.mustFence = true }
         election.run()
         session.run()
     }
@@ -111,6 +111,7 @@ final class AgentProcess {
         isStopping = true
         enter { [self] in
             election.stop { [self] in
+                host.runtime.session.mustFence = true
                 agent.stopAll { [self] in
                     session.stop(done)
                 }

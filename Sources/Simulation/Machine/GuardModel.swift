@@ -51,6 +51,11 @@ final class GuardModel {
         }
     }
 
+    /// The guard dies by itself, as for want of memory; systemd does not start it again.
+    func die() {
+        if isActive { fire() }
+    }
+
     private func fire() {
         isActive = false
         alarm += 1

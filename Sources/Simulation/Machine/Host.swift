@@ -11,14 +11,15 @@ final class Host {
         var proof = Moment(nanoseconds: 0)
         var token: String
         var storeGeneration: Int?
+        var mustFence = false
     }
 
     /// The folder below `/run`, which ends with the boot and outlives the agent.
     struct Runtime {
         var session: SavedSession
         var files: [UnitName: UnitVariant] = [:]
-        /// Notes of what an agent ordered to start and has not stopped since.
-        var started: Set<UnitName> = []
+        /// Notes of what an agent ordered to start and has not stopped since, and from which file.
+        var started: [UnitName: ContentHash] = [:]
         /// What the guard kills.
         var fencedList: [UnitName] = []
     }

@@ -7,7 +7,7 @@ import FleetCore
 ///
 /// It knows what no machine knows: what really runs where, now.
 final class Observer {
-    private unowned let world: World
+    unowned let world: World
     private(set) var violation: Violation?
     /// By unit, then by machine: the file that the processes were started from.
     private(set) var running: [[Int: UnitVariant]]
@@ -17,12 +17,26 @@ final class Observer {
     /// When each machine's record last came or went, and each machine's metadata last changed.
     private var lastRecordChange: [Int64]
     private var lastUnitChange: [Int64]
+    private var lastControlChange: [Int64]
+    /// By unit that runs once: which files' work was done, and when last.
+    var work: [Int: [ContentHash: Int64]] = [:]
+    /// When users last asked for a unit to be run again.
+    var lastWish: [Int: (restarts: Int, time: Int64)] = [:]
+    /// Since when each machine's record has been there without a gap.
+    private(set) var recordSince: [Int64]
+    /// When machines vanished that have not come back.
+    var losses: [Int: Int64] = [:]
+    var suspicion: Suspicion?
+    /// By machine: which unit last left it because it is being drained, and under which leader.
+    var drained: [Int: (epoch: Int64, unit: Int)] = [:]
 
     init(world: World) {
         self.world = world
         running = world.catalogue.units.map { _ in [:] }
         disturbedUntil = Array(repeating: 0, count: world.setting.hosts)
         lastRecordChange = Array(repeating: 0, count: world.setting.hosts)
+        lastControlChange = Array(repeating: 0, count: world.setting.hosts)
+        recordSince = Array(repeating: 0, count: world.setting.hosts)
         lastUnitChange = Array(repeating: 0, count: world.catalogue.units.count)
     }
 
@@ -39,6 +53,7 @@ final class Observer {
         world.mix(UInt64(1 << 20 | host << 8 | unit))
         world.note { "\(world.catalogue.name(ofHost: host)): \(name) starts" }
         running[unit][host] = variant
+        if variant.isOnce { checkWork(unit, variant) }
         guard variant.isSingle else { return }
         for (other, copy) in running[unit].sorted(by: { $0.key < $1.key }) where other != host && copy.isSingle {
             violate(
@@ -59,6 +74,8 @@ final class Observer {
         // A lease's lifetime and the waits of clients on top: what the fault set off is over by then.
         disturbedUntil[host] = max(disturbedUntil[host], time + 8 * Span.second)
     }
+
+    func disturbance(of host: Int) -> Int64 { disturbedUntil[host] }
 
     /// Whether a machine may be stopping units for a cause of its own, or has none to stop.
     private func isDisturbed(_ host: Int) -> Bool {
@@ -90,16 +107,27 @@ final class Observer {
         for change in commit.changes where change.key.kind == .machine || change.key.kind == .metadata {
             lastRecordChange[change.key.machine] = world.now
         }
+        noteLosses(commit)
+        for change in commit.changes where change.key.kind == .machine {
+            if let entry = change.entry, entry.created == entry.modified { recordSince[change.key.machine] = world.now }
+        }
+        for change in commit.changes where change.key.kind == .control {
+            lastControlChange[change.key.machine] = world.now
+            drained[change.key.machine] = nil
+        }
+        for change in commit.changes { noteWish(change) }
         for change in commit.changes where change.key.kind == .unit { lastUnitChange[change.key.subject] = world.now }
         guard let transaction, let epoch = transaction.epoch else { return }
-        let touched = commit.changes.filter { $0.key.kind == .schedule || $0.key.kind == .file }
+        let touched = commit.changes.filter { [.schedule, .file, .seen, .brake].contains($0.key.kind) }
         guard !touched.isEmpty else { return }
         if world.etcd.store.entries[.leader]?.created != epoch {
             violate(.r2, "a leader of epoch \(epoch) writes, which is over: \(world.catalogue.text(of: commit))")
         }
-        for change in touched where change.key.kind == .schedule && change.entry == nil {
-            checkWithdrawal(change.key, transaction)
+        for change in touched where change.key.kind == .schedule {
+            if change.entry == nil { checkWithdrawal(change.key, transaction) }
+            checkLeaving(change, transaction)
         }
+        checkTakeovers(transaction)
     }
 
     /// A unit that may stay where it is, and that nobody asked to move, stays (rule R7).
@@ -118,6 +146,8 @@ final class Observer {
             for (key, value) in laid { metadata[key] = value }
         }
         guard variant.options.metadata.accepts(metadata) else { return }
+        if case .control(let wanted)? = entries[.control(key.machine)]?.value, wanted.isDraining { return }
+        guard world.now - lastControlChange[key.machine] > 10 * Span.second else { return }
         violate(.r7, "\(unit.name) is taken off \(catalogue.name(ofHost: key.machine)), which lives and suits it")
     }
 }

@@ -22,6 +22,12 @@ package struct Violation: Sendable, Equatable {
         case r8 = "R8"
         /// Every refusal has a reason.
         case r9 = "R9"
+        /// The majority brake.
+        case r10 = "R10"
+        /// Cordon and drain do what an operator expects of them.
+        case leaving = "leaving in order"
+        /// Work that is done once is done, and is not done again once that is written down.
+        case once = "work done once"
     }
 
     package var rule: Rule

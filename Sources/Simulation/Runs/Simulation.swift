@@ -67,6 +67,8 @@ package struct Simulation: Sendable {
         repeat {
             world.run(until: world.now + 500 * Span.millisecond)
             guard world.observer.violation == nil else { return nil }
+            // In half of the histories the operator gives up those that do not come back.
+            if plan.setting.seed & 32 == 0, world.now > world.end + 8 * Span.second { world.perform(.releaseBrake) }
             unrest = world.unrest()
         } while unrest != nil && world.now < world.end + Self.settlingBound
         if let unrest {
@@ -100,7 +102,9 @@ package struct Simulation: Sendable {
         default: return nil
         }
         world.run(until: failure.time - 1)
-        let lost = world.catalogue.units.indices.filter { world.observer.running[$0][host]?.isSingle == true }
+        let lost = world.catalogue.units.indices.filter {
+            world.observer.running[$0][host].map { $0.isSingle && !$0.isOnce } ?? false
+        }
         let start = world.now
         while world.now < start + Self.takeoverBound {
             world.run(until: world.now + 10 * Span.millisecond)

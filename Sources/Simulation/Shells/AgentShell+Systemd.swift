@@ -22,7 +22,13 @@ extension AgentShell {
             }
             guard !written.isEmpty else { return }
             for (order, variant) in written { host.runtime.files[order.unit] = variant }
-            load(written, tenure)
+            let once = written.filter(\.1.isOnce).map(\.0.unit)
+            completions(of: once, tenure) { [self] event in
+                // Not knowing whether its work is done, a unit must not be started.
+                guard let event else { return failed(written.map(\.0), "the store does not answer") }
+                if !once.isEmpty { handle(event, tenure) }
+                load(written, tenure)
+            }
         }
     }
 
@@ -36,7 +42,8 @@ extension AgentShell {
             } then: { [self] observed in
                 listFenced()
                 for (order, variant) in written {
-                    let file = InstalledFile(unit: order.unit, hash: variant.file.hash, isKept: variant.isKept)
+                    let file = InstalledFile(
+                        unit: order.unit, hash: variant.file.hash, isKept: variant.isKept, runs: variant.runs)
                     handle(.installed(file), tenure)
                 }
                 handle(.observed(observed), tenure)
@@ -54,7 +61,7 @@ extension AgentShell {
         } then: { [self] in
             for unit in units {
                 host.runtime.files[unit] = nil
-                host.runtime.started.remove(unit)
+                host.runtime.started[unit] = nil
             }
             listFenced()
             handle(.uninstalled(units), tenure)
@@ -64,11 +71,17 @@ extension AgentShell {
     /// Orders a start or restart; now and then systemd does not take it.
     func issue(_ operation: SystemdModel.Operation, _ unit: UnitName, _ tenure: Scope) {
         let isRefused = world.setting.hasSystemdTrouble && world.random.chance(1, in: 20)
-        host.runtime.started.insert(unit)
+        if world.isMutant(.earlyResult) {
+            process.after(200 * Span.millisecond, in: tenure) { [self] in recordEarly(unit, tenure) }
+        }
+        let former = host.runtime.started[unit]
+        host.runtime.started[unit] = host.runtime.files[unit]?.file.hash
         bus { [self] in
             isRefused ? false : host.systemd.queue(operation, unit)
         } then: { [self] isTaken in
-            handle(isTaken || !isRefused ? .issued(unit) : .issueFailed(unit), tenure)
+            guard isRefused, !isTaken else { return handle(.issued(unit), tenure) }
+            host.runtime.started[unit] = former
+            handle(.issueFailed(unit), tenure)
         }
     }
 
@@ -83,7 +96,7 @@ extension AgentShell {
                         bus { [self] in
                             host.systemd.observation(of: unit).isDown
                         } then: { [self] isDown in
-                            if isDown { host.runtime.started.remove(unit) }
+                            if isDown { host.runtime.started[unit] = nil }
                             handle(isDown ? .stopped(unit) : .stopFailed(unit), tenure)
                         }
                     }

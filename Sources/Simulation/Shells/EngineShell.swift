@@ -17,10 +17,15 @@ final class EngineShell {
     private let scope = Scope()
     private let deposed: () -> Void
     private(set) var engine: Engine?
-    private var backlog: [Follower.Update] = []
+    /// What has come, and when.
+    private var backlog: [(update: Follower.Update, moment: Moment)] = []
     private var isCollectionDue = false
+    private var isWoken = false
+    private var timer = 0
     private var isBusy = false
     private var revision: Int64 = 0
+    /// How far the store had been seen when the plan under way was made.
+    private var planned: Int64 = 0
     private var mayHaveUnusedFiles = false
 
     private static let pause = 500 * Span.millisecond
@@ -31,7 +36,7 @@ final class EngineShell {
         self.leadership = leadership
         self.deposed = deposed
         _ = Follower(process: process, range: .everything, scope: scope.child()) { [self] update in
-            backlog.append(update)
+            backlog.append((update, process.host.now))
             // The deciding task takes its turn after whoever brings the news.
             process.after(0, in: scope) { [self] in decide() }
         }
@@ -62,16 +67,20 @@ final class EngineShell {
     // MARK: Deciding
 
     private func decide() {
-        guard !isBusy, !scope.isCancelled, !backlog.isEmpty || isCollectionDue else { return }
+        guard !isBusy, !scope.isCancelled, !backlog.isEmpty || isCollectionDue || isWoken else { return }
+        isWoken = false
         let updates = backlog
         backlog = []
-        for update in updates {
+        for (update, moment) in updates {
             switch update {
             case .snapshot(let entries, let revision):
-                engine = Engine(entries.compactMap { event($0.key, $0.entry) }, revision: revision)
+                engine = Engine(
+                    entries.compactMap { event($0.key, $0.entry) }, revision: revision,
+                    lossWindow: world.isMutant(.noBrake) ? nil : .seconds(SessionShell.ttl), at: process.host.now)
                 self.revision = revision
                 mayHaveUnusedFiles = true
             case .changes(let changes, let revision):
+                engine?.tick(moment)
                 engine?.handle(changes.compactMap { event($0.key, $0.entry) }, revision: revision)
                 self.revision = revision
                 mayHaveUnusedFiles =
@@ -91,13 +100,70 @@ final class EngineShell {
     }
 
     private func plan() {
-        var steps = engine?.plan().steps ?? []
+        engine?.tick(process.host.now)
+        planned = revision
+        let plan = engine?.plan() ?? Engine.Plan(steps: [])
+        wakeLater()
+        var steps = plan.steps
         if world.isMutant(.eagerMover, chance: 1, in: 4) { steps = steps + collateral() }
-        guard !steps.isEmpty else { return free() }
+        guard !steps.isEmpty || !plan.notes.isEmpty else { return free() }
         for step in steps {
             for change in step.changes { mix(change, step.unit) }
             world.note { "\(process.host.name): plans " + text(step) }
         }
+        write(plan.notes) { [self] failure in
+            switch failure {
+            case .success(true): commit(steps)
+            case .success(false): end()
+            case .failure: giveUp()
+            }
+        }
+    }
+
+    private func wakeLater() {
+        timer += 1
+        guard let moment = engine?.wake else { return }
+        let number = timer
+        process.wake(at: moment) { [self] in
+            guard number == timer, !scope.isCancelled else { return }
+            isWoken = true
+            decide()
+        }
+    }
+
+    /// Whether it happened is unknown: a new epoch tells, and shuts out what is late.
+    private func giveUp() {
+        process.client.call(.transaction(ElectionShell.resignation(leadership)), in: scope) { [self] _ in
+            process.after(Self.pause, in: scope) { [self] in end() }
+        }
+    }
+
+    /// Mirrors `ClusterRegistry.write`; tells whether the leadership still holds.
+    private func write(_ notes: [ClusterNote], _ done: @escaping (Result<Bool, StoreFailure>) -> Void) {
+        guard !notes.isEmpty else { return done(.success(true)) }
+        let transaction = StoreTransaction(
+            comparisons: [StoreComparison(.leader, .created(leadership.epoch))], writes: notes.map { write($0) },
+            epoch: leadership.epoch, view: revision)
+        process.client.call(.transaction(transaction), in: scope) { result in
+            switch result {
+            case .failure(let failure): done(.failure(failure))
+            case .success(let answer):
+                guard case .transaction(let succeeded, _) = answer.content else { return }
+                done(.success(succeeded))
+            }
+        }
+    }
+
+    private func write(_ note: ClusterNote) -> StoreWrite {
+        switch note {
+        case .remember(let id): .put(.seen(world.hostIndex(of: id)), .seen, lease: 0)
+        case .forget(let id): .delete(.seen(world.hostIndex(of: id)))
+        case .brake(let brake): .put(.brake, .brake(brake), lease: 0)
+        case .release: .delete(.brake)
+        }
+    }
+
+    private func commit(_ steps: [ScheduleStep]) {
         commit(waves: SchedulePacker(steps, limit: world.setting.operationLimit).waves[...], []) { [self] result in
             switch result {
             case .success(let outcomes): settle(steps, outcomes)
@@ -107,10 +173,7 @@ final class EngineShell {
                     engine?.failed(steps)
                     return process.after(Span.millisecond, in: scope) { [self] in plan() }
                 }
-                // Whether it happened is unknown: a new epoch tells, and shuts out what is late.
-                process.client.call(.transaction(ElectionShell.resignation(leadership)), in: scope) { [self] _ in
-                    process.after(Self.pause, in: scope) { [self] in end() }
-                }
+                giveUp()
             }
         }
     }
@@ -171,7 +234,7 @@ final class EngineShell {
         }
         let transaction = StoreTransaction(
             comparisons: comparisons, writes: batch.flatMap { step in step.changes.map { write($0, step.unit) } },
-            otherwise: [.leader] + guards, epoch: leadership.epoch, steps: batch)
+            otherwise: [.leader] + guards, epoch: leadership.epoch, steps: batch, view: planned)
         process.client.call(.transaction(transaction), in: scope) { [self] result in
             switch result {
             case .failure(let failure): return completion(.failure(failure))
@@ -245,6 +308,10 @@ final class EngineShell {
             case .schedule: return .assignmentGone(catalogue.machines[key.machine], catalogue.units[key.subject])
             case .state: return .stateGone(catalogue.machines[key.machine], catalogue.units[key.subject])
             case .leader: return .leaderGone
+            case .control: return .controlGone(catalogue.machines[key.machine])
+            case .seen: return .seenGone(catalogue.machines[key.machine])
+            case .brake: return .brakeGone
+            case .result: return nil
             }
         }
         switch entry.value {
@@ -255,6 +322,10 @@ final class EngineShell {
         case .assignment(let assignment): return .assignmentPut(assignment)
         case .state(let state): return world.isMutant(.deafToStates) ? nil : .statePut(state)
         case .leader(let machine): return .leaderPut(Leadership(machine: machine, epoch: entry.created))
+        case .control(let wanted): return .controlPut(catalogue.machines[key.machine], wanted)
+        case .seen: return world.isMutant(.forgetfulSuccessor) ? nil : .seenPut(catalogue.machines[key.machine])
+        case .brake(let brake): return world.isMutant(.noBrake) ? nil : .brakePut(brake)
+        case .result: return nil
         }
     }
 

@@ -13,11 +13,12 @@ final class GuardControl {
 
     init(host: Host) { self.host = host }
 
-    func prepare() {
-        isUp = host.guardModel.isActive
-        guard !isUp else { return }
-        host.guardModel.start()
+    /// - Returns: Whether it ran.
+    func prepare() -> Bool {
+        let wasUp = host.guardModel.isActive
+        if !wasUp { host.guardModel.start() }
         isUp = true
+        return wasUp
     }
 
     /// - Returns: `false` when the guard has fired since it was last fed.

@@ -16,6 +16,8 @@ final class SessionShell {
     private var isBlocked = false
     private var timer = 0
     private var ended: (() -> Void)?
+    /// Where this run's record of the machine stands in the store's history.
+    private var recordRevision: Int64 = 0
 
     static let ttl = 5
 
@@ -27,6 +29,7 @@ final class SessionShell {
     func run() {
         let saved = host.runtime.session
         send(.started(saved: saved.lease, proof: saved.proof))
+        if saved.mustFence, !world.isMutant(.trustsRest) { send(.guardFired) }
     }
 
     func stop(_ done: @escaping () -> Void) {
@@ -80,8 +83,9 @@ final class SessionShell {
             client.isQuorumLost { [self] isLost in send(isLost ? .noQuorum(asked: asked) : .quorumUnproven) }
         case .enter(let lease, let isNew):
             world.note { "\(host.name): session \(lease.id)" + (isNew ? "" : ", taken up again") }
+            if isNew { host.runtime.session.mustFence = false }
             save(lease)
-            process.agent.enter(lease)
+            process.agent.enter(lease, record: recordRevision)
             process.election.sessionEntered(lease)
         case .feedGuard(let moment): feedGuard(until: moment)
         case .disarmGuard: process.guardControl.disarm()
@@ -143,12 +147,17 @@ final class SessionShell {
         }
     }
 
-    private enum Registration { case registered, taken }
+    private enum Registration {
+        case registered(revision: Int64)
+        case taken
+    }
 
     private func register(_ lease: SessionLease) {
         register(under: lease) { [self] result in
             switch result {
-            case .success(.registered): send(.registered, about: lease)
+            case .success(.registered(let revision)):
+                if core.isAbout(lease) || world.isMutant(.lateAnswers) { recordRevision = revision }
+                send(.registered, about: lease)
             case .success(.taken): send(.taken, about: lease)
             case .failure(let failure):
                 send(failure.code == .leaseNotFound ? .registerLeaseGone : .registerFailed, about: lease)
@@ -171,12 +180,11 @@ final class SessionShell {
             case .failure(let failure): return completion(.failure(failure))
             case .success(let answer):
                 guard case .transaction(let succeeded, let found) = answer.content else { return }
-                if succeeded { return completion(.success(.registered)) }
+                if succeeded { return completion(.success(.registered(revision: answer.revision))) }
                 guard let entry = found[0], case .machine(let present) = entry.value else {
                     return register(under: lease, tries: tries - 1, completion)
                 }
                 guard present.token == record.token else { return completion(.success(.taken)) }
-                if present == record, entry.lease == lease.id { return completion(.success(.registered)) }
                 let swap = StoreTransaction(
                     comparisons: [StoreComparison(key, .modified(entry.modified))],
                     writes: [.put(key, .machine(record), lease: lease.id)])
@@ -184,7 +192,9 @@ final class SessionShell {
                     switch result {
                     case .failure(let failure): completion(.failure(failure))
                     case .success(let answer):
-                        if case .transaction(true, _) = answer.content { return completion(.success(.registered)) }
+                        if case .transaction(true, _) = answer.content {
+                            return completion(.success(.registered(revision: answer.revision)))
+                        }
                         register(under: lease, tries: tries - 1, completion)
                     }
                 }
@@ -218,7 +228,9 @@ final class SessionShell {
                 if case .alive(nil) = answer.content { return leaseGone(lease) }
                 register(under: lease) { [self] result in
                     switch result {
-                    case .success(.registered): send(.renewed(sent: sent), about: lease)
+                    case .success(.registered(let revision)):
+                        if core.isAbout(lease) || world.isMutant(.lateAnswers) { recordRevision = revision }
+                        send(.renewed(sent: sent), about: lease)
                     case .success(.taken): leaseGone(lease)
                     case .failure(let failure):
                         send(failure.code == .leaseNotFound ? .leaseGone : .renewFailed, about: lease)

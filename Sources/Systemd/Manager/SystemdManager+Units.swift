@@ -87,6 +87,13 @@ extension SystemdManager {
         try await call(.manager("ResetFailedUnit", .string(name)))
     }
 
+    /// Restarts the machine in order; returns when systemd has taken it up.
+    ///
+    /// The manager's own method Reboot would not wait for units to stop; the target does.
+    package func reboot() async throws(SystemdError) {
+        _ = try await queue(.start, "reboot.target", mode: .replaceIrreversibly)
+    }
+
     package func reload() async throws(SystemdError) { try await call(.manager("Reload")) }
 
     package func listUnits(patterns: [String]) async throws(SystemdError) -> [UnitStatus] {

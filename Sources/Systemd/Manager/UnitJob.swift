@@ -23,6 +23,8 @@ package enum UnitOperation: String, Hashable, Sendable, CaseIterable {
 package enum JobMode: String, Hashable, Sendable, CaseIterable {
     /// Put the new job in the place of one that it contradicts.
     case replace
+    /// The same, and no later job may take its place.
+    case replaceIrreversibly = "replace-irreversibly"
     /// Refuse the new job when it contradicts one.
     case fail
     /// Ignore the unit's requirements; for recovery only.

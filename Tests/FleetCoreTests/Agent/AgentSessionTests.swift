@@ -76,6 +76,27 @@ struct AgentSessionTests {
             issued web => -
             """),
         NamedScript(
+            "what runs from an earlier file than the note tells of is restarted, whatever the store says",
+            """
+            enter; own web launched v2; order web launched v2 @6; file web v2 from-v1; seen web active/running => restart web
+            issued web => -
+            """),
+        NamedScript(
+            "what runs from the file that the note tells of is not touched, though the store is behind",
+            """
+            enter; own web launched v1; order web launched v2 @6; file web v2 started; seen web active/running => -
+            """),
+        NamedScript(
+            "an order to start that may never have reached systemd is given once more",
+            """
+            enter; own web loaded v1; order web launched v1 @5; file web v1 started; seen web inactive/dead => start web
+            """),
+        NamedScript(
+            "an order to start work that is done once is not given twice",
+            """
+            enter; own job loaded v1; order job launched v1 @5; file job v1 started once; seen job inactive/dead => -
+            """),
+        NamedScript(
             "a file without claim and order is stopped if it runs, and removed",
             """
             enter; file a v1; seen a active/running; file b v1; seen b inactive/dead => uninstall b, stop a
@@ -114,6 +135,20 @@ struct AgentSessionTests {
             left => -
             enter; order web launched v1 @5; file web v1 kept; seen web active/running => claim web@5
             claimed web => -
+            """),
+        NamedScript(
+            "a kept unit whose file was replaced just before the session was lost is restarted when it is claimed",
+            """
+            enter; order web launched v2 @5; file web v2 kept from-v1; seen web active/running => claim web@5
+            claimed web => restart web
+            issued web => -
+            """),
+        NamedScript(
+            "a kept unit that changed back to the file it runs from is left alone",
+            """
+            enter; order web launched v1 @6; file web v2 kept from-v1; seen web active/running => claim web@6
+            claimed web => install web v1
+            installed web kept => -
             """),
         NamedScript(
             "a kept unit whose claim is lost to a newer order is not stopped",

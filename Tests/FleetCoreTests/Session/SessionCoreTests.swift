@@ -48,6 +48,26 @@ struct SessionCoreTests {
             40 woke => renew 7, wake 43
             """),
         NamedScript(
+            "one registration at a time: each begins a tenure and would shut out the one before",
+            """
+            0 start => grant
+            1 granted 7 @0 => register 7
+            2 woke => wake 5
+            5 woke => wake 8
+            6 register-failed => wake 9
+            9 woke => register 7
+            10 woke => wake 13
+            11 registered => feed 54, enter 7 new, wake 15
+            """),
+        NamedScript(
+            "a session whose units died without its former run's notice is given up and begun anew",
+            """
+            20 start 7 @10 => resume 7, wake 52
+            20 guard-fired => report guardFired, fence 20
+            21 renewed @20 => -
+            21 fenced => disarm, revoke 7, grant
+            """),
+        NamedScript(
             "attempts to grant and to register are repeated",
             """
             0 start => grant
@@ -66,7 +86,7 @@ struct SessionCoreTests {
             2 register-lease-gone => grant
             2.5 lease-gone => -
             3 granted 8 @2 => register 8
-            43.9 woke => register 8
+            43.9 woke => wake 46.9
             44 woke => revoke 8, grant
             45 granted 9 @44 => register 9
             86 registered => revoke 9, grant

@@ -11,6 +11,8 @@ import Testing
 /// order web launched v2 #1 @6       gone web        claimed web     lost web      installed web     issued web ...
 /// ```
 ///
+/// A file `started` was in force when its unit was last started, one `from-v1` replaced that since.
+///
 /// A unit `once` runs once, and one with `retried` besides may fail and be tried again. `job web done` ends a job,
 /// `done web v1 [#1] [B] [failed]` is what the store holds of its end, `done web` that it holds nothing.
 ///
@@ -127,7 +129,8 @@ struct AgentScript {
                 installed.append(
                     InstalledFile(
                         unit: unit, hash: hash, isKept: words.contains("kept"), runs: Self.runs(words),
-                        isStarted: words.contains("started")))
+                        startedHash: Self.number("from-v", words).map { files.hash(words[1], version: $0) }
+                            ?? (words.contains("started") ? hash : nil)))
             case "seen": observed.append(observation(words))
             default: Issue.record("no such part of entering: \(words)")
             }
@@ -160,8 +163,8 @@ struct AgentScript {
         return Observation(unit: Short.unit(words[1]), load: "loaded", active: states[0], sub: states[1])
     }
 
-    private static func number(_ mark: Character, _ words: [String]) -> Int? {
-        words.lazy.filter { $0.first == mark }.compactMap { Int($0.dropFirst()) }.first
+    private static func number(_ mark: String, _ words: [String]) -> Int? {
+        words.lazy.filter { $0.hasPrefix(mark) }.compactMap { Int($0.dropFirst(mark.count)) }.first
     }
 
     // MARK: Directives

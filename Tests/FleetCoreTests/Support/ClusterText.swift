@@ -15,6 +15,8 @@ import Testing
 /// A> web launched         A holds it and acted so far                      -A> web         A holds it no longer
 /// ```
 ///
+/// drain A, cordon A        an operator wants this of A                      uncordon A      no longer
+/// release                  an operator lifts the brake
 /// A unit line without version and options keeps the unit's file; `nofile` leaves the file out of the store, and
 /// `file web` brings it.
 struct ClusterText {
@@ -39,7 +41,36 @@ struct ClusterText {
         return event
     }
 
+    mutating func apply(_ note: ClusterNote) -> ClusterEvent {
+        let event: ClusterEvent =
+            switch note {
+            case .remember(let id): .seenPut(id)
+            case .forget(let id): .seenGone(id)
+            case .brake(let brake): .brakePut(brake)
+            case .release: .brakeGone
+            }
+        state.apply(event)
+        return event
+    }
+
+    private func wish(_ words: [String]) -> [ClusterEvent]? {
+        guard let first = words.first else { return nil }
+        if first == "release" {
+            // As the registry does it: with the brake goes what would bring it back.
+            return (state.brake?.lost ?? []).map { .seenGone($0) } + [.brakeGone]
+        }
+        guard words.count == 2, Short.isMachine(words[1]) else { return nil }
+        switch first {
+        case "cordon", "drain":
+            let wanted = MachineControl(isCordoned: true, isDraining: first == "drain")
+            return [.controlPut(Short.machine(words[1]), wanted)]
+        case "uncordon": return [.controlGone(Short.machine(words[1]))]
+        default: return nil
+        }
+    }
+
     private mutating func addition(_ line: String) -> [ClusterEvent] {
+        if let events = wish(Text.words(line)) { return events }
         if let (machine, unit, rest) = onMachine(line, mark: ":") {
             return [.assignmentPut(assignment(machine, unit, rest))]
         }
@@ -153,11 +184,13 @@ extension ClusterState {
     func events(shuffledBy generator: inout some RandomNumberGenerator) -> [ClusterEvent] {
         let machines = announced.values.sorted { $0.id < $1.id }.map { ClusterEvent.machinePut($0) }
         let overlays = metadata.sorted { $0.key < $1.key }.map { ClusterEvent.metadataPut($0.key, $0.value) }
+        let wishes = control.sorted { $0.key < $1.key }.map { ClusterEvent.controlPut($0.key, $0.value) }
+        let notes = seen.sorted().map { ClusterEvent.seenPut($0) } + (brake.map { [.brakePut($0)] } ?? [])
         let units = sortedUnits.map { ClusterEvent.unitPut($0) }
         let texts = files.sorted { $0.key < $1.key }.map { ClusterEvent.filePut($0.key, $0.value) }
         let schedule = assignments.keys.sorted().flatMap { sortedAssignments(of: $0) }
             .map { ClusterEvent.assignmentPut($0) }
         let reports = states.keys.sorted().flatMap { sortedStates(of: $0) }.map { ClusterEvent.statePut($0) }
-        return (machines + overlays + units + texts + schedule + reports).shuffled(using: &generator)
+        return (machines + overlays + wishes + notes + units + texts + schedule + reports).shuffled(using: &generator)
     }
 }

@@ -9,7 +9,10 @@ import FleetCore
 /// they are committed and shown to the engine at once. With `hold` among the inputs the plan's steps stay under way, and
 /// later inputs say what becomes of them: `commit` (the answer came), `echo` (the store's changes show them), `land`
 /// (they took place in the store, no more), `fail`. `takeover` puts a new engine in the place of the old. `why web` tells
-/// what the unit waits for.
+/// what the unit waits for, `held web` why it stays on a machine that is being drained.
+///
+/// `window 5` gives the engine a brake; `at 7` sets its clock. From then on the notes that it wants written are shown before
+/// its steps: `seen A`, `forget A`, `brake B C of 3`, `release`.
 struct EngineScript {
     private var cluster = ClusterText()
     private var engine = Engine()
@@ -22,6 +25,8 @@ struct EngineScript {
     private var committedAt: Int64 = 0
     /// How far the engine has seen the store's changes.
     private var seen: Int64 = 1
+    private var window: Duration?
+    private var now = Moment(nanoseconds: 0)
 
     /// What comes of the table, to be compared with `Script.text`.
     static func transcript(_ script: Script) -> String {
@@ -34,6 +39,9 @@ struct EngineScript {
         if let question = inputs.first, question.hasPrefix("why ") {
             return engine.waiting[Short.unit(String(question.dropFirst(4)))]?.description ?? "-"
         }
+        if let question = inputs.first, question.hasPrefix("held ") {
+            return engine.held[Short.unit(String(question.dropFirst(5)))]?.description ?? "-"
+        }
         var holds = false
         var events: [ClusterEvent] = []
         for input in inputs {
@@ -41,7 +49,8 @@ struct EngineScript {
             case "hold": holds = true
             case "takeover":
                 var generator = SeededGenerator(seed: UInt64(revision))
-                engine = Engine(cluster.state.events(shuffledBy: &generator), revision: revision)
+                engine = Engine(
+                    cluster.state.events(shuffledBy: &generator), revision: revision, lossWindow: window, at: now)
                 (underWay, afloat, unseen, events) = ([], [], [], [])
                 seen = revision
             case "land": land()
@@ -55,7 +64,16 @@ struct EngineScript {
             case "fail":
                 engine.failed(underWay)
                 (underWay, afloat) = ([], [])
-            default: events += cluster.events(input)
+            default:
+                if input.hasPrefix("window ") {
+                    window = .seconds(Int(input.dropFirst(7)) ?? 0)
+                    engine = Engine(lossWindow: window)
+                } else if input.hasPrefix("at ") {
+                    now = Short.moment(String(input.dropFirst(3)))
+                    engine.tick(now)
+                } else {
+                    events += cluster.events(input)
+                }
             }
         }
         if !events.isEmpty {
@@ -64,7 +82,9 @@ struct EngineScript {
             engine.handle(events, revision: seen)
         }
         guard line.output != nil else { return "" }
-        let steps = engine.plan().steps
+        let plan = engine.plan()
+        let steps = plan.steps
+        let notes = write(plan.notes)
         underWay += steps
         afloat += steps
         if !holds, !steps.isEmpty {
@@ -73,7 +93,25 @@ struct EngineScript {
             underWay = []
             show()
         }
-        return steps.isEmpty ? "-" : steps.map(cluster.text).joined(separator: " | ")
+        let parts = notes + steps.map(cluster.text)
+        return parts.isEmpty ? "-" : parts.joined(separator: " | ")
+    }
+
+    /// Notes take place in the store, and are shown to the engine, at once.
+    private mutating func write(_ notes: [ClusterNote]) -> [String] {
+        guard !notes.isEmpty else { return [] }
+        revision += 1
+        let events = notes.map { cluster.apply($0) }
+        if unseen.isEmpty { seen = revision }
+        engine.handle(events, revision: seen)
+        return notes.map { note in
+            switch note {
+            case .remember(let id): "seen \(Short.text(id))"
+            case .forget(let id): "forget \(Short.text(id))"
+            case .brake(let brake): "brake \(brake.lost.map { Short.text($0) }.joined(separator: " ")) of \(brake.seen)"
+            case .release: "release"
+            }
+        }
     }
 
     private mutating func show() {

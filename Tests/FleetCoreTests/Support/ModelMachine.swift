@@ -20,7 +20,7 @@ struct ModelMachine {
     var files: [UnitName: ContentHash] = [:]
     var running: [UnitName: ContentHash] = [:]
     /// Notes of what was ordered to start, which outlive the agent.
-    var started: Set<UnitName> = []
+    var started: [UnitName: ContentHash] = [:]
     var words: [Observation] = []
 
     var id: MachineID { record.id }
@@ -36,7 +36,7 @@ struct ModelMachine {
         registration = store.registrations[id] ?? 0
         words = []
         let installed = files.sorted { $0.key < $1.key }.map {
-            InstalledFile(unit: $0.key, hash: $0.value, isKept: false, isStarted: started.contains($0.key))
+            InstalledFile(unit: $0.key, hash: $0.value, isKept: false, startedHash: started[$0.key])
         }
         return .entered(
             own: store.ownStates(of: id), orders: store.orders(of: id), installed: installed,
@@ -59,17 +59,17 @@ struct ModelMachine {
             files[unit] = nil
             return .uninstalled([unit])
         case .start(let unit):
-            started.insert(unit)
+            started[unit] = files[unit]
             running[unit] = running[unit] ?? files[unit]
             words.append(observation(unit))
             return .issued(unit)
         case .restart(let unit):
-            started.insert(unit)
+            started[unit] = files[unit]
             running[unit] = files[unit]
             words.append(observation(unit))
             return .issued(unit)
         case .stop(let unit):
-            started.remove(unit)
+            started[unit] = nil
             running[unit] = nil
             words.append(observation(unit))
             return .stopped(unit)
@@ -79,7 +79,7 @@ struct ModelMachine {
     /// Everything is stopped because the session may end.
     mutating func fence() -> AgentEvent {
         running = [:]
-        started = []
+        started = [:]
         session = nil
         generation += 1
         return .left
@@ -89,7 +89,7 @@ struct ModelMachine {
     mutating func crash() {
         isUp = false
         (running, files, words, session, wake) = ([:], [:], [], nil, nil)
-        started = []
+        started = [:]
         generation += 1
         core = AgentCore(machine: id)
     }

@@ -73,6 +73,25 @@ struct UnitFolderTests {
         #expect(isReplacement)
     }
 
+    @Test("the folder remembers from which file a unit was started")
+    func startNotes() async throws {
+        let former = try await open()
+        let first = try await former.write(try .service("1"), for: web).file
+        await former.note(web, started: first.hash)
+        let second = try await former.write(try .service("2"), for: web).file
+        #expect(second.startedHash == first.hash)
+        let next = try await open()
+        #expect(await next.file(of: web) == second)
+        await next.note(web, started: nil)
+        #expect(await next.file(of: web)?.startedHash == nil)
+        #expect(await (try await open()).file(of: web)?.startedHash == nil)
+        await next.note(web, started: second.hash)
+        try HostFiles.write("", to: base.path + "/units.started/web.service")
+        #expect(await (try await open()).file(of: web)?.startedHash == second.hash, "a note of an earlier version")
+        try await next.remove(web)
+        #expect(!base.exists("units.started/web.service"))
+    }
+
     @Test("removal takes file, link and drop-in")
     func removal() async throws {
         let folder = try await open()

@@ -19,7 +19,7 @@ struct ElectionShellTests {
 
         init(_ registry: ClusterRegistry) async throws {
             machine = try .random()
-            shell = ElectionShell(registry: registry, machine: machine, logger: .silent)
+            shell = ElectionShell(registry: registry, machine: machine, lossWindow: .seconds(5), logger: .silent)
             lease = try await registry.store.grantLease(ttl: 600).lease
             task = Task { [shell] in await shell.run() }
             await shell.sessionEntered(lease)

@@ -1,0 +1,24 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// What an operator wants of a machine: one entry under `control/`, which outlives the machine's sessions.
+package struct MachineControl: Hashable, Sendable {
+    /// It keeps its units and takes no new ones.
+    package var isCordoned: Bool
+    /// It hands its units over one by one, and takes no new ones.
+    package var isDraining: Bool
+    /// In milliseconds since 1970; 0 when unknown.
+    package var since: Int64
+    /// Who wanted it, for people; empty when unknown.
+    package var by: String
+
+    package init(isCordoned: Bool, isDraining: Bool, since: Int64 = 0, by: String = "") {
+        self.isCordoned = isCordoned
+        self.isDraining = isDraining
+        self.since = since
+        self.by = by
+    }
+
+    /// Whether new units must go elsewhere.
+    package var isClosed: Bool { isCordoned || isDraining }
+}

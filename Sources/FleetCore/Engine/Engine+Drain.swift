@@ -1,0 +1,56 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+// MARK: Machines that hand their units over
+
+extension Engine {
+    /// Chooses for every machine that is being drained the unit that goes next.
+    ///
+    /// One at a time: the next goes when the former one has settled elsewhere, was taken back by its user, or turned out to fit
+    /// nowhere. A unit that no other machine can take stays and is told of in `held`. Global units stay: they belong to the
+    /// machine and end with it. While the brake is set nothing is moved, here neither.
+    mutating func reviewDrains(_ placement: inout Placement) {
+        let draining = state.control.filter { $0.value.isDraining }.keys.sorted()
+        guard !(draining.isEmpty && leaving.isEmpty && held.isEmpty) else { return }
+        held = [:]
+        leaving = leaving.filter { machine, unit in
+            state.control[machine]?.isDraining == true && isInMotion(unit, from: machine)
+        }
+        guard brake == nil else { return }
+        for machine in draining where occupancy.slot(of: machine) != nil && leaving[machine] == nil {
+            leaving[machine] = nextToLeave(machine, &placement)
+        }
+    }
+
+    private mutating func nextToLeave(_ machine: MachineID, _ placement: inout Placement) -> UnitName? {
+        for name in state.units(on: machine) where state.assignments[name]?[machine] != nil && pending[name] == nil {
+            guard let unit = state.units[name], unit.target > .inactive, let traits = traits(of: name),
+                !traits.options.isGlobal
+            else { continue }
+            switch placement.choose(for: traits, in: &occupancy) {
+            case .success:
+                markDirty(name)
+                return name
+            case .failure(let failure): held[name] = failure.refusal
+            }
+        }
+        return nil
+    }
+
+    /// Whether a unit that left `machine`, or is about to, has not come to rest.
+    private func isInMotion(_ name: UnitName, from machine: MachineID) -> Bool {
+        // Also when its user stops it meanwhile: the machine has its hands full until it is down.
+        if pending[name] != nil || state.states[name]?[machine] != nil { return true }
+        guard let unit = state.units[name], unit.target > .inactive else { return false }
+        if state.assignments[name]?[machine] != nil { return true }
+        guard let home = state.sortedAssignments(of: name).first(where: { state.machines[$0.machine] != nil }) else {
+            // A rule of placement refuses it everywhere: that is an end, too.
+            return waiting[name].map { $0.other != nil } ?? true
+        }
+        guard let report = state.states[name]?[home.machine], report.acted >= home.target else { return true }
+        return report.active == "activating" && report.sub != "auto-restart"
+    }
+
+    /// Whether it is this unit's turn to leave the machine.
+    func isLeaving(_ unit: UnitName, _ machine: MachineID) -> Bool { leaving[machine] == unit && brake == nil }
+}
