@@ -57,7 +57,7 @@ import Testing
         arguments: [
             "web.service", ".service", "a.b.c.mount", "x@.target", "x@y@z.timer", "A-z_0:9.slice",
             #"dev-a\x2db.device"#,
-            "old.snapshot", "bus.busname", "a@.path", String(repeating: "a", count: 248) + ".service",
+            "old.snapshot", "bus.busname", "a@.path", String(repeating: "a", count: 243) + ".service",
         ])
     func accepts(text: String) throws {
         #expect(try UnitName(validating: text).rawValue == text)

@@ -169,8 +169,8 @@ struct StoreAccessTests {
             #expect(delete?.code == .permissionDenied, "\(key)")
         }
         let forbiddenReads: [KeySelector] = [
-            keys.everything, keys.schedule, keys.assignments(of: Sample.b), keys.units, keys.machines, keys.tokens,
-            keys.identities, .key(keys.machineIdentity(Sample.b)), keys.events, keys.states, .prefix(""),
+            keys.everything, keys.schedule, keys.assignments(of: Sample.b), keys.units, keys.metadata, keys.tokens,
+            keys.events, keys.states, .prefix(""),
         ]
         for selector in forbiddenReads {
             let read = await #expect(throws: EtcdError.self, "\(selector)") {

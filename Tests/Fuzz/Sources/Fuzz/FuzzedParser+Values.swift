@@ -60,7 +60,7 @@ extension FuzzedParser {
                         require(keys.assignment(machine, unit) == key, "the key of an assignment is another's")
                     case .state(let machine, let unit):
                         require(keys.state(machine, unit) == key, "the key of a state is another's")
-                    case .metadata, .leader, .other, nil: break
+                    default: break
                     }
                 }),
             FuzzedParser(
