@@ -41,7 +41,12 @@ struct RootCommand: FleetCommand {
                     Cat.self, Status.self, Explain.self, Journal.self, ListUnits.self, ListUnitFiles.self,
                     ListMachines.self, Verify.self,
                 ]),
-            CommandGroup(name: "Machines", subcommands: [SSH.self, Metadata.self, Machine.self]),
+            CommandGroup(
+                name: "Machines",
+                subcommands: [
+                    SSH.self, Metadata.self, Cordon.self, Uncordon.self, Drain.self, Reboot.self, Machine.self,
+                ]),
+            CommandGroup(name: "The whole cluster", subcommands: [BrakeCommand.self, Backup.self, Restore.self]),
             CommandGroup(
                 name: "Who may do what",
                 subcommands: [Cluster.self, Token.self, User.self, ProfileCommand.self, Audit.self]),

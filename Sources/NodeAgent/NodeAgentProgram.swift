@@ -99,10 +99,15 @@ package struct NodeAgentProgram: Sendable {
             logger: logger)
 
         let access = RegistryClusterAccess(registry: registry, view: ClusterView(registry: registry))
+        let tls = security?.own.tls
+        let journals = JournalSources(
+            machine: identity.id, local: LocalJournal(machine: identity.id, isUser: settings.usesUserManager),
+            remote: { RemoteJournal($0, tls: tls) })
         let server = FleetAPIServer(
             access: access, listeners: listeners, version: Self.version, allowsRemote: settings.isInsecure,
             identity: security?.own.server, recognition: security?.recognition ?? OpenDoor(), audit: security?.audit,
             extraRoutes: PeerRoutes(registry: registry).routes + (security?.routes ?? [])
+                + JournalRoutes(access: access, sources: journals).routes
                 + OperatorRoutes(
                     registry: registry, access: access, machine: identity.id, units: units, tls: security?.own.tls,
                     reboot: { () async throws(SystemdError) in try await units.reboot() }

@@ -17,13 +17,15 @@ struct RunCommand: AsyncParsableCommand {
     @Option(
         help: "Break a rule of the protocol on purpose: \(Mutant.allCases.map(\.rawValue).joined(separator: ", ")).")
     var mutant: Mutant?
+    @Option(help: "One coincidence instead of any faults, as in search.")
+    var target: Plan.Target?
     @Flag(help: "Tell the whole story.")
     var trace = false
     @Flag(help: "Leave out of a failing history what it does not need to fail, and tell that story.")
     var shrink = false
 
     func run() async throws {
-        var plan = Plan(seed: seed, seconds: seconds)
+        var plan = target.map { Plan(seed: seed, target: $0) } ?? Plan(seed: seed, seconds: seconds)
         var outcome = Simulation(plan: plan, mutant: mutant).run(isTold: trace && !shrink)
         if shrink, let violation = outcome.violation {
             plan = Shrinker.shrink(plan, mutant: mutant, rule: violation.rule)
@@ -37,3 +39,4 @@ struct RunCommand: AsyncParsableCommand {
 }
 
 extension Mutant: ExpressibleByArgument {}
+extension Plan.Target: ExpressibleByArgument {}

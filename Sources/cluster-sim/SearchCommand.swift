@@ -20,6 +20,10 @@ struct SearchCommand: AsyncParsableCommand {
     var seconds = 60
     @Option(help: "Break a rule of the protocol on purpose.")
     var mutant: Mutant?
+    @Option(
+        help:
+            "One coincidence instead of any faults: \(Plan.Target.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var target: Plan.Target?
     @Option(help: "Stop after so many failing histories.")
     var failures = 3
 
@@ -29,7 +33,7 @@ struct SearchCommand: AsyncParsableCommand {
         let deadline = minutes.map { start + .seconds($0 * 60) }
         let range = seeds.range
         let count = max(1, jobs)
-        let search = Search(seconds: seconds, mutant: mutant, failureLimit: failures)
+        let search = Search(seconds: seconds, mutant: mutant, failureLimit: failures, target: target)
         let summary = await withTaskGroup(of: Search.Summary.self) { group in
             for job in 0..<count {
                 group.addTask { @concurrent in
@@ -41,11 +45,11 @@ struct SearchCommand: AsyncParsableCommand {
             }
             return await group.reduce(into: Search.Summary()) { $0.add($1) }
         }
-        report(summary, took: clock.now - start)
+        report(summary, of: search, took: clock.now - start)
         if !summary.failures.isEmpty { throw ExitCode(1) }
     }
 
-    private func report(_ summary: Search.Summary, took: Duration) {
+    private func report(_ summary: Search.Summary, of search: Search, took: Duration) {
         let milliseconds = max(1, Int(took / .milliseconds(1)))
         for failure in summary.failures.sorted(by: { $0.seed < $1.seed }) {
             print(
@@ -53,7 +57,7 @@ struct SearchCommand: AsyncParsableCommand {
                     + "\(Report.seconds(failure.violation.time)): \(failure.violation.text)")
         }
         if let first = summary.failures.min(by: { $0.seed < $1.seed }) {
-            let plan = Plan(seed: first.seed, seconds: seconds)
+            let plan = search.plan(seed: first.seed)
             let small = Shrinker.shrink(plan, mutant: mutant, rule: first.violation.rule)
             print("seed \(first.seed), shrunk to \(small.events.count) of \(plan.events.count) operations and faults:")
             for event in small.events { print("  " + Report.text(event)) }

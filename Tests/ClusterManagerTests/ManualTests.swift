@@ -39,7 +39,10 @@ struct ManualTests {
     func content() async throws {
         let page = await Session.run("man journal").output
         let text = try await Command.run(["groff", "-man", "-Tutf8", "-P-cbou"], input: page).output
-        for option in ["--lines, -n <count>", "--follow, -f, --f", "--since <time>", "--endpoint <address>"] {
+        for option in [
+            "--lines, -n <count>", "--follow, -f, --f", "--since <time>", "--until <time>", "--ssh",
+            "--endpoint <address>",
+        ] {
             #expect(text.contains(option), "\(option)")
         }
         #expect(text.contains("cluster-manager journal web.service --since -1h --output cat\n"))

@@ -26,6 +26,9 @@ struct ObservedFleetTests {
         func states(of _: UnitName?) async throws -> [FleetUnitState] { [] }
         func explanation(of _: UnitName) async throws -> FleetExplanation? { nil }
         func changeMetadata(of _: String, _: [MetadataEdit]) async throws {}
+        func journal(_: FleetJournalQuery) async throws -> AsyncThrowingStream<[FleetJournalItem], any Error> {
+            AsyncThrowingStream { $0.finish() }
+        }
         func events(of _: [UnitName]) async throws -> AsyncThrowingStream<FleetEvent, any Error> {
             AsyncThrowingStream { $0.finish() }
         }

@@ -35,16 +35,16 @@ struct RemoteCommandTests {
     }
 
     @Test(
-        "journal runs journalctl on the unit's machine, words quoted for the shell there",
+        "journal --ssh runs journalctl on the unit's machine, words quoted for the shell there",
         arguments: [
-            ("journal web", "journalctl --unit web.service --no-pager --lines 10 --output short"),
-            ("journal -n 3 -f web", "journalctl --unit web.service --no-pager --lines 3 --output short --follow"),
+            ("journal --ssh web", "journalctl --unit web.service --no-pager --lines 10 --output short"),
+            ("journal --ssh -n 3 -f web", "journalctl --unit web.service --no-pager --lines 3 --output short --follow"),
             (
-                "journal --lines=3 --f --output json --sudo web",
+                "journal --ssh --lines=3 --f --output json --sudo web",
                 "sudo journalctl --unit web.service --no-pager --lines 3 --output json --follow"
             ),
             (
-                "journal web --since -1h;id --output=cat",
+                "journal --ssh web --since -1h;id --output=cat",
                 "journalctl --unit web.service --no-pager '--since=-1h;id' --output cat"
             ),
         ])
@@ -56,21 +56,23 @@ struct RemoteCommandTests {
 
     @Test("on the unit's own machine no ssh is needed")
     func local() async throws {
-        let session = await Session.run("journal web -f", on: try fleet(), localMachine: Fixtures.machines(2)[1].id)
+        let session = await Session.run(
+            "journal --ssh web -f", on: try fleet(), localMachine: Fixtures.machines(2)[1].id)
         #expect(session.words.first == "journalctl" && session.words.last == "--follow")
-        let sudo = await Session.run("journal web --sudo", on: try fleet(), localMachine: Fixtures.machines(2)[1].id)
+        let sudo = await Session.run(
+            "journal --ssh web --sudo", on: try fleet(), localMachine: Fixtures.machines(2)[1].id)
         #expect(sudo.words.prefix(2) == ["sudo", "journalctl"])
     }
 
     @Test("a global unit's machine must be chosen")
     func global() async throws {
-        let session = await Session.run("journal log", on: try fleet())
+        let session = await Session.run("journal --ssh log", on: try fleet())
         #expect(session.status == .failure)
         #expect(
             session.errors
                 == "cluster-manager: unit log.service is global; choose one of its machines with --machine:"
                 + " 10000000... 11000000...\n")
-        let chosen = await Session.run("journal log --machine 10000000...", on: try fleet())
+        let chosen = await Session.run("journal --ssh log --machine 10000000...", on: try fleet())
         #expect(chosen.words.contains("172.17.8.101"))
     }
 
@@ -78,13 +80,19 @@ struct RemoteCommandTests {
         "what cannot be reached is told in one line",
         arguments: [
             ("journal nobody", "there is no unit nobody.service"),
-            ("journal idle", "unit idle.service is on no machine (inactive)"),
+            ("journal --ssh idle", "unit idle.service is on no machine (inactive)"),
             ("ssh nobody ls", "'nobody' is neither a unit nor the beginning of one machine's id"),
             ("ssh 1 ls", "'1' is neither a unit"), ("ssh --machine 1", "'1' begins the ids of 2 machines"),
             ("ssh", "which machine? Name a unit or the beginning of a machine's id"),
             ("ssh --machine 10 --unit web", "--machine and --unit name one machine each"),
             ("ssh --ssh-port 0 web", "--ssh-port must be a number from 1"),
             ("journal web --lines=-1", "--lines must not be"),
+            ("journal web --lines=10001", "--lines can be 10000 at most"),
+            ("journal web --output verbose", "--output verbose is none of short"),
+            ("journal --ssh web idle", "--ssh reads the journal of one unit"),
+            ("journal web --since whenever", "'whenever' is no time for --since"),
+            ("journal web --since @20 --until @10", "--since is later than --until"),
+            ("journal", "missing expected argument"), ("journal x*", "no unit matches"),
         ])
     func failures(arguments: String, message: String) async throws {
         let session = await Session.run(arguments, on: try fleet())

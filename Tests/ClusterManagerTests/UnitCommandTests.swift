@@ -143,6 +143,35 @@ struct UnitCommandTests {
         }
     }
 
+    @Test(
+        "an instance is compared with the template's file beside where its own would be",
+        arguments: ["submit", "load", "start"])
+    func replaceInstance(verb: String) async throws {
+        let other = "[Service]\nExecStart=/bin/sleep 1\n"
+        try await Fixtures.withFolder(["x@.service": other]) { folder in
+            func fleet(_ text: String) async throws -> FakeFleet {
+                FakeFleet(units: [try Fixtures.unit("x@1.service", .inactive, text: text)])
+            }
+            let warned = try await fleet(Fixtures.plainText)
+            let warning = await Session.run("\(verb) \(folder)/x@1.service", on: warned)
+            #expect(warning.status == .success)
+            #expect(warning.errors.hasPrefix("cluster-manager: unit x@1.service in the cluster differs from the file"))
+            #expect(await warned.requests.allSatisfy { !$0.hasPrefix("replace") })
+
+            let replaced = try await fleet(Fixtures.plainText)
+            #expect(await Session.run("\(verb) --replace \(folder)/x@1.service", on: replaced).status == .success)
+            #expect(await replaced.requests.first?.hasPrefix("replace x@1.service") == true)
+            let taken = try await replaced.unit(UnitName(unchecked: "x@1.service"))
+            #expect(taken?.file.hash == (try UnitFile(parsing: other).hash))
+
+            // The same file again is nothing to do.
+            let same = try await fleet(other)
+            let again = await Session.run("\(verb) --replace \(folder)/x@1.service", on: same)
+            #expect(again.status == .success && again.errors.isEmpty)
+            #expect(await same.requests.allSatisfy { !$0.hasPrefix("replace") })
+        }
+    }
+
     @Test("when some requests fail, the others are carried out and the exit status says so")
     func partialFailure() async throws {
         let refusal = ClusterManagerError(.refused, "cannot set unit b.service: no")

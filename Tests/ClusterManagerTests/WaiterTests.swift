@@ -146,6 +146,9 @@ private struct SilentAboutReasons: FleetService {
     func machines() async throws -> [FleetMachine] { try await fleet.machines() }
     func explanation(of _: UnitName) async throws -> FleetExplanation? { nil }
     func changeMetadata(of _: String, _: [MetadataEdit]) async throws {}
+    func journal(_: FleetJournalQuery) async throws -> AsyncThrowingStream<[FleetJournalItem], any Error> {
+        AsyncThrowingStream { $0.finish() }
+    }
     func events(of units: [UnitName]) async throws -> AsyncThrowingStream<FleetEvent, any Error> {
         let stream = try await fleet.events(of: units)
         return AsyncThrowingStream { continuation in

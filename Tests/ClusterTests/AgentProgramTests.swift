@@ -14,7 +14,7 @@ extension ClusterTests {
                 in: "worker-2", "env", "FLOTILLA_SESSION_TTL=7", "node-agent", "--check", "--metadata=zone=a")
             #expect(outcome.status == 0, "\(outcome)")
             let lines = outcome.lines.map { $0.split(separator: " ").joined(separator: " ") }
-            #expect(lines.contains("etcd-endpoints http://172.17.8.2:2379 (/etc/flotilla/node-agent.conf:2)"))
+            #expect(lines.contains("etcd-endpoints https://172.17.8.2:2379 (/etc/flotilla/node-agent.conf:2)"))
             let all = lines.joined(separator: "\n")
             #expect(all.contains("\npublic-ip 172.17.8.102 (/etc/flotilla/node-agent.conf"))
             #expect(all.contains("\nsession-ttl 7 (environment)"), "\(all)")
@@ -102,10 +102,12 @@ extension ClusterTests {
             let dead = "machines/\(String(repeating: "d", count: 32))"
             func purge() async throws -> [String] {
                 try await cluster.control(
-                    "net", "\(Shell.repository)/bin/purge-discovery", "--registrations", "http://172.17.8.2:2379")
+                    "net", "env", "ETCD_CA_FILE=\(cluster.state)/authority/authorities.pem", "ETCD_USER=root",
+                    "ETCD_PASSWORD_FILE=\(cluster.state)/authority/etcd-root-password",
+                    "\(Shell.repository)/bin/purge-discovery", "--registrations", "https://172.17.8.2:2379")
             }
             try await cluster.control(
-                "net", "env", "ETCDCTL_API=3", "etcdctl", "--endpoints=http://172.17.8.2:2379", "put",
+                "etcd", "ctl", "put",
                 "/flotilla/default/\(dead)", "{\"id\":\"\(String(repeating: "d", count: 32))\"}")
             #expect(try await purge().contains("Deleting '\(dead)'..."))
             #expect(try await purge().last == "Nothing to delete.")

@@ -74,7 +74,7 @@ import Testing
             ("@a.service", .startsWithAt, "prefix"), ("@.service", .startsWithAt, "prefix"),
             ("a@b.mount", .typeWithoutInstances, "a mount has no instances"),
             ("a@.slice", .typeWithoutInstances, "path service socket target timer"),
-            (String(repeating: "a", count: 249) + ".service", .tooLong, "257 bytes"),
+            (String(repeating: "a", count: 244) + ".service", .tooLong, "252 bytes"),
         ])
     func refuses(text: String, code: UnitNameError.Code, says: String) throws {
         let error = try #require(throws: UnitNameError.self) { try UnitName(validating: text) }

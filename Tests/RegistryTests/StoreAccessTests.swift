@@ -106,8 +106,8 @@ struct StoreAccessTests {
         let state = Sample.state(Sample.a, Sample.web)
         let late = StoredAssignment(order, modRevision: revision - 1)
         #expect(try await registry.claim([Claim(late, state: state)], in: tenure) == [nil])
-        #expect(try await registry.claim([Claim(assignment, state: state)], in: tenure)[0] != nil)
-        #expect(try await registry.publish([state], in: tenure).isEmpty)
+        let claimed = try #require(try await registry.claim([Claim(assignment, state: state)], in: tenure)[0])
+        #expect(try await registry.publish([state], over: [Sample.web: claimed], in: tenure)[0] != nil)
         #expect(try await registry.readOwnStates(in: tenure).states == [state])
         let ended = Completion(
             unit: Sample.web, machine: Sample.a, hash: file.hash, restarts: 0, isSuccess: true, moment: 9)

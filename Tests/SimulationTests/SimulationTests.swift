@@ -45,10 +45,21 @@ import Testing
         #expect(Set(hashes).count == hashes.count)
     }
 
-    @Test("seeds that once found a bug hold every rule", arguments: [35, 41, 104, 121, 267, 369, 621, 889] as [UInt64])
+    @Test(
+        "seeds that once found a bug hold every rule",
+        arguments: [35, 41, 104, 121, 267, 369, 468, 621, 889, 5185, 5530, 6212, 6425, 7384] as [UInt64])
     func regressions(seed: UInt64) {
         let violation = Simulation(plan: Plan(seed: seed, seconds: 60)).run().violation
         #expect(violation == nil, "cluster-sim run --seed \(seed) --shrink --trace")
+    }
+
+    @Test("rare coincidences that are brought about on purpose break no rule", arguments: Plan.Target.allCases)
+    func targets(target: Plan.Target) {
+        let summary = Search(target: target).run(0..<200)
+        #expect(summary.histories == 200)
+        for failure in summary.failures {
+            Issue.record("\(target.rawValue) \(failure.seed): \(failure.violation.text)")
+        }
     }
 
     @Test("every rule holds in a search")

@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
+#include <systemd/sd-journal.h>
 
 // A non-blocking, close-on-exec eventfd with count 0; negative errno when the kernel refuses.
 int flt_eventfd(void);

@@ -7,7 +7,7 @@ package import FleetCore
 
 /// The cluster behind its HTTP API, as the commands see it; the one place that knows both sides.
 package struct FleetClientAdapter: FleetService {
-    private let client: FleetClient
+    let client: FleetClient
 
     package init(_ client: FleetClient) { self.client = client }
 

@@ -35,4 +35,6 @@ package protocol FleetService: Sendable {
     ///
     /// Of the units named, or of everything when none is named. Events of machines come with everything only.
     func events(of units: [UnitName]) async throws -> AsyncThrowingStream<FleetEvent, any Error>
+    /// What the machines' journals hold of units, merged by time, in handfuls; pulled, so that nothing piles up.
+    func journal(_ query: FleetJournalQuery) async throws -> AsyncThrowingStream<[FleetJournalItem], any Error>
 }

@@ -101,4 +101,10 @@ package struct ObservedFleet: FleetService {
     package func events(of units: [UnitName]) async throws -> AsyncThrowingStream<FleetEvent, any Error> {
         try await told("follow events") { try await fleet.events(of: units) }
     }
+
+    package func journal(
+        _ query: FleetJournalQuery
+    ) async throws -> AsyncThrowingStream<[FleetJournalItem], any Error> {
+        try await told("read the journal") { try await fleet.journal(query) }
+    }
 }

@@ -98,19 +98,29 @@ package struct UnitFinder: Sendable {
             let source = try UnitSource(readingFileAt: path, name: name)
             return UnitFinding(name: name, registered: registered, source: source)
         }
-        if let registered { return UnitFinding(name: name, registered: registered, source: nil) }
+        if let registered {
+            // An instance is compared with what it would be made from here, as in fleet.
+            let source = try instanceSource(name, argument)
+            return UnitFinding(name: name, registered: registered, source: source)
+        }
         guard let template = name.template, !name.isTemplate else {
             throw ClusterManagerError(.unit, "unit \(name) is neither in the cluster nor in a file \(path)")
         }
         if let known = try await fleet.unit(template) {
             return UnitFinding(name: name, registered: nil, source: UnitSource(registered: known.file))
         }
-        let templatePath = argument.file(for: template)
-        guard FileManager.default.fileExists(atPath: templatePath) else {
+        guard let source = try instanceSource(name, argument) else {
             throw ClusterManagerError(
                 .unit, "neither unit \(name) nor its template \(template) is in the cluster or in a file here")
         }
-        return UnitFinding(
-            name: name, registered: nil, source: try UnitSource(readingFileAt: templatePath, name: name))
+        return UnitFinding(name: name, registered: nil, source: source)
+    }
+
+    /// The template's file beside where an instance's own would be; `nil` when there is none, or the unit is no instance.
+    private func instanceSource(_ name: UnitName, _ argument: UnitArgument) throws -> UnitSource? {
+        guard let template = name.template, !name.isTemplate else { return nil }
+        let path = argument.file(for: template)
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        return try UnitSource(readingFileAt: path, name: name)
     }
 }

@@ -9,13 +9,16 @@ package struct CurlTransport: APITransport {
     private let client: HTTPClient
     private let endpoint: APIEndpoint
     private let tls: TLSSettings?
+    private let silence: IdlePolicy
 
     /// - Parameters:
     ///   - endpoint: Where the server answers.
     ///   - tls: Whom to trust and what to show at an endpoint with TLS.
-    package init(endpoint: APIEndpoint, tls: TLSSettings? = nil) {
+    ///   - silence: After so long without a byte a stream ends with an error; `nil` lets it wait for ever.
+    package init(endpoint: APIEndpoint, tls: TLSSettings? = nil, silence: Duration? = nil) {
         self.endpoint = endpoint
         self.tls = tls
+        self.silence = silence.map { .fail(after: $0) } ?? .wait
         self.client = HTTPClient()
     }
 
@@ -32,7 +35,7 @@ package struct CurlTransport: APITransport {
 
     package func stream(_ request: TransportRequest) async throws(TransportFailure) -> TransportStream {
         do {
-            let stream = try await client.stream(http(request))
+            let stream = try await client.stream(http(request), idle: silence)
             let body = AsyncThrowingStream<[UInt8], any Error> {
                 do throws(HTTPError) {
                     return try await stream.next()

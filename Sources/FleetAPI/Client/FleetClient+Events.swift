@@ -76,7 +76,7 @@ extension FleetClient {
     }
 
     /// The first 64 KiB of a body, for the message of a refusal; what cannot be read any more is left out.
-    private static func collect(_ body: AsyncThrowingStream<[UInt8], any Error>) async -> [UInt8] {
+    static func collect(_ body: AsyncThrowingStream<[UInt8], any Error>) async -> [UInt8] {
         var bytes: [UInt8] = []
         do {
             for try await part in body {

@@ -75,6 +75,8 @@ struct HTTPBridge: HTTPResponder {
             return request.method == .head ? response.createHeadResponse() : response
         case .events(let feed):
             return Response(status: status, headers: headers, body: Self.stream(feed, for: request))
+        case .stream(let stream):
+            return Response(status: status, headers: headers, body: Self.stream(stream, for: request))
         }
     }
 
@@ -84,8 +86,8 @@ struct HTTPBridge: HTTPResponder {
         return response
     }
 
-    /// Writes the feed until the client goes or the server is asked to end.
-    private static func stream(_ feed: EventFeed, for request: Request) -> ResponseBody {
+    /// Writes the body until the client goes or the server is asked to end.
+    private static func stream(_ feed: any ReplyStream, for request: Request) -> ResponseBody {
         let incoming = request.body
         return ResponseBody { writer in
             // Only the feed's own task writes, and this one again after the feed has ended.

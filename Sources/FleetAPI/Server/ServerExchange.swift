@@ -49,6 +49,8 @@ package struct ServerReply: Sendable {
         case bytes([UInt8])
         /// Server-sent events until either side ends it.
         case events(EventFeed)
+        /// Anything else that is written while it comes into being, until either side ends it.
+        case stream(any ReplyStream)
     }
 
     package var status: Int

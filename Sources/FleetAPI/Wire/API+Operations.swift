@@ -11,10 +11,16 @@ extension API {
         /// Milliseconds since 1970; 0 when nothing is wanted.
         package var since: Int64
         package var by: String
-        /// The units that are on the machine now.
+        /// The units that are on the machine now, without the global ones.
         package var units: [String]
+        /// Of a machine that is being drained: the units that no other machine can take, with the reason.
+        package var held: [String: String]?
 
-        package init(machine: String, cordoned: Bool, draining: Bool, since: Int64, by: String, units: [String]) {
+        package init(
+            machine: String, cordoned: Bool, draining: Bool, since: Int64, by: String, units: [String],
+            held: [String: String]? = nil
+        ) {
+            self.held = held
             self.machine = machine
             self.cordoned = cordoned
             self.draining = draining

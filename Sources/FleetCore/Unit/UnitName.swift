@@ -8,8 +8,11 @@
 package struct UnitName: Hashable, Comparable, Sendable, CustomStringConvertible {
     package let rawValue: String
 
-    /// Most bytes that a name may have, systemd's limit and fleet's.
-    package static let lengthLimit = 256
+    /// Most bytes that a name may have.
+    ///
+    /// fleet says 256, but no such unit ever ran: systemd takes 255, as do file systems, and the files that belong to a unit
+    /// have up to four bytes more in their names.
+    package static let lengthLimit = 251
 
     /// Takes the text as it is; names from outside go through `init(validating:)`.
     package init(unchecked text: String) { self.rawValue = text }

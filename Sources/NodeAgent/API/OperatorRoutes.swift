@@ -90,11 +90,22 @@ struct OperatorRoutes: Sendable {
     private func report(_ id: MachineID) async throws(ServerFailure) -> ServerReply {
         let (state, _) = try await state()
         let wanted = state.control[id]
-        let units = state.units(on: id).filter { state.assignments[$0]?[id] != nil }.map(\.rawValue)
+        // Global units belong to their machine and are not handed over.
+        let units = state.units(on: id).filter { name in
+            guard state.assignments[name]?[id] != nil, let unit = state.units[name], let file = state.files[unit.hash]
+            else { return false }
+            return !SchedulingOptions(of: file, for: name).isGlobal
+        }
+        var held: [String: String]?
+        if wanted?.isDraining == true {
+            var reasons: [String: String] = [:]
+            for unit in units { reasons[unit.rawValue] = (try? await access.explain(unit))?.first }
+            held = reasons
+        }
         return Self.json(
             API.Control(
                 machine: id.rawValue, cordoned: wanted?.isCordoned ?? false, draining: wanted?.isDraining ?? false,
-                since: wanted?.since ?? 0, by: wanted?.by ?? "", units: units))
+                since: wanted?.since ?? 0, by: wanted?.by ?? "", units: units.map(\.rawValue), held: held))
     }
 
     private func reboot(_ id: MachineID) async throws(ServerFailure) -> ServerReply {

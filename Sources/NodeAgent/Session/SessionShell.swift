@@ -174,7 +174,7 @@ extension SessionShell {
         do {
             switch try await registry.register(record, lease: LeaseID(lease.id)) {
             case .registered(let revision):
-                recordRevision = revision
+                if core.isAbout(lease) { recordRevision = revision }
                 answer(.registered, about: lease)
                 await noteMark()
             case .taken(let other):
@@ -244,7 +244,7 @@ extension SessionShell {
         do {
             switch try await registry.register(record, lease: LeaseID(lease.id)) {
             case .registered(let revision):
-                recordRevision = revision
+                if core.isAbout(lease) { recordRevision = revision }
                 answer(.renewed(sent: sent), about: lease)
                 await noteMark()
             case .taken: await leaseGone(lease)

@@ -13,7 +13,8 @@ extension ClusterRegistry {
     package func follow() -> AsyncThrowingStream<ClusterUpdate, any Error> {
         // Files first and states last, so that whoever applies the events in order never meets a unit without its file.
         let parts = [
-            keys.files, keys.machines, keys.metadata, keys.units, keys.schedule, keys.states, .key(keys.leader),
+            keys.files, keys.control, keys.machines, keys.metadata, keys.units, keys.schedule, keys.states, keys.seen,
+            .key(keys.brake), .key(keys.leader),
         ]
         return Follower(store: store, parts: parts, watched: keys.everything, firstPause: firstPause)
             .stream(ClusterDecoder(keys: keys))

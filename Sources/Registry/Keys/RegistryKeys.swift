@@ -63,6 +63,8 @@ package struct RegistryKeys: Hashable, Sendable {
     package var identities: KeySelector { .prefix("\(prefix)identities/") }
     package var tokens: KeySelector { .prefix("\(prefix)tokens/") }
     package var events: KeySelector { .prefix("\(prefix)events/") }
+    package var control: KeySelector { .prefix("\(prefix)control/") }
+    package var seen: KeySelector { .prefix("\(prefix)seen/") }
     package var schedule: KeySelector { .prefix("\(prefix)schedule/") }
     package var states: KeySelector { .prefix("\(prefix)states/") }
     package func assignments(of machine: MachineID) -> KeySelector { .prefix("\(prefix)schedule/\(machine.rawValue)/") }

@@ -49,6 +49,10 @@ package enum Mutant: String, CaseIterable, Sendable {
     case noBrake
     /// A leader does not read what its predecessor left about machines.
     case forgetfulSuccessor
+    /// A machine does not ask whether work that is done once has been done elsewhere.
+    case ignoredResults
+    /// A machine writes down that work is done when it begins it.
+    case earlyResult
     /// The reasons of units that wait are dropped.
     case silentRefusal
 }

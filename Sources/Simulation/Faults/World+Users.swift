@@ -35,7 +35,7 @@ extension World {
             }
         case .destroy(let unit):
             guard etcd.store.entries[.unit(unit)] != nil else { return etcd.canCommit }
-            return etcd.write(StoreTransaction(writes: [.delete(.unit(unit))]))
+            return etcd.write(StoreTransaction(writes: [.delete(.unit(unit)), .delete(.result(unit))]))
         case .metadata(let host, let role):
             let key = StoreKey.metadata(host)
             guard let role else { return etcd.write(StoreTransaction(writes: [.delete(key)])) }
@@ -64,7 +64,7 @@ extension World {
         guard let record = edit(catalogue.units[unit], former), record != former || file != nil else {
             return etcd.canCommit
         }
-        var writes: [StoreWrite] = [.put(.unit(unit), .unit(record), lease: 0)]
+        var writes: [StoreWrite] = [.put(.unit(unit), .unit(record), lease: 0), .delete(.result(unit))]
         // The file is put even where it exists: that keeps the leader's collection off it.
         if let file { writes.append(.put(.file(file.index), .file(file.file), lease: 0)) }
         return etcd.write(StoreTransaction(writes: writes))

@@ -20,8 +20,12 @@ struct UnitVariant: Sendable {
     let file: UnitFile
     let options: SchedulingOptions
     let behaviour: UnitBehaviour
+    /// Whether its work has an end.
+    let runs: RunPolicy
     /// Index among all files.
     let index: Int
+
+    var isOnce: Bool { runs != .always }
 
     var isKept: Bool { options.onDisconnect == .keep }
     /// Rule R1 counts its copies.
@@ -59,7 +63,7 @@ struct Catalogue: Sendable {
                 let known = files.first { $0.file.hash == file.hash }
                 let variant = UnitVariant(
                     file: file, options: SchedulingOptions(of: file, for: unit),
-                    behaviour: known?.behaviour ?? behaviour,
+                    behaviour: known?.behaviour ?? behaviour, runs: RunPolicy(of: file, for: unit),
                     index: known?.index ?? files.count)
                 if known == nil { files.append(variant) }
                 own.append(variant)
@@ -78,6 +82,9 @@ struct Catalogue: Sendable {
     private static let stubborn = UnitBehaviour(stopTimeout: 8 * Span.second, restarts: true)
     private static let lasting = UnitBehaviour(restarts: true)
     private static let failing = UnitBehaviour(fails: true)
+    private static let work = UnitBehaviour(startSpan: Span.second)
+    private static let brokenWork = UnitBehaviour(startSpan: 300 * Span.millisecond, fails: true)
+    private static let oneshot = "[Service]\nType=oneshot\nExecStart=/bin/work"
 
     private static let texts: [(String, [(String, UnitBehaviour)])] = [
         ("a.service", [("# a", calm), ("# a1", stubborn), ("MachineMetadata=role=web\n# a", calm)]),
@@ -95,6 +102,8 @@ struct Catalogue: Sendable {
         ("w@1.service", [("Conflicts=w@*", lasting), ("# w", stubborn), ("# w1", slow)]),
         ("w@2.service", [("Conflicts=w@*", lasting), ("# w", stubborn), ("# w1", slow)]),
         ("w@3.service", [("Conflicts=w@*", lasting), ("# w", stubborn), ("# w1", slow)]),
+        ("j@1.service", [("# j\n" + oneshot, work), ("# j1\n" + oneshot, work), ("# j2\n" + oneshot, brokenWork)]),
+        ("j@2.service", [("# j\n" + oneshot, work), ("# j1\n" + oneshot, work), ("# j2\n" + oneshot, brokenWork)]),
     ]
 
     func unitIndex(of unit: UnitName) -> Int { unitIndices[unit] ?? 0 }

@@ -28,6 +28,8 @@ final class SystemdModel {
     private var isGone = false
     /// Hears of every change of a unit.
     var listener: ((UnitName) -> Void)?
+    /// Hears how start jobs of units that run once end; after `listener` has heard of the unit.
+    var jobListener: ((UnitName, JobEnd) -> Void)?
 
     init(host: Host) { self.host = host }
 
@@ -35,6 +37,7 @@ final class SystemdModel {
     func vanish() {
         isGone = true
         listener = nil
+        jobListener = nil
         for (name, unit) in units.sorted(by: { $0.key < $1.key }) where unit.running != nil {
             world.observer.processEnded(host.index, name)
         }
@@ -91,6 +94,7 @@ final class SystemdModel {
             // Between two automatic restarts there is no process.
             return finishStop(name)
         }
+        if unit.variant.isOnce { jobListener?(name, .cancelled) }
         change(name, "deactivating", "stop-sigterm")
         let life = units[name]?.life
         let behaviour = running.behaviour
@@ -125,14 +129,25 @@ final class SystemdModel {
         let behaviour = unit.variant.behaviour
         world.after(world.random.between(Span.millisecond, 2 * behaviour.startSpan)) { [self] in
             guard !isGone, units[name]?.life == life else { return }
+            if unit.variant.isOnce { return finishWork(name, isSuccess: !behaviour.fails) }
             if behaviour.fails { exit(name) } else { change(name, "active", "running") }
         }
+    }
+
+    /// Work that is done once has come to its end.
+    private func finishWork(_ name: UnitName, isSuccess: Bool) {
+        guard let running = units[name]?.running else { return }
+        end(name)
+        world.observer.workDone(name, running)
+        change(name, isSuccess ? "inactive" : "failed", isSuccess ? "dead" : "failed")
+        jobListener?(name, isSuccess ? .done : .failed)
     }
 
     /// The unit's processes end by themselves or by a signal.
     func exit(_ name: UnitName) {
         guard let unit = units[name], let running = unit.running else { return }
         if unit.active == "deactivating" { return finishStop(name) }
+        if running.isOnce { return finishWork(name, isSuccess: false) }
         end(name)
         guard running.behaviour.restarts else { return change(name, "failed", "failed") }
         change(name, "activating", "auto-restart")

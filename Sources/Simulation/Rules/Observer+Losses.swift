@@ -36,7 +36,8 @@ extension Observer {
             let missing = known.lost.count { entries[.machine($0)] == nil }
             if !Brake.holds(missing, of: known.seen) { suspicion = nil }
         } else {
-            let recent = losses.filter { world.now - $0.value < Self.window }
+            // One that is drained while it is away is given up by its operator.
+            let recent = losses.filter { world.now - $0.value < Self.window && !isDraining($0.key) }
             let seen = recent.count + world.hosts.count { entries[.machine($0.index)] != nil && !isDraining($0.index) }
             guard Brake.holds(recent.count, of: seen) else { return }
             suspicion = Suspicion(

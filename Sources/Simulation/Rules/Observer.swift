@@ -18,6 +18,10 @@ final class Observer {
     private var lastRecordChange: [Int64]
     private var lastUnitChange: [Int64]
     private var lastControlChange: [Int64]
+    /// By unit that runs once: which files' work was done, and when last.
+    var work: [Int: [ContentHash: Int64]] = [:]
+    /// When users last asked for a unit to be run again.
+    var lastWish: [Int: (restarts: Int, time: Int64)] = [:]
     /// Since when each machine's record has been there without a gap.
     private(set) var recordSince: [Int64]
     /// When machines vanished that have not come back.
@@ -49,6 +53,7 @@ final class Observer {
         world.mix(UInt64(1 << 20 | host << 8 | unit))
         world.note { "\(world.catalogue.name(ofHost: host)): \(name) starts" }
         running[unit][host] = variant
+        if variant.isOnce { checkWork(unit, variant) }
         guard variant.isSingle else { return }
         for (other, copy) in running[unit].sorted(by: { $0.key < $1.key }) where other != host && copy.isSingle {
             violate(
@@ -110,6 +115,7 @@ final class Observer {
             lastControlChange[change.key.machine] = world.now
             drained[change.key.machine] = nil
         }
+        for change in commit.changes { noteWish(change) }
         for change in commit.changes where change.key.kind == .unit { lastUnitChange[change.key.subject] = world.now }
         guard let transaction, let epoch = transaction.epoch else { return }
         let touched = commit.changes.filter { [.schedule, .file, .seen, .brake].contains($0.key.kind) }

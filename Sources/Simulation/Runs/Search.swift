@@ -48,11 +48,18 @@ package struct Search: Sendable {
     package var mutant: Mutant?
     /// Ends after so many failures.
     package var failureLimit: Int
+    /// A coincidence that every history is to be about; `nil` for whatever the seed brings.
+    package var target: Plan.Target?
 
-    package init(seconds: Int = 60, mutant: Mutant? = nil, failureLimit: Int = 1) {
+    package init(seconds: Int = 60, mutant: Mutant? = nil, failureLimit: Int = 1, target: Plan.Target? = nil) {
         self.seconds = seconds
         self.mutant = mutant
         self.failureLimit = failureLimit
+        self.target = target
+    }
+
+    package func plan(seed: UInt64) -> Plan {
+        target.map { Plan(seed: seed, target: $0) } ?? Plan(seed: seed, seconds: seconds)
     }
 
     /// Runs the seeds in order until they or the patience of `mayGoOn` are at an end.
@@ -60,7 +67,7 @@ package struct Search: Sendable {
         var summary = Summary()
         for seed in seeds {
             guard mayGoOn() else { break }
-            let plan = Plan(seed: seed, seconds: seconds)
+            let plan = plan(seed: seed)
             summary.add(Simulation(plan: plan, mutant: mutant).run(), seed: seed)
             if summary.failures.count >= failureLimit { break }
         }

@@ -102,7 +102,9 @@ package struct Simulation: Sendable {
         default: return nil
         }
         world.run(until: failure.time - 1)
-        let lost = world.catalogue.units.indices.filter { world.observer.running[$0][host]?.isSingle == true }
+        let lost = world.catalogue.units.indices.filter {
+            world.observer.running[$0][host].map { $0.isSingle && !$0.isOnce } ?? false
+        }
         let start = world.now
         while world.now < start + Self.takeoverBound {
             world.run(until: world.now + 10 * Span.millisecond)

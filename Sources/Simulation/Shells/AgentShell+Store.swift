@@ -96,6 +96,51 @@ extension AgentShell {
 
     private func key(of unit: UnitName) -> StoreKey { .state(host.index, world.catalogue.unitIndex(of: unit)) }
 
+    /// Mirrors `ClusterRegistry+Results.swift`.
+    func record(_ reports: [CompletionReport], _ tenure: Scope) {
+        let writes = reports.map { report in
+            let unit = world.catalogue.unitIndex(of: report.completion.unit)
+            return Write(
+                conditions: [.init(key: .schedule(host.index, unit), revision: report.revision)],
+                write: .put(.result(unit), .result(report.completion), lease: 0))
+        }
+        commit(writes, in: tenure) { [self] result in
+            if case .success = result { handle(.recorded, tenure) } else { handle(.recordFailed, tenure) }
+        }
+    }
+
+    /// What a broken agent does: says that work is done before it is.
+    func recordEarly(_ name: UnitName, _ tenure: Scope) {
+        let unit = world.catalogue.unitIndex(of: name)
+        guard host.runtime.files[name]?.isOnce ?? false,
+            let entry = world.etcd.store.entries[.schedule(host.index, unit)],
+            case .assignment(let order) = entry.value
+        else { return }
+        let end = Completion(
+            unit: name, machine: host.id, hash: order.hash, restarts: order.restarts, isSuccess: true)
+        let write = Write(
+            conditions: [.init(key: .schedule(host.index, unit), revision: entry.modified)],
+            write: .put(.result(unit), .result(end), lease: 0))
+        commit([write], in: tenure) { _ in }
+    }
+
+    /// What the store holds of the ends of units that run once; `nil` when it does not say.
+    func completions(of units: [UnitName], _ scope: Scope, _ done: @escaping (AgentEvent?) -> Void) {
+        guard !units.isEmpty else { return done(.completed([], of: [])) }
+        let keys = units.map { StoreKey.result(world.catalogue.unitIndex(of: $0)) }
+        let isIgnored = world.isMutant(.ignoredResults)
+        process.client.call(.entries(keys), in: scope) { result in
+            guard case .success(let answer) = result, case .entries(let entries) = answer.content else {
+                return done(nil)
+            }
+            let found = entries.compactMap { entry -> Completion? in
+                guard !isIgnored, case .result(let completion)? = entry?.value else { return nil }
+                return completion
+            }
+            done(.completed(found, of: units))
+        }
+    }
+
     func withdraw(_ units: [UnitName], _ tenure: Scope) {
         let keys = units.map { key(of: $0) }
         for unit in units { stateRevisions[unit] = nil }

@@ -22,7 +22,13 @@ extension AgentShell {
             }
             guard !written.isEmpty else { return }
             for (order, variant) in written { host.runtime.files[order.unit] = variant }
-            load(written, tenure)
+            let once = written.filter(\.1.isOnce).map(\.0.unit)
+            completions(of: once, tenure) { [self] event in
+                // Not knowing whether its work is done, a unit must not be started.
+                guard let event else { return failed(written.map(\.0), "the store does not answer") }
+                if !once.isEmpty { handle(event, tenure) }
+                load(written, tenure)
+            }
         }
     }
 
@@ -36,7 +42,8 @@ extension AgentShell {
             } then: { [self] observed in
                 listFenced()
                 for (order, variant) in written {
-                    let file = InstalledFile(unit: order.unit, hash: variant.file.hash, isKept: variant.isKept)
+                    let file = InstalledFile(
+                        unit: order.unit, hash: variant.file.hash, isKept: variant.isKept, runs: variant.runs)
                     handle(.installed(file), tenure)
                 }
                 handle(.observed(observed), tenure)
@@ -64,6 +71,9 @@ extension AgentShell {
     /// Orders a start or restart; now and then systemd does not take it.
     func issue(_ operation: SystemdModel.Operation, _ unit: UnitName, _ tenure: Scope) {
         let isRefused = world.setting.hasSystemdTrouble && world.random.chance(1, in: 20)
+        if world.isMutant(.earlyResult) {
+            process.after(200 * Span.millisecond, in: tenure) { [self] in recordEarly(unit, tenure) }
+        }
         let former = host.runtime.started[unit]
         host.runtime.started[unit] = host.runtime.files[unit]?.file.hash
         bus { [self] in

@@ -115,15 +115,16 @@ final class AgentShell {
 
     /// Takes in systemd's signals, in their order.
     private func listen(_ tenure: Scope) {
-        host.systemd.listener = { [unowned self] name in
-            let word = host.systemd.observation(of: name)
+        func tell(_ name: UnitName, _ event: AgentEvent) {
             lastWord = max(lastWord, world.now + world.random.between(200 * Span.microsecond, 5 * Span.millisecond))
             world.at(lastWord) { [self] in
                 process.enter { [self] in
-                    if host.runtime.files[name] != nil { handle(.observed([word]), tenure) }
+                    if host.runtime.files[name] != nil { handle(event, tenure) }
                 }
             }
         }
+        host.systemd.listener = { [unowned self] name in tell(name, .observed([host.systemd.observation(of: name)])) }
+        host.systemd.jobListener = { name, end in tell(name, .jobEnded(name, end)) }
     }
 
     // MARK: Tenure
@@ -200,20 +201,32 @@ final class AgentShell {
             let installed = names.compactMap { name in
                 files[name].map {
                     InstalledFile(
-                        unit: name, hash: $0.file.hash, isKept: $0.isKept,
+                        unit: name, hash: $0.file.hash, isKept: $0.isKept, runs: $0.runs,
                         startedHash: world.isMutant(.forgottenStart) ? nil : host.runtime.started[name])
                 }
             }
-            bus { [self] in
-                // A former tenure may have ended between writing a file and making systemd read it.
-                if !world.isMutant(.trustsFolder) {
-                    for name in names { files[name].map { host.systemd.load(name, $0) } }
+            let once = names.filter { files[$0]?.isOnce ?? false }
+            completions(of: once, scope) { [self] event in
+                guard let event else { return done(nil) }
+                if !once.isEmpty { handle(event, lease, scope) }
+                look(names, files, scope) { observed in
+                    done(.entered(own: own, orders: orders, installed: installed, observed: observed))
                 }
-                return names.map { host.systemd.observation(of: $0) }
-            } then: { observed in
-                guard !scope.isCancelled else { return }
-                done(.entered(own: own, orders: orders, installed: installed, observed: observed))
             }
+        }
+    }
+
+    private func look(
+        _ names: [UnitName], _ files: [UnitName: UnitVariant], _ scope: Scope, _ done: @escaping ([Observation]) -> Void
+    ) {
+        bus { [self] in
+            // A former tenure may have ended between writing a file and making systemd read it.
+            if !world.isMutant(.trustsFolder) {
+                for name in names { files[name].map { host.systemd.load(name, $0) } }
+            }
+            return names.map { host.systemd.observation(of: $0) }
+        } then: { observed in
+            if !scope.isCancelled { done(observed) }
         }
     }
 
@@ -235,6 +248,7 @@ final class AgentShell {
         if !directives.claim.isEmpty { claim(directives.claim, lease, tenure) }
         if !directives.publish.isEmpty { publish(directives.publish, lease, tenure) }
         if !directives.withdraw.isEmpty { withdraw(directives.withdraw, tenure) }
+        if !directives.complete.isEmpty { record(directives.complete, tenure) }
         if !directives.install.isEmpty { install(directives.install, tenure) }
         if !directives.uninstall.isEmpty { uninstall(directives.uninstall, tenure) }
         for unit in directives.start { issue(.start, unit, tenure) }

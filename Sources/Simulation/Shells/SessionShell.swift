@@ -156,7 +156,7 @@ final class SessionShell {
         register(under: lease) { [self] result in
             switch result {
             case .success(.registered(let revision)):
-                recordRevision = revision
+                if core.isAbout(lease) || world.isMutant(.lateAnswers) { recordRevision = revision }
                 send(.registered, about: lease)
             case .success(.taken): send(.taken, about: lease)
             case .failure(let failure):
@@ -229,7 +229,7 @@ final class SessionShell {
                 register(under: lease) { [self] result in
                     switch result {
                     case .success(.registered(let revision)):
-                        recordRevision = revision
+                        if core.isAbout(lease) || world.isMutant(.lateAnswers) { recordRevision = revision }
                         send(.renewed(sent: sent), about: lease)
                     case .success(.taken): leaseGone(lease)
                     case .failure(let failure):

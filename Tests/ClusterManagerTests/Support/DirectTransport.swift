@@ -32,20 +32,26 @@ struct DirectTransport: APITransport {
         case .bytes(let bytes):
             continuation.yield(bytes)
             continuation.finish()
-        case .events(let feed):
-            let pump = Task {
-                do {
-                    try await feed.run { continuation.yield($0) }
-                    continuation.finish()
-                } catch {
-                    continuation.finish(throwing: error)
-                }
-            }
-            continuation.onTermination = { _ in
-                feed.close()
-                pump.cancel()
-            }
+        case .events(let feed): pump(feed, into: continuation)
+        case .stream(let feed): pump(feed, into: continuation)
         }
         return TransportStream(status: reply.status, body: stream)
+    }
+
+    private func pump(
+        _ feed: any ReplyStream, into continuation: AsyncThrowingStream<[UInt8], any Error>.Continuation
+    ) {
+        let pump = Task {
+            do {
+                try await feed.run { continuation.yield($0) }
+                continuation.finish()
+            } catch {
+                continuation.finish(throwing: error)
+            }
+        }
+        continuation.onTermination = { _ in
+            feed.close()
+            pump.cancel()
+        }
     }
 }

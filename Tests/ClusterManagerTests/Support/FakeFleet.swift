@@ -119,6 +119,21 @@ actor FakeFleet: FleetService {
         return stream
     }
 
+    /// What journals answer: entries that the query's limits do not touch, and notices.
+    var journals: [FleetJournalItem] = []
+    private(set) var journalQueries: [FleetJournalQuery] = []
+
+    func setJournals(_ items: [FleetJournalItem]) { journals = items }
+
+    func journal(_ query: FleetJournalQuery) async throws -> AsyncThrowingStream<[FleetJournalItem], any Error> {
+        if let refusal = refusals["journal"] { throw refusal }
+        journalQueries.append(query)
+        let (stream, continuation) = AsyncThrowingStream<[FleetJournalItem], any Error>.makeStream()
+        for item in journals { continuation.yield([item]) }
+        continuation.finish()
+        return stream
+    }
+
     /// Makes something happen and tells it to everybody who follows.
     func tell(_ event: FleetEvent) {
         view.apply(event)

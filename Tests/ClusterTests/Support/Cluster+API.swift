@@ -58,9 +58,7 @@ extension Cluster {
         }
         let result: Result<T, any Error>
         do { result = .success(try await body()) } catch { result = .failure(error) }
-        try await control(
-            "net", "env", "ETCDCTL_API=3", "etcdctl", "--endpoints=http://172.17.8.2:2379", "del", "--prefix",
-            "/flotilla/default/metadata/")
+        try await control("etcd", "ctl", "del", "--prefix", "/flotilla/default/metadata/")
         return try result.get()
     }
 

@@ -20,7 +20,7 @@ extension Cluster {
 
     /// The store's revision, which grows with each change of anything.
     func storeRevision() async throws -> Int {
-        let text = try await network("\(Self.command) get --limit=1 --prefix / -w json | jq .header.revision")
+        let text = try await network("\(command) get --limit=1 --prefix / -w json | jq .header.revision")
         guard let revision = text.first.flatMap({ Int($0) }) else { throw ClusterFailure("no revision: \(text)") }
         return revision
     }
@@ -35,7 +35,7 @@ extension Cluster {
         let id = try await machineID(machine)
         // Not through jq, which rounds numbers of this size: neighbouring leases would look the same.
         let lease = try await network(
-            "\(Self.command) get '\(Self.prefix)machines/\(id)' -w fields | awk '/Lease/ { print $3 }'"
+            "\(command) get '\(Self.prefix)machines/\(id)' -w fields | awk '/Lease/ { print $3 }'"
         ).joined()
         guard lease.count > 4 else { throw ClusterFailure("\(machine) has no session: \(lease)") }
         return lease
@@ -52,7 +52,7 @@ extension Cluster {
         // /proc/uptime counts as systemd's monotonic timestamps do, on all machines of one host.
         let text = try await network(
             """
-            exec 3< <(exec timeout 60 \(Self.command) watch '\(Self.prefix)machines/\(id)')
+            exec 3< <(exec timeout 60 \(command) watch '\(Self.prefix)machines/\(id)')
             watch=$!
             while read -r line <&3; do
                 [[ $line == DELETE ]] || continue
@@ -68,10 +68,14 @@ extension Cluster {
         return moment
     }
 
-    private static let command = "env ETCDCTL_API=3 etcdctl --endpoints=http://172.17.8.2:2379"
+    /// etcd's own command line as its root user.
+    var command: String {
+        "env ETCDCTL_API=3 etcdctl --endpoints=https://172.17.8.2:2379 --cacert=\(state)/authority/authorities.pem "
+            + "--user=\"root:$(cat \(state)/authority/etcd-root-password)\""
+    }
 
     private func etcdctl(_ words: String) async throws -> [String] {
-        try await network("\(Self.command) \(words)")
+        try await network("\(command) \(words)")
     }
 
     private func network(_ script: String) async throws -> [String] {

@@ -244,6 +244,25 @@ struct AgentShellTests {
         }
     }
 
+    @Test(
+        "a start that systemd did not take leaves no note: an agent that is restarted before it tries again starts the unit"
+    )
+    func refusedStart() async throws {
+        let rig = try await AgentRig()
+        let busy = SystemdError(code: .timedOut, message: "no answer", isTransient: true)
+        try await rig.store(file)
+        // More than the first agent lives to see.
+        await rig.units.fail("start", "web.service", with: Array(repeating: busy, count: 3))
+        let note = "units.started/web.service"
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await until("a refused start") { await rig.units.calls.contains("start web.service") }
+            try await until("the end of the note") { !rig.base.exists(note) }
+        }
+        try await rig.run { _ in try await rig.runs(web, file) }
+        #expect(rig.base.text(note) == file.hash.rawValue)
+    }
+
     @Test("a start that systemd refuses for good is not repeated")
     func finalError() async throws {
         let rig = try await AgentRig()

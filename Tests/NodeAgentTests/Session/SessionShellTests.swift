@@ -42,6 +42,28 @@ struct SessionShellTests {
         #expect(try await rig.record()?.modRevision == second.recordRevision)
     }
 
+    @Test("a session whose run was killed while it stopped its units is given up: what it left behind is not adopted")
+    func killedWhileLeaving() async throws {
+        let rig = try SessionRig(server: try await SharedEtcd.running(), ttl: 30)
+        var first: Tenure?
+        try await rig.run { shell, notes in
+            try await until("entering") { !notes.entered.isEmpty }
+            first = notes.entered.first
+            await shell.prepareToLeave()
+            // Here it is killed: neither does it end its session, nor is it left for the next run.
+        }
+        let former = try required(first)
+        #expect(rig.saved.lease == former.lease.rawValue && rig.saved.mustFence == true)
+        try await rig.run { _, notes in
+            try await until("entering") { !notes.entered.isEmpty }
+            #expect(notes.fences.count == 1, "what still runs is stopped first")
+            #expect(notes.entered.first?.lease != former.lease)
+            try await until("the new session on file") { rig.saved.lease == notes.entered.first?.lease.rawValue }
+            #expect(rig.saved.mustFence == nil)
+        }
+        #expect(try await tenure(of: rig).lease.rawValue == rig.saved.lease, "the next run resumes as ever")
+    }
+
     /// Runs an agent until its session is on file.
     private func tenure(of rig: SessionRig) async throws -> Tenure {
         var tenure: Tenure?

@@ -1,0 +1,166 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetAPI
+
+/// Brings the entries of several journals into one order: a value, with the time as an argument.
+///
+/// While journals tell what they hold, the oldest of the first entries goes out once each of them has shown one. What is
+/// written from then on waits for a short window, so that machines whose entries take different ways still come in order.
+struct JournalMerge: Sendable {
+    /// Bounds that a merge keeps.
+    struct Limits: Sendable {
+        /// How long a live entry waits for older ones of other machines.
+        var window: Duration = .milliseconds(300)
+        /// How long all wait for a journal that tells nothing; then it is no longer waited for.
+        var patience: Duration = .seconds(10)
+        /// Bytes that the latest entries may take while older ones are told.
+        var tailBytes = 64 << 20
+    }
+
+    private enum Phase {
+        /// Tells what it holds; without an entry of it nothing goes out.
+        case telling
+        /// Tells what is being written, or is late.
+        case live
+        case ended
+    }
+
+    private struct Held {
+        var entry: API.JournalEntry
+        var arrival: Duration
+    }
+
+    private struct Source {
+        var phase = Phase.telling
+        var queue: [Held] = []
+        /// Of `queue`, the first that has not gone out.
+        var first = 0
+        /// Since when the queue has been empty.
+        var emptySince: Duration
+
+        var head: Held? { first < queue.count ? queue[first] : nil }
+        var count: Int { queue.count - first }
+
+        mutating func pop(at now: Duration) {
+            first += 1
+            if first == queue.count { emptySince = now }
+            guard first == queue.count || first >= 256 else { return }
+            queue.removeFirst(first)
+            first = 0
+        }
+    }
+
+    private let limits: Limits
+    private var sources: [Source] = []
+    /// How many of the latest entries are wanted; `nil` once they have gone out, or when all are wanted.
+    private var wanted: Int?
+    private var tail: [API.JournalEntry] = []
+    private var tailBytes = 0
+    /// Entries that `lines` asks for and that the bound on memory took away.
+    private(set) var lost = 0
+
+    /// - Parameters:
+    ///   - lines: How many of the latest entries to begin with; `nil` for all.
+    ///   - limits: Bounds that the merge keeps.
+    init(lines: Int?, limits: Limits = Limits()) {
+        wanted = lines
+        self.limits = limits
+    }
+
+    /// Takes in one more journal, by the next number from 0.
+    mutating func addSource(at now: Duration) { sources.append(Source(emptySince: now)) }
+
+    mutating func receive(_ entry: API.JournalEntry, from source: Int, at now: Duration) {
+        sources[source].queue.append(Held(entry: entry, arrival: now))
+    }
+
+    /// The journal has told what it held.
+    mutating func catchUp(_ source: Int) { if sources[source].phase == .telling { sources[source].phase = .live } }
+
+    /// The journal tells no more.
+    mutating func end(_ source: Int) { sources[source].phase = .ended }
+
+    /// The journal is being read again after it had ended.
+    mutating func resume(_ source: Int) { sources[source].phase = .live }
+
+    /// Whether every journal has told what it held.
+    var isCaughtUp: Bool { !sources.contains { $0.phase == .telling } }
+
+    /// Whether nothing can go out any more.
+    var isFinished: Bool { sources.allSatisfy { $0.phase == .ended && $0.count == 0 } && tail.isEmpty }
+
+    /// How many entries of a journal wait here.
+    func count(_ source: Int) -> Int { sources[source].count }
+
+    /// Journals that have kept all others waiting for too long, and are no longer waited for.
+    mutating func overdue(at now: Duration) -> [Int] {
+        let late = sources.indices.filter { index in
+            let source = sources[index]
+            return source.phase == .telling && source.count == 0 && now - source.emptySince >= limits.patience
+        }
+        for index in late { sources[index].phase = .live }
+        return late
+    }
+
+    /// When to look again although nothing came; `nil` for never.
+    func nextLook() -> Duration? {
+        var times = sources.filter { $0.phase == .telling && $0.count == 0 }.map { $0.emptySince + limits.patience }
+        if isCaughtUp { times += sources.compactMap { $0.head.map { $0.arrival + limits.window } } }
+        return times.min()
+    }
+
+    /// The entries whose turn it is, in order.
+    mutating func release(at now: Duration) -> [API.JournalEntry] {
+        var entries: [API.JournalEntry] = []
+        while let next = next(at: now) {
+            guard let head = sources[next].head else { break }
+            sources[next].pop(at: now)
+            entries.append(head.entry)
+        }
+        guard let wanted else { return entries }
+        for entry in entries { keep(entry, wanted) }
+        guard isCaughtUp, sources.allSatisfy({ $0.phase != .ended || $0.count == 0 }) else { return [] }
+        self.wanted = nil
+        defer { tail = [] }
+        return tail.suffix(wanted)
+    }
+
+    /// The journal whose first entry goes out now.
+    private func next(at now: Duration) -> Int? {
+        var oldest: (time: Int64, machine: String, index: Int)?
+        var isDue = false
+        for (index, source) in sources.enumerated() {
+            guard let head = source.head else {
+                if source.phase == .telling { return nil }
+                continue
+            }
+            if head.arrival + limits.window <= now { isDue = true }
+            let key = (time: head.entry.time, machine: head.entry.machine, index: index)
+            if oldest.map({ key < $0 }) ?? true { oldest = key }
+        }
+        guard let oldest else { return nil }
+        // With nothing else to come there is nothing to wait for.
+        let others = sources.indices.contains { $0 != oldest.index && sources[$0].phase != .ended }
+        let isTelling = sources.contains { $0.phase == .telling }
+        return isTelling || isDue || !others || wanted != nil ? oldest.index : nil
+    }
+
+    private mutating func keep(_ entry: API.JournalEntry, _ wanted: Int) {
+        tail.append(entry)
+        tailBytes += entry.message.utf8.count + 512
+        if tail.count >= 2 * max(wanted, 64) {
+            tail.removeFirst(tail.count - wanted)
+            tailBytes = tail.reduce(0) { $0 + $1.message.utf8.count + 512 }
+        }
+        guard tailBytes > limits.tailBytes else { return }
+        let surplus = max(tail.count - wanted, 0)
+        tail.removeFirst(surplus)
+        tailBytes = tail.reduce(0) { $0 + $1.message.utf8.count + 512 }
+        while tailBytes > limits.tailBytes / 2, let first = tail.first {
+            tailBytes -= first.message.utf8.count + 512
+            tail.removeFirst()
+            lost += 1
+        }
+    }
+}

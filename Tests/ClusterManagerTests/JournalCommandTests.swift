@@ -1,0 +1,154 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterManager
+import FleetCore
+import Glibc
+import Testing
+
+@Suite("journal")
+struct JournalCommandTests {
+    private static let machines = Fixtures.machines(2)
+
+    private static func entry(
+        _ time: Int64, _ message: String, host: String = "alpha", priority: Int? = 6
+    ) -> FleetJournalItem {
+        .entry(
+            FleetJournalEntry(
+                time: time, machine: machines[0].id, host: host, unit: "web.service", priority: priority,
+                identifier: "web", pid: 42, message: message, cursor: "s=1"))
+    }
+
+    private func fleet(_ items: [FleetJournalItem] = [], refusals: [String: ClusterManagerError] = [:]) async throws
+        -> FakeFleet
+    {
+        let fleet = FakeFleet(
+            units: [
+                try Fixtures.unit("web.service"), try Fixtures.unit("w@1.service"), try Fixtures.unit("w@2.service"),
+            ], machines: Self.machines, runsUnits: false, refusals: refusals)
+        await fleet.setJournals(items)
+        return fleet
+    }
+
+    @Test(
+        "the question is what the options say",
+        arguments: [
+            ("journal web", FleetJournalQuery(units: ["web.service"].map(UnitName.init(unchecked:)), lines: 10)),
+            (
+                "journal web --sudo --ssh-port 22",
+                FleetJournalQuery(units: ["web.service"].map(UnitName.init(unchecked:)), lines: 10)
+            ),
+            (
+                "journal -n 3 -f w@* web.service w@1",
+                FleetJournalQuery(
+                    units: ["w@1.service", "w@2.service", "web.service"].map(UnitName.init(unchecked:)), lines: 3,
+                    follow: true)
+            ),
+            (
+                "journal web --since @5 --f",
+                FleetJournalQuery(units: ["web.service"].map(UnitName.init(unchecked:)), since: 5_000_000, follow: true)
+            ),
+            (
+                "journal web --since=@5 --until=@6.25 --lines=0",
+                FleetJournalQuery(
+                    units: ["web.service"].map(UnitName.init(unchecked:)), lines: 0, since: 5_000_000, until: 6_250_000)
+            ),
+            (
+                "journal web --machine 10",
+                FleetJournalQuery(
+                    units: ["web.service"].map(UnitName.init(unchecked:)), lines: 10, machines: [Fixtures.id("10")])
+            ),
+        ])
+    func query(arguments: String, expected: FleetJournalQuery) async throws {
+        let fleet = try await fleet([Self.entry(1, "x")])
+        let session = await Session.run(arguments, on: fleet)
+        #expect(session.status == .success, "\(session.errors)")
+        #expect(await fleet.journalQueries == [expected])
+        #expect(session.programs.isEmpty)
+    }
+
+    @Test("each form of output looks as journalctl's")
+    func forms() async throws {
+        let time: Int64 = 1_770_000_000_123_456
+        var seconds = time_t(time / 1_000_000)
+        var fields = tm()
+        localtime_r(&seconds, &fields)
+        var buffer = [CChar](repeating: 0, count: 64)
+        func formatted(_ format: String) -> String {
+            let count = strftime(&buffer, buffer.count, format, &fields)
+            return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+        let fleet = try await fleet([Self.entry(time, "one\n\u{1B}[2Jtwo\n")])
+        func output(_ options: String) async -> String { await Session.run("journal web " + options, on: fleet).output }
+        let head = formatted("%b %d %H:%M:%S") + " alpha web[42]: "
+        let indent = String(repeating: " ", count: head.count)
+        #expect(await output("") == head + "one\n" + indent + "\\x1b[2Jtwo\n")
+        #expect(await output("-a") == head + "one\n" + indent + "\u{1B}[2Jtwo\n")
+        #expect(
+            await output("--output short-iso").hasPrefix(formatted("%Y-%m-%dT%H:%M:%S%z") + " alpha web[42]: one\n"))
+        #expect(await output("--output cat") == "one\n\\x1b[2Jtwo\n")
+        #expect(
+            await output("--output=json")
+                == #"{"MESSAGE":"one\n\u001b[2Jtwo\n","PRIORITY":"6","SYSLOG_IDENTIFIER":"web","_HOSTNAME":"alpha","#
+                + #""_MACHINE_ID":"\#(Self.machines[0].id)","_PID":"42","_SYSTEMD_UNIT":"web.service","#
+                + #""__CURSOR":"s=1","__REALTIME_TIMESTAMP":"\#(time)"}"# + "\n")
+    }
+
+    @Test("a priority shows as a colour where there are colours, and only there")
+    func colours() {
+        func text(_ priority: Int?, _ hasColours: Bool) -> String {
+            let entry = FleetJournalEntry(time: 1, machine: "m", unit: "u", priority: priority, message: "x")
+            return JournalForm.cat.text(entry, hasColours: hasColours)
+        }
+        #expect(text(3, true) == "\u{1B}[31mx\u{1B}[0m\n" && text(4, true) == "\u{1B}[33mx\u{1B}[0m\n")
+        #expect(text(6, true) == "x\n" && text(nil, true) == "x\n" && text(3, false) == "x\n")
+    }
+
+    @Test("a machine that cannot be asked is told on standard error and by the exit status")
+    func notices() async throws {
+        let id = Self.machines[1].id
+        let fleet = try await fleet([
+            .notice("is away, so its entries are missing", machine: id), Self.entry(1, "x"),
+            .notice("something \u{7}", machine: nil), .caughtUp,
+        ])
+        let session = await Session.run("journal web --output cat", on: fleet)
+        #expect(session.status == .incomplete && session.output == "x\n")
+        #expect(
+            session.errors == """
+                cluster-manager: machine \(id.prefix(8))... is away, so its entries are missing
+                cluster-manager: something \\x07
+
+                """)
+    }
+
+    @Test("nothing found is said, and a server without journals is named as such")
+    func nothing() async throws {
+        let empty = await Session.run("journal web", on: try await fleet())
+        #expect(empty.status == .success && empty.output.isEmpty && empty.errors == "cluster-manager: no entries\n")
+        let old = await Session.run(
+            "journal web", on: try await fleet(refusals: ["journal": ClusterManagerError(.unit, "not found")]))
+        #expect(old.status == .failure && old.errors.contains("--ssh reads them by ssh"))
+    }
+
+    @Test("moments are understood as systemd writes them")
+    func times() {
+        let now: Int64 = 1_770_000_000_500_000
+        let minute: Int64 = 60_000_000
+        func at(_ text: String) -> Int64? { JournalTime.parse(text, now: now) }
+        #expect(at("now") == now && at("@0") == 0 && at("@1.5") == 1_500_000 && at("@1.000001") == 1_000_001)
+        #expect(at("-1h") == now - 60 * minute && at("1h 30min ago") == now - 90 * minute)
+        #expect(
+            at("+2d") == now + 2880 * minute && at("-90") == now - 90_000_000 && at("10 min ago") == now - 10 * minute)
+        #expect(at("2026-03-09 14:30:00 UTC") == 1_773_066_600_000_000)
+        #expect(at("2026-03-09T14:30:00Z") == 1_773_066_600_000_000)
+        #expect(at("2026-03-09 14:30:00.25 UTC") == 1_773_066_600_250_000)
+        #expect(at("2024-02-29 00:00 UTC") == 1_709_164_800_000_000)
+        #expect(at("tomorrow").map { $0 > now } == true && at("today").map { $0 <= now } == true)
+        #expect(at("yesterday").map { $0 < now - 60 } == true)
+        let wrong = [
+            "", "soon", "@", "@x", "@1.", "-", "-1q", "2026-02-30", "2026-13-01", "25:00", "10:61", "1:2:3:4", "h ago",
+            "14:30 2026-03-09", "2026-03-09 2026-03-09", "@99999999999999999999", "-99999999999999y", "é", "1é ago",
+        ]
+        for text in wrong { #expect(at(text) == nil, "\(text)") }
+    }
+}

@@ -1,0 +1,40 @@
+// swift-tools-version:6.2
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+// A package of its own: libFuzzer wants every module that it drives compiled with its coverage counters, which nothing else
+// should be. The modules are links to the real ones. `bin/fuzz` builds and runs it.
+
+let fuzzed: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .enableUpcomingFeature("ImmutableWeakCaptures"),
+    .unsafeFlags(["-sanitize=fuzzer"]),
+]
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "fuzz",
+    platforms: [.macOS(.v15)],
+    dependencies: [.package(url: "https://github.com/apple/swift-log", from: "1.16.2")],
+    targets: [
+        .target(name: "FleetCore", swiftSettings: fuzzed),
+        .target(name: "CLibCurl", linkerSettings: [.linkedLibrary("curl")]),
+        .target(name: "HTTPTransport", dependencies: ["CLibCurl"], swiftSettings: fuzzed),
+        .target(name: "Etcd", dependencies: ["HTTPTransport", logging], swiftSettings: fuzzed),
+        .target(name: "Registry", dependencies: ["FleetCore", "Etcd", logging], swiftSettings: fuzzed),
+        .target(name: "FleetAPI", dependencies: ["FleetCore"], swiftSettings: fuzzed),
+        .target(
+            name: "NodeAgentSettings",
+            dependencies: ["FleetCore", "HTTPTransport", "Etcd", "Registry", "FleetAPI", logging],
+            swiftSettings: fuzzed),
+        .executableTarget(
+            name: "Fuzz", dependencies: ["FleetCore", "Etcd", "Registry", "FleetAPI", "NodeAgentSettings"],
+            swiftSettings: fuzzed, linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),
+    ]
+)
