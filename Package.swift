@@ -158,7 +158,8 @@ let package = Package(
         .testTarget(
             name: "ClusterManagerTests",
             dependencies: [
-                "ClusterManager", "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", "Identity", "cluster-manager",
+                "ClusterManager", "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", "Identity",
+                "cluster-manager",
                 logging, arguments, subprocess,
             ],
             swiftSettings: strict),
