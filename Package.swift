@@ -158,9 +158,9 @@ let package = Package(
         .testTarget(
             name: "ClusterManagerTests",
             dependencies: [
-                "ClusterManager", "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", "cluster-manager",
-                logging,
-                subprocess,
+                "ClusterManager", "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", "Identity",
+                "cluster-manager",
+                logging, arguments, subprocess,
             ],
             swiftSettings: strict),
     ]

@@ -48,7 +48,7 @@ package struct ConnectionSettings: Hashable, Sendable {
             if let name {
                 let profile = try store.profile(name)
                 settings.profile = profile
-                if endpoint == nil, !variables || named != nil { settings.endpoint = try first(of: profile) }
+                if endpoint == nil { settings.endpoint = try first(of: profile) }
             } else if let current = store.current {
                 let isSilent = endpoint == nil && !variables
                 if settings.endpoint.hasPrefix("tls:") || settings.endpoint.hasPrefix("https:") {

@@ -144,7 +144,9 @@ struct Machine: AsyncParsableCommand {
         func run(in context: CommandContext) async throws {
             let client = try context.client()
             let members = try await asked { () async throws(APIError) in try await client.members() }
-            let found = members.filter { $0.name == machine || $0.id.hasPrefix(machine.lowercased()) }
+            // Every id begins with an empty word, as of a script's unset variable.
+            let found =
+                machine.isEmpty ? [] : members.filter { $0.name == machine || $0.id.hasPrefix(machine.lowercased()) }
             guard found.count == 1, let member = found.first else {
                 throw ClusterManagerError(
                     .usage,

@@ -1,0 +1,76 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import FleetAPI
+import FleetAPIClient
+import FoundationEssentials
+import Synchronization
+
+@testable import ClusterManager
+
+/// The API as one answer per request, and a note of what was asked: for commands that only ask and show.
+final class CannedAPI: APITransport {
+    private struct Unexpected: Encodable {
+        struct Reason: Encodable {
+            let code: Int
+            let message: String
+        }
+        let error: Reason
+    }
+
+    private let answers: [String: TransportResponse]
+    private let noted = Mutex<[TransportRequest]>([])
+
+    /// `answers` are by method and target, such as `GET /flotilla/v1/users`.
+    init(_ answers: [String: TransportResponse]) { self.answers = answers }
+
+    /// What was asked, in order, as `METHOD target`.
+    var asked: [String] { noted.withLock { $0.map { "\($0.method) \($0.target)" } } }
+
+    /// The body of the only request.
+    func body<Body: Decodable>(_ type: Body.Type) throws -> Body {
+        try JSONDecoder().decode(type, from: Data(noted.withLock { $0 }.last?.body ?? []))
+    }
+
+    var bodies: String { noted.withLock { $0.map { String(decoding: $0.body, as: UTF8.self) }.joined() } }
+
+    func send(_ request: TransportRequest) async throws(TransportFailure) -> TransportResponse {
+        noted.withLock { $0.append(request) }
+        return answers["\(request.method) \(request.target)"] ?? TransportResponse(status: 404)
+    }
+
+    func stream(_ request: TransportRequest) async throws(TransportFailure) -> TransportStream {
+        throw TransportFailure(.broken, "no command about identities follows events")
+    }
+
+    static func json(_ value: some Encodable, status: Int = 200) throws -> TransportResponse {
+        TransportResponse(
+            status: status, headers: [("content-type", "application/json")],
+            body: Array(try JSONEncoder().encode(value)))
+    }
+
+    static func refusal(_ status: Int, _ message: String) throws -> TransportResponse {
+        try json(Unexpected(error: .init(code: status, message: message)), status: status)
+    }
+
+    /// Runs a command line of `words` against these answers.
+    ///
+    /// - Throws: What the command throws, or ArgumentParser for words that it does not take.
+    func run(_ words: [String]) async throws -> CapturedConsole {
+        let captured = CapturedConsole()
+        guard let command = try await RootCommand.asyncParseAsRoot(words) as? any FleetCommand else {
+            throw ClusterManagerError(.usage, "\(words) is no command that asks a cluster")
+        }
+        let endpoint = APIEndpoint.unix(path: "/nowhere")
+        try await command.run(
+            in: CommandContext(
+                fleet: FakeFleet(), console: captured.console, format: try command.global.format(),
+                client: { FleetClient(endpoint: endpoint, transport: self) }))
+        return captured
+    }
+
+    func run(_ line: String) async throws -> CapturedConsole {
+        try await run(line.split(separator: " ").map(String.init))
+    }
+}
