@@ -15,13 +15,27 @@ package enum IdentityFile {
     package static let publicMode: UInt32 = 0o644
 
     /// Makes a folder, and those above it, that only its owner may enter.
-    package static func makeFolder(_ path: String, mode: UInt32 = 0o700) throws(IdentityError) {
-        var built = ""
-        for part in path.split(separator: "/") {
+    ///
+    /// One that is there already gets the mode, too, unless `tightens` is off.
+    package static func makeFolder(_ path: String, mode: UInt32 = 0o700, tightens: Bool = true) throws(IdentityError) {
+        let parts = path.split(separator: "/")
+        var built = path.hasPrefix("/") ? "" : "."
+        for (index, part) in parts.enumerated() {
             built += "/" + part
-            guard mkdir(built, built.utf8.count >= path.utf8.count - 1 ? mode : 0o755) == 0 || errno == EEXIST else {
+            if mkdir(built, index == parts.count - 1 ? mode : 0o755) == 0 {
+                // The umask may have taken bits away.
+                guard chmod(built, index == parts.count - 1 ? mode : 0o755) == 0 else {
+                    throw failure("set the mode of folder", built)
+                }
+            } else if errno != EEXIST {
                 throw failure("make folder", built)
             }
+        }
+        guard tightens else { return }
+        var info = stat()
+        guard stat(path, &info) == 0 else { throw failure("look at folder", path) }
+        guard info.st_mode & S_ISVTX == 0 else {
+            throw IdentityError(.file, "\(path) is a folder that everybody shares; name one for this alone")
         }
         guard chmod(path, mode) == 0 else { throw failure("set the mode of folder", path) }
     }

@@ -157,7 +157,8 @@ struct JoinPlan: Sendable {
             try IdentityFile.write(authorities, to: folder.etcdAuthoritiesFile, mode: IdentityFile.publicMode)
         }
         try IdentityFile.makeFolder(
-            String(settingsFile[..<(settingsFile.lastIndex(of: "/") ?? settingsFile.startIndex)]), mode: 0o755)
+            String(settingsFile[..<(settingsFile.lastIndex(of: "/") ?? settingsFile.startIndex)]), mode: 0o755,
+            tightens: false)
         try IdentityFile.write(settings(answer), to: settingsFile, mode: IdentityFile.publicMode)
         try folder.store(
             key: key, certificate: answer.certificate, authorities: answer.authorities,

@@ -168,7 +168,7 @@ struct ClusterCertificate: LocalCommand {
                 try folder.authority().issueServer(
                     try CertificateRequest(pem: try key.request(name: name)), name: name, addresses: address,
                     now: Date(), life: TimeInterval(try Period.seconds(life))))
-            try IdentityFile.makeFolder(out)
+            try IdentityFile.makeFolder(out, tightens: false)
             try IdentityFile.write(key.pem, to: out + "/key.pem", mode: IdentityFile.secretMode)
             try IdentityFile.write(pem, to: out + "/certificate.pem", mode: IdentityFile.publicMode)
             console.errors.line("wrote \(out)/certificate.pem and \(out)/key.pem")

@@ -152,7 +152,7 @@ struct ClusterInit: LocalCommand {
         if let foreign = desk.etcdAuthorities {
             try IdentityFile.write(foreign, to: folder.etcdAuthoritiesFile, mode: IdentityFile.publicMode)
         }
-        try IdentityFile.makeFolder("/etc/flotilla", mode: 0o755)
+        try IdentityFile.makeFolder("/etc/flotilla", mode: 0o755, tightens: false)
         try IdentityFile.write(
             try settings.text(), to: MembershipSettings.standardFile, mode: IdentityFile.publicMode)
         try folder.store(
