@@ -21,9 +21,9 @@ struct HTTPBridge: HTTPResponder {
 
     func respond(to request: Request, context: Context) async throws -> Response {
         let body = request.body
-        let limit = bodyLimit
         let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
         let caller = await recognition.caller(at: context.origin(at: listener))
+        let limit = bodyLimit(of: request, from: caller)
         guard rates.admits(caller) else {
             let failure = ServerFailure(429, "too many requests at once; wait a second")
             return self.response(to: request, APIService.reply(to: failure))
@@ -38,6 +38,14 @@ struct HTTPBridge: HTTPResponder {
                     return try await Self.read(body, limit: limit)
                 }))
         return response(to: request, reply)
+    }
+
+    /// The largest body that is taken, in bytes: a backup of a whole cluster may have more than any other request.
+    private func bodyLimit(of request: Request, from caller: Caller) -> Int {
+        guard case .user(.admin) = caller.identity, request.uri.path == API.ownPrefix + "/backup" else {
+            return bodyLimit
+        }
+        return max(bodyLimit, 256 << 20)
     }
 
     private static func tooLarge(_ limit: Int) -> ServerFailure {
