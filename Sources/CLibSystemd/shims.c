@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #define _GNU_SOURCE
+#define SD_JOURNAL_SUPPRESS_LOCATION
 #include "CLibSystemd.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -146,4 +148,15 @@ ptrdiff_t flt_write_quietly(int fd, const void *bytes, size_t count) {
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return result;
+}
+
+int flt_journal_send(const char *const *fields, const size_t *lengths, int count) {
+    struct iovec vectors[64];
+    if (count < 1 || count > 64)
+        return -EINVAL;
+    for (int i = 0; i < count; i++) {
+        vectors[i].iov_base = (void *) fields[i];
+        vectors[i].iov_len = lengths[i];
+    }
+    return sd_journal_sendv(vectors, count);
 }

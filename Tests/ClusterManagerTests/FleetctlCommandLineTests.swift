@@ -26,8 +26,8 @@ struct FleetctlCommandLineTests {
     @Test(
         "options without a meaning here are refused in one line that says what to do",
         arguments: [
-            "--driver=etcd", "--driver etcd", "--etcd-key-prefix=/x", "--key-file k", "--cert-file=c", "--ca-file c",
-            "--etcd-keyfile k", "--etcd-certfile c", "--etcd-cafile c",
+            "--driver=etcd", "--driver etcd", "--etcd-key-prefix=/x", "--etcd-keyfile k", "--etcd-certfile c",
+            "--etcd-cafile c",
         ])
     func refused(option: String) async {
         let session = await Session.run("\(option) list-units")

@@ -23,6 +23,10 @@ void flt_eventfd_wake(int fd);
 // Takes the count off an eventfd.
 void flt_eventfd_drain(int fd);
 
+// Sends one entry to the journal: `count` fields as NAME=value, each of the length given. Negative errno on failure.
+// The library's own call adds the place in the source, which for us would always be this file.
+int flt_journal_send(const char *const *fields, const size_t *lengths, int count);
+
 // Names the calling thread for debuggers and /proc; at most 15 bytes.
 void flt_name_thread(const char *name);
 

@@ -21,6 +21,21 @@ struct GlobalOptions: ParsableArguments {
     var profile: String?
 
     @Option(
+        name: .customLong("ca-file"),
+        help: ArgumentHelp("Whom to believe at an endpoint with TLS, PEM; instead of a profile.", valueName: "file"),
+        completion: .file())
+    var authorityFile: String?
+
+    @Option(
+        name: .customLong("cert-file"),
+        help: ArgumentHelp("The certificate to show there, PEM.", valueName: "file"), completion: .file())
+    var certificateFile: String?
+
+    @Option(
+        name: .customLong("key-file"), help: ArgumentHelp("Its key, PEM.", valueName: "file"), completion: .file())
+    var keyFile: String?
+
+    @Option(
         name: .customLong("request-timeout"),
         help: ArgumentHelp("How long one request may take; 30 unless said otherwise.", valueName: "seconds"))
     var requestTimeout: Double?
@@ -87,8 +102,13 @@ struct GlobalOptions: ParsableArguments {
     }
 
     func settings(environment: [String: String]) throws -> ConnectionSettings {
-        try ConnectionSettings.resolve(
-            endpoint: endpoint, profile: profile, requestTimeout: requestTimeout.map { .seconds($0) },
+        let variables = CompatibleVariables(environment)
+        return try ConnectionSettings.resolve(
+            endpoint: endpoint, profile: profile,
+            files: ConnectionSettings.TLSFiles(
+                authority: authorityFile ?? variables["CA_FILE"],
+                certificate: certificateFile ?? variables["CERT_FILE"], key: keyFile ?? variables["KEY_FILE"]),
+            requestTimeout: requestTimeout.map { .seconds($0) },
             environment: environment)
     }
 

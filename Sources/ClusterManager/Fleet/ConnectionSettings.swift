@@ -13,6 +13,23 @@ package struct ConnectionSettings: Hashable, Sendable {
     package var requestTimeout: Duration
     /// Whom to be at an endpoint with TLS.
     package var profile: Profile?
+    /// The same from files, as fleet's flags name them; goes before the profile.
+    package var files: TLSFiles?
+
+    /// Certificates and key, PEM files.
+    package struct TLSFiles: Hashable, Sendable {
+        package var authority: String?
+        package var certificate: String?
+        package var key: String?
+
+        /// - Returns: `nil` when none is named.
+        package init?(authority: String?, certificate: String?, key: String?) {
+            guard authority != nil || certificate != nil || key != nil else { return nil }
+            self.authority = authority
+            self.certificate = certificate
+            self.key = key
+        }
+    }
 
     package static let standardEndpoint = "unix:/run/flotilla/api.sock"
     package static let standardTimeout: Duration = .seconds(30)
@@ -37,10 +54,18 @@ package struct ConnectionSettings: Hashable, Sendable {
     ///
     /// - Throws: `ClusterManagerError.usage` for a profile that is not there or cannot be read.
     package static func resolve(
-        endpoint: String?, profile named: String?, requestTimeout: Duration?, environment: [String: String]
+        endpoint: String?, profile named: String?, files: TLSFiles? = nil, requestTimeout: Duration?,
+        environment: [String: String]
     ) throws -> ConnectionSettings {
         var settings = ConnectionSettings(
             endpoint: endpoint, requestTimeout: requestTimeout, environment: environment)
+        if let files {
+            guard (files.certificate == nil) == (files.key == nil) else {
+                throw ClusterManagerError(.usage, "--cert-file and --key-file are given together")
+            }
+            settings.files = files
+            return settings
+        }
         let store = ProfileStore(environment: environment)
         let name = [named, environment["FLOTILLA_PROFILE"]].compactMap { $0 }.first { !$0.isEmpty }
         let variables = ["FLOTILLA_ENDPOINT", "FLEETCTL_ENDPOINT"].contains { !(environment[$0] ?? "").isEmpty }
@@ -75,7 +100,11 @@ package struct ConnectionSettings: Hashable, Sendable {
 
     /// What to trust and to show at an endpoint with TLS.
     var tls: TLSSettings? {
-        profile.map { TLSSettings(authorities: $0.authorities, certificate: $0.certificate, key: $0.key) }
+        if let files {
+            return TLSSettings(
+                authorityFile: files.authority, certificateFile: files.certificate, keyFile: files.key)
+        }
+        return profile.map { TLSSettings(authorities: $0.authorities, certificate: $0.certificate, key: $0.key) }
     }
 
     /// The endpoint as ssh's port forwarding names it: a socket's path, or `HOST:PORT`.

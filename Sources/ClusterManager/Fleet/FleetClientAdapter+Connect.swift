@@ -22,7 +22,7 @@ extension FleetClientAdapter {
         } catch {
             throw ClusterManagerError(error)
         }
-        if case .tls = endpoint, settings.profile == nil {
+        if case .tls = endpoint, settings.tls == nil {
             throw ClusterManagerError(
                 .usage,
                 "\(endpoint) asks for a certificate, and there is no profile in use; get one from an administrator "

@@ -14,9 +14,6 @@ package struct FleetctlCommandLine: Sendable {
     /// fleetctl's options without a meaning here: what to do instead.
     package static let refused: [String: String] = [
         "--etcd-key-prefix": "only the agents talk to etcd; give them the cluster's name as --cluster",
-        "--key-file": "the API is reached by a socket or through ssh; use --tunnel HOST",
-        "--cert-file": "the API is reached by a socket or through ssh; use --tunnel HOST",
-        "--ca-file": "the API is reached by a socket or through ssh; use --tunnel HOST",
         "--etcd-keyfile": "only the agents talk to etcd; give them --etcd-key-file",
         "--etcd-certfile": "only the agents talk to etcd; give them --etcd-cert-file",
         "--etcd-cafile": "only the agents talk to etcd; give them --etcd-ca-file",
@@ -25,8 +22,7 @@ package struct FleetctlCommandLine: Sendable {
     /// Variables of fleetctl without a meaning here; they may have been set for other programs, so they only warn.
     package static let ignoredVariables =
         [
-            "DRIVER", "ETCD_KEY_PREFIX", "KEY_FILE", "CERT_FILE", "CA_FILE", "ETCD_KEYFILE", "ETCD_CERTFILE",
-            "ETCD_CAFILE",
+            "DRIVER", "ETCD_KEY_PREFIX", "ETCD_KEYFILE", "ETCD_CERTFILE", "ETCD_CAFILE",
         ]
 
     /// - Throws: `ClusterManagerError.usage` for an option that fleetctl has and this program cannot honour.
@@ -72,7 +68,7 @@ package struct FleetctlCommandLine: Sendable {
 enum PassThrough {
     private static let valued: Set<String> = [
         "--machine", "--unit", "--ssh-port", "--endpoint", "--request-timeout", "--output", "--tunnel",
-        "--ssh-username", "--ssh-timeout", "--known-hosts-file",
+        "--ssh-username", "--ssh-timeout", "--known-hosts-file", "--profile", "--ca-file", "--cert-file", "--key-file",
     ]
 
     /// Puts `--` before the first word of `ssh` that is no option of its own, unless one stands there.
