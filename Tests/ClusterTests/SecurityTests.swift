@@ -54,6 +54,48 @@ extension ClusterTests {
         }
 
         @Test(
+            "three commands make a secured cluster of three machines out of a plain etcd, with its first unit running")
+        func threeCommands() async throws {
+            let cluster = Cluster(state: try Cluster.shared.state + "-new")
+            try await cluster.control("down")
+            try await cluster.control("up", "3", "--insecure", "--no-agent")
+            let result: Result<Void, any Error>
+            do {
+                result = .success(try await threeCommands(on: cluster))
+            } catch {
+                result = .failure(error)
+            }
+            try await cluster.control("down")
+            try result.get()
+        }
+
+        private func threeCommands(on cluster: Cluster) async throws {
+            let began = monotonicNow()
+            let told = try await cluster.inside(
+                "worker-1", "cluster-manager cluster init --etcd-endpoints http://172.17.8.2:2379")
+            let join = try #require(told.first { $0.hasPrefix("node-agent join tls:172.17.8.101:49154 FLT1-") })
+            for machine in ["worker-2", "worker-3"] { try await cluster.inside(machine, join) }
+            try await cluster.inside(
+                "worker-1",
+                "printf '[Service]\\nExecStart=/bin/sleep infinity\\n' >/run/web.service; cluster-manager start /run/web.service"
+            )
+            report("from three bare machines to a secured cluster with its first unit", monotonicNow() - began)
+            try await until("all three are there") {
+                try await cluster.inside("worker-1", "cluster-manager list-machines --no-legend").count == 3
+            }
+            // From a member's own loopback one may look, no more.
+            let plain = try await cluster.attempt(
+                in: "worker-2", "cluster-manager", "--endpoint", "tcp:127.0.0.1:49153", "destroy", "web.service")
+            #expect(plain.status != 0)
+            #expect(plain.error.contains("has role viewer"), "\(plain.error)")
+            // etcd itself asks everybody for a login now.
+            let open = try await cluster.run(
+                "bin/local-cluster",
+                ["net", "env", "ETCDCTL_API=3", "etcdctl", "--endpoints=http://172.17.8.2:2379", "get", "/flotilla"])
+            #expect(open.status != 0)
+        }
+
+        @Test(
             "a viewer reads, starts nothing, and is refused from the moment of its revocation; nobody comes in without a name"
         )
         func viewer() async throws {

@@ -90,13 +90,25 @@ package struct ConnectionSettings: Hashable, Sendable {
         return settings
     }
 
+    /// The first endpoint of the profile at which somebody listens; the first of all when nobody does, for the message.
     private static func first(of profile: Profile) throws -> String {
-        guard let endpoint = profile.endpoints.first else {
+        guard let first = profile.endpoints.first else {
             throw ClusterManagerError(
                 .usage, "profile \(profile.name) names no endpoint; say --endpoint tls:ADDRESS:PORT")
         }
-        return endpoint
+        guard profile.endpoints.count > 1 else { return first }
+        return profile.endpoints.first { text in
+            switch try? APIEndpoint(text) {
+            case .tls(let host, let port), .tcp(let host, let port):
+                Reachability.answers(host, port, within: connectPatience)
+            case .unix(let path): IdentityFile.exists(path)
+            case nil: false
+            }
+        } ?? first
     }
+
+    /// How long each endpoint of a profile may take to let a connection come about, in milliseconds.
+    private static let connectPatience: Int32 = 500
 
     /// What to trust and to show at an endpoint with TLS.
     var tls: TLSSettings? {

@@ -144,9 +144,10 @@ struct Machine: AsyncParsableCommand {
         func run(in context: CommandContext) async throws {
             let client = try context.client()
             let members = try await asked { () async throws(APIError) in try await client.members() }
+            let named = members.filter { $0.name == machine && $0.revokedAt == nil }
             // Every id begins with an empty word, as of a script's unset variable.
             let found =
-                machine.isEmpty ? [] : members.filter { $0.name == machine || $0.id.hasPrefix(machine.lowercased()) }
+                machine.isEmpty ? [] : named.count == 1 ? named : members.filter { $0.name == machine || $0.id.hasPrefix(machine.lowercased()) }
             guard found.count == 1, let member = found.first else {
                 throw ClusterManagerError(
                     .usage,
