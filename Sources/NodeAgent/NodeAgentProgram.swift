@@ -116,6 +116,7 @@ package struct NodeAgentProgram: Sendable {
         Notifier.ready(status: "joining the cluster \(settings.cluster)")
         logger.info("agent started", metadata: ["machine.address": "\(address)", "agent.version": "\(Self.version)"])
 
+        let revocation = Revocation()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await session.run() }
             if roles.contains(.engine) {
@@ -142,9 +143,10 @@ package struct NodeAgentProgram: Sendable {
                     Notifier.stopping(status: "revoked: leaving the cluster")
                     await election.stop()
                     if roles.contains(.agent) { await agent.stopAll(within: Security.leaveBudget) }
+                    revocation.note()
                     await session.stop()
+                    // The session's own task ends the program when the lease is revoked; this only bounds that.
                     try? await Task.sleep(for: .seconds(5))
-                    throw RevokedError()
                 }
             }
             group.addTask {
@@ -169,6 +171,7 @@ package struct NodeAgentProgram: Sendable {
             group.cancelAll()
         }
         await units.close()
+        if revocation.isNoted { throw RevokedError() }
     }
 
     private func warnOfOpenness(_ logger: Logger) {

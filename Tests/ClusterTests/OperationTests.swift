@@ -63,8 +63,6 @@ extension ClusterTests {
             let units = try await cluster.startDemonstrator()
             let leader = try await cluster.leader().name
             let lost = Array((1...Cluster.size).map { "worker-\($0)" }.filter { $0 != leader }.suffix(3))
-            let survivors = Set((1...Cluster.size).map { "worker-\($0)" }).subtracting(lost)
-            let alive = units.values.filter { survivors.contains($0.machine) }.map(\.unit).sorted()
             async let first: Void = { _ = try await cluster.control("halt", lost[0]) }()
             async let second: Void = { _ = try await cluster.control("halt", lost[1]) }()
             async let third: Void = { _ = try await cluster.control("halt", lost[2]) }()
@@ -72,18 +70,21 @@ extension ClusterTests {
             try await until("the brake is set") {
                 try await cluster.manage("brake").first?.contains("3 of 5 machines vanished") == true
             }
-            // Long after all three sessions have ended nothing was taken over.
+            // The first to be missed may have been taken over before the third was: single losses are not delayed.
+            func running() async throws -> [String] {
+                try await cluster.sightings(of: units.keys.sorted()).filter { $0.active == "active" }.map(\.unit)
+                    .sorted()
+            }
             try await until("all three are gone") { try await cluster.visibleAddresses().count == 2 }
+            let held = try await running()
+            #expect(held.count < units.count)
+            // Longer than a session lives nothing is taken over.
             let end = ContinuousClock.now + .seconds(7)
-            while ContinuousClock.now < end {
-                let running = try await cluster.sightings(of: units.keys.sorted()).filter { $0.active == "active" }
-                #expect(running.map(\.unit).sorted() == alive)
-            }
+            var moved: [String] = []
+            while ContinuousClock.now < end, moved.isEmpty { moved = try await running().filter { !held.contains($0) } }
+            #expect(moved.isEmpty)
             try await cluster.manage("brake", "release")
-            // Five units have room on two machines but for those that conflict with themselves.
-            try await until("provisioning runs again") {
-                try await cluster.sightings(of: ["provisioning.service"]).contains { $0.active == "active" }
-            }
+            try await until("what has room on two machines runs again") { try await running().count > held.count }
             #expect(try await cluster.manage("brake").first == "the brake is not set")
             for machine in lost { try await cluster.control("boot", machine) }
             try await until("all machines are back") { try await cluster.visibleAddresses().count == Cluster.size }

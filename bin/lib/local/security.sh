@@ -49,9 +49,11 @@ security_machine() {
 
 # etcdctl_command ARGUMENT...: etcd's own tool, as root.
 etcdctl_command() {
-    local login=()
+    export ETCDCTL_API=3 ETCDCTL_ENDPOINTS=$etcd_url
     if [[ $secured == yes ]]; then
-        login=(--cacert "$state/authority/authorities.pem" --user "root:$(cat "$state/authority/etcd-root-password")")
+        # In the environment, which root alone can read, and not among the arguments.
+        ETCDCTL_USER=root:$(cat "$state/authority/etcd-root-password")
+        export ETCDCTL_USER ETCDCTL_CACERT=$state/authority/authorities.pem
     fi
-    in_network env ETCDCTL_API=3 etcdctl --endpoints="$etcd_url" "${login[@]}" "$@"
+    in_network etcdctl "$@"
 }
