@@ -163,11 +163,10 @@ extension ClusterTests {
             let early = try await cluster.manager("cluster", "ca", "rotate", "--finish")
             #expect(early.status != 0)
             #expect(early.error.contains("etcd at https://172.17.8.2:2379"), "\(early.error)")
-            let tool = "\(Shell.repository)/bin/cluster-manager"
-            try await cluster.control(
-                "net", tool, "--profile=", "cluster", "certificate", "etcd", "--directory",
-                "\(cluster.state)/authority",
-                "--address", "172.17.8.2", "--address", "127.0.0.1", "--out", "\(cluster.state)/etcd/tls")
+            try await cluster.manage(
+                "cluster", "certificate", "etcd", "--directory", "\(cluster.state)/authority", "--address",
+                "172.17.8.2",
+                "--address", "127.0.0.1", "--out", "\(cluster.state)/etcd/tls")
             try await cluster.manage("profile", "renew")
             try await cluster.manage("cluster", "ca", "rotate", "--finish")
             #expect(try await cluster.manage("cluster", "ca", "show").count == 2)

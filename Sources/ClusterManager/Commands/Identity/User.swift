@@ -146,8 +146,8 @@ struct Machine: AsyncParsableCommand {
             let members = try await asked { () async throws(APIError) in try await client.members() }
             let named = members.filter { $0.name == machine && $0.revokedAt == nil }
             // Every id begins with an empty word, as of a script's unset variable.
-            let found =
-                machine.isEmpty ? [] : named.count == 1 ? named : members.filter { $0.name == machine || $0.id.hasPrefix(machine.lowercased()) }
+            let begun = members.filter { $0.name == machine || $0.id.hasPrefix(machine.lowercased()) }
+            let found = machine.isEmpty ? [] : named.count == 1 ? named : begun
             guard found.count == 1, let member = found.first else {
                 throw ClusterManagerError(
                     .usage,
