@@ -201,6 +201,9 @@ package struct AuthorityDesk: Sendable {
             throw .store(error.message)
         }
         try? await Task.sleep(for: grace)
+        // It may have joined anew meanwhile: the session is a new one then, and in order.
+        let identity = try await records { () throws(RegistryError) in try await registry.machineIdentity(machine) }
+        guard identity?.revokedAt != nil else { return }
         let lease: LeaseID? = try await records { () throws(RegistryError) in try await registry.session(of: machine) }
         guard let lease, lease != .none else { return }
         do {

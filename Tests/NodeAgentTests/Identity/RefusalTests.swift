@@ -182,6 +182,22 @@ struct RefusalTests {
         }
     }
 
+    @Test(
+        "the kernel's word decides on the unix socket, and plain TCP is for reading unless the operator said otherwise")
+    func local() async throws {
+        try await withRig { rig async throws in
+            let recognition = CertificateRecognition(identity: rig.identity, records: rig.records)
+            let root = await recognition.caller(at: .unix(user: 0, group: 0, process: 1))
+            #expect(root.identity == .user(.admin))
+            #expect(root.name == "unix:0")
+            let other = await recognition.caller(at: .unix(user: 65_533, group: 0, process: 1))
+            #expect(other.identity == .user(.operator))
+            #expect(await recognition.caller(at: .plain(address: "127.0.0.1")).identity == .user(.viewer))
+            let open = CertificateRecognition(identity: rig.identity, records: rig.records, plain: .everything)
+            #expect(await open.caller(at: .plain(address: "10.0.0.9")).identity == .user(.admin))
+        }
+    }
+
     @Test("TLS before 1.3 is refused, and plain HTTP gets nothing")
     func protocols() async throws {
         try await withRig { rig async throws in

@@ -75,6 +75,11 @@ struct ClusterInit: LocalCommand {
                     + "all machines reach: --etcd-endpoints http://ADDRESS:2379")
         }
 
+        if authority.etcdEndpoints.contains("http://") {
+            console.errors.line(
+                "warning: passwords go to etcd at \(authority.etcdEndpoints) in the clear; to give it TLS: cluster-manager "
+                    + "cluster certificate etcd --help")
+        }
         let (desk, access) = try authority.desk(rootPassword: try rootPassword())
         try await access.prepare()
         try await desk.publish(signer: nil)
