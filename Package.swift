@@ -106,7 +106,8 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "Demonstrator", dependencies: [hummingbird, logging], swiftSettings: strict),
         .executableTarget(name: "node-agent", dependencies: ["NodeAgent"], swiftSettings: strict),
-        .executableTarget(name: "cluster-manager", dependencies: ["ClusterManager"], swiftSettings: strict),
+        .executableTarget(
+            name: "cluster-manager", dependencies: ["ClusterManager", "HTTPTransport"], swiftSettings: strict),
         // Whole clusters from one seed: the cores against models of everything else.
         .target(name: "Simulation", dependencies: ["FleetCore"], swiftSettings: strict),
         .executableTarget(name: "cluster-sim", dependencies: ["Simulation", arguments], swiftSettings: strict),

@@ -47,9 +47,13 @@ package struct NodeAgentCommand: AsyncParsableCommand {
             } else {
                 try command.run()
             }
-            exit()
+            endProcess(EXIT_SUCCESS)
         } catch {
-            exit(withError: error)
+            let status = exitCode(for: error)
+            let text = fullMessage(for: error)
+            // A call for help is no failure, and its answer may be piped on.
+            if !text.isEmpty { if status.isSuccess { print(text) } else { HostFiles.complain(text) } }
+            endProcess(status.rawValue)
         }
     }
 }

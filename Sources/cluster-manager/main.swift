@@ -3,9 +3,9 @@
 
 import ClusterManager
 import FoundationEssentials
-import Glibc
+import HTTPTransport
 
 let environment = ProcessInfo.processInfo.environment
 let program = Program(console: .standard(environment: environment), environment: environment)
 let status = await program.run(Array(CommandLine.arguments.dropFirst()))
-exit(status.rawValue)
+endProcess(status.rawValue)

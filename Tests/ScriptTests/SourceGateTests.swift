@@ -40,6 +40,7 @@ import Testing
                 "no import of Foundation"
             ),
             ("Sources/FleetCore/Wrong.swift", "\(marks)\nimport FoundationEssentials\n", "FleetCore imports nothing"),
+            ("Sources/NodeAgent/Wrong.swift", "\(marks)\nexit(1)\n", "programs end by endProcess"),
             ("Sources/A/Wrong.swift", "let a = 1\n", "SPDX lines"),
             ("units/wrong.service", "[Unit]\n", "SPDX lines"),
         ])
