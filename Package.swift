@@ -110,7 +110,10 @@ let package = Package(
             name: "cluster-manager", dependencies: ["ClusterManager", "HTTPTransport"], swiftSettings: strict),
         // Whole clusters from one seed: the cores against models of everything else.
         .target(name: "Simulation", dependencies: ["FleetCore"], swiftSettings: strict),
-        .executableTarget(name: "cluster-sim", dependencies: ["Simulation", arguments], swiftSettings: strict),
+        // What a chaos run on real machines proves; knows nothing of the cluster.
+        .target(name: "Chaos", swiftSettings: strict),
+        .executableTarget(
+            name: "cluster-sim", dependencies: ["Simulation", "Chaos", arguments], swiftSettings: strict),
         .executableTarget(name: "demonstrator", dependencies: ["Demonstrator", arguments], swiftSettings: strict),
 
         .target(
@@ -127,6 +130,7 @@ let package = Package(
         .testTarget(name: "ScriptTests", dependencies: ["TestSupport"], swiftSettings: strict),
         .testTarget(name: "ClusterTests", dependencies: ["TestSupport"], swiftSettings: strict),
         .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: strict),
+        .testTarget(name: "ChaosTests", dependencies: ["Chaos"], swiftSettings: strict),
         .testTarget(name: "SimulationTests", dependencies: ["Simulation", "cluster-sim"], swiftSettings: strict),
         .testTarget(
             name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TestSupport"], swiftSettings: strict),

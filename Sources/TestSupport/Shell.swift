@@ -36,8 +36,12 @@ package enum Shell {
         for (name, value) in environment {
             variables[Environment.Key(stringLiteral: name)] = value
         }
+        // Without the terminal of whoever runs the tests: a program that asks there would stop them all.
+        var options = PlatformOptions()
+        options.createSession = true
         let result = try await Subprocess.run(
             .name("env"), arguments: Arguments(words), environment: .inherit.updating(variables),
+            platformOptions: options,
             output: .string(limit: 4_000_000), error: .string(limit: 4_000_000))
         let status: Int32 =
             switch result.terminationStatus {

@@ -8,7 +8,7 @@ import ArgumentParser
 struct RootCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cluster-sim",
-        abstract: "Run Flotilla's cores against models of etcd, systemd and a network, and check the rules R1 to R9.",
+        abstract: "Run Flotilla's cores against models of etcd, systemd and a network, and check the rules R1 to R10.",
         discussion: """
             One number replays a history exactly, on any machine. The guarantees that are checked, and what the models \
             leave out, stand in docs/design/simulation.md.
@@ -17,6 +17,7 @@ struct RootCommand: AsyncParsableCommand {
               cluster-sim run --seed 42 --trace
               cluster-sim search --seeds 0..9999 --jobs 2
               cluster-sim search --seeds 0..200 --mutant unguardedLeader
+              cluster-sim check-record /run/flotilla-local/ground
             """,
-        subcommands: [RunCommand.self, SearchCommand.self])
+        subcommands: [RunCommand.self, SearchCommand.self, CheckRecordCommand.self])
 }

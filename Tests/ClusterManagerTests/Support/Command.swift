@@ -33,10 +33,14 @@ enum Command {
     ) async throws -> Outcome {
         var variables: [Environment.Key: String?] = [:]
         for (name, value) in environment { variables[Environment.Key(stringLiteral: name)] = value }
+        // Without the terminal of whoever runs the tests: ssh, asking there about a host's key, would stop them all.
+        var options = PlatformOptions()
+        options.createSession = true
         let result = try await Subprocess.run(
             words[0].hasPrefix("/") ? .path(FilePath(words[0])) : .name(words[0]),
             arguments: Arguments(Array(words.dropFirst())), environment: .inherit.updating(variables),
-            input: .string(input), output: .string(limit: 4_000_000), error: .string(limit: 4_000_000))
+            platformOptions: options, input: .string(input), output: .string(limit: 4_000_000),
+            error: .string(limit: 4_000_000))
         let status: Int32 =
             switch result.terminationStatus {
             case .exited(let code): code

@@ -54,7 +54,7 @@ machine_names() {
 # machine_files NAME: what is bind-mounted into the machine, and its metadata.
 machine_files() {
     local folder=$state/machines/$1
-    mkdir -p "$folder"
+    mkdir -p "$folder" "$state/ground"
     echo 'disable *' >"$folder/nothing.preset"
     cat >"$folder/provision.service" <<END
 [Unit]
@@ -115,6 +115,7 @@ machine_supervise() {
                 --bind-ro="$binaries:/opt/flotilla/build" \
                 --bind-ro="$repository/bin:/opt/flotilla/source/bin" \
                 --bind-ro="$repository/units:/opt/flotilla/source/units" \
+                --bind="$state/ground:/opt/flotilla/ground" \
                 --bind-ro="$folder/nothing.preset:/etc/systemd/system-preset/00-flotilla.preset" \
                 --bind-ro="$folder/provision.service:/etc/systemd/system/flotilla-provision.service" \
                 --boot systemd.mask=systemd-firstboot.service systemd.mask=console-getty.service \
