@@ -67,7 +67,10 @@ package struct RecordCheck: Sendable {
 
     // MARK: R4, R7
 
-    private func isAlive(_ run: ChaosRecord.Run) -> Bool { !run.wasStopped && run.last >= record.end - aliveWithin }
+    /// Alive when the record ends. What is stopped after that is tidied up.
+    private func isAlive(_ run: ChaosRecord.Run) -> Bool {
+        run.last > record.end || !run.wasStopped && run.last >= record.end - aliveWithin
+    }
 
     /// A probe writes ten times a second; a second without a line is its end, unless the host itself stood still.
     private var aliveWithin: Int { 1000 + (record.stalls.map(\.length).max() ?? 0) }

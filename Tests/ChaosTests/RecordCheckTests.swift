@@ -53,6 +53,13 @@ import Testing
         #expect(verdict.report.last == "R1, R3, R4 and R7 held")
     }
 
+    @Test("what is stopped after the end is no loss")
+    func tidied() throws {
+        let verdict = try verdict(runs: [("worker-1", 5, 71)], faults: [("kill", "worker-1", 20, 20)], stopped: true)
+        #expect(verdict.broken.isEmpty)
+        #expect(verdict.ended == 0)
+    }
+
     @Test("two copies at once break R1, whether the lock saw them or the beats did")
     func twoCopies() throws {
         let runs = [("worker-1", 5, 24), ("worker-2", 23, 70)]

@@ -61,7 +61,7 @@ fault_end() {
     halt) machine_start "$2" ;;
     cut) machine_cable "$2" up ;;
     # A watchdog may have ended the frozen agent; the one that took its place is not frozen.
-    freeze) agent_signal "$2" CONT || true ;;
+    freeze) agent_signal "$2" CONT 2>/dev/null || true ;;
     kill) ;;
     etcd-freeze) etcd_resume ;;
     etcd-kill) etcd_start ;;
@@ -169,7 +169,7 @@ chaos_run() {
     done
     rm -f "$state"/ground/*
     cp "$repository/units/chaos/probe@.service" "$state/ground/"
-    "${manager[@]}" destroy "${probes[@]}" probe@.service >/dev/null 2>&1 || true
+    "${manager[@]}" destroy "${probes[@]}" >/dev/null 2>&1 || true
     trap 'chaos_mend' EXIT
     (cd "$state/ground" && "${manager[@]}" start --no-block "${probes[@]}" >/dev/null)
     wait_until 60 "the probes to start" probes_run || die "the probes do not start; see: bin/cluster-manager list-units"
@@ -188,7 +188,7 @@ chaos_run() {
     probes_run || warn "not all units run at the end"
     note_fault end chaos "$seed" 0
     kill "$clock"
-    "${manager[@]}" destroy "${probes[@]}" probe@.service >/dev/null || warn "the probes are not destroyed"
+    "${manager[@]}" destroy "${probes[@]}" >/dev/null 2>&1 || warn "the probes are not destroyed"
     trap - EXIT
     "$binaries/cluster-sim" check-record "$state/ground" --ttl "${session_ttl:-5}" "${@:3}"
 }
