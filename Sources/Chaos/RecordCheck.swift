@@ -67,7 +67,7 @@ package struct RecordCheck: Sendable {
 
     // MARK: R4, R7
 
-    /// Alive when the record ends. What is stopped after that is tidied up.
+    /// Alive when the record ends; what is stopped after that is tidied up.
     private func isAlive(_ run: ChaosRecord.Run) -> Bool {
         run.last > record.end || !run.wasStopped && run.last >= record.end - aliveWithin
     }
