@@ -70,6 +70,8 @@ extension ClusterTests {
             try await until("the brake is set") {
                 try await cluster.manage("brake").first?.contains("3 of 5 machines vanished") == true
             }
+            let status = try await cluster.manager("--status")
+            #expect(status.error.contains("cluster-manager brake release"), "\(status.error)")
             // The first to be missed may have been taken over before the third was: single losses are not delayed.
             func running() async throws -> [String] {
                 try await cluster.sightings(of: units.keys.sorted()).filter { $0.active == "active" }.map(\.unit)

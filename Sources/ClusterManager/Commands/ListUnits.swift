@@ -24,5 +24,6 @@ struct ListUnits: FleetCommand {
         async let machines = context.fleet.machines()
         let view = try await FleetView(states: states, machines: machines)
         try context.render(view.sortedStates.map { UnitRow($0, in: view) }, columns: columns, layout: list.layout)
+        await context.warnOfBrake()
     }
 }

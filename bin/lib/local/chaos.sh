@@ -101,11 +101,11 @@ fault() {
 
 # next_fault: what the seed says comes next.
 next_fault() {
-    local machine other kind length
-    choose 1 "${#machines[@]}"
-    machine=${machines[chosen - 1]}
-    choose 1 $((${#machines[@]} - 1))
-    other=${machines[(${machine#worker-} - 1 + chosen) % ${#machines[@]}]}
+    local count=${#machines[@]} first machine other kind length
+    choose 0 $((count - 1))
+    first=$chosen
+    choose 1 $((count - 1))
+    machine=${machines[first]} other=${machines[(first + chosen) % count]}
     choose 1 20
     kind=$chosen
     case $kind in
@@ -140,6 +140,14 @@ probes_run() {
     done
 }
 
+# machines_up: those that run now; one that is off stays off.
+machines_up() {
+    local name
+    while read -r name; do
+        [[ $(machine_state "$name") != up ]] || echo "$name"
+    done < <(machine_names)
+}
+
 # chaos_mend: whatever was going on, all is plugged in, powered and running.
 chaos_mend() {
     local machine
@@ -157,13 +165,12 @@ chaos_run() {
     local minutes=$1 seed=$2 faults=0 machines probes=() number clock deadline from to chosen manager
     [[ $with_agent == yes ]] || die "chaos needs node agents: up without --no-agent"
     [[ -x $binaries/cluster-sim ]] || die "no program $binaries/cluster-sim; run bin/build, or set FLOTILLA_BIN_DIR"
-    mapfile -t machines < <(machine_names)
-    ((${#machines[@]} >= 4)) || die "chaos loses two machines at once, and most must be left: bin/local-cluster up 5"
+    mapfile -t machines < <(machines_up)
+    ((${#machines[@]} >= 4)) ||
+        die "${#machines[@]} machines are up: chaos loses two at once, and most must be left; run: bin/local-cluster up 5"
     manager=("$repository/bin/cluster-manager")
     export FLOTILLA_LOCAL_STATE=$state FLOTILLA_BIN_DIR=$binaries
     RANDOM=$seed
-    chaos_mend
-    for number in "${machines[@]}"; do machine_wait "$number"; done
     for ((number = 1; number <= chaos_probes_per_machine * ${#machines[@]}; number++)); do
         probes+=("probe@$number.service")
     done
