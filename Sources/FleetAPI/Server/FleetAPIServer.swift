@@ -18,6 +18,8 @@ package struct FleetAPIServer: Service {
         package var body = 4 << 20
         /// Connections at one address; more wait in the kernel's queue.
         package var connections = 512
+        /// Connections of one network address at one of ours; what is more is closed at once.
+        package var connectionsPerAddress = 128
         /// The longest head of a request, in bytes, and the most fields in it.
         package var head = 64 << 10
         package var headFields = 100
@@ -124,8 +126,9 @@ package struct FleetAPIServer: Service {
     private var channelConfiguration: HTTP1Channel.Configuration {
         let deadlines = ConnectionDeadlines.Limits(
             request: TimeAmount(limits.request), stall: TimeAmount(limits.stall))
+        let connections = ConnectionsPerAddress(limit: limits.connectionsPerAddress)
         return HTTP1Channel.Configuration(
-            additionalChannelHandlers: [ConnectionDeadlines(limits: deadlines)],
+            additionalChannelHandlers: [AddressLimit(connections), ConnectionDeadlines(limits: deadlines)],
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: limits.head, maxHeaderListSize: limits.head, maxHeaderFieldCount: limits.headFields)
         )

@@ -8,23 +8,76 @@ import Glibc
 struct RawConnection: Sendable {
     private let descriptor: Int32
 
-    /// Connects to a server's unix socket.
-    init(_ endpoint: APIEndpoint) throws {
-        guard case .unix(let path) = endpoint else { throw Refused() }
-        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    /// Connects to a server.
+    ///
+    /// - Parameters:
+    ///   - endpoint: A unix socket, or a port of loopback; what TLS the server would want is left out.
+    ///   - source: Last number of the loopback address that the connection comes from, for a port.
+    /// - Throws: `Refused`.
+    init(_ endpoint: APIEndpoint, from source: UInt8 = 1) throws {
+        let port: UInt16
+        switch endpoint {
+        case .unix(let path):
+            descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+            guard Self.withUnixAddress(path, { [descriptor] in connect(descriptor, $0, $1) }) == 0 else {
+                throw Refused(code: errno)
+            }
+            return
+        case .tcp(_, let number), .tls(_, let number): port = number
+        }
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard Self.withLoopback(source, 0, { [descriptor] in bind(descriptor, $0, $1) }) == 0,
+            Self.withLoopback(1, port, { [descriptor] in connect(descriptor, $0, $1) }) == 0
+        else { throw Refused(code: errno) }
+    }
+
+    struct Refused: Error {
+        var code: Int32
+    }
+
+    private static func withUnixAddress(
+        _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) -> Int32 {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
-        let descriptor = descriptor
-        let result = withUnsafePointer(to: &address) { pointer in
+        return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
             }
         }
-        guard result == 0 else { throw Refused() }
     }
 
-    private struct Refused: Error {}
+    private static func withLoopback(
+        _ last: UInt8, _ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) -> Int32 {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = (0x7f00_0000 + UInt32(last)).bigEndian
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+    }
+
+    /// Whether the server has closed by now; what it said before is thrown away.
+    var isClosedByServer: Bool {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+            if count <= 0 { return count == 0 || errno == ECONNRESET }
+        }
+    }
+
+    /// Allows as many open files as the system lets this process have; who holds a thousand connections needs it.
+    static func raiseFileLimit() {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
 
     func send(_ text: String) {
         let bytes = Array(text.utf8)

@@ -66,7 +66,9 @@ struct RefusalTests {
         }
     }
 
-    private func withRig(_ body: (Rig) async throws -> Void) async throws {
+    private func withRig(
+        _ limits: FleetAPIServer.Limits = FleetAPIServer.Limits(), _ body: (Rig) async throws -> Void
+    ) async throws {
         try await withTemporaryFolder { folder async throws in
             let authority = try CertificateAuthority(cluster: "default", now: Date() - 86_400)
             let key = KeyPair()
@@ -87,6 +89,7 @@ struct RefusalTests {
                 access: RegistryClusterAccess(registry: registry, view: ClusterView(registry: registry)),
                 listeners: [.tls(host: "127.0.0.1", port: 0)], version: "9.9", identity: identity.server,
                 recognition: CertificateRecognition(identity: identity, records: records), audit: notebook,
+                limits: limits,
                 extraRoutes: PeerRoutes(registry: registry).routes, logger: .silent,
                 onListening: { isListening.yield($0) })
             let running = Task { try await server.run() }
@@ -215,6 +218,21 @@ struct RefusalTests {
             let plain = try await curl("http://\(host):\(port)/fleet/v1/units")
             #expect(plain.status != 0)
             #expect(plain.output.isEmpty)
+        }
+    }
+
+    @Test("handshakes that never go on are cut off, and others are served", arguments: ["", "\u{16}\u{3}\u{1}"])
+    func halfOpenHandshake(hello: String) async throws {
+        var limits = FleetAPIServer.Limits()
+        limits.request = .milliseconds(200)
+        try await withRig(limits) { rig async throws in
+            guard case .tls(let host, let port) = rig.endpoint else { return }
+            // bash ends when the server closes what it has opened.
+            let script = "exec 3<>/dev/tcp/\(host)/\(port); printf '\(hello)' >&3; cat <&3 >/dev/null"
+            let silent = try await Shell.run(["timeout", "60", "bash", "-c", script])
+            #expect(silent.status == 0, "the server waits for ever: \(silent.error)")
+            rig.records.users.withLock { $0["ada"] = (.admin, 0) }
+            #expect(try await rig.client(.user("ada")).units().isEmpty)
         }
     }
 

@@ -1,0 +1,73 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetAPI
+import Testing
+
+@testable import FleetAPIServer
+
+@Suite("The server among connections that say nothing", .timeLimit(.minutes(3)))
+struct ConnectionLimitTests {
+    private static let port = APIEndpoint.tcp(host: "127.0.0.1", port: 0)
+
+    /// The first line of the answer to a request from `127.0.0.<source>`; empty when there is none.
+    private func ask(_ endpoint: APIEndpoint, from source: UInt8) async throws -> String {
+        let connection = try RawConnection(endpoint, from: source)
+        connection.send("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        return String(await connection.readToEnd().prefix { $0 != "\r\n" })
+    }
+
+    private func open(_ count: Int, _ endpoint: APIEndpoint, saying text: String = "") throws -> [RawConnection] {
+        try (0..<count).map { _ in
+            let connection = try RawConnection(endpoint)
+            connection.send(text)
+            return connection
+        }
+    }
+
+    @Test("a thousand silent connections of one address take its share, and nobody else's")
+    func thousandIdle() async throws {
+        RawConnection.raiseFileLimit()
+        try await withServer(MemoryCluster(), at: Self.port) { endpoint async throws in
+            let silent = try open(1000, endpoint)
+            let tooMany = 1000 - FleetAPIServer.Limits().connectionsPerAddress
+            try await eventually({ silent.count(where: \.isClosedByServer) == tooMany }, "what is too much is closed")
+            #expect(try await ask(endpoint, from: 2) == "HTTP/1.1 200 OK")
+            #expect(silent.count(where: \.isClosedByServer) == tooMany)
+            // What an address gives back it may take again.
+            for connection in silent { connection.end() }
+            var answer = ""
+            while answer.isEmpty { answer = try await ask(endpoint, from: 1) }
+            #expect(answer == "HTTP/1.1 200 OK")
+        }
+    }
+
+    @Test(
+        "silent and half-open connections are closed in time, and their address is served again",
+        arguments: ["", "GET /healthz HTTP/1.1\r\nHost:", "PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"])
+    func closedInTime(text: String) async throws {
+        var limits = FleetAPIServer.Limits()
+        limits.request = .milliseconds(200)
+        try await withServer(MemoryCluster(), at: Self.port, limits: limits) { endpoint async throws in
+            let silent = try open(limits.connectionsPerAddress, endpoint, saying: text)
+            try await eventually({ silent.allSatisfy(\.isClosedByServer) }, "all are closed")
+            #expect(try await ask(endpoint, from: 1) == "HTTP/1.1 200 OK")
+            for connection in silent { connection.end() }
+        }
+    }
+
+    @Test("a connection is given back however it ends")
+    func counts() {
+        let connections = ConnectionsPerAddress(limit: 2)
+        #expect(connections.enter("a") && connections.enter("a") && connections.enter("b"))
+        #expect(!connections.enter("a"))
+        #expect(connections.total == 3)
+        connections.leave("a")
+        #expect(connections.enter("a"))
+        connections.leave("a")
+        connections.leave("a")
+        connections.leave("b")
+        connections.leave("b")
+        #expect(connections.total == 0)
+    }
+}
