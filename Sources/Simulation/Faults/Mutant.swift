@@ -17,8 +17,6 @@ package enum Mutant: String, CaseIterable, Sendable {
     case foreignClaims
     /// A tenure takes it that systemd has read every file that lies in the folder.
     case trustsFolder
-    /// Answers about a lease that was given up meanwhile are taken for answers about the present one.
-    case lateAnswers
     /// Silence of etcd's members counts as a proof that there is no quorum.
     case timeoutIsProof
     /// The engine does not hear that machines still hold units.

@@ -44,7 +44,7 @@ final class SessionShell {
 
     /// An answer about `lease`; one about a lease that was given up meanwhile is dropped.
     private func send(_ event: SessionCore.Event, about lease: SessionLease) {
-        guard core.isAbout(lease) || world.isMutant(.lateAnswers) else { return }
+        guard core.isAbout(lease) else { return }
         send(event)
     }
 
@@ -156,7 +156,7 @@ final class SessionShell {
         register(under: lease) { [self] result in
             switch result {
             case .success(.registered(let revision)):
-                if core.isAbout(lease) || world.isMutant(.lateAnswers) { recordRevision = revision }
+                if core.isAbout(lease) { recordRevision = revision }
                 send(.registered, about: lease)
             case .success(.taken): send(.taken, about: lease)
             case .failure(let failure):
@@ -229,7 +229,7 @@ final class SessionShell {
                 register(under: lease) { [self] result in
                     switch result {
                     case .success(.registered(let revision)):
-                        if core.isAbout(lease) || world.isMutant(.lateAnswers) { recordRevision = revision }
+                        if core.isAbout(lease) { recordRevision = revision }
                         send(.renewed(sent: sent), about: lease)
                     case .success(.taken): leaseGone(lease)
                     case .failure(let failure):

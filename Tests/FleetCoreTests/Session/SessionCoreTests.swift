@@ -36,6 +36,24 @@ struct SessionCoreTests {
         #expect(proof < timing.fenceMoment(proof: proof))
     }
 
+    @Test("an answer counts only while the lease that it is about is the present one")
+    func answers() {
+        let (first, second) = (SessionLease(id: 7, ttl: 60), SessionLease(id: 8, ttl: 60))
+        func moment(_ seconds: Int64) -> Moment { Moment(nanoseconds: seconds * 1_000_000_000) }
+        var core = SessionCore(timing: SessionTiming(ttl: 60))
+        _ = core.handle(.started(saved: nil, proof: moment(0)), at: moment(0))
+        #expect(!core.isAbout(first))
+        _ = core.handle(.granted(first, sent: moment(0)), at: moment(1))
+        #expect(core.isAbout(first))
+        _ = core.handle(.registered, at: moment(2))
+        #expect(core.isAbout(first))
+        _ = core.handle(.leaseGone, at: moment(3))
+        #expect(!core.isAbout(first))
+        _ = core.handle(.fenced, at: moment(4))
+        _ = core.handle(.granted(second, sent: moment(4)), at: moment(5))
+        #expect(core.isAbout(second) && !core.isAbout(first))
+    }
+
     static let lifeTables = [
         NamedScript(
             "first start: the lifetime counts from when the grant was asked for",
