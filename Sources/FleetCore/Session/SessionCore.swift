@@ -106,11 +106,14 @@ package struct SessionCore: Sendable, Equatable {
     /// Renewals have failed since the last success; reported once.
     private var isTroubled = false
     private var isRenewing = false
-    private var isAsking = false
+    /// When the latest question about the quorum went out that has no answer yet.
+    private var asked: Moment?
+    /// The next look while trouble lasts: answers that prove nothing must not put it off again and again.
+    private var nextLook: Moment?
     /// One at a time: each registration begins a tenure, so a second one would shut out the first's.
     private var isRegistering = false
     /// The present trouble has been reported as covered by the proof of no quorum.
-    private var isCovered = false
+    package private(set) var isCovered = false
     /// The lease that fencing gives up; ended once the units are dead, so that others need not wait for its lifetime.
     private var abandoned: SessionLease?
 
@@ -222,7 +225,7 @@ extension SessionCore {
         phase = .held(lease, proof: proof, isConfirmed: true)
         isTroubled = false
         isRenewing = false
-        isAsking = false
+        asked = nil
         isCovered = false
         return [
             .feedGuard(until: timing.killMoment(proof: proof)), .enter(lease, isNew: isNew),
@@ -259,8 +262,12 @@ extension SessionCore {
             isTroubled = false
             isCovered = false
         }
+        nextLook = nil
         // The answer may have been slow: in any case it is time to look again when fencing would be due.
-        let next = isTroubled ? now + timing.renewInterval / 2 : newest + timing.renewInterval
+        let next =
+            isCovered
+            ? now + timing.retryInterval
+            : isTroubled ? now + timing.renewInterval / 2 : newest + timing.renewInterval
         return (report.map { [.report($0)] } ?? [])
             + [
                 .feedGuard(until: timing.killMoment(proof: newest)),
@@ -274,13 +281,13 @@ extension SessionCore {
         // A proof may have come before the renewal that brings no answer has timed out.
         let report: [Directive] = isTroubled || isCovered ? [] : [.report(.renewalsFailing)]
         isTroubled = true
-        guard !isAsking else { return report + fenceOrWake(at: now) }
-        isAsking = true
+        guard mayAsk(at: now) else { return report + fenceOrWake(at: now) }
+        asked = now
         return report + [.askForQuorum] + fenceOrWake(at: now)
     }
 
     private mutating func noQuorum(asked: Moment, at now: Moment) -> [Directive] {
-        isAsking = false
+        self.asked = nil
         guard case .held(_, let proof, _) = phase, asked > proof else { return [] }
         let report: Report? = isCovered ? nil : .coveredByNoQuorum
         isCovered = true
@@ -288,7 +295,7 @@ extension SessionCore {
     }
 
     private mutating func quorumUnproven(at now: Moment) -> [Directive] {
-        isAsking = false
+        asked = nil
         return fenceOrWake(at: now)
     }
 
@@ -354,7 +361,8 @@ extension SessionCore {
             guard case .held = phase, isDue else { return fence }
             guard !isRenewing else { return askOnceMore(proof: proof, at: now) + fence }
             isRenewing = true
-            return [isConfirmed ? .renew(lease) : .resume(lease)] + fence
+            let proofs = isCovered ? askOnceMore(proof: proof, at: now) : []
+            return [isConfirmed ? .renew(lease) : .resume(lease)] + proofs + fence
         case .idle, .fencing, .ended: return []
         }
     }
@@ -363,10 +371,21 @@ extension SessionCore {
     ///
     /// A store that has just lost its leader is silent until its members notice, for up to two seconds; then they say so, or
     /// have another leader, within moments. Who asks only after each renewal's time-out misses that.
+    ///
+    /// A store that is down is asked at each retry: when it starts again it takes connections at once and serves them seconds
+    /// later, so the last proof before that silence must be a fresh one.
     private mutating func askOnceMore(proof: Moment, at now: Moment) -> [Directive] {
-        guard !isAsking, now >= proof + timing.renewInterval + timing.retryInterval else { return [] }
-        isAsking = true
+        let pause = isCovered ? timing.retryInterval : timing.renewInterval + timing.retryInterval
+        guard mayAsk(at: now), now >= proof + pause else { return [] }
+        asked = now
         return [.askForQuorum]
+    }
+
+    /// Questions may overlap, one each retry: one that meets the silence of a store that starts has no answer for long, and must
+    /// not keep the next from hearing that it is down again.
+    private func mayAsk(at now: Moment) -> Bool {
+        guard let asked else { return true }
+        return now >= asked + timing.retryInterval
     }
 
     /// Fences when it is time, else asks to be woken for the next thing to do.
@@ -374,8 +393,11 @@ extension SessionCore {
         guard case .held(let lease, let proof, _) = phase else { return [] }
         let due = timing.fenceMoment(proof: proof)
         guard now < due else { return fence(lease, kill: timing.killMoment(proof: proof)) }
-        let renewal = max(proof + timing.renewInterval, now + timing.retryInterval)
-        return [.wake(at: min(due, renewal))]
+        var look = now + timing.retryInterval
+        if !isCovered { look = max(proof + timing.renewInterval, look) }
+        if let planned = nextLook, planned > now { look = min(planned, look) }
+        nextLook = look
+        return [.wake(at: min(due, look))]
     }
 
     private mutating func stop() -> [Directive] {

@@ -33,6 +33,7 @@ actor SessionShell {
     private var memberCount = 0
     /// Why etcd last granted no lease; told again when it is for another reason.
     private var lastRefusal = ""
+    private var isAskingPeers = false
     /// Where this run's record of the machine stands in the store's history.
     private var recordRevision: Int64 = 0
     private let events: AsyncStream<SessionCore.Event>
@@ -98,7 +99,11 @@ actor SessionShell {
         case .renew(let lease): group.addTask { await self.renew(lease) }
         case .askForQuorum:
             group.addTask { await self.askForQuorum() }
-            if let lease = core.currentLease { group.addTask { await self.askPeers(lease) } }
+            // A store that refuses or says "no leader" is as dead to peers; they would only wait for it together.
+            if let lease = core.currentLease, !core.isCovered, !isAskingPeers {
+                isAskingPeers = true
+                group.addTask { await self.askPeers(lease) }
+            }
         case .enter(let lease, let isNew):
             logger.info(
                 "session entered", metadata: ["session.lease": "\(LeaseID(lease.id))", "session.new": "\(isNew)"])
@@ -289,6 +294,7 @@ extension SessionShell {
 
     /// Has peers renew the lease, which helps a machine that is cut off from the store alone.
     private func askPeers(_ lease: SessionLease) async {
+        defer { isAskingPeers = false }
         let sent = BootClock.now
         if await peers.renew("\(LeaseID(lease.id))", within: core.timing.attemptTimeout * 2) {
             answer(.relayed(sent: sent), about: lease)

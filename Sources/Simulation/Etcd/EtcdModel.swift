@@ -12,15 +12,19 @@ final class EtcdModel {
     struct Member {
         var isUp = true
         var isPaused = false
+        /// Takes connections and serves nobody: from its start until it knows a leader.
+        fileprivate(set) var isStarting = false
         /// Reached by clients, not by the other members.
         var isIsolated = false
         /// Raised each time it goes down, which ends its connections.
         var generation = 0
         /// Seconds of its clock in one of the simulation.
         var rate: Double
-        /// Requests that reached it while it was paused.
+        /// Requests that reached it while it was silent.
         var held: [() -> Void] = []
         var isFunctional: Bool { isUp && !isPaused && !isIsolated }
+        /// Takes what comes, and answers nothing.
+        var isSilent: Bool { isPaused || isStarting }
     }
 
     private unowned let world: World
@@ -40,6 +44,10 @@ final class EtcdModel {
     private var streams: [WatchStream] = []
     /// A look at who leads is on its way.
     private var isLookDue = false
+    /// When a member that had started last began to serve.
+    private var lastServed: Int64 = -.max / 2
+    /// Some member is silent since it starts, or has been for all but the last second: machines may not have heard of it yet.
+    var isBarelyBack: Bool { members.contains(where: \.isStarting) || world.now - lastServed < Span.second }
 
     init(world: World, memberCount: Int) {
         self.world = world
@@ -75,15 +83,35 @@ final class EtcdModel {
         if before.isUp, !after.isUp {
             members[member].generation += 1
             members[member].held = []
+            members[member].isStarting = false
             for stream in streams where stream.member == member { stream.fail() }
         }
-        if before.isPaused, !after.isPaused {
-            let held = members[member].held
-            members[member].held = []
-            for action in held { world.after(world.random.between(0, 5 * Span.millisecond), action) }
-        }
+        if before.isPaused, !after.isPaused { answerHeld(member) }
+        if !before.isUp, after.isUp { members[member].isStarting = true }
         lookLater()
+        serveLater()
         if !before.isFunctional, after.isFunctional { pumpAll() }
+    }
+
+    /// Lets members that have started serve clients, which they do a while after they know a leader.
+    private func serveLater() {
+        for member in members.indices where members[member].isStarting && canCommit {
+            let started = members[member].generation
+            world.after(world.random.between(50 * Span.millisecond, 400 * Span.millisecond)) { [unowned self] in
+                guard members[member].isStarting, members[member].generation == started, canCommit else { return }
+                members[member].isStarting = false
+                lastServed = world.now
+                world.note { "etcd: member \(member) serves" }
+                answerHeld(member)
+            }
+        }
+    }
+
+    private func answerHeld(_ member: Int) {
+        guard !members[member].isSilent else { return }
+        let held = members[member].held
+        members[member].held = []
+        for action in held { world.after(world.random.between(0, 5 * Span.millisecond), action) }
     }
 
     /// Makes another member lead, as an operator or a stirring network does.
@@ -113,7 +141,8 @@ final class EtcdModel {
         let able = members.indices.filter { members[$0].isFunctional }
         isLookDue = true
         // Votes take moments, unless two candidates split them and an election time-out passes once more.
-        let isSplit = world.random.chance(1, in: 8)
+        // Not while members start: silence for longer than machines can do without is beyond rule R4.
+        let isSplit = !members.contains(where: \.isStarting) && world.random.chance(1, in: 8)
         let span = isSplit ? world.random.between(Span.second, 2 * Span.second) : 0
         world.after(span + world.random.between(5 * Span.millisecond, 50 * Span.millisecond)) { [unowned self] in
             isLookDue = false
@@ -135,6 +164,7 @@ final class EtcdModel {
         parked = []
         for action in proposals { world.after(world.random.between(0, 20 * Span.millisecond), action) }
         pumpAll()
+        serveLater()
     }
 
     /// The data is gone; the same members begin anew.
@@ -157,7 +187,7 @@ final class EtcdModel {
         guard members[member].isUp else {
             return reply(.failure(StoreFailure(code: .unreachable, mayHaveHappened: false)))
         }
-        guard !members[member].isPaused else {
+        guard !members[member].isSilent else {
             members[member].held.append { [unowned self] in receive(request, at: member, reply) }
             return
         }

@@ -84,6 +84,8 @@ extension World {
     }
 
     private func takeDown(_ members: [Int], _ span: Int64) {
+        // Between two silences machines need a moment to renew: without it rule R4 does not hold, as its text says.
+        if etcd.isBarelyBack { disturbAll(2 * Span.second) }
         for member in members { etcd.change(member) { $0.isUp = false } }
         for member in members {
             // They do not all come back at one moment.

@@ -81,7 +81,7 @@ final class Follower {
         self.stream = stream
         world.network.send(host, member, .toMember) { [self] in
             guard !scope.isCancelled, stream.isOpen else { return }
-            guard !world.etcd.members[member].isPaused else { return }
+            guard !world.etcd.members[member].isSilent else { return }
             let revision = world.etcd.store.revision
             let isTaken = world.etcd.open(stream)
             world.network.send(host, member, .fromMember) { [self] in

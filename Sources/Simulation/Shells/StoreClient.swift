@@ -186,7 +186,7 @@ final class StoreClient {
         let host = process.host.index
         world.network.send(host, member, .toMember) { [self] in
             let state = world.etcd.members[member]
-            guard !state.isPaused else { return }
+            guard !state.isSilent else { return }
             let answer: Probe = !state.isUp ? .refused : world.etcd.knowsLeader(member) ? .healthy : .noLeader
             world.network.send(host, member, .fromMember) { [self] in
                 process.enter { finish(answer) }
