@@ -82,7 +82,8 @@ package struct NodeAgentProgram: Sendable {
             address: address, metadata: settings.metadata, capacity: identity.capacity, version: Self.version,
             apiAddress: Self.networkAddress(listeners), bootID: identity.bootID, token: saved.token)
         let sessionRegistry = ClusterRegistry(store: sessionEtcd, cluster: settings.cluster)
-        let peers = Peers(registry: registry, machine: identity.id, tls: security?.own.tls)
+        let roster = RosterFile(runtimeDirectory: settings.runtimeDirectory)
+        let peers = Peers(registry: registry, machine: identity.id, tls: security?.own.tls, roster: roster)
         let session = SessionShell(
             registry: sessionRegistry, etcd: sessionEtcd, record: record, saved: saved, file: sessionFile,
             ttl: settings.sessionTTL, guardControl: guardControl, peers: peers,
@@ -103,6 +104,11 @@ package struct NodeAgentProgram: Sendable {
         let journals = JournalSources(
             machine: identity.id, local: LocalJournal(machine: identity.id, isUser: settings.usesUserManager),
             remote: { RemoteJournal($0, tls: tls) })
+        let storeRoutes = StoreRoutes(
+            question: StoreQuestion(
+                file: sessionFile, folder: folder, etcd: settings.etcd, cluster: settings.cluster,
+                machine: identity.id, name: record.name),
+            roster: roster, tls: tls)
         let server = FleetAPIServer(
             access: access, listeners: listeners, version: Self.version, allowsRemote: settings.isInsecure,
             identity: security?.own.server, recognition: security?.recognition ?? OpenDoor(), audit: security?.audit,
@@ -111,14 +117,19 @@ package struct NodeAgentProgram: Sendable {
                 + OperatorRoutes(
                     registry: registry, access: access, machine: identity.id, units: units, tls: security?.own.tls,
                     reboot: { () async throws(SystemdError) in try await units.reboot() }
-                ).routes, logger: logger)
+                ).routes + storeRoutes.routes, logger: logger)
         let apiAddress = record.apiAddress
         Notifier.ready(status: "joining the cluster \(settings.cluster)")
         logger.info("agent started", metadata: ["machine.address": "\(address)", "agent.version": "\(Self.version)"])
 
         let revocation = Revocation()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await session.run() }
+            group.addTask {
+                await session.run()
+                // A session that ends by itself, as when another store is adopted, ends the program in the same order.
+                await election.stop()
+                await agent.endTenure()
+            }
             if roles.contains(.engine) {
                 group.addTask {
                     await election.run()

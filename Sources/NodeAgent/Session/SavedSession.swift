@@ -47,13 +47,17 @@ struct SessionFile: Sendable {
         adoptionPath = runtimeDirectory + "/adopt"
     }
 
+    /// The session of this boot's last run as it is on file, whoever asks; `nil` when there is none that can be read.
+    func saved() -> SavedSession? {
+        guard let text = try? HostFiles.read(path) else { return nil }
+        return try? JSONDecoder().decode(SavedSession.self, from: Data(text.utf8))
+    }
+
     /// Asks the agent to take the store that it has refused.
     ///
     /// - Throws: When no agent on this machine refuses its store, or the request cannot be written.
     func requestAdoption() throws(HostError) {
-        let text = try HostFiles.read(path)
-        guard let saved = try? JSONDecoder().decode(SavedSession.self, from: Data(text.utf8)), saved.isRefused == true
-        else {
+        guard saved()?.isRefused == true else {
             throw HostError("the agent of this machine refuses no store, so there is none to adopt; see its log")
         }
         try HostFiles.write("adopt\n", to: adoptionPath, mode: 0o600)

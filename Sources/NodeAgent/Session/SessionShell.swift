@@ -218,8 +218,10 @@ extension SessionShell {
                 // Without a mark only the living lease proves it: the revision of a store that was emptied grows.
                 let isOwn = saved.storeMark == nil ? isAlive : try await isOwnStore()
                 answer(isOwn ? .ownStoreReturned : .foreignStore, about: lease)
-            } else if isAlive {
+            } else if isAlive, await !isStoreSetBack() {
                 answer(.renewed(sent: sent), about: lease)
+            } else if isAlive {
+                answer(.foreignStore, about: lease)
             } else {
                 await leaseGone(lease)
             }
@@ -260,6 +262,18 @@ extension SessionShell {
             answer(try await isOwnStore() ? .leaseGone : .foreignStore, about: lease)
         } catch {
             answer(error.code == .storeReplaced ? .foreignStore : .renewFailed, about: lease)
+        }
+    }
+
+    /// Whether the store that renewed our lease has lost what came after it: other parts of the agent have found less history.
+    ///
+    /// One that was restored from an earlier state may hold the lease. A renewal does not tell, since it shows no history.
+    private func isStoreSetBack() async -> Bool {
+        guard etcd.seesAnotherStore else { return false }
+        do {
+            return try await !isOwnStore()
+        } catch {
+            return error.code == .storeReplaced
         }
     }
 
