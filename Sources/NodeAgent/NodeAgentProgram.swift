@@ -84,13 +84,15 @@ package struct NodeAgentProgram: Sendable {
         let sessionRegistry = ClusterRegistry(store: sessionEtcd, cluster: settings.cluster)
         let roster = RosterFile(runtimeDirectory: settings.runtimeDirectory)
         let peers = Peers(registry: registry, machine: identity.id, tls: security?.own.tls, roster: roster)
+        // Others adopt, too, and are not there yet: a leader that began before them would take their units over.
+        let patience = saved.hasAdopted == true ? Duration.seconds(Self.adoptionSessions * settings.sessionTTL) : .zero
         let session = SessionShell(
             registry: sessionRegistry, etcd: sessionEtcd, record: record, saved: saved, file: sessionFile,
             ttl: settings.sessionTTL, guardControl: guardControl, peers: peers,
             hooks: SessionShell.Hooks(
                 enter: { tenure in
                     if roles.contains(.agent) { await agent.enter(tenure) }
-                    if roles.contains(.engine) { await election.sessionEntered(tenure.lease) }
+                    if roles.contains(.engine) { await election.sessionEntered(tenure.lease, after: patience) }
                 },
                 fence: { kill in
                     await election.sessionLeft()
@@ -208,6 +210,9 @@ package struct NodeAgentProgram: Sendable {
         /// The agent restarts or is upgraded: no unit is touched, the session waits for the next run.
         case restart
     }
+
+    /// How many lifetimes of a session agents that have adopted another store wait for one another before one of them leads.
+    private static let adoptionSessions = 3
 
     /// How long units have to stop by themselves when the machine leaves.
     private static let leaveBudget = Duration.seconds(60)

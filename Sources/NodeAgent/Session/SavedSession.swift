@@ -24,6 +24,8 @@ struct SavedSession: Codable, Sendable {
     var isRefused: Bool?
     /// The units of this session are being stopped, or were, whatever the store says of them: the next run adopts none.
     var mustFence: Bool?
+    /// The agent has adopted another store and was in no session since.
+    var hasAdopted: Bool?
 
     var sessionLease: SessionLease? { lease == 0 ? nil : SessionLease(id: lease, ttl: ttl) }
 
@@ -32,7 +34,7 @@ struct SavedSession: Codable, Sendable {
 
     /// The same run of this machine, without a word of the store that its session was in.
     var withoutStore: SavedSession {
-        SavedSession(lease: 0, ttl: 0, proof: 0, bootID: bootID, token: token, storeID: nil)
+        SavedSession(lease: 0, ttl: 0, proof: 0, bootID: bootID, token: token, storeID: nil, hasAdopted: true)
     }
 }
 

@@ -103,6 +103,7 @@ actor SessionShell {
             logger.info(
                 "session entered", metadata: ["session.lease": "\(LeaseID(lease.id))", "session.new": "\(isNew)"])
             saved.isRefused = nil
+            saved.hasAdopted = nil
             if isNew { saved.mustFence = nil }
             save(lease)
             hooks.status("in the cluster, session of \(lease.ttl) s")
@@ -329,7 +330,8 @@ extension SessionShell {
             logger.error(
                 """
                 etcd lost its data or is another cluster's: nothing is stopped, nothing is taken on; restore etcd, or \
-                run "node-agent adopt" here to join what is there now, which stops units that it does not know
+                join what is there now with "cluster-manager cluster adopt" (this machine alone: "node-agent adopt"), which \
+                stops units that it does not know
                 """)
             if case .suspended(let lease) = core.phase {
                 saved.isRefused = true
