@@ -14,7 +14,7 @@ extension ClusterTests {
         @Test("one member of etcd's three lost: nothing happens, and units can be started")
         func oneMember() async throws {
             let cluster = try Cluster.shared
-            let units = try await cluster.startDemonstrator()
+            let units = try await startUnits(cluster)
             let leases = try await leases(cluster)
             // An election of etcd's is another fault.
             try await until("another member leads than the third") {
@@ -30,7 +30,7 @@ extension ClusterTests {
         @Test("etcd's quorum lost and regained: units run on meanwhile, and nothing is lost")
         func quorum() async throws {
             let cluster = try Cluster.shared
-            let units = try await cluster.startDemonstrator()
+            let units = try await startUnits(cluster)
             let leases = try await leases(cluster)
             try await cluster.control("etcd", "kill", "2")
             try await cluster.control("etcd", "kill", "3")
@@ -49,11 +49,11 @@ extension ClusterTests {
         @Test("etcd down for longer than sessions live: nothing is stopped meanwhile, and on its return all goes on")
         func down() async throws {
             let cluster = try Cluster.shared
-            let units = try await cluster.startDemonstrator()
+            let units = try await startUnits(cluster)
             let leases = try await leases(cluster)
             try await cluster.control("etcd", "kill")
             try await untilTold("etcd is down or has no quorum; units go on", cluster)
-            try await Task.sleep(for: .seconds(25))
+            try await Task.sleep(for: .seconds(20))
             try await cluster.expectUntouched(units)
             let back = monotonicNow()
             try await cluster.control("etcd", "start")
@@ -67,7 +67,7 @@ extension ClusterTests {
         @Test("etcd's leader moved every second while units are started and stopped: all get done")
         func movedLeader() async throws {
             let cluster = try Cluster.shared
-            let units = try await cluster.startDemonstrator()
+            let units = try await startUnits(cluster)
             let leases = try await leases(cluster)
             async let moves = move(for: .seconds(20), cluster)
             var rounds = 0
@@ -88,7 +88,7 @@ extension ClusterTests {
         @Test("etcd full: a change is refused in one line that says why, units run on, and freed space ends it")
         func full() async throws {
             let cluster = try Cluster.shared
-            let units = try await cluster.startDemonstrator()
+            let units = try await startUnits(cluster)
             let leases = try await leases(cluster)
             try await cluster.control("etcd", "fill")
             let refusal = try await cluster.withUnit("full.service", Cluster.sleeper) { path in
@@ -108,7 +108,7 @@ extension ClusterTests {
         @Test("etcd slow for 15 s: no unit runs twice, and afterwards each runs once")
         func slow() async throws {
             let cluster = try Cluster.shared
-            let units = try await cluster.startDemonstrator()
+            let units = try await startUnits(cluster)
             let leases = try await leases(cluster)
             async let slowness = cluster.control("etcd", "slow", "15")
             let end = ContinuousClock.now + .seconds(15)
@@ -125,7 +125,7 @@ extension ClusterTests {
         @Test("etcd restored as another cluster: agents refuse, and cluster adopt decides for all of them at once")
         func restored() async throws {
             let cluster = try Cluster.shared
-            let units = try await cluster.startDemonstrator()
+            let units = try await startUnits(cluster)
             let snapshot = cluster.state + "/snapshot"
             try await cluster.control("etcd", "snapshot", snapshot)
             try await cluster.start("late.service", on: "worker-2")
@@ -154,6 +154,13 @@ extension ClusterTests {
         }
 
         // MARK: What they share
+
+        /// Starts two units on each machine and waits until all run.
+        private func startUnits(_ cluster: Cluster) async throws -> [String: Sighting] {
+            let names = (1...4).map { "steady-\($0).service" }
+            try await cluster.give("start", names.map { Cluster.Unit($0, Cluster.sleeper) })
+            return try await cluster.running(names)
+        }
 
         /// Starts a unit wherever there is room; when it runs, store, engine and agents do all that they have to.
         private func prove(_ name: String, _ cluster: Cluster) async throws {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Etcd
+import FleetAPI
 import FleetCore
 import FoundationEssentials
 import Registry

@@ -141,14 +141,14 @@ etcd_snapshot() {
 
 # etcd_restore FILE: an etcd that comes back as it was then, and as another cluster.
 etcd_restore() {
-    local member peers
+    local member peers token=restored-$SECONDS-$$
     [[ -r $1 ]] || die "no snapshot $1"
     etcd_kill ''
     peers=$(etcd_peers)
     for member in $(etcd_members); do
         rm -rf "$(etcd_folder "$member")/data"
         ETCDCTL_API=3 etcdctl snapshot restore "$1" --data-dir "$(etcd_folder "$member")/data" \
-            --name "$(etcd_name "$member")" --initial-cluster "$peers" --initial-cluster-token "restored-$SECONDS-$$" \
+            --name "$(etcd_name "$member")" --initial-cluster "$peers" --initial-cluster-token "$token" \
             --initial-advertise-peer-urls "http://$(etcd_address "$member"):7001" >/dev/null 2>&1 || die "$1 is no snapshot"
     done
     etcd_start ''
