@@ -56,8 +56,9 @@ extension EtcdError {
     /// - Source: etcd, `api/v3rpc/rpctypes/error.go`; what may have happened, from where the server raises each.
     init(_ refusal: Refusal, doing what: String, at endpoint: String) {
         let (code, isTransient, mayHaveHappened) = Self.verdict(on: refusal)
+        let advice = code == .noSpace ? "; free its space (compact, defrag), then: etcdctl alarm disarm" : ""
         self.init(
-            code: code, message: "etcd at \(endpoint) refused to \(what): \(refusal.message)",
+            code: code, message: "etcd at \(endpoint) refused to \(what): \(refusal.message)\(advice)",
             isTransient: isTransient, mayHaveHappened: mayHaveHappened)
     }
 

@@ -82,14 +82,17 @@ package struct NodeAgentProgram: Sendable {
             address: address, metadata: settings.metadata, capacity: identity.capacity, version: Self.version,
             apiAddress: Self.networkAddress(listeners), bootID: identity.bootID, token: saved.token)
         let sessionRegistry = ClusterRegistry(store: sessionEtcd, cluster: settings.cluster)
-        let peers = Peers(registry: registry, machine: identity.id, tls: security?.own.tls)
+        let roster = RosterFile(runtimeDirectory: settings.runtimeDirectory)
+        let peers = Peers(registry: registry, machine: identity.id, tls: security?.own.tls, roster: roster)
+        // Others adopt, too, and are not there yet: a leader that began before them would take their units over.
+        let patience = saved.hasAdopted == true ? Duration.seconds(Self.adoptionSessions * settings.sessionTTL) : .zero
         let session = SessionShell(
             registry: sessionRegistry, etcd: sessionEtcd, record: record, saved: saved, file: sessionFile,
             ttl: settings.sessionTTL, guardControl: guardControl, peers: peers,
             hooks: SessionShell.Hooks(
                 enter: { tenure in
                     if roles.contains(.agent) { await agent.enter(tenure) }
-                    if roles.contains(.engine) { await election.sessionEntered(tenure.lease) }
+                    if roles.contains(.engine) { await election.sessionEntered(tenure.lease, after: patience) }
                 },
                 fence: { kill in
                     await election.sessionLeft()
@@ -103,6 +106,11 @@ package struct NodeAgentProgram: Sendable {
         let journals = JournalSources(
             machine: identity.id, local: LocalJournal(machine: identity.id, isUser: settings.usesUserManager),
             remote: { RemoteJournal($0, tls: tls) })
+        let storeRoutes = StoreRoutes(
+            question: StoreQuestion(
+                file: sessionFile, folder: folder, etcd: settings.etcd, cluster: settings.cluster,
+                machine: identity.id, name: record.name),
+            roster: roster, tls: tls)
         let server = FleetAPIServer(
             access: access, listeners: listeners, version: Self.version, allowsRemote: settings.isInsecure,
             identity: security?.own.server, recognition: security?.recognition ?? OpenDoor(), audit: security?.audit,
@@ -111,14 +119,19 @@ package struct NodeAgentProgram: Sendable {
                 + OperatorRoutes(
                     registry: registry, access: access, machine: identity.id, units: units, tls: security?.own.tls,
                     reboot: { () async throws(SystemdError) in try await units.reboot() }
-                ).routes, logger: logger)
+                ).routes + storeRoutes.routes, logger: logger)
         let apiAddress = record.apiAddress
         Notifier.ready(status: "joining the cluster \(settings.cluster)")
         logger.info("agent started", metadata: ["machine.address": "\(address)", "agent.version": "\(Self.version)"])
 
         let revocation = Revocation()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await session.run() }
+            group.addTask {
+                await session.run()
+                // A session that ends by itself, as when another store is adopted, ends the program in the same order.
+                await election.stop()
+                await agent.endTenure()
+            }
             if roles.contains(.engine) {
                 group.addTask {
                     await election.run()
@@ -197,6 +210,9 @@ package struct NodeAgentProgram: Sendable {
         /// The agent restarts or is upgraded: no unit is touched, the session waits for the next run.
         case restart
     }
+
+    /// How many lifetimes of a session agents that have adopted another store wait for one another before one of them leads.
+    private static let adoptionSessions = 3
 
     /// How long units have to stop by themselves when the machine leaves.
     private static let leaveBudget = Duration.seconds(60)

@@ -61,6 +61,7 @@ struct RefusalTests {
         #expect(error.code == code)
         #expect(error.isTransient == isTransient)
         #expect(error.mayHaveHappened == mayHaveHappened)
-        #expect(error.message == "etcd at http://x:1 refused to write a: \(text)")
+        let advice = code == .noSpace ? "; free its space (compact, defrag), then: etcdctl alarm disarm" : ""
+        #expect(error.message == "etcd at http://x:1 refused to write a: \(text)\(advice)")
     }
 }

@@ -30,13 +30,16 @@ extension EtcdClient {
         var last: EtcdError?
         var refusedToken: String?
         var isFreshToken = false
+        if !call.isRepeatable, let problem = identity.problem { throw problem }
         while true {
             let remaining = configuration.requestTimeout - (ContinuousClock.now - start)
             guard remaining > .zero else { throw expired(call, last, mayHaveHappened) }
             let index = endpoints.preferred
             var error: EtcdError
+            var usedToken: String?
             do {
                 let token = try await token(for: call, replacing: refusedToken)
+                usedToken = token
                 let floor = call.isLinearizable ? identity.revision : nil
                 let result = try await attempt(
                     call, type, at: index, token: token, limit: share(of: remaining, call, failures))
@@ -63,6 +66,7 @@ extension EtcdClient {
                 }
             } catch let caught {
                 error = caught
+                if error.code == .timedOut, let usedToken { await tokens.doubt(usedToken) }
             }
             mayHaveHappened = mayHaveHappened || error.mayHaveHappened
             failures += 1

@@ -44,6 +44,9 @@ extension EtcdClient {
     /// The newest revision of the store that any answer has shown; 0 before the first.
     package var knownRevision: Int64 { identity.revision }
 
+    /// Whether another store than the known one answered last; the known one's next linearizable answer ends it.
+    package var seesAnotherStore: Bool { identity.problem != nil }
+
     /// The members of the cluster, as one of them knows them; needs no quorum.
     package func members() async throws(EtcdError) -> [EtcdMember] {
         let call = Call(

@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+internal import HTTPTransport
+
 extension EtcdClient {
     /// From now on this client, and all that came from it by `withTimeout(_:)`, logs in as `user`.
     ///
@@ -26,6 +28,9 @@ extension EtcdClient {
     /// The token that `call` goes out with, which is not `refused`; `nil` without a login.
     func token(for call: Call, replacing refused: String?) async throws(EtcdError) -> String? {
         guard call.needsLogin else { return nil }
+        // While another store answers, every token may be of the former one.
+        let held = identity.problem == nil ? await tokens.doubted : await tokens.known
+        if let held, !held.isEmpty { await examine(held) }
         return try await tokens.token(replacing: refused) { [self] login in
             do throws(EtcdError) {
                 return .success(try await token(logInAs: login) ?? "")
@@ -33,6 +38,27 @@ extension EtcdClient {
                 return .failure(error)
             }
         }
+    }
+
+    /// Asks whether a token to which no answer came can be one of the store that is there now.
+    ///
+    /// A simple token ends with the place in raft's log at which it was given, and etcd holds a request back until its log has come
+    /// that far (`auth/simple_token.go`). One that was restored from an earlier state would hold back every request of ours for as
+    /// long as we wait, and never say why.
+    private func examine(_ token: String) async {
+        guard let dot = token.lastIndex(of: "."), let index = UInt64(token[token.index(after: dot)...]) else {
+            return await tokens.settle(token, isGood: true)
+        }
+        let call = Call(
+            path: "/v3/maintenance/status", body: JSONWriter.object { _ in }, what: "ask how far etcd is",
+            isRepeatable: true, isLinearizable: false, needsLeader: false, needsLogin: false)
+        var request = self.request(call, at: endpoints.preferred, token: nil)
+        request.deadline = min(configuration.probeTimeout, configuration.requestTimeout / 2)
+        request.connectTimeout = request.deadline
+        guard let response = try? await http.send(request), response.status == 200,
+            let status = try? StatusAnswer(response.body), status.raftIndex > 0
+        else { return }
+        await tokens.settle(token, isGood: status.raftIndex >= index)
     }
 
     /// A new token; `nil` when etcd asks for none.

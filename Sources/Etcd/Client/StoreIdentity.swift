@@ -12,6 +12,8 @@ final class StoreIdentity: Sendable {
     private struct State {
         var clusterID: UInt64?
         var revision: Int64 = 0
+        /// Why the store that answered last is not the one; a linearizable answer of the right one ends it.
+        var problem: EtcdError?
     }
 
     private let state: Locked<State>
@@ -24,6 +26,9 @@ final class StoreIdentity: Sendable {
 
     /// The newest revision known: an answer to a request sent from now on must not show less.
     var revision: Int64 { state.withLock { $0.revision } }
+
+    /// Why nothing may be written now: what answered last was another store.
+    var problem: EtcdError? { state.withLock { $0.problem } }
 
     /// Takes note of a revision that a watch has shown.
     func saw(_ revision: Int64) { state.withLock { $0.revision = max($0.revision, revision) } }
@@ -49,15 +54,21 @@ final class StoreIdentity: Sendable {
             if let floor, header.revision < floor {
                 return "has only reached revision \(header.revision), where \(floor) had been seen"
             }
-            if floor != nil { state.revision = max(state.revision, header.revision) }
+            if floor != nil {
+                state.revision = max(state.revision, header.revision)
+                state.problem = nil
+            }
             return nil
         }
         guard let problem else { return }
-        throw EtcdError(
+        var error = EtcdError(
             code: .storeReplaced,
             message: "the etcd at \(endpoint) is not the store that was used before: it \(problem); "
                 + "if this is meant, start again with a new client",
-            isTransient: false, mayHaveHappened: mayHaveHappened)
+            isTransient: false, mayHaveHappened: false)
+        state.withLock { $0.problem = error }
+        error.mayHaveHappened = mayHaveHappened
+        throw error
     }
 }
 

@@ -40,6 +40,8 @@ actor TokenKeeper {
     private var lastUse = ContinuousClock.now
     private var attempt: Task<Result<String, EtcdError>, Never>?
     private var refused: Refused?
+    /// Requests with the token had no answer, which an etcd of another history gives none to.
+    private var isDoubted = false
 
     init(_ login: Login?, idleLimit: Duration) {
         self.login = login
@@ -48,6 +50,19 @@ actor TokenKeeper {
 
     /// The token of the last login, good or not.
     var known: String? { token }
+
+    /// The present token when something speaks against it.
+    var doubted: String? { isDoubted ? token : nil }
+
+    /// A request with `used` had no answer in time.
+    func doubt(_ used: String) { if used == token, !used.isEmpty { isDoubted = true } }
+
+    /// `examined` was found to be good, or to be none of the store's that is there now.
+    func settle(_ examined: String, isGood: Bool) {
+        guard examined == token else { return }
+        isDoubted = false
+        if !isGood { token = nil }
+    }
 
     /// From now on another login; what is known of the former one is forgotten.
     func use(_ login: Login) {
@@ -86,6 +101,7 @@ actor TokenKeeper {
         switch result {
         case .success(let fresh):
             token = fresh
+            isDoubted = false
             lastUse = .now
             refused = nil
         case .failure(let error) where error.code == .loginRefused:

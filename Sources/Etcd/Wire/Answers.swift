@@ -177,12 +177,14 @@ struct StatusAnswer: Answer {
     var leader: UInt64 = 0
     var version = ""
     var databaseSize: Int64 = 0
+    var raftIndex: UInt64 = 0
 
     mutating func read(_ name: String, from reader: inout JSONReader) throws(JSONError) {
         switch name {
         case "leader": leader = try reader.integer()
         case "version": version = try reader.string()
         case "dbSize": databaseSize = try reader.integer()
+        case "raftIndex": raftIndex = try reader.integer()
         default: try reader.skip()
         }
     }

@@ -47,6 +47,18 @@ extension FleetClient {
             action: "restore the cluster")
     }
 
+    /// How the machines stand to the store that answers them.
+    package func storeSurvey() async throws(APIError) -> API.StoreSurvey {
+        try await ask("GET", "\(API.ownPrefix)/store", action: "look at the store")
+    }
+
+    /// Has every machine that the asked one knows of adopt the store `found`, where it refuses it.
+    package func adoptStore(_ found: String) async throws(APIError) -> API.Adoption {
+        let action = "adopt the store"
+        let body = try encode(API.AdoptionOrder(found: found), action: action)
+        return try await ask("POST", "\(API.ownPrefix)/store/adoption", body: body, action: action)
+    }
+
     private func order(_ method: String, _ target: String, action: String) async throws(APIError) {
         let answer = try await exchange(method, target: target, body: [], action: action)
         guard (200..<300).contains(answer.status) else { throw refusal(of: answer, action: action) }

@@ -22,4 +22,16 @@ extension FleetClient {
         let answer = try await exchange("POST", target: "\(API.ownPrefix)/peer/reboot", body: [], action: action)
         guard (200..<300).contains(answer.status) else { throw refusal(of: answer, action: action) }
     }
+
+    /// How the peer stands to the store that answers it.
+    package func peerStore() async throws(APIError) -> API.StoreReport {
+        try await ask("GET", "\(API.ownPrefix)/peer/store", action: "look at a machine's store")
+    }
+
+    /// Has the peer, and nobody else, adopt the store `found`.
+    package func adoptPeerStore(_ found: String) async throws(APIError) -> API.Adoption.Outcome {
+        let action = "have a machine adopt the store"
+        let body = try encode(API.AdoptionOrder(found: found), action: action)
+        return try await ask("POST", "\(API.ownPrefix)/peer/store/adoption", body: body, action: action)
+    }
 }

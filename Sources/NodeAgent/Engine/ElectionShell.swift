@@ -32,9 +32,14 @@ actor ElectionShell {
     /// Whether this machine leads now.
     var isLeading: Bool { if case .leading = core.phase { true } else { false } }
 
-    func sessionEntered(_ lease: LeaseID) {
+    /// From now on this machine may lead; after `pause` only, if it still has this session then.
+    func sessionEntered(_ lease: LeaseID, after pause: Duration = .zero) {
         self.lease = lease
-        inbox.yield(.sessionEntered)
+        guard pause > .zero else { return inbox.yield(.sessionEntered).discard() }
+        Task {
+            try? await Task.sleep(for: pause)
+            if self.lease == lease { inbox.yield(.sessionEntered) }
+        }
     }
 
     func sessionLeft() {

@@ -74,6 +74,8 @@ struct Security: Sendable {
 
     /// Keeps the machine's certificate and the authorities that it believes up to date, until cancelled.
     func keepUpToDate(apiAddress: String?, addresses: [String]) async {
+        // Read while the store is there: one who calls for the first time when it is gone must be known all the same.
+        await view.start()
         if let desk {
             do {
                 try await desk.publish(signer: apiAddress)
@@ -201,16 +203,18 @@ struct Security: Sendable {
 /// The identities that an agent follows, as recognizing callers needs them.
 private struct ViewRecords: IdentityRecords {
     let view: IdentityView
+    /// How long a caller waits while nobody is known yet: then he is a stranger, since no certificate counts by itself.
+    private static let patience = Duration.seconds(3)
 
     func user(_ name: String) async -> (role: Caller.Role, since: Int64)? {
-        guard await view.ready(), let user = await view.user(name), user.revokedAt == nil,
+        guard await view.ready(within: Self.patience), let user = await view.user(name), user.revokedAt == nil,
             let role = Caller.Role(rawValue: user.role.rawValue)
         else { return nil }
         return (role, user.createdAt / 1000)
     }
 
     func machine(_ id: String) async -> Int64? {
-        guard let id = MachineID(id), await view.ready(), let machine = await view.machine(id),
+        guard let id = MachineID(id), await view.ready(within: Self.patience), let machine = await view.machine(id),
             machine.revokedAt == nil
         else { return nil }
         return machine.joinedAt / 1000

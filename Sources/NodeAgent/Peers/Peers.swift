@@ -21,6 +21,7 @@ actor Peers {
     private let registry: ClusterRegistry
     private let machine: MachineID
     private let tls: TLSSettings?
+    private let roster: RosterFile
     private var peers: [(id: MachineID, endpoint: APIEndpoint)] = []
     private var turn = 0
 
@@ -28,19 +29,21 @@ actor Peers {
     ///   - registry: Says who is there.
     ///   - machine: This machine, which is no peer of its own.
     ///   - tls: What this machine proves itself with; `nil` means that there is nobody to ask.
-    init(registry: ClusterRegistry, machine: MachineID, tls: TLSSettings?) {
+    ///   - roster: Keeps who was there at the last look.
+    init(registry: ClusterRegistry, machine: MachineID, tls: TLSSettings?, roster: RosterFile) {
         self.registry = registry
         self.machine = machine
         self.tls = tls
+        self.roster = roster
     }
 
     /// Looks for peers now and then until cancelled; the first look is made when the session begins.
     func follow() async {
-        guard tls != nil else { return }
         while !Task.isCancelled {
             await look()
             // Right after a start others are still to come.
-            try? await Task.sleep(for: peers.count < Self.askedAtOnce ? .seconds(5) : Self.interval)
+            let isEarly = tls != nil && peers.count < Self.askedAtOnce
+            try? await Task.sleep(for: isEarly ? .seconds(5) : Self.interval)
         }
     }
 
@@ -48,6 +51,7 @@ actor Peers {
     func look() async {
         guard let records = try? await registry.machines() else { return }
         peers = Self.choose(from: records, for: machine)
+        await roster.note(records.filter { $0.id != machine })
     }
 
     /// The peers that `machine` keeps: those that follow it in the circle of ids.

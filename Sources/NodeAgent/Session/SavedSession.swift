@@ -24,6 +24,8 @@ struct SavedSession: Codable, Sendable {
     var isRefused: Bool?
     /// The units of this session are being stopped, or were, whatever the store says of them: the next run adopts none.
     var mustFence: Bool?
+    /// The agent has adopted another store and was in no session since.
+    var hasAdopted: Bool?
 
     var sessionLease: SessionLease? { lease == 0 ? nil : SessionLease(id: lease, ttl: ttl) }
 
@@ -32,7 +34,7 @@ struct SavedSession: Codable, Sendable {
 
     /// The same run of this machine, without a word of the store that its session was in.
     var withoutStore: SavedSession {
-        SavedSession(lease: 0, ttl: 0, proof: 0, bootID: bootID, token: token, storeID: nil)
+        SavedSession(lease: 0, ttl: 0, proof: 0, bootID: bootID, token: token, storeID: nil, hasAdopted: true)
     }
 }
 
@@ -47,13 +49,17 @@ struct SessionFile: Sendable {
         adoptionPath = runtimeDirectory + "/adopt"
     }
 
+    /// The session of this boot's last run as it is on file, whoever asks; `nil` when there is none that can be read.
+    func saved() -> SavedSession? {
+        guard let text = try? HostFiles.read(path) else { return nil }
+        return try? JSONDecoder().decode(SavedSession.self, from: Data(text.utf8))
+    }
+
     /// Asks the agent to take the store that it has refused.
     ///
     /// - Throws: When no agent on this machine refuses its store, or the request cannot be written.
     func requestAdoption() throws(HostError) {
-        let text = try HostFiles.read(path)
-        guard let saved = try? JSONDecoder().decode(SavedSession.self, from: Data(text.utf8)), saved.isRefused == true
-        else {
+        guard saved()?.isRefused == true else {
             throw HostError("the agent of this machine refuses no store, so there is none to adopt; see its log")
         }
         try HostFiles.write("adopt\n", to: adoptionPath, mode: 0o600)

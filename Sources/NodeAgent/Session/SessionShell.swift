@@ -108,6 +108,7 @@ actor SessionShell {
             logger.info(
                 "session entered", metadata: ["session.lease": "\(LeaseID(lease.id))", "session.new": "\(isNew)"])
             saved.isRefused = nil
+            saved.hasAdopted = nil
             if isNew { saved.mustFence = nil }
             save(lease)
             hooks.status("in the cluster, session of \(lease.ttl) s")
@@ -223,8 +224,10 @@ extension SessionShell {
                 // Without a mark only the living lease proves it: the revision of a store that was emptied grows.
                 let isOwn = saved.storeMark == nil ? isAlive : try await isOwnStore()
                 answer(isOwn ? .ownStoreReturned : .foreignStore, about: lease)
-            } else if isAlive {
+            } else if isAlive, await !isStoreSetBack() {
                 answer(.renewed(sent: sent), about: lease)
+            } else if isAlive {
+                answer(.foreignStore, about: lease)
             } else {
                 await leaseGone(lease)
             }
@@ -265,6 +268,18 @@ extension SessionShell {
             answer(try await isOwnStore() ? .leaseGone : .foreignStore, about: lease)
         } catch {
             answer(error.code == .storeReplaced ? .foreignStore : .renewFailed, about: lease)
+        }
+    }
+
+    /// Whether the store that renewed our lease has lost what came after it: other parts of the agent have found less history.
+    ///
+    /// One that was restored from an earlier state may hold the lease. A renewal does not tell, since it shows no history.
+    private func isStoreSetBack() async -> Bool {
+        guard etcd.seesAnotherStore else { return false }
+        do {
+            return try await !isOwnStore()
+        } catch {
+            return error.code == .storeReplaced
         }
     }
 
@@ -321,7 +336,8 @@ extension SessionShell {
             logger.error(
                 """
                 etcd lost its data or is another cluster's: nothing is stopped, nothing is taken on; restore etcd, or \
-                run "node-agent adopt" here to join what is there now, which stops units that it does not know
+                join what is there now with "cluster-manager cluster adopt" (this machine alone: "node-agent adopt"), which \
+                stops units that it does not know
                 """)
             if case .suspended(let lease) = core.phase {
                 saved.isRefused = true

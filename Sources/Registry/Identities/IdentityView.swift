@@ -21,7 +21,7 @@ package actor IdentityView {
     private var users: [String: UserIdentity] = [:]
     private var isRead = false
     private var following: Task<Void, Never>?
-    private var waiters: [CheckedContinuation<Void, Never>] = []
+    private var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
     private var subscribers: [Int: AsyncStream<IdentityChange>.Continuation] = [:]
     private var lastNumber = 0
 
@@ -57,17 +57,39 @@ package actor IdentityView {
         following?.cancel()
         following = nil
         isStale = true
-        for waiter in waiters { waiter.resume() }
-        waiters = []
+        releaseWaiters()
     }
 
-    /// Waits until the identities have been read once, or `stop()`.
+    /// Waits until the identities have been read once, `stop()`, the end of the task, or `patience`.
     ///
     /// - Returns: Whether they have been read.
-    package func ready() async -> Bool {
+    package func ready(within patience: Duration? = nil) async -> Bool {
         start()
-        if !isRead { await withCheckedContinuation { waiters.append($0) } }
+        guard !isRead else { return true }
+        lastNumber += 1
+        let number = lastNumber
+        let timer = patience.map { patience in
+            Task { [weak self] in
+                try? await Task.sleep(for: patience)
+                await self?.release(number)
+            }
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { waiter in
+                if Task.isCancelled { waiter.resume() } else { waiters[number] = waiter }
+            }
+        } onCancel: {
+            Task { [weak self] in await self?.release(number) }
+        }
+        timer?.cancel()
         return isRead
+    }
+
+    private func release(_ number: Int) { waiters.removeValue(forKey: number)?.resume() }
+
+    private func releaseWaiters() {
+        for waiter in waiters.values { waiter.resume() }
+        waiters = [:]
     }
 
     /// What is known of a machine; revoked ones are there, too.
@@ -97,8 +119,7 @@ package actor IdentityView {
             apply(Self.missing(from: changes, machines, users) + changes)
             isRead = true
             isStale = false
-            for waiter in waiters { waiter.resume() }
-            waiters = []
+            releaseWaiters()
         case .changes(let changes, let problems):
             self.problems = problems
             apply(changes)

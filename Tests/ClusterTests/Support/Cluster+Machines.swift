@@ -22,9 +22,9 @@ extension Cluster {
 
     /// Every machine that was ever booted, as the local cluster itself sees it.
     func machines() async throws -> [Machine] {
-        try await control("status").dropFirst(2).compactMap { line in
+        try await control("status").compactMap { line in
             let columns = line.split(separator: " ").map(String.init)
-            guard columns.count >= 5 else { return nil }
+            guard columns.count >= 5, columns[0].hasPrefix("worker-") else { return nil }
             return Machine(
                 name: columns[0], id: columns[1], address: columns[2], condition: columns[3], agent: columns[4])
         }
@@ -64,14 +64,14 @@ extension Cluster {
         // Who belongs, what was done and how far the store has come outlast every test.
         let lasting: Set<Substring> = ["identities", "authorities", "events", "tokens", "mark", "seen"]
         let kinds = try await storeKeys("").map { $0.prefix { $0 != "/" } }.filter { !lasting.contains($0) }
-        return kinds.sorted() == (["leader"] + Array(repeating: "machines", count: Self.size)).sorted()
+        return kinds.sorted() == (["leader"] + Array(repeating: "machines", count: machineCount)).sorted()
     }
 
     /// Destroys what the test before left running; enough, and quicker than `mend`, when all machines are there.
     ///
     /// - Returns: Whether the cluster is idle now.
     func clear() async throws -> Bool {
-        guard try await storeKeys("machines/").count == Self.size else { return false }
+        guard try await storeKeys("machines/").count == machineCount else { return false }
         let leftOver = try await storeKeys("units/")
         if !leftOver.isEmpty { try await manage(["destroy"] + leftOver) }
         try await until("the store is empty") { try await isIdle() }
@@ -88,10 +88,10 @@ extension Cluster {
             }
         }
         // Boots what is missing and waits until all have joined.
-        try await control("up", "\(Self.size)")
+        try await control("up", "\(machineCount)")
         let leftOver = try await storeKeys("units/")
         if !leftOver.isEmpty { _ = try await manager(["destroy"] + leftOver) }
-        for machine in try await machines().dropFirst(Self.size) where machine.condition != "down" {
+        for machine in try await machines().dropFirst(machineCount) where machine.condition != "down" {
             try await control("shutdown", machine.name)
         }
         try await until("the cluster is idle", within: .seconds(120)) {

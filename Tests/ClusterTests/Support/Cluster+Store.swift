@@ -68,9 +68,14 @@ extension Cluster {
         return moment
     }
 
+    /// Where etcd's members answer.
+    private var endpoints: String {
+        (2..<2 + members).map { "https://172.17.8.\($0):2379" }.joined(separator: ",")
+    }
+
     /// etcd's own command line as its root user.
     var command: String {
-        "env ETCDCTL_API=3 etcdctl --endpoints=https://172.17.8.2:2379 --cacert=\(state)/authority/authorities.pem "
+        "env ETCDCTL_API=3 etcdctl --endpoints=\(endpoints) --cacert=\(state)/authority/authorities.pem "
             + "--user=\"root:$(cat \(state)/authority/etcd-root-password)\""
     }
 

@@ -16,6 +16,10 @@ struct Cluster: Sendable {
 
     /// Folder of all state; its last part is also the name of the network.
     let state: String
+    /// How many machines this one has at the beginning of each test.
+    var machineCount = Cluster.size
+    /// How many members its etcd has.
+    var members = 1
 
     /// The cluster of the test that calls this.
     static var shared: Cluster {
@@ -27,17 +31,28 @@ struct Cluster: Sendable {
     /// The state folder is `/run/flotilla-test`, or `FLOTILLA_TEST_STATE`; what a crashed run left there goes first.
     static func with(_ body: () async throws -> Void) async throws {
         let folder = getenv("FLOTILLA_TEST_STATE").map { String(cString: $0) } ?? "/run/flotilla-test"
-        let cluster = Cluster(state: folder)
-        try await cluster.control("down")
+        try await Cluster(state: folder).boot(["\(size)"], body)
+    }
+
+    /// The same with a cluster beside that one, of two machines, whose etcd has three members and little space.
+    static func withThreeMembers(_ body: () async throws -> Void) async throws {
+        let folder = try shared.state + "-store"
+        try await Cluster(state: folder, machineCount: 2, members: 3)
+            .boot(["2", "--etcd-members", "3", "--etcd-quota", "24"], body)
+    }
+
+    private func boot(_ words: [String], _ body: () async throws -> Void) async throws {
+        try await control("down")
         let result: Result<Void, any Error>
         do {
-            try await cluster.control("up", "\(size)")
-            try await $running.withValue(cluster) { try await body() }
+            let outcome = try await run("bin/local-cluster", ["up"] + words)
+            guard outcome.status == 0 else { throw ClusterFailure("no cluster: \(outcome.error)") }
+            try await Self.$running.withValue(self) { try await body() }
             result = .success(())
         } catch {
             result = .failure(error)
         }
-        try await cluster.control("down")
+        try await control("down")
         try result.get()
     }
 

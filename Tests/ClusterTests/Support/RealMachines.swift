@@ -13,6 +13,15 @@ struct RealMachines: SuiteTrait, TestScoping {
     }
 }
 
+/// Gives the tests of a suite a cluster of their own, whose etcd has three members.
+struct ThreeMembers: SuiteTrait, TestScoping {
+    func provideScope(
+        for test: Test, testCase: Test.Case?, performing function: @Sendable @concurrent () async throws -> Void
+    ) async throws {
+        try await Cluster.withThreeMembers { try await function() }
+    }
+}
+
 /// Gives each test the machines up and idle, and prints all machines' journals when it fails.
 struct IdleMachines: SuiteTrait, TestTrait, TestScoping {
     var isRecursive: Bool { true }
@@ -63,6 +72,10 @@ struct IdleMachines: SuiteTrait, TestTrait, TestScoping {
 
 extension Trait where Self == RealMachines {
     static var realMachines: RealMachines { RealMachines() }
+}
+
+extension Trait where Self == ThreeMembers {
+    static var threeMembers: ThreeMembers { ThreeMembers() }
 }
 
 extension Trait where Self == IdleMachines {

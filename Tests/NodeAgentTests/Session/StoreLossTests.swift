@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Etcd
+import FleetAPI
 import FleetCore
 import FoundationEssentials
 import Registry
@@ -63,6 +64,37 @@ struct StoreLossTests {
         try await rig.run { _, notes in
             try await until("entering") { !notes.entered.isEmpty }
             #expect(notes.fences.isEmpty)
+        }
+    }
+
+    @Test("an operator is told what adopting would stop, and decides for the store that is there and for no other")
+    func question() async throws {
+        let rig = try await rig()
+        let folder = UnitFolder(
+            folder: rig.folder.path + "/units", searchFolder: rig.folder.path + "/search",
+            dropIns: UnitDropIns(isGuarded: false, agentService: "node-agent.service"))
+        try await folder.prepare()
+        let question = StoreQuestion(
+            file: rig.file, folder: folder, etcd: rig.server.configuration(), cluster: rig.cluster,
+            machine: rig.machine, name: "tester")
+        let calm = await question.report()
+        #expect(!calm.isRefused && calm.found == nil)
+        #expect(await question.adopt("1").words == "refuses no store")
+
+        rig.server.kill()
+        rig.server.eraseData()
+        try await rig.server.start()
+        try await rig.run { _, notes in
+            try await until("the refusal") { notes.lastWords == Self.refusal && rig.saved.isRefused == true }
+            let report = await question.report()
+            let found = try #require(report.found)
+            #expect(report.isRefused && report.known == found && report.wanted == 0 && report.unknown == [])
+            let other = await question.adopt("1")
+            #expect(!other.isDone && other.words == "finds etcd cluster \(found) there, not 1")
+            #expect(rig.saved.lease != 0)
+            #expect(await question.adopt(found).isDone)
+            try await until("the adoption") { rig.saved.lease == 0 }
+            #expect(rig.saved.hasAdopted == true)
         }
     }
 

@@ -92,7 +92,10 @@ struct SessionRig: Sendable {
         let shell = SessionShell(
             registry: ClusterRegistry(store: etcd, cluster: cluster), etcd: etcd, record: record, saved: saved,
             file: file, ttl: ttl, guardControl: guardControl,
-            peers: Peers(registry: try registry(), machine: record.id, tls: nil), hooks: notes.hooks, logger: .silent)
+            peers: Peers(
+                registry: try registry(), machine: record.id, tls: nil,
+                roster: RosterFile(runtimeDirectory: folder.path)),
+            hooks: notes.hooks, logger: .silent)
         let task = Task { await shell.run() }
         do {
             try await body(shell, notes)

@@ -18,7 +18,8 @@ take_lock() {
 }
 
 save_settings() {
-    declare -p binaries with_agent secured metadata session_ttl flotilla_cluster roles >"$state/settings.new"
+    declare -p binaries with_agent secured metadata session_ttl flotilla_cluster roles \
+        etcd_count etcd_quota >"$state/settings.new"
     mv "$state/settings.new" "$state/settings"
 }
 
@@ -121,11 +122,15 @@ cluster_up() {
 }
 
 cluster_status() {
-    local name columns='%-12s %-9s %-14s %-8s %-10s %s\n'
+    local name member columns='%-12s %-9s %-14s %-8s %-10s %s\n'
     # shellcheck disable=SC2059
     printf "$columns" MACHINE ID IP STATE AGENT MEMORY
     # shellcheck disable=SC2059
     printf "$columns" bootstrap - "$bootstrap_address" "$(etcd_status)" - "$(cgroup_memory "$cluster_name/bootstrap") MiB"
+    for member in $(etcd_members | tail -n +2); do
+        # shellcheck disable=SC2059
+        printf "$columns" "etcd-$member" - "$(etcd_address "$member")" "$(etcd_status "$member")" - -
+    done
     while read -r name; do
         local condition agent=- memory=-
         condition=$(machine_state "$name")
@@ -174,7 +179,7 @@ end_processes() {
     while read -r name; do
         machine_end "$name"
     done < <(machine_names)
-    process_kill "$state/etcd/pid" KILL
+    etcd_signal KILL
     cgroup_kill "$cluster_name"
     wait_until 20 "processes to end" cgroup_empty "$cluster_name" ||
         die "processes of the cluster do not end: $(find /sys/fs/cgroup -path "*/$cluster_name/*" -name cgroup.procs \

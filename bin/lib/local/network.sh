@@ -10,6 +10,7 @@
 readonly cluster_bridge=cluster0
 # Locally administered, so that it meets no real card's.
 readonly bridge_hardware_address=02:f1:07:11:a0:01
+# shellcheck disable=SC2034 # of etcd's member 1; those of the others are counted from it
 readonly bootstrap_address=172.17.8.2
 
 # in_network COMMAND...: runs COMMAND where the cluster's addresses are.
@@ -23,6 +24,7 @@ network_exists() {
 
 # network_up: completes what is there, and never takes down what lives: machines may hang on it.
 network_up() {
+    local member
     if ! network_exists; then
         network_down # a crash may have left its name
         ip netns add "$cluster_name" ||
@@ -39,7 +41,9 @@ network_up() {
             die "cannot make a bridge: needs a kernel with CONFIG_BRIDGE (try: modprobe bridge)"
     fi
     in_network ip link set "$cluster_bridge" up
-    in_network ip address replace "$bootstrap_address/24" dev "$cluster_bridge"
+    for member in $(etcd_members); do
+        in_network ip address replace "$(etcd_address "$member")/24" dev "$cluster_bridge"
+    done
 }
 
 network_down() {

@@ -19,13 +19,15 @@ manager() {
 
 # security_make: the authority, the administrator's profile and etcd's certificate, once.
 security_make() {
+    local member addresses=()
     [[ $secured == yes && $with_agent == yes ]] || return 0
     if [[ ! -e $state/authority/key.pem ]]; then
         manager cluster init --name "$flotilla_cluster" --directory "$state/authority" --offline
     fi
     if [[ ! -e $state/etcd/tls/certificate.pem ]]; then
-        manager cluster certificate etcd --directory "$state/authority" --address "$bootstrap_address" \
-            --address 127.0.0.1 --out "$state/etcd/tls"
+        for member in $(etcd_members); do addresses+=(--address "$(etcd_address "$member")"); done
+        manager cluster certificate etcd --directory "$state/authority" "${addresses[@]}" --address 127.0.0.1 \
+            --out "$state/etcd/tls"
     fi
 }
 
@@ -49,7 +51,7 @@ security_machine() {
 
 # etcdctl_command ARGUMENT...: etcd's own tool, as root.
 etcdctl_command() {
-    export ETCDCTL_API=3 ETCDCTL_ENDPOINTS=$etcd_url
+    export ETCDCTL_API=3 ETCDCTL_ENDPOINTS=${ETCDCTL_ENDPOINTS:-$etcd_url}
     if [[ $secured == yes ]]; then
         # In the environment, which root alone can read, and not among the arguments.
         ETCDCTL_USER=root:$(cat "$state/authority/etcd-root-password")

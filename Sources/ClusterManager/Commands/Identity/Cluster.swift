@@ -25,7 +25,9 @@ struct Cluster: AsyncParsableCommand {
               cluster-manager cluster init --etcd-endpoints http://10.0.0.1:2379
               cluster-manager cluster ca rotate
             """,
-        subcommands: [ClusterInit.self, ClusterAdmit.self, ClusterCertificate.self, ClusterAuthority.self])
+        subcommands: [
+            ClusterInit.self, ClusterAdmit.self, ClusterCertificate.self, ClusterAuthority.self, ClusterAdopt.self,
+        ])
 }
 
 /// Where the authority is and how it reaches etcd; options of the commands that work without the API.

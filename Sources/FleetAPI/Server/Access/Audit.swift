@@ -50,7 +50,7 @@ struct Trail {
     /// Records the request if it changed something, or was refused for want of rights.
     func end(_ reply: ServerReply, _ service: APIService, refusal: String? = nil) async {
         guard let audit = service.audit else { return }
-        let isChange = method != "GET" && method != "HEAD" && (200..<300).contains(reply.status)
+        let isChange = method != "GET" && method != "HEAD" && (200..<300).contains(reply.status) && !reply.isRoutine
         let isRefusal = [401, 403, 429].contains(reply.status)
         guard isChange || isRefusal else { return }
         var reason = refusal
