@@ -21,20 +21,35 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let package = Package(
     name: "fuzz",
     platforms: [.macOS(.v15)],
-    dependencies: [.package(url: "https://github.com/apple/swift-log", from: "1.16.2")],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+    ],
     targets: [
         .target(name: "FleetCore", swiftSettings: fuzzed),
         .target(name: "CLibCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "HTTPTransport", dependencies: ["CLibCurl"], swiftSettings: fuzzed),
         .target(name: "Etcd", dependencies: ["HTTPTransport", logging], swiftSettings: fuzzed),
         .target(name: "Registry", dependencies: ["FleetCore", "Etcd", logging], swiftSettings: fuzzed),
+        .target(
+            name: "Identity",
+            dependencies: [
+                .product(name: "X509", package: "swift-certificates"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+            ],
+            swiftSettings: fuzzed),
         .target(name: "FleetAPI", dependencies: ["FleetCore"], swiftSettings: fuzzed),
+        .target(name: "Chaos", swiftSettings: fuzzed),
         .target(
             name: "NodeAgentSettings",
             dependencies: ["FleetCore", "HTTPTransport", "Etcd", "Registry", "FleetAPI", logging],
             swiftSettings: fuzzed),
         .executableTarget(
-            name: "Fuzz", dependencies: ["FleetCore", "Etcd", "Registry", "FleetAPI", "NodeAgentSettings"],
+            name: "Fuzz",
+            dependencies: ["FleetCore", "Etcd", "Registry", "Identity", "FleetAPI", "NodeAgentSettings", "Chaos"],
             swiftSettings: fuzzed, linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),
     ]
 )

@@ -8,7 +8,7 @@ import Testing
     @Test(
         "every script explains itself",
         arguments: [
-            "bin/build", "bin/check-sources", "bin/demo", "bin/install-prerequisites",
+            "bin/build", "bin/check-sources", "bin/demo", "bin/fuzz", "bin/install-prerequisites",
             "bin/local-cluster", "bin/provision-machine", "bin/purge-discovery", "bin/test", "units/bin/inaetics-agent",
         ])
     func help(script: String) async throws {
@@ -22,7 +22,7 @@ import Testing
     @Test(
         "an unknown argument is refused",
         arguments: [
-            "bin/build", "bin/check-sources", "bin/demo", "bin/install-prerequisites", "bin/local-cluster",
+            "bin/build", "bin/check-sources", "bin/demo", "bin/fuzz", "bin/install-prerequisites", "bin/local-cluster",
             "bin/provision-machine", "bin/test",
         ])
     func unknown(script: String) async throws {

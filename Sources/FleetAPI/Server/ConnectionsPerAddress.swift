@@ -33,6 +33,16 @@ final class ConnectionsPerAddress: Sendable {
     var total: Int { counts.withLock { $0.values.reduce(0, +) } }
 }
 
+/// How many connections of any kind one server has open, those that are about to be closed among them.
+final class ConnectionCount: Sendable {
+    private let open = Atomic<Int>(0)
+
+    var value: Int { open.load(ordering: .relaxed) }
+
+    func enter() { open.add(1, ordering: .relaxed) }
+    func leave() { open.subtract(1, ordering: .relaxed) }
+}
+
 /// Closes a connection at once whose address holds its share already.
 ///
 /// Without it, whoever reaches the listener could take all its connections by keeping them open and silent: the others would
@@ -41,9 +51,14 @@ final class AddressLimit: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
 
     private let connections: ConnectionsPerAddress
-    private var counted: String?
+    private let count: ConnectionCount
+    private var isCounted = false
+    private var address: String?
 
-    init(_ connections: ConnectionsPerAddress) { self.connections = connections }
+    init(_ connections: ConnectionsPerAddress, count: ConnectionCount) {
+        self.connections = connections
+        self.count = count
+    }
 
     func handlerAdded(context: ChannelHandlerContext) {
         if context.channel.isActive { enter(context) }
@@ -62,13 +77,19 @@ final class AddressLimit: ChannelInboundHandler, RemovableChannelHandler {
     func handlerRemoved(context: ChannelHandlerContext) { leave() }
 
     private func enter(_ context: ChannelHandlerContext) {
-        guard counted == nil, let address = context.channel.remoteAddress?.ipAddress else { return }
+        guard !isCounted else { return }
+        isCounted = true
+        count.enter()
+        guard let address = context.channel.remoteAddress?.ipAddress else { return }
         guard connections.enter(address) else { return context.channel.close(promise: nil) }
-        counted = address
+        self.address = address
     }
 
     private func leave() {
-        if let counted { connections.leave(counted) }
-        counted = nil
+        guard isCounted else { return }
+        isCounted = false
+        count.leave()
+        if let address { connections.leave(address) }
+        address = nil
     }
 }

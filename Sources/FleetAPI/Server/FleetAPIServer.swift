@@ -46,6 +46,10 @@ package struct FleetAPIServer: Service {
     let limits: Limits
     let logger: Logger
     let onListening: @Sendable (APIEndpoint) async -> Void
+    private let count = ConnectionCount()
+
+    /// Connections that are open at all its addresses together.
+    package var openConnections: Int { count.value }
 
     /// - Parameters:
     ///   - access: The cluster that is served.
@@ -128,7 +132,9 @@ package struct FleetAPIServer: Service {
             request: TimeAmount(limits.request), stall: TimeAmount(limits.stall))
         let connections = ConnectionsPerAddress(limit: limits.connectionsPerAddress)
         return HTTP1Channel.Configuration(
-            additionalChannelHandlers: [AddressLimit(connections), ConnectionDeadlines(limits: deadlines)],
+            additionalChannelHandlers: [
+                AddressLimit(connections, count: count), ConnectionDeadlines(limits: deadlines),
+            ],
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: limits.head, maxHeaderListSize: limits.head, maxHeaderFieldCount: limits.headFields)
         )

@@ -91,6 +91,22 @@ struct RawConnection: Sendable {
         }
     }
 
+    /// Sends what fits just now.
+    ///
+    /// `false` when the connection has ended.
+    func offer(_ text: String) -> Bool {
+        let bytes = Array(text.utf8)
+        let count = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+        return count >= 0 || errno == EAGAIN || errno == EINTR
+    }
+
+    /// Ends without a farewell, as a process does that is killed with something still unread: the other side is reset.
+    func reset() {
+        var never = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &never, socklen_t(MemoryLayout<linger>.size))
+        close(descriptor)
+    }
+
     /// What comes next, waiting for something; empty when the server has closed.
     @concurrent
     func read() async -> String {

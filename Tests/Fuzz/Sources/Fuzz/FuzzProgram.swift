@@ -22,15 +22,19 @@ func feedOne(_ start: UnsafePointer<UInt8>?, _ length: Int) -> CInt {
     return 0
 }
 
-/// `Fuzz list` names the parsers, `Fuzz seeds PARSER FOLDER` writes what to begin with, and `Fuzz run PARSER ...` feeds one, with
-/// libFuzzer's own arguments after it.
+/// Names the parsers, writes what to begin with, or feeds one.
+///
+/// `Fuzz list` names each parser after its kind, `Fuzz seeds PARSER FOLDER` writes its seeds, and `Fuzz run PARSER ...` feeds it,
+/// with libFuzzer's own arguments after it.
 @main
 struct FuzzProgram {
     static func main() {
         let words = CommandLine.arguments
         switch (words.dropFirst().first, words.count) {
         case ("list", 2):
-            for parser in FuzzedParser.all { print(parser.name) }
+            for kind in FuzzedParser.Kind.allCases {
+                for parser in kind.parsers { print(kind.rawValue, parser.name) }
+            }
         case ("seeds", 4): writeSeeds(parser(named: words[2]), to: words[3])
         case ("run", 3...):
             chosen = parser(named: words[2])

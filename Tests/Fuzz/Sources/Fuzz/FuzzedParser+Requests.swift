@@ -1,14 +1,11 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import Etcd
 import FleetAPI
-import FleetCore
 import FoundationEssentials
-import NodeAgentSettings
 
 extension FuzzedParser {
-    /// What callers of the API send, and what stands in configuration.
+    /// What callers of the API send, but for what proves who they are.
     static var requests: [FuzzedParser] {
         [
             body(
@@ -21,34 +18,20 @@ extension FuzzedParser {
             body(
                 [API.MetadataPatch].self,
                 #"[{"op":"add","path":"/a/metadata/b","value":"c"},{"op":"remove","path":"/a"}]"#),
+            body(
+                API.JoinRequest.self,
+                #"{"token":"FLT1-a-b-c","request":"PEM","machine":"0a","name":"m","addresses":["10.0.0.1","m.example"]}"#
+            ),
+            body(API.CertificateOrder.self, #"{"request":"PEM","addresses":["::1"]}"#),
+            body(API.TokenOrder.self, #"{"ttl":3600,"uses":3,"roles":["agent"],"metadata":{"role":"worker"}}"#),
+            body(API.UserOrder.self, #"{"name":"ada","role":"admin","request":"PEM"}"#),
+            body(API.Renewal.self, #"{"lease":"1a2b3c"}"#),
             FuzzedParser(
                 name: "page-token", seeds: ["ZAABAA==", "_-8BAA=="],
                 feed: { bytes in
                     guard let token = PageToken(String(decoding: bytes, as: UTF8.self)) else { return }
                     require(PageToken(token.text) == token, "a page's token names another page")
                     _ = token.next
-                }),
-            FuzzedParser(
-                name: "endpoint",
-                seeds: ["unix:/run/a.sock", "tcp:127.0.0.1:49153", "tcp:[::1]:1", "ssh:u@h:22", "http://a:1/"],
-                feed: { bytes in
-                    let text = String(decoding: bytes, as: UTF8.self)
-                    _ = try? APIEndpoint(text)
-                    _ = try? EtcdConfiguration(endpoints: [text]).checked()
-                }),
-            FuzzedParser(
-                name: "settings",
-                seeds: [
-                    "FLOTILLA_ETCD_ENDPOINTS=http://a:1,https://[::1]:2\n# c\n\nmetadata=role=worker,zone=a\nsession-ttl=5\n",
-                    "etcd_servers=[\"http://a:1\"]\nmetadata=\"a=b\"\npublic_ip='1.2.3.4'\nverbosity=2\n",
-                    "roles=agent,api\ncluster=x-1\napi-listen=unix:/a,tcp:b:1\nlog-level=debug\nguard=off\n",
-                ],
-                feed: { bytes in
-                    let text = String(decoding: bytes, as: UTF8.self)
-                    guard let sources = try? SettingSources(flags: [:], environment: [:], file: (path: "f", text: text))
-                    else { return }
-                    _ = sources.report
-                    _ = try? AgentSettings(sources) { _ throws(SettingsError) in "secret\n" }
                 }),
         ]
     }

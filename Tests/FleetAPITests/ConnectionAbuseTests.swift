@@ -1,0 +1,202 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetAPI
+import FleetAPIServer
+import Logging
+import Testing
+
+@Suite("The server among connections that do harm", .timeLimit(.minutes(3)))
+struct ConnectionAbuseTests {
+    /// One server at a unix socket and a port, as agents have it.
+    private struct Rig {
+        var server: FleetAPIServer
+        var socket: APIEndpoint
+        var port: APIEndpoint
+
+        /// The first line of the answer to a plain request; empty when the server closed instead.
+        func ask(_ endpoint: APIEndpoint, from source: UInt8 = 1) async throws -> String {
+            let connection = try RawConnection(endpoint, from: source)
+            connection.send("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            return String(await connection.readToEnd().prefix { $0 != "\r\n" })
+        }
+
+        /// Whether nothing is left of what was done to the server, which answers as ever.
+        func isUnharmed() async throws {
+            let server = server
+            try await eventually({ server.openConnections == 0 }, "connections are left")
+            for endpoint in [socket, port] { #expect(try await ask(endpoint) == ConnectionAbuseTests.ok) }
+            try await eventually({ server.openConnections == 0 }, "those who asked are left")
+        }
+    }
+
+    fileprivate static let ok = "HTTP/1.1 200 OK"
+    /// Begins a body that never ends by itself.
+    private static let chunked =
+        "Host: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    private static func limits(_ change: (inout FleetAPIServer.Limits) -> Void) -> FleetAPIServer.Limits {
+        var limits = FleetAPIServer.Limits()
+        change(&limits)
+        return limits
+    }
+
+    private func withRig(
+        _ cluster: MemoryCluster = MemoryCluster(), _ limits: FleetAPIServer.Limits = FleetAPIServer.Limits(),
+        _ body: (Rig) async throws -> Void
+    ) async throws {
+        try await withTemporaryFolder { folder async throws in
+            let (listening, isListening) = AsyncStream<APIEndpoint>.makeStream()
+            let server = FleetAPIServer(
+                access: cluster, listeners: [.unix(path: "\(folder)/a.sock"), .tcp(host: "127.0.0.1", port: 0)],
+                version: "9.9", limits: limits,
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+                onListening: { isListening.yield($0) })
+            let running = Task {
+                defer { isListening.finish() }
+                try await server.run()
+            }
+            var endpoints: [APIEndpoint] = []
+            for await endpoint in listening {
+                endpoints.append(endpoint)
+                if endpoints.count == 2 { break }
+            }
+            let result: Result<Void, any Error>
+            do {
+                let socket = try #require(endpoints.first { if case .unix = $0 { true } else { false } })
+                let port = try #require(endpoints.first { $0 != socket })
+                try await body(Rig(server: server, socket: socket, port: port))
+                result = .success(())
+            } catch {
+                result = .failure(error)
+            }
+            running.cancel()
+            _ = await running.result
+            try result.get()
+        }
+    }
+
+    @Test("a thousand idle connections from two addresses keep two shares, and cost the unix socket nothing")
+    func thousandIdle() async throws {
+        RawConnection.raiseFileLimit()
+        try await withRig(Self.limits { $0.connectionsPerAddress = 100 }) { rig async throws in
+            let idle = try (0..<1000).map { try RawConnection(rig.port, from: UInt8(1 + $0 % 2)) }
+            let server = rig.server
+            try await eventually({ server.openConnections == 200 }, "two shares are left")
+            try await eventually({ idle.count(where: \.isClosedByServer) == 800 }, "those beyond them are told")
+            #expect(try await rig.ask(rig.socket) == Self.ok)
+            #expect(try await rig.ask(rig.port, from: 3) == Self.ok)
+            #expect(idle.count(where: \.isClosedByServer) == 800)
+            for connection in idle { connection.end() }
+            try await rig.isUnharmed()
+        }
+    }
+
+    @Test("never more are open than one address takes, and who waits in the queue gets a turn")
+    func fullHouse() async throws {
+        try await withRig(
+            Self.limits {
+                $0.connections = 20
+                $0.request = .milliseconds(300)
+            }
+        ) { rig async throws in
+            let idle = try (0..<100).map { _ in try RawConnection(rig.port) }
+            let server = rig.server
+            try await eventually(
+                {
+                    // Counted before the limit is looked at: one more may be on its way.
+                    if server.openConnections > 21 { Issue.record("\(server.openConnections) are open") }
+                    return idle.allSatisfy(\.isClosedByServer)
+                }, "those in the queue are never served")
+            for connection in idle { connection.end() }
+            try await rig.isUnharmed()
+        }
+    }
+
+    @Test(
+        "bytes that drip in one by one win no time",
+        arguments: ["GET /healthz HTTP/1.1\r\nX: ", "PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n"])
+    func drip(beginning: String) async throws {
+        try await withRig(Self.limits { $0.request = .milliseconds(300) }) { rig async throws in
+            let slow = try RawConnection(rig.port)
+            slow.send(beginning)
+            try await eventually({ !slow.offer("x") || slow.isClosedByServer }, "each byte wins time")
+            slow.end()
+            try await rig.isUnharmed()
+        }
+    }
+
+    @Test(
+        "a body without end is cut off, whether it is wanted or not",
+        arguments: ["PUT /fleet/v1/units/a.service HTTP/1.1\r\n", "GET /healthz HTTP/1.1\r\n"])
+    func endlessBody(head: String) async throws {
+        try await withRig(
+            Self.limits {
+                $0.body = 100_000
+                $0.request = .seconds(1)
+            }
+        ) { rig async throws in
+            let endless = try RawConnection(rig.port)
+            endless.send(head + Self.chunked)
+            let chunk = "4000\r\n\(String(repeating: " ", count: 0x4000))\r\n"
+            // Cut short now and then where the socket is full, which makes no whole chunks: the server stands that, too.
+            try await eventually({ !endless.offer(chunk) || endless.isClosedByServer }, "it is read for ever")
+            endless.end()
+            try await rig.isUnharmed()
+        }
+    }
+
+    @Test("a body that is announced as too large is refused before it is sent")
+    func announcedBody() async throws {
+        try await withRig(Self.limits { $0.body = 1000 }) { rig async throws in
+            let large = try RawConnection(rig.port)
+            large.send(
+                "PUT /fleet/v1/units/a.service HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                    + "Content-Length: 9000000000000000000\r\n\r\n")
+            #expect(await large.readToEnd().hasPrefix("HTTP/1.1 413 "))
+            try await rig.isUnharmed()
+        }
+    }
+
+    @Test("a head of too many fields is refused and the connection closed")
+    func manyFields() async throws {
+        try await withRig { rig async throws in
+            let fields = (0..<200).map { "X-\($0): y\r\n" }.joined()
+            let talkative = try RawConnection(rig.port)
+            talkative.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\(fields)\r\n")
+            #expect(await !talkative.readToEnd().hasPrefix("HTTP/1.1 2"))
+            try await rig.isUnharmed()
+        }
+    }
+
+    @Test(
+        "connections that are reset midway leave nothing",
+        arguments: [
+            "", "GET /hea", "PUT /fleet/v1/units/a.service HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{",
+            "GET /fleet/v1/events?snapshot=true HTTP/1.1\r\nHost: x\r\n\r\n", "\u{0}\u{1}\u{2}",
+        ])
+    func reset(text: String) async throws {
+        try await withRig { rig async throws in
+            let connections = try (0..<50).map { _ in try RawConnection(rig.port) }
+            for connection in connections { connection.send(text) }
+            let server = rig.server
+            try await eventually(
+                { server.openConnections == 50 || connections.allSatisfy(\.isClosedByServer) }, "none came")
+            for connection in connections { connection.reset() }
+            try await rig.isUnharmed()
+        }
+    }
+
+    @Test("who asks and never reads is cut off at a port, too")
+    func neverReads() async throws {
+        let cluster = MemoryCluster()
+        cluster.apply((0..<20_000).flatMap { Sample.unit("u\($0).service") })
+        try await withRig(cluster, Self.limits { $0.stall = .milliseconds(200) }) { rig async throws in
+            let deaf = try RawConnection(rig.port)
+            deaf.send("GET /fleet/v1/events?snapshot=true HTTP/1.1\r\nHost: x\r\n\r\n")
+            try await eventually({ cluster.watchersEver == 1 }, "the stream does not begin")
+            try await rig.isUnharmed()
+            deaf.end()
+        }
+    }
+}
