@@ -121,8 +121,8 @@ struct SessionCoreTests {
             100 start 7 @90 => resume 7, wake 132
             110 renew-failed => report renewalsFailing, ask, wake 113
             113 woke => resume 7, wake 116
-            116 renew-failed => wake 119
-            117 quorum-unproven => wake 120
+            116 renew-failed => ask, wake 119
+            117 quorum-unproven => wake 119
             132 woke => report fencing, fence 144
             133 renewed @113 => -
             """),
@@ -207,9 +207,9 @@ struct SessionCoreTests {
             held + """
                 20 woke => renew 7, wake 23
                 23 woke => ask, wake 26
-                32 renew-failed => report renewalsFailing, wake 35
+                32 renew-failed => report renewalsFailing, ask, wake 35
                 35 woke => renew 7, wake 38
-                36 quorum-unproven => wake 39
+                36 quorum-unproven => wake 38
                 38.5 renew-failed => ask, wake 41.5
                 41.5 woke => renew 7, wake 42
                 42 woke => report fencing, fence 54
@@ -232,31 +232,44 @@ struct SessionCoreTests {
             "success after trouble is told, and trouble is told once each time",
             held + """
                 20 woke => renew 7, wake 23
-                22 renew-failed => report renewalsFailing, ask, wake 25
+                22 renew-failed => report renewalsFailing, ask, wake 23
                 25 woke => renew 7, wake 28
-                26 renew-failed => wake 29
+                26 renew-failed => ask, wake 28
                 29 woke => renew 7, wake 32
                 30 renewed @29 => report recovered, feed 83, wake 44
                 49 woke => renew 7, wake 52
-                50 renew-failed => report renewalsFailing, wake 53
+                50 renew-failed => report renewalsFailing, ask, wake 52
                 """),
         NamedScript(
-            "no quorum, proven, is as good as a renewal; it is told once",
+            "no quorum, proven, is as good as a renewal; it is told once, and asked for at each retry",
             held + """
                 20 woke => renew 7, wake 23
-                22 renew-failed => report renewalsFailing, ask, wake 25
-                24 no-quorum @23 => report coveredByNoQuorum, feed 77, wake 31.5
-                34 woke => renew 7, wake 38
+                22 renew-failed => report renewalsFailing, ask, wake 23
+                24 no-quorum @23 => report coveredByNoQuorum, feed 77, wake 27
+                34 woke => renew 7, ask, wake 37
                 38 renew-failed => ask, wake 41
-                41 no-quorum @39 => feed 93, wake 48.5
-                51 woke => renew 7, wake 54
+                41 no-quorum @39 => feed 93, wake 44
+                51 woke => renew 7, ask, wake 54
                 52 renewed @51 => report recovered, feed 105, wake 66
+                """),
+        NamedScript(
+            "a question without an answer keeps none from being asked, and answers that prove nothing put no look off",
+            held + """
+                20 woke => renew 7, wake 23
+                21 renew-failed => report renewalsFailing, ask, wake 23
+                22 no-quorum @21 => report coveredByNoQuorum, feed 75, wake 25
+                25 woke => renew 7, ask, wake 28
+                28 woke => ask, wake 31
+                30 quorum-unproven => wake 31
+                31 woke => ask, wake 34
+                33 quorum-unproven => wake 34
+                34 no-quorum @31 => feed 85, wake 37
                 """),
         NamedScript(
             "an old proof of no quorum proves nothing new",
             held + """
                 20 woke => renew 7, wake 23
-                22 renew-failed => report renewalsFailing, ask, wake 25
+                22 renew-failed => report renewalsFailing, ask, wake 23
                 23 relayed @22.5 => feed 76.5, wake 30.5
                 24 no-quorum @22 => -
                 """),
@@ -264,7 +277,7 @@ struct SessionCoreTests {
             "a proof that took its time does not delay fencing beyond its own moment",
             held + """
                 20 woke => renew 7, wake 23
-                22 renew-failed => report renewalsFailing, ask, wake 25
+                22 renew-failed => report renewalsFailing, ask, wake 23
                 41 no-quorum @1 => report coveredByNoQuorum, feed 55, wake 43
                 43 woke => report fencing, fence 55
                 """),
@@ -308,13 +321,13 @@ struct SessionCoreTests {
             "coverage is told anew in a new session",
             held + """
                 20 renew-failed => report renewalsFailing, ask, wake 23
-                21 no-quorum @20.5 => report coveredByNoQuorum, feed 74.5, wake 28.5
+                21 no-quorum @20.5 => report coveredByNoQuorum, feed 74.5, wake 24
                 22 lease-gone => report fencing, fence 22
                 23 fenced => disarm, revoke 7, grant
                 24 granted 8 @23 => register 8
                 24 registered => feed 77, enter 8 new, wake 38
                 43 renew-failed => report renewalsFailing, ask, wake 46
-                44 no-quorum @43.5 => report coveredByNoQuorum, feed 97.5, wake 51.5
+                44 no-quorum @43.5 => report coveredByNoQuorum, feed 97.5, wake 47
                 """),
         NamedScript(
             "a foreign store suspends: nothing is stopped, nothing is taken on, and the guard is quiet",
