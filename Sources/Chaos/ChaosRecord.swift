@@ -123,6 +123,8 @@ extension ChaosRecord {
                 continue
             }
             guard let index = known[process] else { throw line.wrong("process \(process) never started") }
+            // A life that ended before it began would hide another copy's.
+            guard line.time >= runs[index].last else { throw line.wrong("process \(process) goes back in time") }
             runs[index].last = line.time
             switch word {
             case "beat": beats += 1

@@ -14,6 +14,7 @@ import Testing
             ("1.00 start a m p\n\n1.00 start a m p\n", whole, "", "a.record, line 3: process p starts twice"),
             ("1.00 beat a m p\n", whole, "", "a.record, line 1: process p never started"),
             ("1.00 start a m p\n2.00 jump a m p\n", whole, "", "a.record, line 2: no such word: jump"),
+            ("2.00 start a m p\n1.99 beat a m p\n", whole, "", "a.record, line 2: process p goes back in time"),
             ("1.0 start a m p\n", whole, "", "a.record, line 1: no time: 1.0"),
             ("-1.00 start a m p\n", whole, "", "a.record, line 1: no time: -1.00"),
             ("99999999999999999999.00 start a m p\n", whole, "", "a.record, line 1: no time: 99999999999999999999.00"),
