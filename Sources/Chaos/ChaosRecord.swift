@@ -75,7 +75,10 @@ package struct ChaosRecord: Equatable, Sendable {
 
 /// A record that cannot be used.
 package struct ChaosRecordError: Error, Equatable, CustomStringConvertible {
+    /// One line: which file and line, and what is wrong with it.
     package var description: String
+
+    package init(description: String) { self.description = description }
 }
 
 extension ChaosRecord {

@@ -13,7 +13,7 @@ struct CheckRecordCommand: AsyncParsableCommand {
             Reads what `bin/local-cluster chaos` left in its folder: when each process of each probe lived, and what was done to \
             the machines. Asks nobody else.
 
-            Exit status: 0 when the rules held, 1 when one was broken or the record proves nothing.
+            Exit status: 0 when the rules held, 1 when one was broken, or the record proves nothing or cannot be used.
             """)
 
     @Argument(help: "Folder with faults.record, host.record and a record for each probe.")
@@ -29,25 +29,36 @@ struct CheckRecordCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let record: ChaosRecord
-        do {
-            let special = ["faults.record", "host.record"]
-            let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-            record = try ChaosRecord(
-                probes: names.filter { $0.hasSuffix(".record") && !special.contains($0) }.map { ($0, try text($0)) },
-                faults: try text(special[0]), host: try text(special[1]))
-        } catch let error as ChaosRecordError {
-            throw ValidationError("\(folder): \(error)")
-        } catch {
-            throw ValidationError("\(folder) is no record of a chaos run: \(error)")
+        let special = ["faults.record", "host.record"]
+        let names = try files()
+        guard special.allSatisfy(names.contains) else {
+            throw ChaosRecordError(
+                description:
+                    "\(folder) holds no record of a chaos run; bin/local-cluster chaos leaves one in the folder "
+                    + "ground of its state")
         }
+        let record = try ChaosRecord(
+            probes: try names.filter { $0.hasSuffix(".record") && !special.contains($0) }.map { ($0, try text($0)) },
+            faults: try text(special[0]), host: try text(special[1]))
         let limits = RecordCheck.Limits(ttl: ttl * 1000, recovery: recovery.map { $0 * 1000 })
         let verdict = RecordCheck(record, limits: limits).run()
         for line in verdict.report { print(line) }
         if verdict.isEmpty || !verdict.broken.isEmpty { throw ExitCode(1) }
     }
 
-    private func text(_ name: String) throws -> String {
-        try String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8)
+    private func files() throws(ChaosRecordError) -> [String] {
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+        } catch {
+            throw ChaosRecordError(description: "\(folder) is no folder that can be read")
+        }
+    }
+
+    private func text(_ name: String) throws(ChaosRecordError) -> String {
+        do {
+            return try String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8)
+        } catch {
+            throw ChaosRecordError(description: "\(folder)/\(name) cannot be read as text")
+        }
     }
 }
