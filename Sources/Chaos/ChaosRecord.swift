@@ -38,9 +38,16 @@ package struct ChaosRecord: Equatable, Sendable {
             case etcdFreeze = "etcd-freeze"
             /// The store killed, and started at the end: connections are refused between.
             case etcdKill = "etcd-kill"
+            /// The store from its start to its first answer: it takes connections and is silent.
+            case etcdStart = "etcd-start"
 
             /// Nothing is decided anywhere while it lasts.
-            package var isOfStore: Bool { self == .etcdFreeze || self == .etcdKill }
+            package var isOfStore: Bool {
+                switch self {
+                case .etcdFreeze, .etcdKill, .etcdStart: true
+                case .halt, .cut, .freeze, .kill: false
+                }
+            }
         }
 
         package var kind: Kind

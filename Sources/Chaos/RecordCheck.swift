@@ -27,6 +27,10 @@ package struct RecordCheck: Sendable {
         /// A machine that can renew again after so long keeps its session and its units; see `SessionTiming`: renewed each
         /// quarter of a lifetime, units stopped after seven tenths, and attempts last a fifth.
         var harmless: Int { ttl / 5 }
+
+        /// A store that starts may be silent for so long: the proofs that it was dead are fresh when that begins; see R4 in
+        /// `docs/guarantees.md`.
+        var bearableStart: Int { ttl * 3 / 5 }
     }
 
     package let record: ChaosRecord
@@ -94,6 +98,7 @@ package struct RecordCheck: Sendable {
         case .cut, .freeze, .kill, .etcdFreeze: fault.length >= limits.harmless
         // Refused connections are proof that the store can end no session.
         case .etcdKill: false
+        case .etcdStart: fault.length >= limits.bearableStart
         }
     }
 
@@ -101,10 +106,10 @@ package struct RecordCheck: Sendable {
     private func cause(of run: ChaosRecord.Run) -> Int? {
         var causes: [Int] = []
         for fault in record.faults where mayEnd(fault) && run.start <= fault.end {
-            guard fault.kind == .etcdFreeze || fault.target == run.machine else { continue }
-            // What was halted is gone at once; the others stop their units some time before the session ends, and what was on
+            guard fault.kind.isOfStore || fault.target == run.machine else { continue }
+            // What was halted is gone before it boots again, whenever the signal came; the others stop their units some time before the session ends, and what was on
             // its way when the cable came back still arrives.
-            let latest = fault.kind == .halt ? fault.begin + 2000 : fault.end + limits.ttl
+            let latest = fault.kind == .halt ? min(fault.end, fault.begin + 10_000) : fault.end + limits.ttl
             // A beat each 100 ms: what ended then may have been silent a little before.
             if fault.begin - 200 <= run.last, run.last <= latest { causes.append(fault.begin) }
         }

@@ -11,10 +11,10 @@ package struct TestFixtureError: Error, CustomStringConvertible {
     package init(_ description: String) { self.description = description }
 }
 
-private typealias CloseFrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
+typealias CloseFrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
 
 /// Swift's view of the C library lacks this one, which glibc has since 2.34.
-private let closeFrom: CloseFrom = {
+let closeFrom: CloseFrom = {
     guard let symbol = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np") else { return { _, _ in ENOSYS } }
     return unsafeBitCast(symbol, to: CloseFrom.self)
 }()

@@ -28,10 +28,25 @@ func freePorts(_ count: Int) throws -> [Int] {
     return ports
 }
 
-/// A new folder below the system's temporary one.
+private let temporaryBase = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
+
+/// Removes the folders of processes that are gone.
+///
+/// Servers that tests share live as long as their process, so nobody removes their folders at its end; the next one does.
+private let sweep: Void = {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: temporaryBase)) ?? [] {
+        let parts = name.split(separator: ".")
+        guard parts.count == 3, parts[0].hasPrefix("flotilla-"), let pid = Int32(parts[1]), pid > 0,
+            kill(pid, 0) != 0, errno == ESRCH
+        else { continue }
+        removeTree("\(temporaryBase)/\(name)")
+    }
+}()
+
+/// A new folder below the system's temporary one, whose name tells the process that made it.
 func temporaryFolder(_ prefix: String) throws -> String {
-    let base = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
-    var template = Array("\(base)/\(prefix).XXXXXX".utf8CString)
+    _ = sweep
+    var template = Array("\(temporaryBase)/\(prefix).\(getpid()).XXXXXX".utf8CString)
     let made = template.withUnsafeMutableBufferPointer { buffer in
         buffer.baseAddress.map { mkdtemp($0) != nil } ?? false
     }

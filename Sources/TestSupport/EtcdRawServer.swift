@@ -68,10 +68,14 @@ package final class RawServer: Sendable {
                     self?.state.withLock { $0.requests.append(request) }
                 }
                 let handler = self.handler
-                Self.thread { [weak self] in
+                // The thread keeps the state: a number that is closed, and may be another socket's by then, must not
+                // stand there when the server goes.
+                Self.thread { [state = self.state] in
                     handler(connection)
-                    self?.state.withLock { _ = $0.open.remove(descriptor) }
-                    close(descriptor)
+                    state.withLock { state in
+                        state.open.remove(descriptor)
+                        close(descriptor)
+                    }
                 }
             }
             // Only here: its number must not be taken by another socket while this thread may still accept.

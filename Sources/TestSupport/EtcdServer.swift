@@ -94,7 +94,7 @@ package final class EtcdServer: Sendable {
     // MARK: Life and death
 
     /// Starts the process on the data that is there, and waits until it has a leader.
-    package func start(timeout: Duration = .seconds(30)) async throws {
+    package func start(timeout: Duration = .seconds(120)) async throws {
         try launch()
         try await waitUntilHealthy(timeout: timeout)
     }
@@ -162,7 +162,7 @@ package final class EtcdServer: Sendable {
         try EtcdClient(configuration(timeout: timeout))
     }
 
-    package func waitUntilHealthy(timeout: Duration = .seconds(30)) async throws {
+    package func waitUntilHealthy(timeout: Duration = .seconds(120)) async throws {
         let client = try client()
         let start = ContinuousClock.now
         while ContinuousClock.now - start < timeout {

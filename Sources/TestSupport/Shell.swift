@@ -70,10 +70,9 @@ package func withTemporaryFolder<T>(_ body: (String) async throws -> T) async th
 package func write(_ text: String, to path: String, executable: Bool = false) throws {
     let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    // Closed on exec: a copy in another test's child would make the program "busy" for who runs it.
+    if executable { return try SystemdTestFile.write(text, to: path, mode: 0o755) }
     try text.write(toFile: path, atomically: true, encoding: .utf8)
-    if executable {
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
-    }
 }
 
 /// Reads a text file of the repository or, with a leading slash, of the host.

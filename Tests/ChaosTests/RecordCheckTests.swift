@@ -77,6 +77,7 @@ import Testing
         "what may end nothing breaks R4 or R7 when a unit ends",
         arguments: [
             ("etcd-kill", "etcd", 20, 40, "R4"), ("etcd-freeze", "etcd", 21, 21, "R4"),
+            ("etcd-start", "etcd", 19, 21, "R4"),
             ("cut", "worker-3", 20, 30, "R7"),
             ("cut", "worker-1", 21, 21, "R7"), ("kill", "worker-1", 21, 21, "R7"), ("halt", "worker-3", 20, 30, "R7"),
             ("halt", "worker-1", 12, 14, "R7"), ("freeze", "worker-1", 50, 60, "R7"),
@@ -91,7 +92,8 @@ import Testing
     @Test(
         "what may end units is told from what may not",
         arguments: [
-            ("etcd-freeze", "etcd", 18, 30), ("cut", "worker-1", 18, 30), ("freeze", "worker-1", 18, 30),
+            ("etcd-freeze", "etcd", 18, 30), ("etcd-start", "etcd", 18, 22),
+            ("cut", "worker-1", 18, 30), ("freeze", "worker-1", 18, 30),
             ("kill", "worker-1", 18, 22), ("halt", "worker-1", 20, 30),
         ])
     func explained(kind: String, target: String, from: Int, to: Int) throws {

@@ -59,10 +59,12 @@ extension ClusterTests {
                 try await cluster.inside(host, "journalctl --boot --no-pager --unit=flotilla-guard-twin")
                     .contains { $0.contains("this machine's id belongs to another live machine") }
             }
-            let status = try await cluster.inside(
-                host, "systemctl show --property=StatusText --value flotilla-guard-twin"
-            ).joined()
-            #expect(status.contains("is alive at 172.17.8.") && status.contains("(\(other))"), "\(status)")
+            try await until("its status says whose id it is") {
+                let status = try await cluster.inside(
+                    host, "systemctl show --property=StatusText --value flotilla-guard-twin"
+                ).joined()
+                return status.contains("is alive at 172.17.8.") && status.contains("(\(other))")
+            }
             #expect(try await cluster.lease(of: other) == lease)
             #expect(try await cluster.visibleAddresses().count == Cluster.size)
             try await cluster.inside(host, "systemctl stop flotilla-guard-twin")

@@ -93,8 +93,10 @@ extension ClusterTests {
                 try await until("scout is gone from the first") {
                     try await everywhere() == ["worker-2", "worker-3"]
                 }
-                let states = try await cluster.api("GET", "state?unitName=scout.service").body
-                #expect(states.split(separator: "machineID").count == 3, "\(states)")
+                try await until("two machines report it") {
+                    try await cluster.api("GET", "state?unitName=scout.service").body
+                        .split(separator: "machineID").count == 3
+                }
                 try await cluster.manage("destroy", "fast.service", "scout.service")
             }
         }

@@ -54,7 +54,8 @@ extension ClusterTests {
             #expect(restarted.machine == started.machine)
             #expect(restarted.invocation != started.invocation)
             let starts = try await cluster.inside(
-                started.machine, "journalctl --boot --no-pager --output=cat --unit='\(name)' | grep -c '^Started'")
+                started.machine,
+                "journalctl --sync; journalctl --boot --no-pager --output=cat --unit='\(name)' | grep -c '^Started'")
             #expect(starts == ["2"], "restarted other than once")
 
             try await cluster.manage("stop", name, "--timeout", "60")

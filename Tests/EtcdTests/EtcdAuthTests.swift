@@ -5,7 +5,7 @@ import Etcd
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct EtcdAuthTests {
     /// An etcd on which only root, with password "secret", may do anything, and `reader` may read `open/`.
     private func guardedServer() async throws -> EtcdServer {
@@ -28,6 +28,7 @@ struct EtcdAuthTests {
         var configuration = server.configuration(timeout: .seconds(30))
         configuration.user = user
         configuration.password = password
+        configuration.probeTimeout = .seconds(30)
         return try EtcdClient(configuration)
     }
 

@@ -6,9 +6,9 @@ import TestSupport
 import Testing
 
 /// What a real etcd does only now and then, done every time by a server of the test's own.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct EtcdBrokenGatewayTests {
-    private func client(_ servers: RawServer..., timeout: Duration = .seconds(10)) throws -> EtcdClient {
+    private func client(_ servers: RawServer..., timeout: Duration = .seconds(60)) throws -> EtcdClient {
         try EtcdClient(EtcdConfiguration(endpoints: servers.map(\.url), requestTimeout: timeout))
     }
 

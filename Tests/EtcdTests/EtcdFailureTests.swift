@@ -5,13 +5,13 @@ import Etcd
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct EtcdFailureTests {
     @Test("a stopped etcd refuses: nothing happened, and it may work later")
     func stopped() async throws {
         let server = try await EtcdServer.start()
         server.stop()
-        let client = try server.client(timeout: .milliseconds(300))
+        let client = try server.client(timeout: .seconds(3))
         let error = try await #require(throws: EtcdError.self) { try await client.put("a", [1]) }
         #expect(error.code == .unreachable)
         #expect(error.isTransient)
@@ -36,8 +36,9 @@ struct EtcdFailureTests {
     @Test("a write to a hung etcd may have happened, and is not sent again")
     func hung() async throws {
         let server = try await EtcdServer.start()
-        let client = try server.client(timeout: .milliseconds(300))
-        let before = try await client.put("a", [1])
+        let patient = try server.client(timeout: .seconds(30))
+        let before = try await patient.put("a", [1])
+        let client = patient.withTimeout(.seconds(2))
         server.pause()
         let error = try await #require(throws: EtcdError.self) { try await client.put("a", [2]) }
         #expect(error.code == .timedOut)
@@ -45,7 +46,6 @@ struct EtcdFailureTests {
         #expect(error.mayHaveHappened)
         #expect(await client.probe(server.endpoint) == .timedOut)
         server.resume()
-        let patient = client.withTimeout(.seconds(30))
         let keys = try await patient.get(.key("a"), revision: 0).keys
         // Once or not at all.
         #expect([before, before + 1].contains(try #require(keys.first).modRevision))
@@ -93,7 +93,7 @@ struct EtcdFailureTests {
     @Test("an etcd that comes back empty is not taken for the one before, although its cluster id is the same")
     func emptied() async throws {
         let server = try await EtcdServer.start()
-        let client = try server.client()
+        let client = try server.client(timeout: .seconds(30))
         let clusterID = try await client.clusterID()
         for number in 0..<5 { try await client.put("a", [UInt8(number)]) }
         let newest = try await client.get(.key("a"), revision: 0).revision
@@ -110,7 +110,7 @@ struct EtcdFailureTests {
         let renewal = try await #require(throws: EtcdError.self) { try await client.keepAlive(LeaseID(1)) }
         #expect(renewal.code == .storeReplaced)
         // Whoever means it makes a new client.
-        let fresh = try server.client()
+        let fresh = try server.client(timeout: .seconds(30))
         #expect(try await fresh.get(.key("a"), revision: 0).keys.isEmpty)
         #expect(try await fresh.clusterID() == clusterID)
     }
@@ -118,7 +118,7 @@ struct EtcdFailureTests {
     @Test("a watch that was open when etcd was emptied ends")
     func emptiedUnderWatch() async throws {
         let server = try await EtcdServer.start()
-        let client = try server.client()
+        let client = try server.client(timeout: .seconds(30))
         let first = try await client.put("a", [1])
         let (marks, mark) = AsyncStream<Bool>.makeStream()
         let reader = Task {
@@ -138,8 +138,9 @@ struct EtcdFailureTests {
     @Test("another cluster than the expected one is refused, whatever is asked of it")
     func otherCluster() async throws {
         let server = try await EtcdServer.start()
-        let id = try await server.client().clusterID()
-        var configuration = server.configuration()
+        let id = try await server.client(timeout: .seconds(30)).clusterID()
+        var configuration = server.configuration(timeout: .seconds(30))
+        configuration.probeTimeout = .seconds(30)
         configuration.expectedClusterID = id
         #expect(try await EtcdClient(configuration).put("a", [1]) > 0)
         configuration.expectedClusterID = id ^ 1

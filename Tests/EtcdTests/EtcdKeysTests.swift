@@ -5,7 +5,7 @@ import Etcd
 import TestSupport
 import Testing
 
-@Suite(.etcd, .timeLimit(.minutes(1)))
+@Suite(.etcd, .timeLimit(.minutes(5)))
 struct EtcdKeysTests {
     @Test("a key is read as it was written", arguments: [[], [0], Array(0...255), [UInt8]("über")])
     func roundTrip(value: [UInt8]) async throws {

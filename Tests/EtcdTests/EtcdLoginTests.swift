@@ -7,7 +7,7 @@ import Testing
 @testable import Etcd
 
 /// What becomes of a login under way: passwords that change, users that go, tokens that end.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct EtcdLoginTests {
     /// An etcd with logins on, root's client, and a user `worker` that may do anything with `work/`.
     private struct Rig {
@@ -54,8 +54,9 @@ struct EtcdLoginTests {
         let rig = try await rig()
         // The token is given late in raft's log, where the etcd that comes back never gets to.
         for _ in 0..<100 { try await rig.root.put("filler", []) }
-        let client = try rig.client().withTimeout(.seconds(2))
-        try await client.put("work/a", [1])
+        let patient = try rig.client()
+        try await patient.put("work/a", [1])
+        let client = patient.withTimeout(.seconds(2))
         rig.server.kill()
         rig.server.eraseData()
         try await rig.server.start()
@@ -110,7 +111,7 @@ struct EtcdLoginTests {
     @Test("an etcd that is down or has no leader is no refused login")
     func outage() async throws {
         let rig = try await rig()
-        let client = try rig.client { $0.requestTimeout = .milliseconds(300) }
+        let client = try rig.client { $0.requestTimeout = .seconds(3) }
         rig.server.stop()
         let error = try await #require(throws: EtcdError.self) { try await client.put("work/a", [1]) }
         #expect(error.code == .unreachable)
@@ -234,7 +235,8 @@ struct EtcdLoginTests {
             #expect(token == "t\(number)")
             #expect(await made.next()?.user == "u")
         }
-        let keeper = TokenKeeper(Login(user: "u", password: "p"), idleLimit: .seconds(3_600))
+        let keeper = TokenKeeper(
+            Login(user: "u", password: "p"), idleLimit: .seconds(3_600), firstRest: .seconds(30))
         for _ in 1...3 {
             let error = await #expect(throws: EtcdError.self) {
                 try await keeper.token(replacing: nil) { login in

@@ -5,7 +5,7 @@ import Etcd
 import TestSupport
 import Testing
 
-@Suite(.etcd, .timeLimit(.minutes(1)))
+@Suite(.etcd, .timeLimit(.minutes(5)))
 struct EtcdTransactionTests {
     @Test("a guard that fails leaves everything as it was")
     func failingGuard() async throws {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Etcd
 
-@Suite(.etcd, .timeLimit(.minutes(1)))
+@Suite(.etcd, .timeLimit(.minutes(5)))
 struct EtcdWatchTests {
     @Test("a watch shows what was and what comes, one batch for each revision")
     func historyAndFuture() async throws {
@@ -59,7 +59,7 @@ struct EtcdWatchTests {
     @Test("a revision that is compacted away is reported, not skipped")
     func compacted() async throws {
         let server = try await EtcdServer.start()
-        let client = try server.client()
+        let client = try server.client(timeout: .seconds(30))
         for number in 0..<10 { try await client.put("compacted", [UInt8(number)]) }
         let newest = try await client.put("compacted", [99])
         try await client.compact(to: newest)

@@ -80,7 +80,7 @@ struct ConnectionAbuseTests {
         "bytes that drip in one by one win no time",
         arguments: ["GET /healthz HTTP/1.1\r\nX: ", "PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n"])
     func drip(beginning: String) async throws {
-        try await withRig(Self.limits { $0.request = .milliseconds(300) }) { rig async throws in
+        try await withRig(Self.limits { $0.request = .seconds(2) }) { rig async throws in
             let slow = try RawConnection(rig.port)
             slow.send(beginning)
             try await eventually({ !slow.offer("x") || slow.isClosedByServer }, "each byte wins time")
@@ -96,7 +96,7 @@ struct ConnectionAbuseTests {
         try await withRig(
             Self.limits {
                 $0.body = 100_000
-                $0.request = .seconds(1)
+                $0.request = .seconds(2)
             }
         ) { rig async throws in
             let endless = try RawConnection(rig.port)

@@ -8,7 +8,7 @@ import Testing
 ///
 /// Requests have the form that fleet's generated client gives them over a unix socket: `alt=json` on each, names
 /// percent-encoded, host `domain-sock`, Go's order of headers, bodies with sorted keys and a newline at the end.
-@Suite("Exchanges of fleet's client", .timeLimit(.minutes(1)))
+@Suite("Exchanges of fleet's client", .timeLimit(.minutes(5)))
 struct FleetExchangeTests {
     /// One request and the whole answer to it.
     struct Step: Sendable {

@@ -113,7 +113,7 @@ struct LiveServerTests {
         ])
     func slowRequest(text: String) async throws {
         var limits = FleetAPIServer.Limits()
-        limits.request = .milliseconds(100)
+        limits.request = .seconds(2)
         try await withServer(cluster, limits: limits) { endpoint async throws in
             let connection = try RawConnection(endpoint)
             connection.send(text)
@@ -124,7 +124,7 @@ struct LiveServerTests {
     @Test("a connection that rests after its answer is closed, a stream of events is not")
     func restingConnections() async throws {
         var limits = FleetAPIServer.Limits()
-        limits.request = .milliseconds(100)
+        limits.request = .seconds(2)
         try await withServer(cluster, limits: limits) { endpoint async throws in
             var events = try await FleetClient(endpoint: endpoint).events().makeAsyncIterator()
             #expect(try await events.next(isolation: #isolation)?.change == .sync)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import HTTPTransport
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct TransferLoopTests {
     /// The order in which a task that is cancelled from another thread may give its commands.
     @Test("a cancellation that overtakes the start still ends the request, with nothing sent")

@@ -17,7 +17,7 @@ import X509
 /// What we make, seen by the most widely used reader of certificates, and the other way round.
 ///
 /// For the tests alone: the programs themselves never call openssl.
-@Suite("Agreement with openssl", .enabled(if: access("/usr/bin/openssl", X_OK) == 0), .timeLimit(.minutes(2)))
+@Suite("Agreement with openssl", .enabled(if: access("/usr/bin/openssl", X_OK) == 0), .timeLimit(.minutes(5)))
 struct OpenSSLTests {
     /// An authority of today, with its files and those of one machine and one user.
     private struct Rig {

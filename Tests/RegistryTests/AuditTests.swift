@@ -5,7 +5,7 @@ import Etcd
 import Registry
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct AuditTests {
+@Suite(.timeLimit(.minutes(5))) struct AuditTests {
     private static func entry(_ moment: Int64, _ subject: String = "web.service") -> AuditEntry {
         AuditEntry(
             moment: moment, who: "user:ada", from: "10.0.0.1", action: "unit.start", subject: subject,

@@ -6,7 +6,7 @@ import FleetCore
 import Registry
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct BackupTests {
+@Suite(.timeLimit(.minutes(5))) struct BackupTests {
     /// A cluster with two units, one of which has done its work, and everything else that a backup has or has not.
     private func cluster(_ kind: StoreKind) async throws -> TestStore {
         let test = try await kind.make()
@@ -19,7 +19,7 @@ import Testing
         let ended = Completion(
             unit: Sample.web, machine: Sample.a, hash: try Sample.file("true").hash, restarts: 0, isSuccess: true,
             moment: 9)
-        let (lease, _) = try await test.store.grantLease(ttl: 60)
+        let (lease, _) = try await test.store.grantLease(ttl: 600)
         _ = try await registry.register(Sample.machine(Sample.a), lease: lease)
         _ = try await test.store.commit(
             Transaction(then: [

@@ -20,7 +20,9 @@ import Testing
             #expect(state.files[file.hash] == file)
         }
         let revision = try await test.registry.destroyUnit(Sample.unit(7))
-        #expect(try await view.withState(atLeast: revision) { state, _ in state.units[Sample.unit(7)] } == nil)
+        #expect(
+            try await view.withState(atLeast: revision, within: .seconds(60)) { state, _ in state.units[Sample.unit(7)]
+            } == nil)
     }
 
     @Test("a revision that does not come is waited for until the deadline, or until the caller gives up")
@@ -46,7 +48,7 @@ import Testing
         #expect(memory.watchCount == 0)
         await view.acquire()
         await view.acquire()
-        _ = try await view.state()
+        _ = try await view.state(within: .seconds(60))
         try await until { memory.watchCount == 1 }
         await view.release()
         #expect(await view.isFollowing)
@@ -54,7 +56,7 @@ import Testing
         try await until { memory.watchCount == 0 }
         #expect(await !view.isFollowing)
         try await test.registry.createUnit(Sample.web, file: try Sample.file("true"), target: .loaded)
-        #expect(try await view.state().state.units.count == 1)
+        #expect(try await view.state(within: .seconds(60)).state.units.count == 1)
         try await until { memory.watchCount == 0 }
     }
 
@@ -65,7 +67,7 @@ import Testing
         let view = ClusterView(registry: test.registry, grace: .zero)
         let file = try Sample.file("true")
         try await test.registry.createUnit(Sample.web, file: file, target: .loaded)
-        _ = try await view.state()
+        _ = try await view.state(within: .seconds(60))
         do {
             var early = await view.updates().makeAsyncIterator()
             guard case .snapshot(let first, _, _)? = try await early.next() else { throw Missing() }
@@ -97,7 +99,7 @@ import Testing
         // The waiter came before or after the end; in neither case may it see revision 1000.
         waiting.cancel()
         await #expect(throws: RegistryError.self) { try await waiting.value }
-        #expect(try await view.state().revision == 1)
+        #expect(try await view.state(within: .seconds(60)).revision == 1)
     }
 
     @Test("a store that is away shows, and problems do")
@@ -108,12 +110,12 @@ import Testing
         let view = ClusterView(registry: registry)
         _ = try await test.store.commit(Transaction(then: [.put(registry.keys.unit(Sample.web), [])]))
         await view.acquire()
-        _ = try await view.state()
+        _ = try await view.state(within: .seconds(60))
         #expect(await view.problems.map(\.key) == [registry.keys.unit(Sample.web)])
         #expect(await view.disconnection == nil)
         try await until { memory.watchCount == 1 }
         memory.breakWatches(FaultyStore.refused)
         try await until { await view.disconnection == FaultyStore.refused }
-        #expect(try await view.state().revision == 2, "what is known is still told")
+        #expect(try await view.state(within: .seconds(60)).revision == 2, "what is known is still told")
     }
 }

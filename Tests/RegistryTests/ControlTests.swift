@@ -17,7 +17,7 @@ import Testing
     }
 
     private func lead(_ test: TestStore) async throws -> Leadership {
-        let (lease, _) = try await test.store.grantLease(ttl: 60)
+        let (lease, _) = try await test.store.grantLease(ttl: 600)
         return try required(try await test.registry.campaign(machine: Sample.a, lease: lease))
     }
 

@@ -67,7 +67,7 @@ import Testing
         let registry = test.registry
         var updates = registry.follow().makeAsyncIterator()
         #expect(try await updates.next() != nil)
-        let (lease, _) = try await test.store.grantLease(ttl: 60)
+        let (lease, _) = try await test.store.grantLease(ttl: 600)
         let machine = Sample.machine(Sample.a)
         let file = try Sample.file("true")
         guard case .registered(let recordRevision) = try await registry.register(machine, lease: lease) else {
@@ -213,7 +213,7 @@ import Testing
     func machine(_ kind: StoreKind) async throws {
         let test = try await kind.make()
         let registry = test.registry
-        let (lease, _) = try await test.store.grantLease(ttl: 60)
+        let (lease, _) = try await test.store.grantLease(ttl: 600)
         let leadership = try #require(try await registry.campaign(machine: Sample.a, lease: lease))
         let first = try await registry.commit([Sample.step(Sample.a, Sample.web)], as: leadership).revision
         let web = StoredAssignment(Sample.assignment(Sample.a, Sample.web), modRevision: first)
@@ -239,7 +239,7 @@ import Testing
         let registry = test.registry
         var updates = registry.followLeader().makeAsyncIterator()
         guard case .leader(nil, _)? = try await updates.next() else { throw Missing() }
-        let (lease, _) = try await test.store.grantLease(ttl: 60)
+        let (lease, _) = try await test.store.grantLease(ttl: 600)
         let leadership = try #require(try await registry.campaign(machine: Sample.a, lease: lease))
         #expect(try await updates.next() == .leader(leadership, revision: leadership.epoch))
         try await test.expire(lease)

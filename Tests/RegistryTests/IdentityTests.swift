@@ -6,7 +6,7 @@ import FleetCore
 import Registry
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct IdentityTests {
+@Suite(.timeLimit(.minutes(5))) struct IdentityTests {
     private static let machine = MachineIdentity(
         id: Sample.a, name: "alpha", roles: ["agent", "engine"], metadata: ["zone": "a"], joinedAt: 5)
     private static let user = UserIdentity(name: "ada", role: .operator, createdAt: 7)

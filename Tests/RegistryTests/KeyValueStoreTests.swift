@@ -117,7 +117,7 @@ import Testing
     @Test("when a lease ends, all its keys vanish in one revision", arguments: StoreKind.allCases)
     func leaseEnds(_ kind: StoreKind) async throws {
         let test = try await kind.make()
-        let (lease, ttl) = try await test.store.grantLease(ttl: 60)
+        let (lease, ttl) = try await test.store.grantLease(ttl: 600)
         #expect(ttl >= 60)
         #expect((try await test.store.keepAlive(lease) ?? 0) >= 60)
         let names = (0..<3).map { "\(test.prefix)\($0)" }

@@ -17,7 +17,7 @@ import Testing
     }
 
     private func lead(_ test: TestStore, _ machine: MachineID = Sample.a) async throws -> Leadership {
-        let (lease, _) = try await test.store.grantLease(ttl: 60)
+        let (lease, _) = try await test.store.grantLease(ttl: 600)
         return try required(try await test.registry.campaign(machine: machine, lease: lease))
     }
 
@@ -25,8 +25,8 @@ import Testing
     func election(_ kind: StoreKind) async throws {
         let test = try await kind.make()
         let registry = test.registry
-        let (leaseA, _) = try await test.store.grantLease(ttl: 60)
-        let (leaseB, _) = try await test.store.grantLease(ttl: 60)
+        let (leaseA, _) = try await test.store.grantLease(ttl: 600)
+        let (leaseB, _) = try await test.store.grantLease(ttl: 600)
         #expect(try await registry.currentLeader() == nil)
         let first = try #require(try await registry.campaign(machine: Sample.a, lease: leaseA))
         #expect(try await registry.campaign(machine: Sample.b, lease: leaseB) == nil)
@@ -83,7 +83,7 @@ import Testing
     func absent(_ kind: StoreKind) async throws {
         let test = try await kind.make()
         let leadership = try await lead(test)
-        let (lease, _) = try await test.store.grantLease(ttl: 60)
+        let (lease, _) = try await test.store.grantLease(ttl: 600)
         _ = try await test.registry.register(Sample.machine(Sample.b), lease: lease)
         let free = Sample.step(Sample.a, Sample.db)
         let bound = Sample.step(Sample.a, Sample.web, absent: Sample.b)

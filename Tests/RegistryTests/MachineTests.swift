@@ -26,7 +26,7 @@ import Testing
 
     /// Registers machine A under a new session.
     private func enter(_ test: TestStore) async throws -> Tenure {
-        let (lease, _) = try await test.store.grantLease(ttl: 60)
+        let (lease, _) = try await test.store.grantLease(ttl: 600)
         return try await enter(test, lease)
     }
 
@@ -43,7 +43,7 @@ import Testing
     @Test("a machine's record lives as long as its session", arguments: StoreKind.allCases)
     func session(_ kind: StoreKind) async throws {
         let test = try await kind.make()
-        let (lease, _) = try await test.store.grantLease(ttl: 60)
+        let (lease, _) = try await test.store.grantLease(ttl: 600)
         let machine = Sample.machine(Sample.a)
         guard case .registered(let revision) = try await test.registry.register(machine, lease: lease) else {
             throw Missing()
@@ -63,8 +63,8 @@ import Testing
     @Test("a restarted agent takes up its own record; a clone is refused", arguments: StoreKind.allCases)
     func takeover(_ kind: StoreKind) async throws {
         let test = try await kind.make()
-        let (old, _) = try await test.store.grantLease(ttl: 60)
-        let (new, _) = try await test.store.grantLease(ttl: 60)
+        let (old, _) = try await test.store.grantLease(ttl: 600)
+        let (new, _) = try await test.store.grantLease(ttl: 600)
         let machine = Sample.machine(Sample.a)
         _ = try await test.registry.register(machine, lease: old)
         let clone = Sample.machine(Sample.a, token: "t2")
@@ -81,7 +81,7 @@ import Testing
     @Test("a machine's record that cannot be read is neither taken over nor deleted")
     func damaged() async throws {
         let test = try await StoreKind.memory.make()
-        let (lease, _) = try await test.store.grantLease(ttl: 60)
+        let (lease, _) = try await test.store.grantLease(ttl: 600)
         let key = test.registry.keys.machine(Sample.a)
         _ = try await test.store.commit(Transaction(then: [.put(key, [0xFF])]))
         let error = await #expect(throws: RegistryError.self) {
@@ -211,7 +211,7 @@ import Testing
         let test = try await StoreKind.memory.make()
         let keys = test.registry.keys
         let tenure = try await enter(test)
-        let (former, _) = try await test.store.grantLease(ttl: 60)
+        let (former, _) = try await test.store.grantLease(ttl: 600)
         func put(_ key: String, _ value: [UInt8], _ lease: LeaseID? = nil) -> Etcd.Operation {
             .put(key: key, value: value, lease: lease ?? tenure.lease)
         }

@@ -64,7 +64,7 @@ import Testing
         init(_ test: TestStore) async throws {
             let registry = test.registry
             try await registry.createUnit(Sample.web, file: try Sample.file("true"), target: .launched)
-            let (lease, _) = try await test.store.grantLease(ttl: 60)
+            let (lease, _) = try await test.store.grantLease(ttl: 600)
             guard case .registered(let record) = try await registry.register(Sample.machine(Sample.a), lease: lease)
             else { throw Missing() }
             let order = TargetEntry(Sample.assignment(Sample.a, Sample.web))

@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// Rights in a real etcd: what an honest machine needs works, what a stolen one tries does not.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct StoreAccessTests {
     private struct Rig {
         let server: EtcdServer
@@ -42,7 +42,7 @@ struct StoreAccessTests {
 
     /// Registers machine A under a lease that its own user has made.
     private func enter(_ registry: ClusterRegistry, _ machine: MachineID = Sample.a) async throws -> Tenure {
-        let (lease, _) = try await registry.store.grantLease(ttl: 60)
+        let (lease, _) = try await registry.store.grantLease(ttl: 600)
         guard case .registered(let revision) = try await registry.register(Sample.machine(machine), lease: lease) else {
             throw Missing()
         }
@@ -53,12 +53,14 @@ struct StoreAccessTests {
     func prepare() async throws {
         let rig = try await rig()
         try await rig.access.prepare()
-        let again = try StoreAccess(rig.server.configuration(), rootPassword: "r", cluster: rig.cluster)
+        let again = try StoreAccess(
+            rig.server.configuration(timeout: .seconds(30)), rootPassword: "r", cluster: rig.cluster)
         try await again.prepare()
-        let other = try StoreAccess(rig.server.configuration(), rootPassword: "x", cluster: rig.cluster)
+        let other = try StoreAccess(
+            rig.server.configuration(timeout: .seconds(30)), rootPassword: "x", cluster: rig.cluster)
         let error = await #expect(throws: EtcdError.self) { try await other.prepare() }
         #expect(error?.code == .loginRefused)
-        let nobody = try EtcdClient(rig.server.configuration())
+        let nobody = try EtcdClient(rig.server.configuration(timeout: .seconds(30)))
         let refused = await #expect(throws: EtcdError.self) {
             try await nobody.get(rig.access.keys.everything, revision: 0)
         }
@@ -202,7 +204,7 @@ struct StoreAccessTests {
         #expect(first.user == second.user && first.password != second.password)
         #expect(first.password.utf8.count == 32)
         #expect(!"\(first)".contains(first.password))
-        let old = await #expect(throws: EtcdError.self) { try await rig.client(first).grantLease(ttl: 60) }
+        let old = await #expect(throws: EtcdError.self) { try await rig.client(first).grantLease(ttl: 600) }
         #expect(old?.code == .loginRefused)
         let client = try rig.client(second)
         _ = try await client.get(rig.access.keys.units, revision: 0)

@@ -6,7 +6,7 @@ import FleetCore
 import Registry
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct TokenTests {
+@Suite(.timeLimit(.minutes(5))) struct TokenTests {
     private static let hash = String(repeating: "a", count: 64)
 
     private static func token(uses: Int = 1, ends: Int64 = 1_000) -> TokenEntry {

@@ -214,7 +214,7 @@ import Testing
     func files() async throws {
         let test = try await StoreKind.memory.make()
         let registry = test.registry
-        let (lease, _) = try await test.store.grantLease(ttl: 5)
+        let (lease, _) = try await test.store.grantLease(ttl: 600)
         let leadership = try #require(try await registry.campaign(machine: Sample.a, lease: lease))
         let (used, unused, reused) = (try Sample.file("a"), try Sample.file("b"), try Sample.file("c"))
         try await registry.createUnit(Sample.unit(1), file: used, target: .loaded)
@@ -223,7 +223,7 @@ import Testing
             try await registry.destroyUnit(Sample.unit(10 + number))
         }
         let view = ClusterView(registry: registry, grace: .zero)
-        let (state, seen) = try await view.state()
+        let (state, seen) = try await view.state(within: .seconds(60))
         #expect(ClusterRegistry.unusedFiles(in: state) == [unused.hash, reused.hash].sorted())
         try await registry.createUnit(Sample.unit(2), file: reused, target: .loaded)
         let doomed = ClusterRegistry.unusedFiles(in: state)

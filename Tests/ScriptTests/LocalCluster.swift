@@ -33,7 +33,8 @@ struct LocalCluster: Sendable {
             } catch {
                 result = .failure(error)
             }
-            let down = try await cluster.run("down")
+            // Also when this task was cancelled: a time limit must not leave machines behind.
+            let down = try await Task { try await cluster.run("down") }.value
             #expect(down.status == 0, "\(down.error)")
             try result.get()
             try await cluster.expectNoTrace()
@@ -53,6 +54,14 @@ struct LocalCluster: Sendable {
         let outcome = try await run(words)
         try #require(outcome.status == 0, "\(words): \(outcome.error)")
         return outcome.lines
+    }
+
+    /// Waits for a state of etcd: a signal, and the first answer after it, take their time on a busy host.
+    func expectEtcd(_ wanted: String) async throws {
+        let deadline = ContinuousClock.now + .seconds(30)
+        var seen = try await succeed("etcd", "status")
+        while seen != [wanted], ContinuousClock.now < deadline { seen = try await succeed("etcd", "status") }
+        #expect(seen == [wanted])
     }
 
     /// The table of machines: name to the columns after it.

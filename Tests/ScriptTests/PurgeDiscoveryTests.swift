@@ -12,7 +12,7 @@ import Testing
         var options = EtcdServer.Options()
         options.enablesV2 = v2
         let etcd = try await EtcdServer.start(options)
-        defer { etcd.stop() }
+        defer { etcd.kill() }
         try await body(etcd.endpoint)
     }
 
@@ -105,7 +105,11 @@ import Testing
         try await withEtcd { url in
             func etcdctl(_ words: String...) async throws -> Shell.Outcome {
                 try await Shell.run(
-                    ["etcdctl"] + words, environment: ["ETCDCTL_API": "3", "ETCDCTL_ENDPOINTS": url])
+                    ["etcdctl"] + words,
+                    environment: [
+                        "ETCDCTL_API": "3", "ETCDCTL_ENDPOINTS": url, "ETCDCTL_DIAL_TIMEOUT": "60s",
+                        "ETCDCTL_COMMAND_TIMEOUT": "60s",
+                    ])
             }
             let grant = try await etcdctl("lease", "grant", "600")
             let lease = try #require(grant.output.split(separator: " ").dropFirst().first.map(String.init))

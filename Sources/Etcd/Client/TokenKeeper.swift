@@ -25,7 +25,7 @@ struct Login: Hashable, Sendable {
 /// consensus and a slow hash, nothing.
 actor TokenKeeper {
     /// How long after a refused login the next one is tried: the first, and the longest after several.
-    private static let firstRest: Duration = .seconds(1)
+    private let firstRest: Duration
     private static let longestRest: Duration = .seconds(30)
 
     private struct Refused {
@@ -43,8 +43,9 @@ actor TokenKeeper {
     /// Requests with the token had no answer, which an etcd of another history gives none to.
     private var isDoubted = false
 
-    init(_ login: Login?, idleLimit: Duration) {
+    init(_ login: Login?, idleLimit: Duration, firstRest: Duration = .seconds(1)) {
         self.login = login
+        self.firstRest = firstRest
         self.idleLimit = idleLimit
     }
 
@@ -105,7 +106,7 @@ actor TokenKeeper {
             lastUse = .now
             refused = nil
         case .failure(let error) where error.code == .loginRefused:
-            let rest = min(refused.map { $0.rest * 2 } ?? Self.firstRest, Self.longestRest)
+            let rest = min(refused.map { $0.rest * 2 } ?? firstRest, Self.longestRest)
             refused = Refused(error: error, until: .now + rest, rest: rest)
         case .failure:
             // An outage says nothing about the login.

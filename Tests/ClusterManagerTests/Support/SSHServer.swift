@@ -36,7 +36,7 @@ struct SSHServer {
             chmod("\(folder)/ssh", 0o755)
             let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
             for _ in 0..<20 {
-                let port = UInt16.random(in: 20_000..<60_000)
+                let port = UInt16.random(in: 10_000..<32_000)
                 let configuration = """
                     ListenAddress 127.0.0.1
                     Port \(port)

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import TestSupport
 
 /// What lies in the cluster's etcd, read without any code of ours.
@@ -41,31 +42,77 @@ extension Cluster {
         return lease
     }
 
-    /// When a machine's record vanishes from the store, in seconds of the host's monotonic clock.
+    /// How a machine's session ended.
+    struct SessionEnd: Sendable {
+        /// When a watch told of it, in seconds of the host's monotonic clock: a moment later than it was, never earlier.
+        var moment: Double
+        /// The store's revision that deleted the record.
+        var revision: Int
+    }
+
+    /// Does something that ends sessions, and waits for the ends of these machines' sessions.
     ///
-    /// Call it before the cause: it watches. It gives up after a minute.
-    ///
-    /// - Parameter id: The machine's id, asked for while it still answers.
-    /// - Returns: The moment.
-    /// - Throws: `ClusterFailure` when the record is still there after a minute.
-    func endOfSession(ofMachine id: String) async throws -> Double {
+    /// - Parameters:
+    ///   - ids: The machines' ids, asked for while they still answer.
+    ///   - cause: What ends their sessions; begins when their records are being watched.
+    /// - Returns: The ends by machine id.
+    /// - Throws: `ClusterFailure` when a record is still there after two minutes.
+    func endsOfSessions(
+        ofMachines ids: [String], after cause: () async throws -> Void
+    ) async throws -> [String: SessionEnd] {
+        try await withTemporaryFolder { folder in
+            async let ends = withThrowingTaskGroup(of: (String, SessionEnd).self) { group in
+                for id in ids { group.addTask { (id, try await watchSession(id, sign: "\(folder)/\(id)")) } }
+                return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+            }
+            for id in ids {
+                try await until("the watch of \(id) stands") { access("\(folder)/\(id)", F_OK) == 0 }
+            }
+            try await cause()
+            return try await ends
+        }
+    }
+
+    /// Watches a record from its present revision on; when etcd has told of that, writes the file `sign`.
+    private func watchSession(_ id: String, sign: String) async throws -> SessionEnd {
         // /proc/uptime counts as systemd's monotonic timestamps do, on all machines of one host.
         let text = try await network(
             """
-            exec 3< <(exec timeout 60 \(command) watch '\(Self.prefix)machines/\(id)')
-            watch=$!
-            while read -r line <&3; do
-                [[ $line == DELETE ]] || continue
-                read -r now _ </proc/uptime
-                kill "$watch"
-                echo "$now"
-                exit 0
+            key='\(Self.prefix)machines/\(id)'
+            since=$(\(command) get "$key" -w fields | awk '/"ModRevision"/ { print $3 }')
+            exec 3< <(exec timeout 120 \(command) watch --rev="$since" -w fields "$key")
+            watch=$! word=
+            while read -r name _ value <&3; do
+                case $name in
+                '"Type"')
+                    read -r now _ </proc/uptime
+                    word=$value
+                    [[ $word == DELETE ]] || : >'\(sign)'
+                    ;;
+                '"ModRevision"')
+                    [[ $word == DELETE ]] || continue
+                    kill "$watch"
+                    echo "$now $value"
+                    exit 0
+                    ;;
+                esac
             done
-            echo "the record was not deleted within a minute" >&2
+            echo "the record was not deleted within two minutes" >&2
             exit 1
             """)
-        guard let moment = text.first.flatMap({ Double($0) }) else { throw ClusterFailure("no moment: \(text)") }
-        return moment
+        let words = text.joined().split(separator: " ")
+        guard words.count == 2, let moment = Double(words[0]), let revision = Int(words[1]) else {
+            throw ClusterFailure("no end of a session: \(text)")
+        }
+        return SessionEnd(moment: moment, revision: revision)
+    }
+
+    /// The store's revision at which a machine claimed a unit; it may touch systemd for it only from then on.
+    func claim(of unit: String, on machine: String) async throws -> Int {
+        let key = "\(Self.prefix)states/\(try await machineID(machine))/\(unit)"
+        let text = try await etcdctl("get '\(key)' -w fields | awk '/\"CreateRevision\"/ { print $3 }'")
+        guard let revision = text.first.flatMap({ Int($0) }) else { throw ClusterFailure("no claim of \(unit)") }
+        return revision
     }
 
     /// Where etcd's members answer.
@@ -75,7 +122,7 @@ extension Cluster {
 
     /// etcd's own command line as its root user.
     var command: String {
-        "env ETCDCTL_API=3 etcdctl --endpoints=\(endpoints) --cacert=\(state)/authority/authorities.pem "
+        "env ETCDCTL_API=3 etcdctl --dial-timeout=30s --command-timeout=60s --endpoints=\(endpoints) --cacert=\(state)/authority/authorities.pem "
             + "--user=\"root:$(cat \(state)/authority/etcd-root-password)\""
     }
 

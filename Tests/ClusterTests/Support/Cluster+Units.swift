@@ -17,6 +17,8 @@ struct Sighting: Hashable, Sendable {
     /// When it last became active, and when it last became inactive or failed: seconds of the host's monotonic clock.
     var activeSince: Double
     var inactiveSince: Double
+    /// When it last ceased to be active, be it to restart.
+    var activeUntil: Double
     var restarts: Int
 
     /// What must stay the same of a unit that nobody touches.
@@ -32,7 +34,8 @@ extension Cluster {
     func sightings(of units: [String]) async throws -> [Sighting] {
         let script =
             "systemctl show --property=Id,ActiveState,SubState,InvocationID,MainPID,ActiveEnterTimestampMonotonic,"
-            + "InactiveEnterTimestampMonotonic,NRestarts,LoadState -- " + units.map { "'\($0)'" }.joined(separator: " ")
+            + "InactiveEnterTimestampMonotonic,ActiveExitTimestampMonotonic,NRestarts,LoadState -- "
+            + units.map { "'\($0)'" }.joined(separator: " ")
         return try await onEachMachine(script) { machine, output in
             output.replacing("\n\n", with: "\u{0}").split(separator: "\u{0}").compactMap { block in
                 let values = Dictionary(
@@ -48,6 +51,7 @@ extension Cluster {
                     invocation: values["InvocationID"] ?? "", mainProcess: values["MainPID"].flatMap { Int($0) } ?? 0,
                     activeSince: seconds("ActiveEnterTimestampMonotonic"),
                     inactiveSince: seconds("InactiveEnterTimestampMonotonic"),
+                    activeUntil: seconds("ActiveExitTimestampMonotonic"),
                     restarts: values["NRestarts"].flatMap { Int($0) } ?? 0)
             }
         }
@@ -94,10 +98,15 @@ extension Cluster {
         }
     }
 
-    /// Checks that no unit has processes on two machines at this moment.
+    /// Checks that no unit has processes on two machines.
     func expectNothingTwice() async throws {
-        for (unit, machines) in try await processes() {
-            #expect(machines.count == 1, "\(unit) has processes on \(machines.sorted())")
+        let suspects = try await processes().filter { $0.value.count > 1 }
+        if suspects.isEmpty { return }
+        // The machines are not looked at in one instant: what moved meanwhile shows on both. What runs twice still does.
+        let now = try await processes()
+        for unit in suspects.keys.sorted() {
+            let machines = now[unit] ?? []
+            #expect(machines.count <= 1, "\(unit) has processes on \(machines.sorted())")
         }
     }
 

@@ -31,6 +31,7 @@ struct Cluster: Sendable {
     /// The state folder is `/run/flotilla-test`, or `FLOTILLA_TEST_STATE`; what a crashed run left there goes first.
     static func with(_ body: () async throws -> Void) async throws {
         let folder = getenv("FLOTILLA_TEST_STATE").map { String(cString: $0) } ?? "/run/flotilla-test"
+        for suffix in ["-store", "-new"] { try await Cluster(state: folder + suffix).control("down") }
         try await Cluster(state: folder).boot(["\(size)"], body)
     }
 
@@ -60,7 +61,11 @@ struct Cluster: Sendable {
     ///
     /// - Returns: What it printed, line by line.
     @discardableResult
-    func control(_ words: String...) async throws -> [String] {
+    func control(_ words: String...) async throws -> [String] { try await control(words) }
+
+    /// Runs `bin/local-cluster`, which must succeed, and gives what it printed.
+    @discardableResult
+    func control(_ words: [String]) async throws -> [String] {
         let outcome = try await run("bin/local-cluster", words)
         guard outcome.status == 0 else {
             throw ClusterFailure("bin/local-cluster \(words.joined(separator: " ")) failed: \(outcome.error)")

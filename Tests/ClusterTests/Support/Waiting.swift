@@ -9,7 +9,7 @@ import Glibc
 ///   - what: The condition in words, for the error.
 ///   - patience: When to give up; generous, since nothing may depend on how fast the host is.
 ///   - condition: What must become true.
-/// - Throws: `ClusterFailure` when patience ends, and what `condition` throws.
+/// - Throws: `ClusterFailure` when patience ends, with the last one that `condition` threw; and what else it throws.
 func until(
     _ what: String, within patience: Duration = .seconds(60), _ condition: () async throws -> Bool
 ) async throws {
@@ -22,9 +22,16 @@ func untilValue<Value>(
     _ what: String, within patience: Duration = .seconds(60), _ attempt: () async throws -> Value?
 ) async throws -> Value {
     let end = ContinuousClock.now + patience
+    var last = ""
     while true {
-        if let value = try await attempt() { return value }
-        guard ContinuousClock.now < end else { throw ClusterFailure("not within \(patience): \(what)") }
+        do {
+            if let value = try await attempt() { return value }
+            last = ""
+        } catch let failure as ClusterFailure {
+            // Nobody answered just now: asked again.
+            last = "; last: \(failure)"
+        }
+        guard ContinuousClock.now < end else { throw ClusterFailure("not within \(patience): \(what)\(last)") }
         // Leaves the two cores to those who are waited for.
         try await Task.sleep(for: .milliseconds(100))
     }

@@ -54,19 +54,20 @@ final class FakeJournal: JournalSource {
     }
 
     func items(_ query: API.JournalQuery) async throws -> AsyncThrowingStream<[API.JournalItem], any Error> {
-        let (entries, failure) = state.withLock { state in
+        // In one step, so that what is written meanwhile is told either as old or as new.
+        let (wanted, following) = try state.withLock {
+            state -> ([API.JournalEntry], AsyncThrowingStream<[API.JournalItem], any Error>?) in
             state.queries.append(query)
-            return (state.entries, state.failure)
-        }
-        if let failure { throw Failure(description: failure) }
-        var wanted = entries.filter { $0.time >= query.since ?? 0 && $0.time <= query.until ?? .max }
-        if let lines = query.lines { wanted = wanted.suffix(lines) }
-        if query.follow {
+            if let failure = state.failure { throw Failure(description: failure) }
+            var wanted = state.entries.filter { $0.time >= query.since ?? 0 && $0.time <= query.until ?? .max }
+            if let lines = query.lines { wanted = wanted.suffix(lines) }
+            guard query.follow else { return (wanted, nil) }
             let (stream, continuation) = AsyncThrowingStream<[API.JournalItem], any Error>.makeStream()
             continuation.yield(wanted.map(API.JournalItem.entry) + [.caughtUp])
-            state.withLock { $0.followers.append(continuation) }
-            return stream
+            state.followers.append(continuation)
+            return (wanted, stream)
         }
+        if let following { return following }
         let rest = Mutex(wanted[...])
         return AsyncThrowingStream { [self] in
             let next = rest.withLock { $0.popFirst() }
@@ -76,7 +77,7 @@ final class FakeJournal: JournalSource {
     }
 }
 
-@Suite("Journal routes", .timeLimit(.minutes(1)))
+@Suite("Journal routes", .timeLimit(.minutes(5)))
 struct JournalRoutesTests {
     private static let machineC = MachineID(String(repeating: "c", count: 32)) ?? Sample.machineA
 

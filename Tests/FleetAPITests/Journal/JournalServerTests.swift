@@ -10,7 +10,7 @@ import Testing
 
 @testable import FleetAPIServer
 
-@Suite("Journals over a real socket", .timeLimit(.minutes(1)))
+@Suite("Journals over a real socket", .timeLimit(.minutes(5)))
 struct JournalServerTests {
     /// Notes when the last reader of an endless journal goes.
     private final class EndlessJournal: JournalSource {

@@ -158,7 +158,7 @@ func eventually(_ condition: @Sendable () -> Bool, _ comment: Comment, location:
     async throws
 {
     let clock = ContinuousClock()
-    let deadline = clock.now + .seconds(60)
+    let deadline = clock.now + .seconds(150)
     while !condition() {
         guard clock.now < deadline else {
             Issue.record(comment, sourceLocation: location)

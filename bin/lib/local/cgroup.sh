@@ -31,6 +31,10 @@ cgroup_make() {
                 echo "+$file" >"$mount/$parent/cgroup.subtree_control" || true
             done 2>/dev/null
         fi
+        # By default all machines together weigh as much as one process beside them: whoever polls would starve them.
+        for file in cpu.shares:8192 cpu.weight:800; do
+            [[ ! -w $mount/$parent/${file%:*} ]] || echo "${file#*:}" 2>/dev/null >"$mount/$parent/${file%:*}" || true
+        done
     done < <(cgroup_mounts)
 }
 

@@ -64,7 +64,13 @@ fault_end() {
     freeze) agent_signal "$2" CONT 2>/dev/null || true ;;
     kill) ;;
     etcd-freeze) etcd_resume ;;
-    etcd-kill) etcd_start ;;
+    etcd-kill)
+        # One that starts takes connections at once and serves them later: how long it was silent is for the checker to judge.
+        local number=$((faults += 1))
+        note_fault begin etcd-start etcd "$number"
+        etcd_start
+        note_fault end etcd-start etcd "$number"
+        ;;
     esac
     case $1 in
     halt | freeze | kill) machine_wait "$2" ;;
@@ -162,7 +168,7 @@ chaos_mend() {
 
 # chaos_run MINUTES SEED [OPTION OF THE CHECK...]: the whole run; leaves the record in the state folder, and the cluster as it was.
 chaos_run() {
-    local minutes=$1 seed=$2 faults=0 machines probes=() number clock deadline from to chosen manager
+    local minutes=$1 seed=$2 faults=0 machines machine probes=() number clock deadline from to chosen manager
     [[ $with_agent == yes ]] || die "chaos needs node agents: up without --no-agent"
     [[ -x $binaries/cluster-sim ]] || die "no program $binaries/cluster-sim; run bin/build, or set FLOTILLA_BIN_DIR"
     mapfile -t machines < <(machines_up)
@@ -180,7 +186,12 @@ chaos_run() {
     trap 'chaos_mend' EXIT
     (cd "$state/ground" && "${manager[@]}" start --no-block "${probes[@]}" >/dev/null)
     wait_until 60 "the probes to start" probes_run || die "the probes do not start; see: bin/cluster-manager list-units"
-    chaos_clock $$ </dev/null >/dev/null 2>&1 8>&- &
+    (
+        # Among the machines, so that it is held up when they are.
+        cgroup_make "$cluster_name/clock"
+        cgroup_enter "$cluster_name/clock"
+        chaos_clock $$
+    ) </dev/null >/dev/null 2>&1 8>&- &
     clock=$!
     note_fault begin chaos "$seed" 0
     say "chaos with seed $seed for $minutes minutes: ${#machines[@]} machines, ${#probes[@]} units"
@@ -189,10 +200,12 @@ chaos_run() {
         next_fault
         # How long that takes is for the checker to judge; here it only keeps one fault from hiding in the next.
         wait_until 60 "all units to run again" probes_run || warn "not all units run again after 60 s"
+        # Nor may a machine that is not back yet count among the next ones.
+        for machine in "${machines[@]}"; do machine_wait "$machine"; done
     done
     # As long as a session lives: whoever still thinks of moving something does it now.
     sleep "${session_ttl:-5}"
-    probes_run || warn "not all units run at the end"
+    wait_until 60 "all units to run at the end" probes_run || warn "not all units run at the end"
     note_fault end chaos "$seed" 0
     kill "$clock"
     "${manager[@]}" destroy "${probes[@]}" >/dev/null 2>&1 || warn "the probes are not destroyed"

@@ -10,7 +10,7 @@ take_lock() {
         exec 8>>"$state.lock" || die "cannot write $state.lock"
         if ! flock --nonblock 8; then
             say "another bin/local-cluster is at work on $state; waiting for it"
-            flock --wait 300 8 || die "$state.lock has been held for 5 minutes; by whom: fuser $state.lock"
+            flock --wait 900 8 || die "$state.lock has been held for 15 minutes; by whom: fuser $state.lock"
         fi
         # `down` removes the file: what we then hold is the lock of a file that nobody else will find.
         [[ $(stat --format=%i "$state.lock" 2>/dev/null) == $(stat --dereference --format=%i /proc/self/fd/8) ]] && return 0
@@ -181,7 +181,7 @@ end_processes() {
     done < <(machine_names)
     etcd_signal KILL
     cgroup_kill "$cluster_name"
-    wait_until 20 "processes to end" cgroup_empty "$cluster_name" ||
+    wait_until 60 "processes to end" cgroup_empty "$cluster_name" ||
         die "processes of the cluster do not end: $(find /sys/fs/cgroup -path "*/$cluster_name/*" -name cgroup.procs \
             -exec cat {} + | sort -un | tr '\n' ' ')"
     cgroup_remove "$cluster_name"

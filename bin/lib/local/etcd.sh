@@ -6,7 +6,6 @@
 #
 # Member 1 is the bootstrap machine's. The verbs take a member's number; without one they mean all members.
 
-
 etcd_members() { seq "$etcd_count"; }
 
 # etcd_address MEMBER: 172.17.8.2 and the next ones.
@@ -95,7 +94,7 @@ etcd_start() {
     for member in ${1:-$(etcd_members)}; do etcd_launch "$member"; done
     for member in ${1:-$(etcd_members)}; do
         folder=$(etcd_folder "$member")
-        wait_until 30 "etcd" etcd_up_or_ended "$member" "$question" ||
+        wait_until 120 "etcd" etcd_up_or_ended "$member" "$question" ||
             die "etcd does not answer at $(etcd_member_url "$member"); its log: $folder/log"
         process_gone "$folder/pid" &&
             die "etcd ended at once: $(grep -E '"level":"(error|fatal|panic)"' "$folder/log" | tail -n 1); log: $folder/log"
@@ -188,10 +187,12 @@ etcd_fill() {
     local number block
     [[ -n $etcd_quota ]] || die "only with: bin/local-cluster up --etcd-quota MIB"
     block=$(head -c 1000000 /dev/zero | tr '\0' x)
-    for ((number = 0; number <= 2 * etcd_quota; number++)); do
-        etcdctl_command put "/filler/$number" <<<"$block" >/dev/null 2>&1 || break
+    for ((number = 0; number <= 4 * etcd_quota; number++)); do
+        etcdctl_command put "/filler/$number" <<<"$block" >/dev/null 2>&1 && continue
+        # Refused for want of space, or not answered in time? The alarm tells. grep reads all of it: a broken pipe is no answer.
+        ! etcdctl_command alarm list 2>/dev/null | grep NOSPACE >/dev/null || return 0
     done
-    etcdctl_command alarm list 2>/dev/null | grep --quiet NOSPACE || die "etcd is not full; its log: $state/etcd/log"
+    die "etcd is not full; its log: $state/etcd/log"
 }
 
 # etcd_unfill: what an operator does about it: frees space, gives it back to the file, and takes the alarm away.

@@ -92,7 +92,7 @@ machine_start() {
     process_record "$folder/supervisor.pid" $!
     disown
     # The supervisor's first act; without it the machine would count as ended before it began.
-    wait_until 20 "$name to start" test -s "$folder/nspawn.pid" || die "$name does not start; $folder/console.log says why"
+    wait_until 60 "$name to start" test -s "$folder/nspawn.pid" || die "$name does not start; $folder/console.log says why"
 }
 
 # machine_supervise NAME BIND...: the machine's power supply: starts it, and again each time it reboots itself.
@@ -159,8 +159,8 @@ agent_joined() {
 # machine_wait NAME: until booted, provisioned and (unless --no-agent) joined.
 machine_wait() {
     local name=$1
-    wait_until 90 "$name to boot" machine_booted "$name" ||
-        die "$name did not boot within 90 s; its console: $state/machines/$name/console.log"
+    wait_until 300 "$name to boot" machine_booted "$name" ||
+        die "$name did not boot within 5 minutes; its console: $state/machines/$name/console.log"
     machine_leader "$name" >/dev/null ||
         die "$name ended while booting: $(tail -n 1 "$state/machines/$name/console.log"); console: $state/machines/$name/console.log"
     if ! in_machine "$name" systemctl --quiet is-active flotilla-provision.service; then
@@ -168,9 +168,9 @@ machine_wait() {
         die "provisioning $name failed; its journal is above"
     fi
     [[ $with_agent == yes ]] || return 0
-    if ! wait_until 60 "$name's node agent to join" agent_joined "$name"; then
+    if ! wait_until 180 "$name's node agent to join" agent_joined "$name"; then
         in_machine "$name" journalctl --no-pager --unit node-agent.service --lines 10 >&2
-        die "$name's node agent did not join within 60 s; its journal is above, all of it: bin/local-cluster logs $name"
+        die "$name's node agent did not join within 3 minutes; its journal is above, all of it: bin/local-cluster logs $name"
     fi
 }
 
@@ -178,7 +178,7 @@ machine_wait() {
 machine_end() {
     process_kill "$state/machines/$1/supervisor.pid" KILL
     process_kill "$state/machines/$1/nspawn.pid" KILL
-    wait_until 20 "$1 to end" machine_ended "$1" || die "$1 does not end"
+    wait_until 60 "$1 to end" machine_ended "$1" || die "$1 does not end"
     rm -f "$state/machines/$1"/{supervisor.pid,nspawn.pid,api.sock}
 }
 
@@ -186,27 +186,34 @@ machine_ended() {
     process_gone "$state/machines/$1/supervisor.pid" && process_gone "$state/machines/$1/nspawn.pid"
 }
 
-# machine_halt NAME: the power cut. Killing PID 1 of a process namespace kills all in it at one instant.
+# machine_halt NAME...: the power cut, of several at one instant. Killing PID 1 of a process namespace kills all in it at once.
 machine_halt() {
-    local leader
-    process_kill "$state/machines/$1/supervisor.pid" KILL
-    if leader=$(machine_leader "$1"); then
-        kill -s KILL "$leader"
-        # nspawn sees the end by itself and takes the cable away with it.
-        wait_until 20 "$1 to lose power" process_gone "$state/machines/$1/nspawn.pid" || true
-    fi
-    machine_end "$1"
+    local name leader leaders=()
+    for name in "$@"; do
+        process_kill "$state/machines/$name/supervisor.pid" KILL
+        if leader=$(machine_leader "$name"); then leaders+=("$leader"); fi
+    done
+    [[ ${#leaders[@]} -eq 0 ]] || kill -s KILL "${leaders[@]}"
+    for name in "$@"; do
+        if [[ ${#leaders[@]} -gt 0 ]]; then
+            # nspawn sees the end by itself and takes the cable away with it.
+            wait_until 60 "$name to lose power" process_gone "$state/machines/$name/nspawn.pid" || true
+        fi
+        machine_end "$name"
+    done
 }
 
-# machine_shutdown NAME: the orderly end, as `systemctl poweroff` inside.
+# machine_shutdown NAME...: the orderly end, as `systemctl poweroff` inside.
 machine_shutdown() {
-    local leader
-    if leader=$(machine_leader "$1"); then
-        kill -s RTMIN+4 "$leader"
-        wait_until 120 "$1 to shut down" machine_ended "$1" ||
-            die "$1 does not shut down; to cut its power: bin/local-cluster halt $1"
-    fi
-    machine_end "$1"
+    local name leader
+    for name in "$@"; do
+        if leader=$(machine_leader "$name"); then
+            kill -s RTMIN+4 "$leader"
+            wait_until 120 "$name to shut down" machine_ended "$name" ||
+                die "$name does not shut down; to cut its power: bin/local-cluster halt $name"
+        fi
+        machine_end "$name"
+    done
 }
 
 # machine_socket NAME: path of its agent's API socket, by a stable name whose target changes at each boot.

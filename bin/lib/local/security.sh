@@ -52,6 +52,8 @@ security_machine() {
 # etcdctl_command ARGUMENT...: etcd's own tool, as root.
 etcdctl_command() {
     export ETCDCTL_API=3 ETCDCTL_ENDPOINTS=${ETCDCTL_ENDPOINTS:-$etcd_url}
+    # Its own 2 s and 5 s are short for a login on a busy host.
+    export ETCDCTL_DIAL_TIMEOUT=30s ETCDCTL_COMMAND_TIMEOUT=60s
     if [[ $secured == yes ]]; then
         # In the environment, which root alone can read, and not among the arguments.
         ETCDCTL_USER=root:$(cat "$state/authority/etcd-root-password")
