@@ -58,8 +58,12 @@ package enum IdentityFile {
             bytes = bytes.dropFirst(max(written, 0))
         }
         // The umask may have taken bits away; a power cut must not leave an empty file behind.
-        guard fchmod(descriptor, mode) == 0, fsync(descriptor) == 0, close(descriptor) == 0, rename(new, path) == 0
-        else { throw failure("write", path) }
+        let isKept = fchmod(descriptor, mode) == 0 && fsync(descriptor) == 0
+        guard close(descriptor) == 0, isKept, rename(new, path) == 0 else {
+            let error = failure("write", path)
+            unlink(new)
+            throw error
+        }
     }
 
     /// - Throws: `.file`, also for a secret that others can read.

@@ -7,6 +7,23 @@ import Testing
 extension ClusterTests {
     /// Wrong arguments and files: one clear line, the documented exit status, and nothing changed in the store.
     @Suite("bad input") struct BadInputTests {
+        /// A unit file that no cluster may take.
+        struct BadFile: CustomTestStringConvertible {
+            var name: String
+            var text: String
+            /// What the refusal must name.
+            var named: String
+
+            init(_ name: String, _ text: String, _ named: String) {
+                self.name = name
+                self.text = text
+                self.named = named
+            }
+
+            /// The largest of them would fill the log.
+            var testDescription: String { "\(name), \(text.utf8.count) bytes: \(text.prefix(80))" }
+        }
+
         @Test(
             "wrong arguments are refused in one line that names them",
             arguments: [
@@ -28,20 +45,20 @@ extension ClusterTests {
         @Test(
             "bad unit files are refused in one line that says what is wrong where",
             arguments: [
-                ("a.service", "[Service\nExecStart=/bin/true\n", "line 1"),
-                ("a.service", "[Service]\nExecStart=/bin/true\nnonsense\n", "line 3"),
-                ("a.service", "[Service]\nExecStart=/bin/true\n[X-Fleet]\nColour=red\n", "Colour"),
-                ("a.service", "[Service]\nExecStart=/bin/true\n[X-Fleet]\nGlobal=true\nMachineOf=b\n", "Global"),
-                ("a.colour", "[Service]\nExecStart=/bin/true\n", "a.colour"),
-                ("bad name.service", "[Service]\nExecStart=/bin/true\n", "bad name.service"),
-                ("a.service", "[Service]\n#" + String(repeating: "x", count: 1_048_576), "at most"),
-                ("@.service", "[Service]\nExecStart=/bin/true\n", "@.service"),
+                BadFile("a.service", "[Service\nExecStart=/bin/true\n", "line 1"),
+                BadFile("a.service", "[Service]\nExecStart=/bin/true\nnonsense\n", "line 3"),
+                BadFile("a.service", "[Service]\nExecStart=/bin/true\n[X-Fleet]\nColour=red\n", "Colour"),
+                BadFile("a.service", "[Service]\nExecStart=/bin/true\n[X-Fleet]\nGlobal=true\nMachineOf=b\n", "Global"),
+                BadFile("a.colour", "[Service]\nExecStart=/bin/true\n", "a.colour"),
+                BadFile("bad name.service", "[Service]\nExecStart=/bin/true\n", "bad name.service"),
+                BadFile("a.service", "[Service]\n#" + String(repeating: "x", count: 1_048_576), "at most"),
+                BadFile("@.service", "[Service]\nExecStart=/bin/true\n", "@.service"),
             ])
-        func files(_ name: String, _ text: String, _ named: String) async throws {
+        func files(_ file: BadFile) async throws {
             try await withTemporaryFolder { folder in
-                try write(text, to: "\(folder)/\(name)")
+                try write(file.text, to: "\(folder)/\(file.name)")
                 for verb in ["submit", "start"] {
-                    try await expectRefused([verb, "\(folder)/\(name)"], status: 1, naming: named)
+                    try await expectRefused([verb, "\(folder)/\(file.name)"], status: 1, naming: file.named)
                 }
             }
         }

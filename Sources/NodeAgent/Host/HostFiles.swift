@@ -23,12 +23,12 @@ enum HostFiles {
         var bytes = ArraySlice(Array(text.utf8))
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 else {
+            guard count > 0 || errno == EINTR else {
                 let reason = String(cString: strerror(errno))
                 close(descriptor)
                 throw HostError("cannot write \(temporary): \(reason)")
             }
-            bytes = bytes.dropFirst(count)
+            bytes = bytes.dropFirst(max(count, 0))
         }
         close(descriptor)
         guard rename(temporary, path) == 0 else {

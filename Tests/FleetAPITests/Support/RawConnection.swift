@@ -71,6 +71,12 @@ struct RawConnection: Sendable {
         }
     }
 
+    /// Whether something has come that was not read yet.
+    var hasAnswer: Bool {
+        var byte: UInt8 = 0
+        return recv(descriptor, &byte, 1, Int32(MSG_DONTWAIT) | Int32(MSG_PEEK)) > 0
+    }
+
     /// Allows as many open files as the system lets this process have; who holds a thousand connections needs it.
     static func raiseFileLimit() {
         var limit = rlimit()
