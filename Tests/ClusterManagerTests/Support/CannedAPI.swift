@@ -54,10 +54,10 @@ final class CannedAPI: APITransport {
         try json(Unexpected(error: .init(code: status, message: message)), status: status)
     }
 
-    /// Runs a command line of `words` against these answers.
+    /// Runs a command line of `words` against these answers, and `fleet` for all else.
     ///
     /// - Throws: What the command throws, or ArgumentParser for words that it does not take.
-    func run(_ words: [String]) async throws -> CapturedConsole {
+    func run(_ words: [String], fleet: FakeFleet = FakeFleet()) async throws -> CapturedConsole {
         let captured = CapturedConsole()
         guard let command = try await RootCommand.asyncParseAsRoot(words) as? any FleetCommand else {
             throw ClusterManagerError(.usage, "\(words) is no command that asks a cluster")
@@ -65,7 +65,7 @@ final class CannedAPI: APITransport {
         let endpoint = APIEndpoint.unix(path: "/nowhere")
         try await command.run(
             in: CommandContext(
-                fleet: FakeFleet(), console: captured.console, format: try command.global.format(),
+                fleet: fleet, console: captured.console, format: try command.global.format(),
                 client: { FleetClient(endpoint: endpoint, transport: self) }))
         return captured
     }

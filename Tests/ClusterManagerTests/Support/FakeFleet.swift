@@ -12,20 +12,26 @@ actor FakeFleet: FleetService {
     /// When `false`, units stay where they are: the test itself says what happens.
     private let runsUnits: Bool
     private let refusals: [String: ClusterManagerError]
+    private var answersAboutMachines: [Result<[FleetMachine], ClusterManagerError>]
     private var followers:
         [Int: (units: Set<UnitName>, stream: AsyncThrowingStream<FleetEvent, any Error>.Continuation)] =
             [:]
     private var nextFollower = 0
     private var time: Int64 = 1_000_000
 
-    /// Makes a fleet; `refusals` says what to answer to requests, by the text that `requests` would have.
+    /// Makes a fleet.
+    ///
+    /// `refusals` says what to answer to requests, by the text that `requests` would have; `answersAboutMachines` what to answer
+    /// to the first questions about machines.
     init(
         units: [FleetUnit] = [], states: [FleetUnitState] = [], machines: [FleetMachine] = Fixtures.machines(5),
-        runsUnits: Bool = true, refusals: [String: ClusterManagerError] = [:]
+        runsUnits: Bool = true, refusals: [String: ClusterManagerError] = [:],
+        answersAboutMachines: [Result<[FleetMachine], ClusterManagerError>] = []
     ) {
         self.view = FleetView(units: units, states: states, machines: machines)
         self.runsUnits = runsUnits
         self.refusals = refusals
+        self.answersAboutMachines = answersAboutMachines
     }
 
     func units() async throws -> [FleetUnit] {
@@ -42,7 +48,9 @@ actor FakeFleet: FleetService {
         view.sortedStates.filter { unit == nil || $0.name == unit }
     }
 
-    func machines() async throws -> [FleetMachine] { view.sortedMachines }
+    func machines() async throws -> [FleetMachine] {
+        answersAboutMachines.isEmpty ? view.sortedMachines : try answersAboutMachines.removeFirst().get()
+    }
 
     func create(_ name: UnitName, file: UnitSource, target: TargetState) async throws {
         try note("create \(name) \(target.rawValue)")

@@ -72,6 +72,8 @@ struct Reboot: FleetCommand {
     static let configuration = CommandConfiguration(
         abstract: "Drain a machine, restart it, and let it take units again.",
         discussion: """
+            Run it on another machine: what restarts takes this command with it, and stays drained until 'uncordon'.
+
             EXAMPLES:
               cluster-manager reboot 9f2c4e1a
               cluster-manager reboot 9f2c4e1a --timeout 30m
@@ -163,12 +165,14 @@ struct MachineOrder {
         let deadline = ContinuousClock.now + patience
         var isGone = false
         while true {
-            // Whoever answers may be the machine itself, which is just going down.
-            let machines = try? await context.fleet.machines()
-            if let machines {
-                let isThere = machines.contains { $0.id == id }
+            do {
+                let isThere = try await context.fleet.machines().contains { $0.id == id }
                 if !isThere { isGone = true }
                 if isGone, isThere { return }
+            } catch let error as ClusterManagerError {
+                // Whoever is asked may be the machine itself: nobody else would tell us that it was gone. If it was another that
+                // did not answer, we uncordon too early, and what comes to the machine then leaves as it goes down.
+                if error.code == .unreachable { isGone = true }
             }
             guard ContinuousClock.now < deadline else {
                 throw ClusterManagerError(
