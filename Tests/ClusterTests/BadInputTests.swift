@@ -100,6 +100,7 @@ extension ClusterTests {
             _ words: [String], status: Int32, naming text: String, sourceLocation: SourceLocation = #_sourceLocation
         ) async throws {
             let cluster = try Cluster.shared
+            try await cluster.untilSwept()
             let before = try await cluster.storeRevision()
             let outcome = try await cluster.manager(words)
             #expect(outcome.status == status, "\(outcome)", sourceLocation: sourceLocation)

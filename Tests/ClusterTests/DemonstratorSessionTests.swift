@@ -10,6 +10,7 @@ extension ClusterTests {
         @Test("the guide's whole session prints what the guide shows")
         func session() async throws {
             let cluster = try Cluster.shared
+            try await cluster.untilSwept()
             let start = try await cluster.manager("--start")
             #expect(start.status == 0)
             #expect(start.error.isEmpty)

@@ -59,12 +59,17 @@ extension Cluster {
         return text.first.flatMap { Int($0) } ?? 0
     }
 
-    /// Whether the store knows all machines and nothing else: the sign that the test before left nothing behind.
+    /// Whether the store knows all machines and no units: the sign that the test before left nothing behind.
     func isIdle() async throws -> Bool {
-        // Who belongs, what was done and how far the store has come outlast every test.
-        let lasting: Set<Substring> = ["identities", "authorities", "events", "tokens", "mark", "seen"]
+        // Who belongs, what was done and how far the store has come outlast every test; unused files go every ten seconds.
+        let lasting: Set<Substring> = ["identities", "authorities", "events", "tokens", "mark", "seen", "files"]
         let kinds = try await storeKeys("").map { $0.prefix { $0 != "/" } }.filter { !lasting.contains($0) }
         return kinds.sorted() == (["leader"] + Array(repeating: "machines", count: machineCount)).sorted()
+    }
+
+    /// Waits until the leader has deleted the files of units that are gone; from then on only users change an idle store.
+    func untilSwept() async throws {
+        try await until("unused unit files are deleted") { try await storeKeys("files/").isEmpty }
     }
 
     /// Destroys what the test before left running; enough, and quicker than `mend`, when all machines are there.
