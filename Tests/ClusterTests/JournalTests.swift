@@ -82,7 +82,8 @@ extension ClusterTests {
                 }
             }
             // head ends after its lines, and that ends who writes to it.
-            let script = "\(Shell.repository)/bin/cluster-manager journal -f -n 0 --output cat near far | head -n 40"
+            let program = "\(Shell.repository)/bin/cluster-manager"
+            let script = "timeout 120 \(program) journal -f -n 0 --output cat near far | head -n 40"
             let outcome = try await Shell.run(
                 ["bash", "-c", script], environment: ["FLOTILLA_LOCAL_STATE": cluster.state, "FLOTILLA_ENDPOINT": nil])
             #expect(outcome.status == 0 && outcome.lines.count == 40, "\(outcome)")
