@@ -28,9 +28,16 @@ package struct RecordCheck: Sendable {
         /// quarter of a lifetime, units stopped after seven tenths, and attempts last a fifth.
         var harmless: Int { ttl / 5 }
 
-        /// A store that starts may be silent for so long: the proofs that it was dead are fresh when that begins; see R4 in
-        /// `docs/guarantees.md`.
-        var bearableStart: Int { ttl * 3 / 5 }
+        /// A store that starts may be silent for so long: machines have proofs that it was dead; see R4 in `docs/guarantees.md`.
+        ///
+        /// They look for one when a renewal fails. A store that is back before all have renewed, each quarter of a lifetime, and
+        /// tried again was seen dead by nobody: it is as if it had been silent from its death on.
+        ///
+        /// - Parameter down: How long it refused connections before it started.
+        /// - Returns: Milliseconds from its start.
+        func bearableStart(afterDown down: Int) -> Int {
+            down >= ttl * 3 / 10 ? ttl * 3 / 5 : max(0, ttl * 7 / 20 - down)
+        }
     }
 
     package let record: ChaosRecord
@@ -98,8 +105,14 @@ package struct RecordCheck: Sendable {
         case .cut, .freeze, .kill, .etcdFreeze: fault.length >= limits.harmless
         // Refused connections are proof that the store can end no session.
         case .etcdKill: false
-        case .etcdStart: fault.length >= limits.bearableStart
+        case .etcdStart: fault.length >= limits.bearableStart(afterDown: downTime(before: fault))
         }
+    }
+
+    /// How long the store was dead before this start; 0 when nothing says so.
+    private func downTime(before start: ChaosRecord.Fault) -> Int {
+        let deaths = record.faults.filter { $0.kind == .etcdKill && $0.begin <= start.begin && start.begin <= $0.end }
+        return deaths.map { start.begin - $0.begin }.max() ?? 0
     }
 
     /// When what ended the process began: the latest fault or stall that may have.

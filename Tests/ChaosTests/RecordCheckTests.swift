@@ -77,7 +77,6 @@ import Testing
         "what may end nothing breaks R4 or R7 when a unit ends",
         arguments: [
             ("etcd-kill", "etcd", 20, 40, "R4"), ("etcd-freeze", "etcd", 21, 21, "R4"),
-            ("etcd-start", "etcd", 19, 21, "R4"),
             ("cut", "worker-3", 20, 30, "R7"),
             ("cut", "worker-1", 21, 21, "R7"), ("kill", "worker-1", 21, 21, "R7"), ("halt", "worker-3", 20, 30, "R7"),
             ("halt", "worker-1", 12, 14, "R7"), ("freeze", "worker-1", 50, 60, "R7"),
@@ -101,6 +100,17 @@ import Testing
             runs: [("worker-1", 5, 21), ("worker-2", 23, 70)], faults: [(kind, target, from, to)])
         #expect(verdict.broken.isEmpty)
         #expect(verdict.ended == 1)
+    }
+
+    @Test(
+        "a store that starts may be silent for longer when everybody had seen it dead",
+        arguments: [(10, 19, true), (19, 19, false), (10, 17, false)])
+    func start(death: Int, start: Int, isBroken: Bool) throws {
+        let verdict = try verdict(
+            runs: [("worker-1", 5, 21), ("worker-2", 23, 70)],
+            faults: [("etcd-kill", "etcd", death, 21), ("etcd-start", "etcd", start, 21)])
+        #expect(verdict.broken.count == (isBroken ? 1 : 0), "\(verdict.broken)")
+        #expect(verdict.broken.allSatisfy { $0.hasPrefix("R4 at 11.00 s: probe@1 on worker-1 (p0) ended") })
     }
 
     @Test("faults that may end nothing are counted")
