@@ -120,8 +120,8 @@ package struct RecordCheck: Sendable {
         var causes: [Int] = []
         for fault in record.faults where mayEnd(fault) && run.start <= fault.end {
             guard fault.kind.isOfStore || fault.target == run.machine else { continue }
-            // What was halted is gone before it boots again, whenever the signal came; the others stop their units some time before the session ends, and what was on
-            // its way when the cable came back still arrives.
+            // What was halted is gone before it boots again, whenever the signal came; the others stop their units some time
+            // before the session ends, and what was on its way when the cable came back still arrives.
             let latest = fault.kind == .halt ? min(fault.end, fault.begin + 10_000) : fault.end + limits.ttl
             // A beat each 100 ms: what ended then may have been silent a little before.
             if fault.begin - 200 <= run.last, run.last <= latest { causes.append(fault.begin) }

@@ -36,11 +36,7 @@ extension ClusterTests {
             let cluster = try Cluster.shared
             let units = try await cluster.startDemonstrator()
             try await cluster.control("etcd", "stop")
-            let end = ContinuousClock.now + .seconds(30)
-            while ContinuousClock.now < end {
-                try await cluster.expectUntouched(units)
-                try await Task.sleep(for: .milliseconds(500))
-            }
+            try await cluster.expectUntouched(units, for: .seconds(30))
             try await cluster.control("etcd", "start")
             try await until("all machines are there") { try await cluster.visibleAddresses().count == Cluster.size }
             for number in 1...Cluster.size {

@@ -84,8 +84,7 @@ extension ClusterTests {
             // head ends after its lines, and that ends who writes to it.
             let program = "\(Shell.repository)/bin/cluster-manager"
             let script = "timeout 120 \(program) journal -f -n 0 --output cat near far | head -n 40"
-            let outcome = try await Shell.run(
-                ["bash", "-c", script], environment: ["FLOTILLA_LOCAL_STATE": cluster.state, "FLOTILLA_ENDPOINT": nil])
+            let outcome = try await cluster.run("bash", ["-c", script])
             #expect(outcome.status == 0 && outcome.lines.count == 40, "\(outcome)")
             for unit in ["near", "far"] {
                 let numbers = outcome.lines.filter { $0.hasSuffix(" of \(unit)") }

@@ -109,7 +109,7 @@ struct Cluster: Sendable {
         try await run("bin/local-cluster", ["exec", machine] + words)
     }
 
-    /// Runs a script of the repository on this cluster.
+    /// Runs a script of the repository, or any other program, on this cluster.
     func run(_ script: String, _ words: [String]) async throws -> Shell.Outcome {
         try await Shell.run([script] + words, environment: ["FLOTILLA_LOCAL_STATE": state, "FLOTILLA_ENDPOINT": nil])
     }

@@ -30,4 +30,16 @@ extension Cluster {
             )
         }
     }
+
+    /// Checks for as long as `time` that `units` are where and as they were.
+    func expectUntouched(
+        _ units: [String: Sighting], for time: Duration, sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        let end = ContinuousClock.now + time
+        while ContinuousClock.now < end {
+            try await expectUntouched(units, sourceLocation: sourceLocation)
+            // Leaves the processors to those who are looked at.
+            try await Task.sleep(for: .milliseconds(500))
+        }
+    }
 }
