@@ -6,8 +6,10 @@
 #include "CLibSystemd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -159,4 +161,8 @@ int flt_journal_send(const char *const *fields, const size_t *lengths, int count
         vectors[i].iov_len = lengths[i];
     }
     return sd_journal_sendv(vectors, count);
+}
+
+int flt_exchange_files(const char *first, const char *second) {
+    return renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE) < 0 ? -errno : 0;
 }

@@ -68,12 +68,13 @@ package struct NodeAgentProgram: Sendable {
         }
         let folder = UnitFolder(
             folder: settings.runtimeDirectory + "/units", searchFolder: searchFolder,
+            searchPath: settings.usesUserManager ? [] : UnitLinks.systemSearchPath,
             dropIns: UnitDropIns(isGuarded: guardControl.isEnabled, agentService: OwnService.name))
         try await folder.prepare()
 
         let agent = AgentShell(
-            registry: registry, units: units, folder: folder, machine: identity.id, guardControl: guardControl,
-            logger: logger)
+            registry: registry, units: units, folder: folder, processes: UnitProcesses(tree: .ofThisMachine()),
+            machine: identity.id, guardControl: guardControl, logger: logger)
         let election = ElectionShell(
             registry: registry, machine: identity.id, lossWindow: .seconds(settings.sessionTTL), logger: logger)
         let roles = settings.roles

@@ -101,7 +101,6 @@ struct RealSystemdTests {
             #expect(try await manager.startUnit("web.service") == .done)
             #expect(try await manager.listUnits(patterns: ["web*"]).map(\.sub) == ["running"])
             #expect(try await manager.stopUnit("web.service") == .done)
-            #expect(try await manager.disableUnitFiles(["web.service"], runtime: true).map(\.type) == ["unlink"])
         }
     }
 
@@ -117,7 +116,20 @@ struct RealSystemdTests {
             for (name, text) in files { try machine.write(text, to: Self.folder + name) }
             try await machine.run("ln", "-s", "/dev/null", Self.folder + "masked.service")
 
+            for (name, line) in [
+                ("skipped.service", "ConditionPathExists=/absent"), ("asserting.service", "AssertPathExists=!/usr"),
+            ] {
+                try machine.write("[Unit]\n\(line)\n\(SampleUnit.oneshot)", to: Self.folder + name)
+            }
+            #expect(try await manager.startUnit("skipped.service") == .done)
+            #expect(try await manager.startReport(of: "skipped.service").unmet == "ConditionPathExists=/absent")
+            #expect(try await manager.startUnit("asserting.service") == .assert)
+            #expect(try await manager.startReport(of: "asserting.service").unmet == "AssertPathExists=!/usr")
+
             #expect(try await manager.startUnit("failing.service") == .failed)
+            #expect(
+                try await manager.startReport(of: "failing.service")
+                    == StartReport(result: "exit-code", main: StartReport.Exit(isSignal: false, status: 7)))
             let failed = try await manager.properties(of: "failing.service")
             #expect(failed.result == "exit-code" && failed.execMainStatus == 7)
             #expect(try await manager.startUnit("needs.service") == .dependency)

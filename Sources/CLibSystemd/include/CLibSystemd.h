@@ -52,3 +52,6 @@ int flt_kill_self_at(uint64_t deadline_ns);
 
 // write(2) that never raises SIGPIPE: returns the count or a negative errno (-EPIPE when nobody reads).
 ptrdiff_t flt_write_quietly(int fd, const void *bytes, size_t count);
+
+// Lets two files change places (renameat2 with RENAME_EXCHANGE): 0 or a negative errno.
+int flt_exchange_files(const char *first, const char *second);

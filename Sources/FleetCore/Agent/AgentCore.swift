@@ -30,6 +30,15 @@ package struct AgentCore: Sendable, Equatable {
         var restarts = 0
         /// The number that the start or restart under way was issued for.
         var issuedRestarts = 0
+        /// A job that systemd has queued and of which nothing has shown yet.
+        var start: PendingStart?
+        /// How often in a row systemd has not started the unit.
+        var refusals = 0
+        /// What systemd said of the last order, when it was not simply carried out.
+        var remark: String?
+        var pace = ReportPace()
+        /// How often systemd itself has started the unit again since it was last ordered to start.
+        var automaticRestarts = 0
         /// The file that the running processes were started from, when another one is in force since: it needs a restart.
         var outdated: ContentHash?
         var observed: Observation?
@@ -51,19 +60,21 @@ package struct AgentCore: Sendable, Equatable {
     package let machine: MachineID
     /// From a failed operation to the next attempt.
     package static let retryInterval = Duration.seconds(1)
+    /// The longest pause between two attempts at what goes on failing.
+    package static let longestRetryInterval = Duration.seconds(60)
 
     var entries: [UnitName: Entry] = [:]
     var ledger = Ledger()
     /// The machine holds its session and the agent knows what it is ordered.
     private var isServing = false
     /// States on their way to the store, by unit; one batch at a time.
-    private var publishing: [UnitName: UnitState] = [:]
+    var publishing: [UnitName: UnitState] = [:]
     /// Nothing is published before this moment, after a failure.
-    private var publishRetry: Moment?
+    var publishRetry: Moment?
     /// Units that must be looked at before `handle` returns.
     private var touched: Set<UnitName> = []
     /// Units whose published state may be out of date.
-    private var unpublished: Set<UnitName> = []
+    var unpublished: Set<UnitName> = []
 
     package init(machine: MachineID) { self.machine = machine }
 
@@ -71,9 +82,6 @@ package struct AgentCore: Sendable, Equatable {
     package var fencedUnits: [UnitName] {
         entries.filter { $0.value.file.map { !$0.isKept } ?? false }.keys.sorted()
     }
-
-    /// Units whose file lies in the runtime folder, in name order.
-    package var installedUnits: [UnitName] { entries.filter { $0.value.file != nil }.keys.sorted() }
 
     package mutating func handle(_ event: AgentEvent, at now: Moment) -> AgentDirectives {
         take(event, at: now)
@@ -84,9 +92,10 @@ package struct AgentCore: Sendable, Equatable {
         }
         for unit in touched.sorted() { advance(unit, at: now, into: &directives) }
         touched = []
-        publish(into: &directives)
+        publish(at: now, into: &directives)
         record(into: &directives)
-        directives.wake = (entries.values.compactMap(\.retry) + [publishRetry, ledger.retry].compactMap(\.self)).min()
+        let due = entries.values.flatMap { [$0.retry, $0.pace.held] } + [publishRetry, ledger.retry]
+        directives.wake = due.compactMap(\.self).min()
         return directives
     }
 
@@ -103,6 +112,8 @@ package struct AgentCore: Sendable, Equatable {
                     entry.order = order
                     entry.isOrderStale = false
                     entry.retry = nil
+                    entry.refusals = 0
+                    entry.pace = ReportPace()
                 }
                 // Whoever stops a unit and starts it again wants it to run again.
                 if order.assignment.target < .launched { ledger.known[order.unit] = nil }
@@ -138,19 +149,24 @@ package struct AgentCore: Sendable, Equatable {
                 finish(unit, .uninstalling) {
                     $0.file = nil
                     $0.observed = nil
+                    $0.remark = nil
                 }
             }
+        case .uninstallFailed(let unit, let reason): fail(unit, .uninstalling, at: now, remark: reason)
         case .issued(let unit): issued(unit)
-        case .issueFailed(let unit):
-            fail(unit, .starting, at: now)
-            fail(unit, .restarting, at: now)
+        case .issueFailed(let unit, let reason):
+            fail(unit, .starting, at: now, remark: reason)
+            fail(unit, .restarting, at: now, remark: reason)
+        case .startEnded(let unit, let end): startEnded(unit, end, at: now)
         case .stopped(let unit):
             finish(unit, .stopping) {
                 $0.acted = .loaded
                 $0.outdated = nil
                 $0.isStopped = true
+                $0.start = nil
+                $0.remark = nil
             }
-        case .stopFailed(let unit): fail(unit, .stopping, at: now)
+        case .stopFailed(let unit, let reason): fail(unit, .stopping, at: now, remark: reason)
         case .observed(let observations): for one in observations { observe(one) }
         case .jobEnded(let unit, let end): jobEnded(unit, end)
         case .completed(let completions, let units): learn(completions, of: units)
@@ -179,14 +195,14 @@ package struct AgentCore: Sendable, Equatable {
         }
     }
 
-    private mutating func update(_ unit: UnitName, _ change: (inout Entry) -> Void) {
+    mutating func update(_ unit: UnitName, _ change: (inout Entry) -> Void) {
         change(&entries[unit, default: Entry()])
         touched.insert(unit)
         unpublished.insert(unit)
     }
 
     /// Takes in the success of an operation; a late answer to one that is no longer under way changes nothing.
-    private mutating func finish(_ unit: UnitName, _ operation: Operation, _ change: (inout Entry) -> Void) {
+    mutating func finish(_ unit: UnitName, _ operation: Operation, _ change: (inout Entry) -> Void) {
         guard entries[unit]?.operation == operation else { return }
         update(unit) { entry in
             entry.operation = nil
@@ -194,10 +210,13 @@ package struct AgentCore: Sendable, Equatable {
         }
     }
 
-    private mutating func fail(_ unit: UnitName, _ operation: Operation, at now: Moment, isTransient: Bool = true) {
+    mutating func fail(
+        _ unit: UnitName, _ operation: Operation, at now: Moment, isTransient: Bool = true, remark: String? = nil
+    ) {
         guard entries[unit]?.operation == operation else { return }
         update(unit) { entry in
             entry.operation = nil
+            entry.remark = remark ?? entry.remark
             // A lasting failure is looked at again much later: files in the store never change under their hash.
             entry.retry = now + (isTransient ? Self.retryInterval : Self.retryInterval * 60)
         }
@@ -213,18 +232,7 @@ package struct AgentCore: Sendable, Equatable {
             entry.problem = nil
             entry.acted = max(entry.acted, .loaded)
         }
-    }
-
-    private mutating func issued(_ unit: UnitName) {
-        guard let operation = entries[unit]?.operation, operation == .starting || operation == .restarting else {
-            return
-        }
-        finish(unit, operation) { entry in
-            entry.acted = .launched
-            entry.outdated = nil
-            entry.restarts = entry.issuedRestarts
-            entry.heldBack = nil
-        }
+        retryRefused()
     }
 
     private mutating func published(_ states: [UnitState]) {
@@ -247,12 +255,15 @@ package struct AgentCore: Sendable, Equatable {
     }
 
     private mutating func observe(_ observation: Observation) {
-        guard entries[observation.unit] != nil else { return }
+        guard let entry = entries[observation.unit] else { return }
+        let isAnotherTry = observation.sub == "auto-restart" && entry.observed?.sub != "auto-restart"
         update(observation.unit) {
             $0.observed = observation
             $0.isStopped = false
             if !observation.isDown { $0.heldBack = nil }
+            if isAnotherTry { $0.automaticRestarts += 1 }
         }
+        noticeStart(observation, before: entry.observed)
         noticeWork(observation)
     }
 
@@ -260,8 +271,8 @@ package struct AgentCore: Sendable, Equatable {
         if let retry = publishRetry, retry <= now { publishRetry = nil }
         if let retry = ledger.retry, retry <= now { ledger.retry = nil }
         for (unit, entry) in entries {
-            guard let retry = entry.retry, retry <= now else { continue }
-            update(unit) { $0.retry = nil }
+            if let retry = entry.retry, retry <= now { update(unit) { $0.retry = nil } }
+            if let held = entry.pace.held, held <= now { update(unit) { $0.pace.held = nil } }
         }
     }
 
@@ -310,6 +321,7 @@ package struct AgentCore: Sendable, Equatable {
                 let wasStarted = file.startedHash != nil && (isUp || file.runs != .always)
                 entry.acted = max(entry.acted, wasStarted ? .launched : state.acted)
                 entry.restarts = state.restarts
+                entry.automaticRestarts = state.automaticRestarts
                 if state.acted == .launched, file.startedHash == nil, state.hash != file.hash {
                     entry.outdated = state.hash
                 }
@@ -333,6 +345,9 @@ package struct AgentCore: Sendable, Equatable {
             entries[unit]?.operation = nil
             entries[unit]?.heldBack = nil
             entries[unit]?.isAtWork = false
+            entries[unit]?.start = nil
+            entries[unit]?.retry = nil
+            entries[unit]?.pace = ReportPace()
             if !file.isKept { entries[unit]?.acted = .loaded }
         }
     }
@@ -388,34 +403,5 @@ package struct AgentCore: Sendable, Equatable {
             ledger.known[unit] = nil
             unpublished.remove(unit)
         }
-    }
-
-    private mutating func publish(into directives: inout AgentDirectives) {
-        guard publishing.isEmpty, publishRetry == nil, !unpublished.isEmpty else { return }
-        for unit in unpublished.sorted() {
-            guard let state = state(of: unit), state != entries[unit]?.published else { continue }
-            directives.publish.append(state)
-        }
-        unpublished = []
-        for state in directives.publish { publishing[state.unit] = state }
-    }
-
-    /// What the store should hold of the unit; `nil` while this machine has no claim.
-    private func state(of unit: UnitName) -> UnitState? {
-        // Without order and file the unit is no longer held, and only its key is left to be deleted.
-        guard let entry = entries[unit], entry.isClaimed, entry.operation != .withdrawing,
-            let hash = entry.outdated ?? entry.file?.hash ?? entry.order?.assignment.hash
-        else { return nil }
-        if let failed = entry.heldBack, !failed.isSuccess {
-            return UnitState(
-                machine: machine, unit: unit, load: entry.observed?.load ?? "", active: "failed", sub: "failed",
-                hash: hash, acted: entry.acted, restarts: entry.restarts,
-                health: "failed on machine \(failed.machine.short); restart it to run it again", since: failed.moment)
-        }
-        return UnitState(
-            machine: machine, unit: unit, load: entry.observed?.load ?? (entry.problem == nil ? "" : "error"),
-            active: entry.observed?.active ?? "", sub: entry.observed?.sub ?? "", hash: hash,
-            acted: entry.file == nil ? .inactive : entry.acted, restarts: entry.restarts, health: entry.problem,
-            since: entry.heldBack?.moment ?? entry.observed?.since ?? 0)
     }
 }

@@ -32,8 +32,24 @@ package struct Observation: Hashable, Sendable {
         self.since = since
     }
 
-    /// Neither a process nor a job of the unit is left.
+    /// The unit neither runs nor starts nor stops, by systemd's word.
     package var isDown: Bool { active.isEmpty || active == "inactive" || active == "failed" }
+}
+
+/// How an order to start or restart a unit came to its end, in systemd's words.
+package enum StartEnd: Hashable, Sendable {
+    /// The job did what it was queued for; the unit may have ended by itself since.
+    case done
+    /// A condition of the unit was not met: systemd counts that as done and starts nothing (systemd.unit(5), "Conditions").
+    case skipped(String)
+    /// systemd did not start the unit: it lacks something that may come, so that it is tried again.
+    case refused(String)
+    /// The unit was started and failed.
+    case failed(String)
+    /// The job was taken back by somebody else.
+    case cancelled
+    /// The job still waits for others, for so long that a person wants to know.
+    case waiting(String)
 }
 
 /// A unit file that lies in the agent's runtime folder.
@@ -101,12 +117,17 @@ package enum AgentEvent: Hashable, Sendable {
     /// `reason` is for people; a transient failure is tried again.
     case installFailed(UnitName, reason: String, isTransient: Bool)
     case uninstalled([UnitName])
-    /// systemd took the order to start or restart, or refused it for good: either way it was issued.
+    /// The unit's file stays for now: processes of it are left, or what it rests on cannot be taken away.
+    case uninstallFailed(UnitName, reason: String)
+    /// systemd has queued the job that starts or restarts the unit.
     case issued(UnitName)
-    case issueFailed(UnitName)
+    /// The order did not reach systemd; it is given again.
+    case issueFailed(UnitName, reason: String)
+    /// The job is over, or systemd queued none.
+    case startEnded(UnitName, StartEnd)
     /// The unit is down.
     case stopped(UnitName)
-    case stopFailed(UnitName)
+    case stopFailed(UnitName, reason: String)
     case observed([Observation])
     /// A job of the unit is gone; what `observed` told of the unit before is as new.
     case jobEnded(UnitName, JobEnd)

@@ -47,8 +47,7 @@ extension Engine {
             // A rule of placement refuses it everywhere: that is an end, too.
             return waiting[name].map { $0.other != nil } ?? true
         }
-        guard let report = state.states[name]?[home.machine], report.acted >= home.target else { return true }
-        return report.active == "activating" && report.sub != "auto-restart"
+        return !(state.states[name]?[home.machine]?.isSettled(for: home.target) ?? false)
     }
 
     /// Whether it is this unit's turn to leave the machine.

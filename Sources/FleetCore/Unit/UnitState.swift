@@ -16,18 +16,24 @@ package struct UnitState: Hashable, Sendable {
     package var sub: String
     /// The file that is in force on the machine.
     package var hash: ContentHash
-    /// The target state that the machine last acted on: what it issued to systemd, not what came of it.
+    /// The target state that the machine has acted on.
+    ///
+    /// `launched` once systemd has shown, or said, that it started the unit; what the unit did then is in `active`. While
+    /// systemd starts nothing it stays `loaded`, and `health` says why.
     package var acted: TargetState
     /// The `restarts` number that the machine last acted on.
     package var restarts: Int
-    /// Health beyond systemd's word; `nil` while no check says anything.
+    /// Why the machine could not do what it was ordered, or what systemd said of the last start; `nil` when all went as ordered.
     package var health: String?
     /// When the unit entered this ACTIVE state, in milliseconds since 1970 by the machine's clock; 0 when unknown.
     package var since: Int64
+    /// How often systemd has started the unit again by itself since it was last ordered to start.
+    package var automaticRestarts: Int
 
     package init(
         machine: MachineID, unit: UnitName, load: String = "", active: String = "", sub: String = "",
-        hash: ContentHash, acted: TargetState = .inactive, restarts: Int = 0, health: String? = nil, since: Int64 = 0
+        hash: ContentHash, acted: TargetState = .inactive, restarts: Int = 0, health: String? = nil, since: Int64 = 0,
+        automaticRestarts: Int = 0
     ) {
         self.machine = machine
         self.unit = unit
@@ -39,5 +45,12 @@ package struct UnitState: Hashable, Sendable {
         self.restarts = restarts
         self.health = health
         self.since = since
+        self.automaticRestarts = automaticRestarts
+    }
+
+    /// Whether the machine has done what it can about `target` for now: it has acted on it, or says why it could not.
+    package func isSettled(for target: TargetState) -> Bool {
+        guard acted >= target else { return health != nil }
+        return active != "activating" || sub == "auto-restart"
     }
 }

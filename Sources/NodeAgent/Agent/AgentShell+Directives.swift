@@ -72,21 +72,84 @@ extension AgentShell {
         }
     }
 
-    /// Orders a start or restart; what comes of it shows in the unit's state.
-    func issue(_ operation: UnitOperation, _ unit: UnitName) async -> AgentEvent {
+    /// Orders a start or restart, and tells what came of it when systemd's job is over.
+    func issue(_ operation: UnitOperation, _ unit: UnitName, _ inbox: AsyncStream<AgentEvent>.Continuation) async {
         let file = await folder.file(of: unit)
-        await folder.note(unit, started: file?.hash)
         do {
-            _ = try await units.queue(operation, unit.rawValue, mode: .replace)
-            logger.info("unit \(operation.rawValue) issued", metadata: ["unit.name": "\(unit)"])
-            return .issued(unit)
+            // Without the note the next run of the agent would not know what runs here.
+            try await folder.note(unit, started: file?.hash)
         } catch {
-            logger.warning(
-                "unit \(operation.rawValue) refused", metadata: ["unit.name": "\(unit)", "error": "\(error.message)"])
-            guard error.isTransient else { return .issued(unit) }
-            await folder.note(unit, started: file?.startedHash)
-            return .issueFailed(unit)
+            refuse(operation, unit, error.message)
+            return inbox.yield(.issueFailed(unit, reason: error.message)).discard()
         }
+        // Who asks for a start means it: a start limit that was hit before does not stand in the way. A unit that never failed,
+        // or that systemd has forgotten, refuses this, which is as good.
+        if operation == .restart || file?.startedHash != nil { try? await units.resetFailedUnit(unit.rawValue) }
+        let job: UnitJob
+        do {
+            job = try await units.queue(operation, unit.rawValue, mode: .replace)
+        } catch {
+            refuse(operation, unit, error.message)
+            await takeBack(unit, file?.startedHash)
+            let event = error.isTransient && error.code != .conflict
+            return inbox.yield(
+                event ? .issueFailed(unit, reason: error.message) : .startEnded(unit, .refused(error.message))
+            ).discard()
+        }
+        logger.info("unit \(operation.rawValue) issued", metadata: ["unit.name": "\(unit)"])
+        inbox.yield(.issued(unit))
+        let patience = Task {
+            guard (try? await Task.sleep(for: Self.silence)) != nil else { return }
+            inbox.yield(.startEnded(unit, .waiting("systemd has queued its start behind other jobs of this machine")))
+        }
+        defer { patience.cancel() }
+        guard let result = try? await job.result() else { return }
+        patience.cancel()
+        let end = await startEnd(unit, result)
+        if case .refused(let reason) = end {
+            refuse(operation, unit, reason)
+            await takeBack(unit, file?.startedHash)
+        }
+        inbox.yield(.startEnded(unit, end))
+    }
+
+    /// After this long without a sign of a queued start people are told that it waits.
+    private static let silence = Duration.milliseconds(1500)
+
+    private func refuse(_ operation: UnitOperation, _ unit: UnitName, _ reason: String) {
+        logger.warning("unit \(operation.rawValue) refused", metadata: ["unit.name": "\(unit)", "error": "\(reason)"])
+    }
+
+    /// Nothing was started: the note says again what it said before.
+    private func takeBack(_ unit: UnitName, _ hash: ContentHash?) async {
+        do {
+            try await folder.note(unit, started: hash)
+        } catch {
+            // The next run then takes the unit for started, finds it down, and starts it.
+            logger.warning("note not taken back", metadata: ["unit.name": "\(unit)", "error": "\(error.message)"])
+        }
+    }
+
+    /// What the end of a job means, with systemd's words for it.
+    private func startEnd(_ unit: UnitName, _ result: JobResult) async -> StartEnd {
+        let report = (try? await units.startReport(of: unit.rawValue)) ?? StartReport()
+        switch result {
+        case .done, .skipped:
+            // systemd takes a condition that is not met for a job that is done (systemd 252, job_perform_on_unit).
+            return report.unmet.map { .skipped("not started, since \($0) is not met") } ?? .done
+        case .canceled, .collected, .once: return .cancelled
+        case .dependency:
+            return .refused("not started: a unit that it depends on failed or is not there (dependency)")
+        case .assert: return .refused("not started, since \(report.unmet ?? "an assertion") is not met")
+        case .invalid, .unsupported: return .refused("not started: systemd says \(result.rawValue)")
+        case .failed, .timeout, .unknown: return .failed(Self.words(report, result))
+        }
+    }
+
+    private static func words(_ report: StartReport, _ result: JobResult) -> String {
+        var words = "start failed: \(report.result ?? result.rawValue)"
+        if let main = report.main { words += main.isSignal ? ", signal \(main.status)" : ", status \(main.status)" }
+        return words
     }
 
     /// Stops a unit and waits until it is down, however long its own time-out lets it take.
@@ -95,14 +158,20 @@ extension AgentShell {
             _ = try await units.stopUnit(unit.rawValue)
             logger.info("unit stopped", metadata: ["unit.name": "\(unit)"])
             let statuses = try await units.listUnits(names: [unit.rawValue])
-            guard statuses.allSatisfy({ observation($0).isDown }) else { return .stopFailed(unit) }
+            guard statuses.allSatisfy({ observation($0).isDown }) else {
+                return .stopFailed(unit, reason: "systemd has stopped it, but it runs again")
+            }
         } catch  where error.code == .noSuchUnit {
             logger.trace("nothing to stop", metadata: ["unit.name": "\(unit)"])
         } catch {
             logger.warning("unit not stopped", metadata: ["unit.name": "\(unit)", "error": "\(error.message)"])
-            return .stopFailed(unit)
+            return .stopFailed(unit, reason: error.message)
         }
-        await folder.note(unit, started: nil)
+        do {
+            try await folder.note(unit, started: nil)
+        } catch {
+            return .stopFailed(unit, reason: error.message)
+        }
         return .stopped(unit)
     }
 }

@@ -22,9 +22,9 @@ extension AgentShell {
             for event in refused(orders, error.message, isTransient: true) { inbox.yield(event) }
             return
         }
-        await unlinkInstalled(orders.map(\.unit))
         var events: [AgentEvent] = []
         var written: [Written] = []
+        var wereLinked = false
         for order in orders {
             guard let file = files[order.assignment.hash] else {
                 let reason = "unit file \(order.assignment.hash.short) is missing from the store or damaged"
@@ -32,10 +32,12 @@ extension AgentShell {
                 continue
             }
             do {
+                // The links that the file in force asked for; the new one asks for its own.
+                if try await folder.disable([order.unit]) { wereLinked = true }
                 let (installed, isReplacement) = try await folder.write(file, for: order.unit)
                 written.append((order, installed, isReplacement))
             } catch {
-                events += refused([order], "\(error)", isTransient: true)
+                events += refused([order], error.message, isTransient: true)
             }
         }
         do {
@@ -45,30 +47,51 @@ extension AgentShell {
             events += refused(written.map(\.order), error.message, isTransient: true)
             written = []
         }
+        do {
+            // The guard learns of the units before any of them can start (rule R1).
+            try await guardControl.list(fenced: await folder.fencedUnits())
+        } catch {
+            events += refused(written.map(\.order), error.message, isTransient: true)
+            written = []
+        }
         for event in events { inbox.yield(event) }
-        // The guard learns of the units before any of them can start.
-        await guardControl.list(fenced: await folder.fencedUnits())
-        await load(written, inbox)
+        await load(written, mustReload: wereLinked, inbox)
     }
 
-    /// Makes systemd see the files; when it refuses a batch, each of its units alone, so that the others get through.
-    private func load(_ written: [Written], _ inbox: AsyncStream<AgentEvent>.Continuation) async {
+    /// Makes systemd see the files.
+    private func load(
+        _ written: [Written], mustReload: Bool, _ inbox: AsyncStream<AgentEvent>.Continuation
+    ) async {
         guard !written.isEmpty else { return }
         do {
             let replaced = written.filter(\.isReplacement).map(\.file.unit.rawValue)
             let mark = changeMark
-            let statuses = try await load(written.map(\.file), replaced: Set(replaced))
+            let loaded = try await load(written.map(\.file), replaced: Set(replaced), mustReload: mustReload)
+            for one in written where loaded.refusals[one.file.unit] != nil { await takeAway(one) }
             // Before the word that they are installed, which starts them.
-            inbox.yield(.observed(try await newest(statuses, since: mark).map { observation($0) }))
-            for one in written { inbox.yield(.installed(one.file)) }
-        } catch {
-            guard written.count > 1, !error.isTransient else {
-                for event in refused(written.map(\.order), error.message, isTransient: error.isTransient) {
-                    inbox.yield(event)
+            inbox.yield(.observed(try await newest(loaded.statuses, since: mark).map { observation($0) }))
+            for one in written {
+                if let reason = loaded.refusals[one.file.unit] {
+                    for event in refused([one.order], reason, isTransient: false) { inbox.yield(event) }
+                } else {
+                    inbox.yield(.installed(one.file))
                 }
-                return
             }
-            for one in written { await load([one], inbox) }
+        } catch {
+            for event in refused(written.map(\.order), error.message, isTransient: true) { inbox.yield(event) }
+        }
+    }
+
+    /// Leaves nothing behind of a unit that systemd does not take; one that is there in another form keeps its file.
+    private func takeAway(_ written: Written) async {
+        guard !written.isReplacement else { return }
+        do {
+            try await folder.disable([written.file.unit])
+            try await folder.remove(written.file.unit)
+            try await guardControl.list(fenced: await folder.fencedUnits())
+        } catch {
+            logger.warning(
+                "unit file not removed", metadata: ["unit.name": "\(written.file.unit)", "error": "\(error.message)"])
         }
     }
 
@@ -86,42 +109,69 @@ extension AgentShell {
         return [.completed(found.completions, of: once)]
     }
 
+    /// What systemd says of the units that it took, and why it did not take the others.
+    typealias Loaded = (statuses: [UnitStatus], refusals: [UnitName: String])
+
     /// Makes systemd see new or changed files; reads all unit files again only when it would otherwise use an old one.
-    func load(_ files: [InstalledFile], replaced: Set<String>) async throws(SystemdError) -> [UnitStatus] {
-        guard !files.isEmpty else { return [] }
-        let names = files.map(\.unit.rawValue)
-        var paths: [String] = []
-        var installable: [String] = []
-        for file in files {
-            let path = await folder.path(of: file.unit)
-            paths.append(path)
-            if file.isInstallable { installable.append(path) }
-        }
-        _ = try await units.linkUnitFiles(paths, runtime: true, force: true)
-        // Links that units are wanted by take effect only when systemd reads its files again.
-        let links = installable.isEmpty ? [] : try await enable(installable)
-        let statuses = try await units.watch(names)
-        var isStale = !links.isEmpty
+    ///
+    /// A unit that cannot be linked, or whose name leads systemd to another file, is refused alone (rules R12 and R13).
+    ///
+    /// - Throws: `SystemdError` when systemd cannot be asked at all, or not now.
+    func load(
+        _ files: [InstalledFile], replaced: Set<String>, mustReload: Bool = false
+    ) async throws(SystemdError) -> Loaded {
+        guard !files.isEmpty else { return ([], [:]) }
+        var refusals = try await link(files)
+        let enabled = await folder.enable(files.filter { refusals[$0.unit] == nil })
+        refusals.merge(enabled.refusals) { first, _ in first }
+        let names = files.map(\.unit).filter { refusals[$0] == nil }.map(\.rawValue)
+        var statuses = try await units.watch(names)
+        // Links of [Install] sections take effect only when systemd reads its files again.
+        var isStale = enabled.isChanged || mustReload
         if !isStale { isStale = try await needsReload(statuses, replaced: replaced) }
-        guard isStale else { return statuses }
-        try await units.reload()
-        return try await units.listUnits(names: names)
+        if isStale {
+            try await units.reload()
+            statuses = try await units.listUnits(names: names)
+        }
+        let strangers = try await strangers(among: names, statuses)
+        guard !strangers.isEmpty else { return (statuses, refusals) }
+        await units.unwatch(strangers.keys.map(\.rawValue))
+        refusals.merge(strangers) { first, _ in first }
+        return (statuses.filter { strangers[UnitName(unchecked: $0.name)] == nil }, refusals)
     }
 
-    /// Follows the files' `[Install]` sections; a unit that an operator has masked goes without, as does a bad section.
-    private func enable(_ paths: [String]) async throws(SystemdError) -> [UnitFileChange] {
+    /// Links the files; when systemd refuses a batch, each of them alone.
+    private func link(_ files: [InstalledFile]) async throws(SystemdError) -> [UnitName: String] {
+        var paths: [String] = []
+        for file in files { paths.append(await folder.path(of: file.unit)) }
         do {
-            return try await units.enableUnitFiles(paths, runtime: true, force: true)
+            _ = try await units.linkUnitFiles(paths, runtime: true, force: true)
+            return [:]
         } catch {
             guard !error.isTransient else { throw error }
-            guard paths.count == 1 else {
-                var changes: [UnitFileChange] = []
-                for path in paths { changes += try await enable([path]) }
-                return changes
-            }
-            logger.warning("unit not enabled", metadata: ["unit.file": "\(paths[0])", "error": "\(error.message)"])
-            return []
+            guard files.count > 1 else { return [files[0].unit: error.message] }
         }
+        var refusals: [UnitName: String] = [:]
+        for file in files { refusals.merge(try await link([file])) { first, _ in first } }
+        return refusals
+    }
+
+    /// The units that systemd has loaded from another file than ours, or knows by another name, each with that file.
+    private func strangers(
+        among names: [String], _ statuses: [UnitStatus]
+    ) async throws(SystemdError) -> [UnitName: String] {
+        var found: [UnitName: String] = [:]
+        let known = Set(statuses.map(\.name))
+        let paths = try await units.fragmentPaths(of: names)
+        for name in names {
+            let unit = UnitName(unchecked: name)
+            if !known.contains(name), !statuses.isEmpty {
+                found[unit] = "systemd on this machine knows \(name) as another unit's name"
+            } else if let path = paths[name], await !folder.isOurs(path, unit) {
+                found[unit] = "this machine has a unit \(name) of its own, \(path), which is not replaced"
+            }
+        }
+        return found
     }
 
     /// systemd reads a new file by itself, but not a changed one of a unit that it has loaded.
@@ -136,37 +186,33 @@ extension AgentShell {
         return false
     }
 
-    /// Removes the links that the `[Install]` sections of the files in force have asked for.
-    ///
-    /// - Returns: Whether there were any.
-    @discardableResult
-    private func unlinkInstalled(_ names: [UnitName]) async -> Bool {
-        let installed = await folder.installable(names).map(\.rawValue)
-        guard !installed.isEmpty else { return false }
-        do {
-            return try await !units.disableUnitFiles(installed, runtime: true).isEmpty
-        } catch {
-            logger.warning(
-                "units not disabled", metadata: ["units": "\(installed)", "error": "\(error.message)"])
-            return false
-        }
-    }
+    /// How long the end of a unit waits for processes that outlive SIGKILL before it says so.
+    private static let patience = Duration.seconds(2)
 
-    func uninstall(_ names: [UnitName]) async -> AgentEvent {
+    /// Takes units away that are down: what is left of their processes, their links and files.
+    func uninstall(_ names: [UnitName], _ inbox: AsyncStream<AgentEvent>.Continuation) async {
+        // As long as a process lives, the unit runs here, and nobody else may run it (rule R1).
+        let alive = Set(await processes.end(names.map(\.rawValue), patience: Self.patience))
+        for name in names where alive.contains(name.rawValue) {
+            let reason = "processes of it are left in its control group and do not end, not even by SIGKILL"
+            logger.error("unit not taken away", metadata: ["unit.name": "\(name)", "error": "\(reason)"])
+            inbox.yield(.uninstallFailed(name, reason: reason))
+        }
+        let names = names.filter { !alive.contains($0.rawValue) }
+        guard !names.isEmpty else { return }
         await units.unwatch(names.map(\.rawValue))
-        let wereLinked = await unlinkInstalled(names)
+        var wereLinked = false
+        var gone: [UnitName] = []
         for name in names {
             do {
-                try await units.resetFailedUnit(name.rawValue)
-            } catch {
-                // A unit that systemd has forgotten already is what we want.
-                logger.trace("nothing to reset", metadata: ["unit.name": "\(name)", "error": "\(error.message)"])
-            }
-            do {
+                if try await folder.disable([name]) { wereLinked = true }
+                try? await units.resetFailedUnit(name.rawValue)
                 try await folder.remove(name)
+                gone.append(name)
             } catch {
                 logger.warning(
                     "unit file not removed", metadata: ["unit.name": "\(name)", "error": "\(error.message)"])
+                inbox.yield(.uninstallFailed(name, reason: error.message))
             }
         }
         if wereLinked {
@@ -177,8 +223,13 @@ extension AgentShell {
                 logger.warning("systemd did not read its unit files again", metadata: ["error": "\(error.message)"])
             }
         }
-        forget(names)
-        await guardControl.list(fenced: await folder.fencedUnits())
-        return .uninstalled(names)
+        forget(gone)
+        do {
+            try await guardControl.list(fenced: await folder.fencedUnits())
+        } catch {
+            // It names units that are gone, which the guard then finds dead; the next list leaves them out.
+            logger.warning("list of fenced units not written", metadata: ["error": "\(error.message)"])
+        }
+        inbox.yield(.uninstalled(gone))
     }
 }

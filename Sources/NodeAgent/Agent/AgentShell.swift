@@ -15,6 +15,7 @@ actor AgentShell {
     let registry: ClusterRegistry
     let units: any UnitManager
     let folder: UnitFolder
+    let processes: UnitProcesses
     let machine: MachineID
     let guardControl: GuardControl
     let logger: Logger
@@ -30,12 +31,13 @@ actor AgentShell {
     private var lastChange: [String: Int] = [:]
 
     init(
-        registry: ClusterRegistry, units: any UnitManager, folder: UnitFolder, machine: MachineID,
-        guardControl: GuardControl, logger: Logger
+        registry: ClusterRegistry, units: any UnitManager, folder: UnitFolder, processes: UnitProcesses,
+        machine: MachineID, guardControl: GuardControl, logger: Logger
     ) {
         self.registry = registry
         self.units = units
         self.folder = folder
+        self.processes = processes
         self.machine = machine
         self.guardControl = guardControl
         self.logger = logger
@@ -62,11 +64,19 @@ actor AgentShell {
     func fence(kill: Moment) async {
         serving?.cancel()
         let fenced = await folder.fencedUnits().map(\.rawValue)
-        await UnitFence(units: units, logger: logger).stop(fenced, kill: kill)
+        let fence = UnitFence(units: units, processes: processes, logger: logger)
+        await fence.stop(fenced, kill: kill)
         // A start that was on its way when the tenure ended has reached systemd by now.
         await endTenure()
-        await UnitFence(units: units, logger: logger).stop(fenced, kill: kill)
-        for unit in await folder.fencedUnits() { await folder.note(unit, started: nil) }
+        await fence.stop(fenced, kill: kill)
+        for unit in await folder.fencedUnits() {
+            do {
+                try await folder.note(unit, started: nil)
+            } catch {
+                // The next run takes the unit for started, finds it down, and starts it if it is ordered.
+                logger.warning("note not removed", metadata: ["unit.name": "\(unit)", "error": "\(error.message)"])
+            }
+        }
         _ = core.handle(.left, at: BootClock.now)
     }
 
@@ -74,7 +84,8 @@ actor AgentShell {
     func stopAll(within budget: Duration) async {
         await endTenure()
         let all = await folder.files().map(\.unit.rawValue)
-        await UnitFence(units: units, logger: logger).stop(all, kill: BootClock.now + budget)
+        let fence = UnitFence(units: units, processes: processes, logger: logger)
+        await fence.stop(all, kill: BootClock.now + budget)
     }
 
     // MARK: Tenure
@@ -107,11 +118,9 @@ actor AgentShell {
         launch(!directives.withdraw.isEmpty) { inbox.yield(await self.withdraw(directives.withdraw, tenure)).discard() }
         launch(!directives.complete.isEmpty) { inbox.yield(await self.record(directives.complete, tenure)).discard() }
         launch(!directives.install.isEmpty) { await self.install(directives.install, inbox) }
-        launch(!directives.uninstall.isEmpty) {
-            inbox.yield(await self.uninstall(directives.uninstall)).discard()
-        }
-        for unit in directives.start { launch(true) { inbox.yield(await self.issue(.start, unit)).discard() } }
-        for unit in directives.restart { launch(true) { inbox.yield(await self.issue(.restart, unit)).discard() } }
+        launch(!directives.uninstall.isEmpty) { await self.uninstall(directives.uninstall, inbox) }
+        for unit in directives.start { launch(true) { await self.issue(.start, unit, inbox) } }
+        for unit in directives.restart { launch(true) { await self.issue(.restart, unit, inbox) } }
         for unit in directives.stop { launch(true) { inbox.yield(await self.stop(unit)).discard() } }
         guard let moment = directives.wake else { return }
         timer?.cancel()
@@ -177,13 +186,21 @@ actor AgentShell {
         let own = try await registry.readOwnStates(in: tenure)
         stateRevisions = own.modRevisions
         tell(own.problems)
-        let installed = await folder.files()
-        let completions = try await completions(among: installed)
+        let found = await folder.files()
+        // The former tenure may have ended before the guard learned of all of them.
+        try await guardControl.list(fenced: await folder.fencedUnits())
+        let completions = try await completions(among: found)
         let mark = changeMark
         // A former tenure may have ended between writing a file and making systemd read it.
-        let loaded = try await load(installed, replaced: Set(installed.map(\.unit.rawValue)))
-        let statuses = try await newest(loaded, since: mark)
+        let loaded = try await load(found, replaced: Set(found.map(\.unit.rawValue)))
+        let statuses = try await newest(loaded.statuses, since: mark)
         for state in own.states { since[state.unit] = (state.active, state.since) }
+        // One that systemd does not take costs itself alone: it counts as not installed, and its order tries again.
+        let installed = found.filter { loaded.refusals[$0.unit] == nil }
+        for (unit, reason) in loaded.refusals.sorted(by: { $0.key < $1.key }) {
+            logger.warning(
+                "unit not taken over from the former run", metadata: ["unit.name": "\(unit)", "error": "\(reason)"])
+        }
         let entered = AgentEvent.entered(
             own: own.states, orders: orders, installed: installed, observed: statuses.map { observation($0) })
         return completions + [entered]

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import FleetCore
 import Systemd
 
 /// What the agent adds to the units that it runs.
@@ -14,12 +15,27 @@ struct UnitDropIns: Sendable {
     ///
     /// A unit that must not outlive the session is bound to the guard. Every unit comes after the agent, so that a machine
     /// that shuts down stops its units first, while the agent still holds the session, and ends the session then.
-    func text(isKept: Bool) -> String? {
+    /// A unit that refuses to be stopped by hand (`RefuseManualStop=`) lets the agent stop it: what cannot be stopped cannot be
+    /// fenced either (rule R1).
+    func text(of file: UnitFile, isKept: Bool) -> String? {
         var text = isGuarded && !isKept ? FenceDropIn.text() : ""
         if let agentService {
             if text.isEmpty { text = "[Unit]\n" }
             text += "After=\(agentService)\n"
         }
+        if file.effectiveValues(section: "Unit", name: "RefuseManualStop").last.flatMap(Self.truth) == true {
+            if text.isEmpty { text = "[Unit]\n" }
+            text += "RefuseManualStop=no\n"
+        }
         return text.isEmpty ? nil : text
+    }
+
+    /// systemd's words for true and false.
+    private static func truth(_ text: String) -> Bool? {
+        switch text.lowercased() {
+        case "1", "yes", "y", "true", "t", "on": true
+        case "0", "no", "n", "false", "f", "off": false
+        default: nil
+        }
     }
 }

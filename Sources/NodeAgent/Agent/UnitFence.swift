@@ -9,20 +9,22 @@ import Systemd
 /// Sees a set of units dead: asked politely at first, killed at a given moment, looked after until systemd says so.
 struct UnitFence: Sendable {
     let units: any UnitManager
+    let processes: UnitProcesses
     let logger: Logger
 
     /// From one look at the units to the next while some still live.
     private static let interval = Duration.milliseconds(50)
 
-    /// Returns when none of the units has a process or a job left.
+    /// Returns when systemd says that the units are down and the kernel that none of their processes is left.
     func stop(_ names: [String], kill: Moment) async {
         guard !names.isEmpty else { return }
         await forEach(names) { name in _ = try await units.queue(.stop, name, mode: .replace) }
         while true {
             do {
                 let alive = try await units.listUnits(names: names).filter { !isDown($0) }.map(\.name)
-                if alive.isEmpty { return }
-                if BootClock.now >= kill {
+                let left = await processes.end(names.filter { !alive.contains($0) }, patience: .zero)
+                if alive.isEmpty && left.isEmpty { return }
+                if BootClock.now >= kill, !alive.isEmpty {
                     logger.error(
                         "killing units that have not stopped in time", metadata: ["units": "\(alive.sorted())"])
                     await forEach(alive) { name in try await units.killUnit(name, who: .all, signal: SIGKILL) }
@@ -30,6 +32,8 @@ struct UnitFence: Sendable {
                 }
             } catch {
                 logger.error("cannot see whether units are down", metadata: ["error": "\(error)"])
+                // Without systemd's word on any unit the kernel's is the only one; the guard keeps them from starting again.
+                if BootClock.now >= kill { _ = await processes.end(names, patience: .zero) }
             }
             await BootClock.sleep(until: BootClock.now + Self.interval)
         }

@@ -13,8 +13,9 @@ actor UnitFolder {
 
     /// Where unit files lie; what lies here is ours.
     private let folder: String
-    /// systemd's runtime folder, where drop-ins go.
+    /// systemd's runtime folder, where links and drop-ins go.
     private let searchFolder: String
+    private let links: UnitLinks
     private let dropIns: UnitDropIns
     private static let dropInName = "50-flotilla.conf"
     /// What the folder holds; `nil` until it was read for the first time.
@@ -22,9 +23,12 @@ actor UnitFolder {
     /// Units whose files were removed: systemd goes on with what it has loaded of one that another unit refers to.
     private var removed: Set<UnitName> = []
 
-    init(folder: String, searchFolder: String, dropIns: UnitDropIns) {
+    init(
+        folder: String, searchFolder: String, searchPath: [String] = UnitLinks.systemSearchPath, dropIns: UnitDropIns
+    ) {
         self.folder = folder
         self.searchFolder = searchFolder
+        links = UnitLinks(folder: searchFolder, searchPath: searchPath)
         self.dropIns = dropIns
     }
 
@@ -44,30 +48,27 @@ actor UnitFolder {
     }
 
     /// Notes from which file a unit is about to be started, or that it is stopped, for the next run of the agent.
-    func note(_ unit: UnitName, started hash: ContentHash?) {
+    ///
+    /// - Throws: `HostError` when the note is not on disk; the unit may not be started then.
+    func note(_ unit: UnitName, started hash: ContentHash?) throws(HostError) {
         guard file(of: unit)?.startedHash != hash else { return }
         let path = startedFolder + "/" + unit.rawValue
-        do throws(HostError) {
-            if let hash { try HostFiles.write(hash.rawValue, to: path) } else { try HostFiles.remove(path) }
-            installed?[unit]?.startedHash = hash
-        } catch {
-            // The next run then trusts what the store and systemd say of the unit, which mostly says the same.
-        }
+        if let hash { try HostFiles.write(hash.rawValue, to: path) } else { try HostFiles.remove(path) }
+        installed?[unit]?.startedHash = hash
     }
 
     func path(of unit: UnitName) -> String { folder + "/" + unit.rawValue }
+
+    /// Whether a path by which systemd has loaded `unit` is the file here, or systemd's link to it.
+    func isOurs(_ fragment: String, _ unit: UnitName) -> Bool {
+        fragment == path(of: unit) || fragment == searchFolder + "/" + unit.rawValue
+    }
 
     /// The units whose files lie in the folder, by name; a file that cannot be read is left alone and left out.
     func files() -> [InstalledFile] {
         let known = installed ?? scan()
         installed = known
         return known.values.sorted { $0.unit < $1.unit }
-    }
-
-    /// Those of `units` whose files have an `[Install]` section.
-    func installable(_ units: [UnitName]) -> [UnitName] {
-        let known = Set(files().filter(\.isInstallable).map(\.unit))
-        return units.filter(known.contains)
     }
 
     /// The units that must be dead before the session may end, by name.
@@ -92,33 +93,77 @@ actor UnitFolder {
     /// Writes the file of one unit with its drop-in.
     ///
     /// - Returns: What lies there now, and whether it took the place of a file that systemd may have loaded.
+    /// - Throws: `HostError`, also for a name that the machine has a unit of its own by; nothing is changed then.
     func write(
         _ file: UnitFile, for unit: UnitName
     ) throws(HostError) -> (file: InstalledFile, isReplacement: Bool) {
         if installed == nil { installed = scan() }
+        let path = path(of: unit)
+        let section = InstallSection(of: file, for: unit)
+        for name in [unit] + section.aliases { try links.claim(name, for: path, of: unit) }
+        for alias in section.aliases where installed?[alias] != nil {
+            throw HostError("its alias \(alias) is a unit of its own on this machine; one of the two needs another name")
+        }
         let isReplacement = installed?[unit] != nil || removed.contains(unit)
         var entry = entry(file, unit)
         entry.startedHash = installed?[unit]?.startedHash
         let dropInFolder = dropInFolder(of: unit)
-        if let text = dropIns.text(isKept: entry.isKept) {
+        if let text = dropIns.text(of: file, isKept: entry.isKept) {
             try HostFiles.makeFolder(dropInFolder)
             try HostFiles.write(text, to: dropInFolder + "/" + Self.dropInName)
         } else {
             try HostFiles.remove(dropInFolder + "/" + Self.dropInName)
         }
-        try HostFiles.write(file.text, to: path(of: unit))
+        try HostFiles.write(file.text, to: path)
         installed?[unit] = entry
         return (entry, isReplacement)
     }
 
-    /// Deletes what `write` made, and systemd's link to it.
+    /// Makes the links that the units' `[Install]` sections ask for.
+    ///
+    /// - Returns: Whether there is a new one, and why units could not have theirs.
+    func enable(_ files: [InstalledFile]) -> (isChanged: Bool, refusals: [UnitName: String]) {
+        var isChanged = false
+        var refusals: [UnitName: String] = [:]
+        for file in files where file.isInstallable {
+            do throws(HostError) {
+                if try links.make(section(of: file.unit), for: file.unit) { isChanged = true }
+            } catch {
+                refusals[file.unit] = error.message
+            }
+        }
+        return (isChanged, refusals)
+    }
+
+    /// Removes the links that the `[Install]` sections of the files in force have asked for.
+    ///
+    /// - Returns: Whether there were any.
+    @discardableResult
+    func disable(_ units: [UnitName]) throws(HostError) -> Bool {
+        var isChanged = false
+        for unit in units where file(of: unit)?.isInstallable == true {
+            if try links.remove(section(of: unit), for: unit) { isChanged = true }
+        }
+        return isChanged
+    }
+
+    private func section(of unit: UnitName) throws(HostError) -> InstallSection {
+        let text = try HostFiles.read(path(of: unit))
+        do {
+            return InstallSection(of: try UnitFile(parsing: text), for: unit)
+        } catch {
+            throw HostError("cannot read \(path(of: unit)): \(error)")
+        }
+    }
+
+    /// Deletes what `write` made, and systemd's link to it; what is not ours stays.
     func remove(_ unit: UnitName) throws(HostError) {
+        try links.unlink(unit, of: path(of: unit))
         let dropIns = dropInFolder(of: unit)
         try HostFiles.remove(dropIns + "/" + Self.dropInName)
         HostFiles.removeEmptyFolder(dropIns)
-        try HostFiles.remove(searchFolder + "/" + unit.rawValue)
+        try HostFiles.remove(startedFolder + "/" + unit.rawValue)
         try HostFiles.remove(path(of: unit))
-        note(unit, started: nil)
         installed?[unit] = nil
         removed.insert(unit)
     }
@@ -128,6 +173,6 @@ actor UnitFolder {
     private func entry(_ file: UnitFile, _ unit: UnitName) -> InstalledFile {
         InstalledFile(
             unit: unit, hash: file.hash, isKept: SchedulingOptions(of: file, for: unit).onDisconnect == .keep,
-            isInstallable: file.hasSection("Install"), runs: RunPolicy(of: file, for: unit))
+            isInstallable: !InstallSection(of: file, for: unit).isEmpty, runs: RunPolicy(of: file, for: unit))
     }
 }

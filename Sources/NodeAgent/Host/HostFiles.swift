@@ -3,6 +3,7 @@
 
 import FoundationEssentials
 import Glibc
+import Systemd
 
 /// Small files of the machine: read whole, written so that a reader never sees half of one.
 enum HostFiles {
@@ -15,25 +16,83 @@ enum HostFiles {
         }
     }
 
-    /// Writes through a new file in the same folder, then renames it over the old one.
+    /// Writes through a new file in the same folder, then renames it over the old one; a crash leaves one of the two whole.
+    ///
+    /// - Throws: `HostError`; the old file is then as it was, and no new one is left.
     static func write(_ text: String, to path: String, mode: mode_t = 0o644) throws(HostError) {
         let temporary = path + ".new"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
-        guard descriptor >= 0 else { throw HostError("cannot write \(temporary): \(String(cString: strerror(errno)))") }
-        var bytes = ArraySlice(Array(text.utf8))
-        while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 || errno == EINTR else {
-                let reason = String(cString: strerror(errno))
-                close(descriptor)
-                throw HostError("cannot write \(temporary): \(reason)")
-            }
-            bytes = bytes.dropFirst(max(count, 0))
+        // What an earlier run left there, or somebody else put there, is not written through.
+        unlink(temporary)
+        do throws(HostError) {
+            try fill(temporary, Array(text.utf8), flags: O_EXCL, mode: mode)
+            guard rename(temporary, path) == 0 else { throw failure("rename \(temporary) to", path) }
+        } catch {
+            unlink(temporary)
+            throw error
         }
-        close(descriptor)
-        guard rename(temporary, path) == 0 else {
-            throw HostError("cannot rename \(temporary) to \(path): \(String(cString: strerror(errno)))")
+    }
+
+    /// Writes `text` over the file and keeps room for the next time, so that a full disk cannot refuse it.
+    ///
+    /// The text is padded with blanks to whole pages. The file and its spare, `path` with `.spare` behind it, change places: both
+    /// keep the space that they have, and a reader never sees half of either.
+    static func rewrite(_ text: String, at path: String, mode: mode_t = 0o644) throws(HostError) {
+        let spare = path + ".spare"
+        let size = (text.utf8.count / page + 1) * page
+        let bytes = Array(text.utf8) + [UInt8](repeating: UInt8(ascii: " "), count: size - text.utf8.count)
+        try fill(spare, bytes, mode: mode)
+        switch FileExchange.exchange(spare, path) {
+        case 0: return
+        // No file yet, or a file system that knows no exchange.
+        case -ENOENT, -EINVAL: break
+        case let status:
+            errno = -status
+            throw failure("exchange \(spare) for", path)
         }
+        guard rename(spare, path) == 0 else { throw failure("rename \(spare) to", path) }
+        try fill(spare, bytes, mode: mode)
+    }
+
+    private static let page = 4096
+
+    private static func fill(
+        _ path: String, _ bytes: [UInt8], flags: Int32 = 0, mode: mode_t
+    ) throws(HostError) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, mode)
+        guard descriptor >= 0 else { throw failure("write", path) }
+        defer { close(descriptor) }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 || errno == EINTR else { throw failure("write", path) }
+            rest = rest.dropFirst(max(count, 0))
+        }
+        guard ftruncate(descriptor, off_t(bytes.count)) == 0, fsync(descriptor) == 0 else {
+            throw failure("write", path)
+        }
+    }
+
+    /// What errno says of an action on a path.
+    private static func failure(_ action: String, _ path: String) -> HostError {
+        HostError("cannot \(action) \(path): \(String(cString: strerror(errno)))")
+    }
+
+    /// Whether there is anything of that name, be it a link that leads nowhere.
+    static func exists(_ path: String) -> Bool {
+        faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0
+    }
+
+    /// Where a symbolic link points, as it stands there; `nil` when there is no link.
+    static func target(of link: String) -> String? {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink(link, &buffer, buffer.count)
+        guard count > 0 else { return nil }
+        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// Makes a symbolic link.
+    static func link(_ path: String, to target: String) throws(HostError) {
+        guard symlink(target, path) == 0 else { throw failure("make the link", path) }
     }
 
     /// Makes the folder and those above it; one that is there is left as it is.

@@ -44,7 +44,8 @@ actor GuardControl {
     func prepare() async throws -> Bool {
         guard isEnabled else { return true }
         let text = try GuardUnit.text(
-            executable: executable, runtimeDirectory: runtimeDirectory, initialSeconds: Self.initialSeconds)
+            executable: executable, runtimeDirectory: runtimeDirectory,
+            controlGroups: ControlGroupTree.ofThisMachine().root, initialSeconds: Self.initialSeconds)
         let path = searchFolder + "/" + GuardUnit.defaultName
         let isNew = (try? HostFiles.read(path)) != text
         if isNew { try HostFiles.write(text, to: path) }
@@ -115,14 +116,12 @@ actor GuardControl {
     /// Writes down which units die with the guard.
     ///
     /// Call before any of them is started.
-    func list(fenced units: [UnitName]) {
+    ///
+    /// - Throws: `HostError` when the list is not on disk; none of the units may be started then.
+    func list(fenced units: [UnitName]) throws(HostError) {
         guard isEnabled, units != listed else { return }
-        do {
-            let text = units.map { $0.rawValue + "\n" }.joined()
-            try HostFiles.write(text, to: GuardUnit.fencedUnits(runtimeDirectory: runtimeDirectory), mode: 0o600)
-            listed = units
-        } catch {
-            logger.error("list of fenced units not written", metadata: ["error": "\(error)"])
-        }
+        let text = units.map { $0.rawValue + "\n" }.joined()
+        try HostFiles.write(text, to: GuardUnit.fencedUnits(runtimeDirectory: runtimeDirectory), mode: 0o600)
+        listed = units
     }
 }

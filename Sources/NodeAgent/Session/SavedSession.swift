@@ -91,6 +91,6 @@ struct SessionFile: Sendable {
 
     func store(_ session: SavedSession) throws(HostError) {
         guard let data = try? JSONEncoder().encode(session) else { return }
-        try HostFiles.write(String(decoding: data, as: UTF8.self), to: path, mode: 0o600)
+        try HostFiles.rewrite(String(decoding: data, as: UTF8.self), at: path, mode: 0o600)
     }
 }

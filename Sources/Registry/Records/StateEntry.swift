@@ -13,6 +13,7 @@ package struct StateEntry: StoredRecord {
     package var restarts: Int
     package var health: String?
     package var since: Int64
+    package var automaticRestarts: Int
 
     package init(_ state: UnitState) {
         load = state.load
@@ -23,6 +24,7 @@ package struct StateEntry: StoredRecord {
         restarts = state.restarts
         health = state.health
         since = state.since
+        automaticRestarts = state.automaticRestarts
     }
 
     package init(_ object: JSONObject) throws(RecordError) {
@@ -34,6 +36,7 @@ package struct StateEntry: StoredRecord {
         restarts = try object.integer("restarts", as: Int.self) ?? 0
         health = try object.text("health")
         since = try object.integer("since", as: Int64.self) ?? 0
+        automaticRestarts = try object.integer("automaticRestarts", as: Int.self) ?? 0
     }
 
     package func write(to object: inout JSONObject) {
@@ -45,11 +48,12 @@ package struct StateEntry: StoredRecord {
         object["restarts"] = .number(restarts)
         object["health"] = health.map { .string($0) }
         object["since"] = .number(since)
+        object["automaticRestarts"] = automaticRestarts == 0 ? nil : .number(automaticRestarts)
     }
 
     package func state(_ machine: MachineID, _ unit: UnitName) -> UnitState {
         UnitState(
             machine: machine, unit: unit, load: load, active: active, sub: sub, hash: hash, acted: acted,
-            restarts: restarts, health: health, since: since)
+            restarts: restarts, health: health, since: since, automaticRestarts: automaticRestarts)
     }
 }

@@ -17,6 +17,9 @@ final class SystemdModel {
         /// Raised with every change, so that what was to follow the former state does not.
         var life = 0
         var startsAfterStop = false
+        /// Raised when a start is queued or taken back, so that only the last one is carried out.
+        var startNumber = 0
+        var startWaiters: [(StartEnd) -> Void] = []
         var stopWaiters: [() -> Void] = []
         var isBound: Bool { !variant.isKept }
         var isDown: Bool { active == "inactive" || active == "failed" }
@@ -64,23 +67,43 @@ final class SystemdModel {
 
     // MARK: Jobs
 
+    /// Queues a start or restart, of which nothing shows until systemd gets round to it; `ended` when its job is over.
+    ///
     /// - Returns: Whether systemd knows the unit.
-    func queue(_ operation: Operation, _ name: UnitName) -> Bool {
+    func queue(_ operation: Operation, _ name: UnitName, _ ended: @escaping (StartEnd) -> Void) -> Bool {
         guard let unit = units[name] else { return false }
+        if operation == .start, unit.running != nil, unit.active == "active" {
+            ended(.done)
+            return true
+        }
+        units[name]?.startWaiters.append(ended)
         switch operation {
         case .start where unit.active == "deactivating", .restart where unit.running != nil:
             if unit.active != "deactivating" { beginStop(name) }
             units[name]?.startsAfterStop = true
         case .start where unit.running != nil: break
-        case .start, .restart: spawn(name)
+        case .start, .restart:
+            let number = unit.startNumber + 1
+            units[name]?.startNumber = number
+            world.after(world.random.between(100 * Span.microsecond, 20 * Span.millisecond)) { [self] in
+                if !isGone, units[name]?.startNumber == number { spawn(name) }
+            }
         }
         return true
+    }
+
+    private func endStart(_ name: UnitName, _ end: StartEnd) {
+        let waiters = units[name]?.startWaiters ?? []
+        units[name]?.startWaiters = []
+        for waiter in waiters { waiter(end) }
     }
 
     /// Queues a stop; `done` when its job ends.
     func stop(_ name: UnitName, _ done: @escaping () -> Void) {
         guard let unit = units[name] else { return done() }
         units[name]?.startsAfterStop = false
+        units[name]?.startNumber += 1
+        endStart(name, .cancelled)
         guard unit.running != nil || unit.active == "activating" else {
             return done()
         }
@@ -120,7 +143,7 @@ final class SystemdModel {
         guard !unit.isBound || host.guardModel.isActive else {
             world.note { "\(host.name): \(name) is not started: there is no guard" }
             if unit.active == "activating" { change(name, "failed", "failed") }
-            return
+            return endStart(name, .refused("there is no guard"))
         }
         units[name]?.running = unit.variant
         world.observer.processStarted(host.index, name, unit.variant)
@@ -130,7 +153,9 @@ final class SystemdModel {
         world.after(world.random.between(Span.millisecond, 2 * behaviour.startSpan)) { [self] in
             guard !isGone, units[name]?.life == life else { return }
             if unit.variant.isOnce { return finishWork(name, isSuccess: !behaviour.fails) }
-            if behaviour.fails { exit(name) } else { change(name, "active", "running") }
+            if behaviour.fails { return exit(name) }
+            change(name, "active", "running")
+            endStart(name, .done)
         }
     }
 
@@ -141,6 +166,7 @@ final class SystemdModel {
         world.observer.workDone(name, running)
         change(name, isSuccess ? "inactive" : "failed", isSuccess ? "dead" : "failed")
         jobListener?(name, isSuccess ? .done : .failed)
+        endStart(name, isSuccess ? .done : .failed("exit-code"))
     }
 
     /// The unit's processes end by themselves or by a signal.
@@ -149,6 +175,7 @@ final class SystemdModel {
         if unit.active == "deactivating" { return finishStop(name) }
         if running.isOnce { return finishWork(name, isSuccess: false) }
         end(name)
+        endStart(name, .failed("exit-code"))
         guard running.behaviour.restarts else { return change(name, "failed", "failed") }
         change(name, "activating", "auto-restart")
         let life = units[name]?.life
@@ -168,6 +195,8 @@ final class SystemdModel {
     func guardEnded(killing list: [UnitName]) {
         for name in units.keys.sorted() where units[name]?.isBound == true {
             units[name]?.startsAfterStop = false
+            units[name]?.startNumber += 1
+            endStart(name, .cancelled)
             guard let unit = units[name], !unit.isDown, unit.active != "deactivating" else { continue }
             beginStop(name)
         }

@@ -76,12 +76,26 @@ extension AgentShell {
         }
         let former = host.runtime.started[unit]
         host.runtime.started[unit] = host.runtime.files[unit]?.file.hash
+        let systemd = host.systemd
         bus { [self] in
-            isRefused ? false : host.systemd.queue(operation, unit)
+            isRefused ? false : systemd.queue(operation, unit) { [self] end in startEnded(systemd, unit, end, tenure) }
         } then: { [self] isTaken in
-            guard isRefused, !isTaken else { return handle(.issued(unit), tenure) }
+            if isTaken { return handle(.issued(unit), tenure) }
             host.runtime.started[unit] = former
-            handle(.issueFailed(unit), tenure)
+            handle(isRefused ? .issueFailed(unit, reason: "no answer") : .startEnded(unit, .refused("unknown")), tenure)
+        }
+    }
+
+    private func startEnded(_ systemd: SystemdModel, _ unit: UnitName, _ end: StartEnd, _ tenure: Scope) {
+        // Later than the answer to the order, which takes 2 ms at the most on its way back.
+        world.after(world.random.between(3 * Span.millisecond, 8 * Span.millisecond)) { [self] in
+            guard host.isOn, host.systemd === systemd else { return }
+            process.enter { [self] in
+                if case .refused = end, host.runtime.files[unit] != nil, systemd.observation(of: unit).isDown {
+                    host.runtime.started[unit] = nil
+                }
+                handle(.startEnded(unit, end), tenure)
+            }
         }
     }
 
@@ -97,7 +111,7 @@ extension AgentShell {
                             host.systemd.observation(of: unit).isDown
                         } then: { [self] isDown in
                             if isDown { host.runtime.started[unit] = nil }
-                            handle(isDown ? .stopped(unit) : .stopFailed(unit), tenure)
+                            handle(isDown ? .stopped(unit) : .stopFailed(unit, reason: "it runs again"), tenure)
                         }
                     }
                 }

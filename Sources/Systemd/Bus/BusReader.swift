@@ -118,7 +118,7 @@ struct BusReader {
 
     mutating func skip(_ types: String) throws(SystemdError) { try check(sd_bus_message_skip(message, types)) }
 
-    private mutating func inside<Value>(
+    mutating func inside<Value>(
         _ type: Int, _ contents: String, _ body: (inout BusReader) throws(SystemdError) -> Value
     ) throws(SystemdError) -> Value {
         try checkPresent(sd_bus_message_enter_container(message, CChar(type), contents))

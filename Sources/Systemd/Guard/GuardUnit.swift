@@ -26,12 +26,13 @@ package enum GuardUnit {
     /// - Parameters:
     ///   - executable: Absolute path of the node agent.
     ///   - runtimeDirectory: Absolute path of a folder that exists, lives until the next boot and belongs to root.
+    ///   - controlGroups: Where the control groups of the machine's units lie; see `ControlGroupTree.root`.
     ///   - initialSeconds: How long the guard lives before it is fed for the first time; more than 0.
     ///   - arguments: Further words for the guard's command line.
     /// - Returns: The whole file.
     /// - Throws: `invalidArgument` for paths that are not absolute or hold control characters.
     package static func text(
-        executable: String, runtimeDirectory: String, initialSeconds: Int, arguments: [String] = []
+        executable: String, runtimeDirectory: String, controlGroups: String, initialSeconds: Int, arguments: [String] = []
     ) throws(SystemdError) -> String {
         guard initialSeconds > 0 else {
             throw SystemdError(
@@ -64,7 +65,7 @@ package enum GuardUnit {
             TimeoutStartSec=10
             # Only a list with at least one name leads to a command; systemctl without names would refuse.
             # The dash: systemctl complains of units that are dead already, which is what is wanted.
-            ExecStopPost=-/bin/sh -c \(try quote(killScript)) guard \(list) \(permit)
+            ExecStopPost=-/bin/sh -c \(try quote(killScript)) guard \(list) \(permit) \(try quote(controlGroups))
             TimeoutStopSec=10
             OOMScoreAdjust=-1000
             MemorySwapMax=0
@@ -77,9 +78,18 @@ package enum GuardUnit {
     ///
     /// `--` keeps a name from being taken as an option; xargs splits lists that one command line cannot hold. A unit
     /// that is not loaded makes systemctl report an error and go on with the next.
+    ///
+    /// Then come the units' control groups below `$3` (`ControlGroupTree`): systemd forgets the group of a unit that has ended, also
+    /// while processes are in it (`KillMode=none`). The kernel's own kill misses no process that forks meanwhile; where it
+    /// has none, the processes are killed three times over.
     private static let killScript =
         #"rm -f -- "$2"; [ -s "$1" ] || exit 0; "#
-        + #"exec xargs -r -d "\n" systemctl kill --signal=SIGKILL --kill-whom=all -- < "$1""#
+        + #"xargs -r -d "\n" systemctl kill --signal=SIGKILL --kill-whom=all -- < "$1"; "#
+        + #"for round in 1 2 3; do "#
+        + #"find "$3" -mindepth 1 -type d \( -path "$3/user.slice" -prune -o ! -name "*.slice" -prune -print \) | "#
+        + #"awk -F/ "NR == FNR { listed[\$0]; next } { name = \$NF; sub(/^_/, \"\", name); if (name in listed) print }" "$1" - | "#
+        + #"while read -r group; do if [ -e "$group/cgroup.kill" ]; then echo 1 > "$group/cgroup.kill"; "#
+        + #"else find "$group" -name cgroup.procs -exec cat {} +; fi; done | xargs -r sh -c "kill -KILL \$@" sh; done; exit 0"#
 
     /// Quotes a word of a command line for systemd.
     ///

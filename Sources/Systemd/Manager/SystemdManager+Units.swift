@@ -9,6 +9,7 @@ extension SystemdManager {
             .manager("LinkUnitFiles", .strings(paths), .bool(runtime), .bool(force)), Self.readFileChanges)
     }
 
+    /// Makes the links that the files' `[Install]` sections ask for; `files` are names or absolute paths.
     package func enableUnitFiles(
         _ files: [String], runtime: Bool, force: Bool
     ) async throws(SystemdError) -> [UnitFileChange] {
@@ -18,10 +19,6 @@ extension SystemdManager {
             _ = try reader.bool()
             return try Self.readFileChanges(&reader)
         }
-    }
-
-    package func disableUnitFiles(_ files: [String], runtime: Bool) async throws(SystemdError) -> [UnitFileChange] {
-        try await call(.manager("DisableUnitFiles", .strings(files), .bool(runtime)), Self.readFileChanges)
     }
 
     package func loadUnit(_ name: String) async throws(SystemdError) {

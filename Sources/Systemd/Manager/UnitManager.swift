@@ -29,10 +29,6 @@ package protocol UnitManager: Sendable {
     /// - Returns: The links that were made; none for files that were linked already.
     /// - Throws: `noSuchUnit` for a path without a file, `fileExists`, `accessDenied`, and what every call may throw.
     func linkUnitFiles(_ paths: [String], runtime: Bool, force: Bool) async throws(SystemdError) -> [UnitFileChange]
-    /// Makes the links that the files' `[Install]` sections ask for; `files` are names or absolute paths.
-    func enableUnitFiles(_ files: [String], runtime: Bool, force: Bool) async throws(SystemdError) -> [UnitFileChange]
-    /// Removes every link to these units, those of `linkUnitFiles` included.
-    func disableUnitFiles(_ files: [String], runtime: Bool) async throws(SystemdError) -> [UnitFileChange]
     /// Loads the unit unless it is loaded; a missing file is no error but a load state.
     func loadUnit(_ name: String) async throws(SystemdError)
     /// Queues a job and returns as soon as systemd has accepted it; the job's result can be awaited later.
@@ -49,6 +45,10 @@ package protocol UnitManager: Sendable {
     func listUnits(patterns: [String]) async throws(SystemdError) -> [UnitStatus]
     /// The units of these names, loaded or not, in no particular order; names that cannot be names are left out.
     func listUnits(names: [String]) async throws(SystemdError) -> [UnitStatus]
+    /// From which file systemd has loaded each of these units; names without a file are left out.
+    func fragmentPaths(of names: [String]) async throws(SystemdError) -> [String: String]
+    /// What came of the unit's last start; for one whose job is over.
+    func startReport(of name: String) async throws(SystemdError) -> StartReport
     /// What `UnitProperties` lists; loads the unit if it is not loaded.
     func properties(of name: String) async throws(SystemdError) -> UnitProperties
     /// Reports changes of these units from now on, through `changes()`; answers how they are now.

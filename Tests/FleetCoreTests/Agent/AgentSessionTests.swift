@@ -248,7 +248,10 @@ struct AgentSessionTests {
             """
             enter; own web launched v1; order web launched v2 @6; file web v1 => install web v2
             installed web => restart web
-            issued web => publish web v2 launched
+            issued web => -
+            seen web active/running => publish web v1 launched active/running
+            published => -
+            seen web deactivating/stop => publish web v2 launched deactivating/stop
             """),
         NamedScript(
             "a key is not deleted while a report is under way that would bring it back",

@@ -240,7 +240,9 @@ struct ModelCluster {
             if isTold { note("\(Short.text(machines[machine].id)) does \(work)") }
             reply(machines[machine].perform(work), machine, generation)
         case .answer(let event, let machine, let generation):
-            if machines[machine].generation == generation { tell(event, to: machine) }
+            guard machines[machine].generation == generation else { return }
+            tell(event, to: machine)
+            if case .issued(let unit) = event { reply(.startEnded(unit, .done), machine, generation) }
         case .commit(let step, let epoch):
             let revision = store.commit(step, epoch: epoch)
             if isLost { return lose(message) }

@@ -106,8 +106,8 @@ enum ModelWork {
     var failure: AgentEvent {
         switch self {
         case .install(let order): .installFailed(order.unit, reason: "disk full", isTransient: true)
-        case .start(let unit), .restart(let unit): .issueFailed(unit)
-        case .stop(let unit): .stopFailed(unit)
+        case .start(let unit), .restart(let unit): .issueFailed(unit, reason: "no answer")
+        case .stop(let unit): .stopFailed(unit, reason: "no answer")
         case .uninstall(let unit): .uninstalled([unit])
         }
     }

@@ -264,19 +264,6 @@ struct AgentShellTests {
         #expect(rig.base.text(note) == file.hash.rawValue)
     }
 
-    @Test("a start that systemd refuses for good is not repeated")
-    func finalError() async throws {
-        let rig = try await AgentRig()
-        try await rig.store(file)
-        await rig.units.fail("start", "web.service", with: [SystemdError(code: .refused, message: "no")])
-        try await rig.run { _ in
-            try await rig.order(web, file)
-            try await until("the issued start") { try await rig.state(web)?.acted == .launched }
-            #expect(try await rig.state(web)?.active == "inactive")
-            #expect(await rig.units.calls == ["link web.service", "start web.service"])
-        }
-    }
-
     @Test("a unit file that the store lacks is reported, and taken on when it appears")
     func missingFile() async throws {
         let rig = try await AgentRig()

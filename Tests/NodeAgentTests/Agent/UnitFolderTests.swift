@@ -17,7 +17,7 @@ struct UnitFolderTests {
 
     private func open(isGuarded: Bool = true, service: String? = "node-agent.service") async throws -> UnitFolder {
         let folder = UnitFolder(
-            folder: base.path + "/units", searchFolder: base.path + "/system",
+            folder: base.path + "/units", searchFolder: base.path + "/system", searchPath: [base.path + "/machine"],
             dropIns: UnitDropIns(isGuarded: isGuarded, agentService: service))
         try await folder.prepare()
         return folder
@@ -77,15 +77,15 @@ struct UnitFolderTests {
     func startNotes() async throws {
         let former = try await open()
         let first = try await former.write(try .service("1"), for: web).file
-        await former.note(web, started: first.hash)
+        try await former.note(web, started: first.hash)
         let second = try await former.write(try .service("2"), for: web).file
         #expect(second.startedHash == first.hash)
         let next = try await open()
         #expect(await next.file(of: web) == second)
-        await next.note(web, started: nil)
+        try await next.note(web, started: nil)
         #expect(await next.file(of: web)?.startedHash == nil)
         #expect(await (try await open()).file(of: web)?.startedHash == nil)
-        await next.note(web, started: second.hash)
+        try await next.note(web, started: second.hash)
         try HostFiles.write("", to: base.path + "/units.started/web.service")
         #expect(await (try await open()).file(of: web)?.startedHash == second.hash, "a note of an earlier version")
         try await next.remove(web)

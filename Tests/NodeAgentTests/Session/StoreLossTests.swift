@@ -71,7 +71,7 @@ struct StoreLossTests {
     func question() async throws {
         let rig = try await rig()
         let folder = UnitFolder(
-            folder: rig.folder.path + "/units", searchFolder: rig.folder.path + "/search",
+            folder: rig.folder.path + "/units", searchFolder: rig.folder.path + "/search", searchPath: [],
             dropIns: UnitDropIns(isGuarded: false, agentService: "node-agent.service"))
         try await folder.prepare()
         let question = StoreQuestion(

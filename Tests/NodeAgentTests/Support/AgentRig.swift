@@ -41,15 +41,16 @@ final class AgentRig: Sendable {
     /// An agent of this machine, as after a start of the process.
     func agent() async throws -> AgentShell {
         let folder = UnitFolder(
-            folder: base.path + "/units", searchFolder: base.path + "/system",
+            folder: base.path + "/units", searchFolder: base.path + "/system", searchPath: [base.path + "/machine"],
             dropIns: UnitDropIns(isGuarded: true, agentService: nil))
         try await folder.prepare()
         let guardControl = GuardControl(
             units: units, searchFolder: base.path + "/system", runtimeDirectory: base.path, executable: "/bin/true",
             isEnabled: false, logger: .silent)
         return AgentShell(
-            registry: registry, units: units, folder: folder, machine: machine, guardControl: guardControl,
-            logger: .silent)
+            registry: registry, units: units, folder: folder,
+            processes: UnitProcesses(tree: ControlGroupTree(root: base.path + "/groups")), machine: machine,
+            guardControl: guardControl, logger: .silent)
     }
 
     /// Registers the machine, anew if need be.

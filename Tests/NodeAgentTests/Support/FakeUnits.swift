@@ -17,6 +17,12 @@ actor FakeUnits: UnitManager {
     private var stops: [String: [JobOutcome]] = [:]
     private var failures: [String: [SystemdError]] = [:]
 
+    /// Files of the machine's own, by the units that they are of.
+    private var origins: [String: String] = [:]
+    private var reports: [String: StartReport] = [:]
+    /// How the next jobs of units end, other than well.
+    private var results: [String: [JobResult]] = [:]
+
     /// Units that a stop does not bring down.
     private var stubborn: Set<String> = []
     /// Starts, stops, kills and reloads, in order.
@@ -32,6 +38,12 @@ actor FakeUnits: UnitManager {
     var touching: [String] { calls.filter { !$0.hasPrefix("link ") } }
 
     func setStubborn(_ unit: String) { stubborn.insert(unit) }
+    func setOrigin(_ unit: String, _ path: String) { origins[unit] = path }
+    /// Lets the next starts of `unit` end so, one each, with this report.
+    func setResults(_ unit: String, _ ends: [JobResult], _ report: StartReport = StartReport()) {
+        results[unit] = ends
+        reports[unit] = report
+    }
     func forgetCalls() { calls = [] }
     func setBeforeAnswer(_ action: @escaping @Sendable () async -> Void) { beforeAnswer = action }
     var listenerCount: Int { listeners.count }
@@ -82,8 +94,6 @@ actor FakeUnits: UnitManager {
         return []
     }
 
-    func enableUnitFiles(_ files: [String], runtime: Bool, force: Bool) throws(SystemdError) -> [UnitFileChange] { [] }
-    func disableUnitFiles(_ files: [String], runtime: Bool) throws(SystemdError) -> [UnitFileChange] { [] }
     func loadUnit(_ name: String) throws(SystemdError) { _ = status(name) }
 
     func queue(_ operation: UnitOperation, _ name: String, mode: JobMode) throws(SystemdError) -> UnitJob {
@@ -99,6 +109,11 @@ actor FakeUnits: UnitManager {
                 return UnitJob(unit: name, path: "/job", outcome: outcome)
             }
             change(name, active: "inactive", sub: "dead")
+        } else if var ends = results[name], !ends.isEmpty {
+            let end = ends.removeFirst()
+            results[name] = ends
+            outcome.resolve(.success(end))
+            return UnitJob(unit: name, path: "/job", outcome: outcome)
         } else {
             running[name] = texts[name]
             change(name, active: "active", sub: "running")
@@ -132,6 +147,14 @@ actor FakeUnits: UnitManager {
         return UnitProperties(
             name: name, needDaemonReload: (try? HostFiles.read("\(searchFolder)/\(name)")) != texts[name])
     }
+
+    func fragmentPaths(of names: [String]) throws(SystemdError) -> [String: String] {
+        var paths: [String: String] = [:]
+        for name in names { paths[name] = origins[name] ?? "\(searchFolder)/\(name)" }
+        return paths
+    }
+
+    func startReport(of name: String) throws(SystemdError) -> StartReport { reports[name] ?? StartReport() }
 
     func watch(_ units: [String]) async throws(SystemdError) -> [UnitStatus] {
         watched.formUnion(units)

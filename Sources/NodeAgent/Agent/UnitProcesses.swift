@@ -1,0 +1,36 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetCore
+import Systemd
+
+/// Sees to it that no process of a unit is left, whatever systemd makes of the unit (rule R1).
+///
+/// File work happens on a thread of its own, never on the pool that serves the session.
+actor UnitProcesses {
+    private let thread = FileExecutor(label: "flotilla.unit-processes")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    private let tree: ControlGroupTree
+
+    init(tree: ControlGroupTree) { self.tree = tree }
+
+    /// From one look at what was killed to the next.
+    private static let interval = Duration.milliseconds(20)
+
+    /// Kills what is left of units that systemd says are down, and waits for its end.
+    ///
+    /// - Parameter patience: How long to wait; a process that the kernel keeps in a device outlives SIGKILL.
+    /// - Returns: The units that still have a living process then, by name.
+    func end(_ units: [String], patience: Duration) async -> [String] {
+        let deadline = BootClock.now + patience
+        var left = tree.living(of: Set(units))
+        while !left.isEmpty {
+            tree.kill(Set(left))
+            await BootClock.sleep(until: BootClock.now + Self.interval)
+            left = tree.living(of: Set(left))
+            if BootClock.now >= deadline { return left }
+        }
+        return []
+    }
+}

@@ -1,0 +1,104 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLibSystemd
+
+/// Why a unit did not start, in systemd's words.
+extension SystemdManager {
+    package func fragmentPaths(of names: [String]) async throws(SystemdError) -> [String: String] {
+        var paths: [String: String] = [:]
+        // All are under way at once: the answers come in the order of the questions, on one connection.
+        await withTaskGroup(of: (String, String?).self) { group in
+            for name in names {
+                group.addTask { (name, try? await self.text("Unit", "FragmentPath", of: name)) }
+            }
+            for await (name, path) in group { paths[name] = path }
+        }
+        return paths
+    }
+
+    package func startReport(of name: String) async throws(SystemdError) -> StartReport {
+        let path = UnitPath.path(of: name)
+        func flag(_ property: String) async throws(SystemdError) -> Bool {
+            let request = BusRequest.property(
+                path: path, interface: "org.freedesktop.systemd1.Unit", name: property)
+            return try await call(request) { reader throws(SystemdError) in try reader.variant()?.flag ?? true }
+        }
+        let type = name.split(separator: ".").last.map { $0.prefix(1).uppercased() + $0.dropFirst() } ?? "Service"
+        var report = StartReport()
+        if try await !flag("ConditionResult") { report.unmet = try await unmet("Conditions", at: path) }
+        if report.unmet == nil, try await !flag("AssertResult") { report.unmet = try await unmet("Asserts", at: path) }
+        // Types that run nothing have neither.
+        report.result = try? await text(String(type), "Result", of: name)
+        let code = try? await number(String(type), "ExecMainCode", of: name)
+        if let code, code != 0, let status = try? await number(String(type), "ExecMainStatus", of: name) {
+            report.main = StartReport.Exit(isSignal: code == 2 || code == 3, status: status)
+        }
+        return report
+    }
+
+    private func text(_ type: String, _ property: String, of name: String) async throws(SystemdError) -> String? {
+        try await call(Self.request(type, property, name)) { reader throws(SystemdError) in
+            try reader.variant()?.text.flatMap { $0.isEmpty ? nil : $0 }
+        }
+    }
+
+    private func number(_ type: String, _ property: String, of name: String) async throws(SystemdError) -> Int32? {
+        try await call(Self.request(type, property, name)) { reader throws(SystemdError) in
+            try reader.variant()?.signed
+        }
+    }
+
+    private static func request(_ type: String, _ property: String, _ name: String) -> BusRequest {
+        .property(path: UnitPath.path(of: name), interface: "org.freedesktop.systemd1." + type, name: property)
+    }
+
+    /// The first entry of a list of conditions that did not hold, as a unit file says it.
+    ///
+    /// - Source: org.freedesktop.systemd1(5): type, trigger, negation, parameter, and a state below 0 for one that failed. Of those
+    ///   that begin with "|" one has to hold, so any of them is told.
+    private func unmet(_ list: String, at path: String) async throws(SystemdError) -> String? {
+        let request = BusRequest.property(path: path, interface: "org.freedesktop.systemd1.Unit", name: list)
+        let entries = try await call(request) { reader throws(SystemdError) in
+            try reader.inside(SD_BUS_TYPE_VARIANT, "a(sbbsi)") { reader throws(SystemdError) in
+                try reader.array(of: "(sbbsi)") { reader throws(SystemdError) in
+                    try reader.structure("sbbsi") { reader throws(SystemdError) in
+                        let name = try reader.string()
+                        let isTrigger = try reader.bool()
+                        let isNegated = try reader.bool()
+                        let text = "\(name)=\(isTrigger ? "|" : "")\(isNegated ? "!" : "")\(try reader.string())"
+                        return (text: text, state: try reader.int32())
+                    }
+                }
+            }
+        }
+        return entries.first { $0.state < 0 }?.text
+    }
+}
+
+/// What systemd knows of a start that is over.
+package struct StartReport: Hashable, Sendable {
+    /// How the main process ended.
+    package struct Exit: Hashable, Sendable {
+        package var isSignal: Bool
+        /// The exit status, or the signal's number.
+        package var status: Int32
+
+        package init(isSignal: Bool, status: Int32) {
+            self.isSignal = isSignal
+            self.status = status
+        }
+    }
+
+    /// A condition or an assertion that did not hold, such as `ConditionPathExists=/etc/web`.
+    package var unmet: String?
+    /// systemd's word for the outcome: `success`, `exit-code`, `signal`, `timeout`, `start-limit-hit` and so on.
+    package var result: String?
+    package var main: Exit?
+
+    package init(unmet: String? = nil, result: String? = nil, main: Exit? = nil) {
+        self.unmet = unmet
+        self.result = result
+        self.main = main
+    }
+}

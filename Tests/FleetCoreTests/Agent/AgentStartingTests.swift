@@ -1,0 +1,215 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import FleetCore
+
+@Suite("Agent: what comes of a start") struct AgentStartingTests {
+    private static let claimed = """
+        enter; order web launched v1 @5 => claim web@5
+        claimed web => install web v1
+        installed web => start web, publish web v1 loaded
+        published => -
+        seen web inactive/dead => publish web v1 loaded inactive/dead
+        published => -
+
+        """
+
+    @Test(
+        "a start is told of when systemd has shown or said what came of it",
+        arguments: [
+            NamedScript(
+                "between the order and systemd's first word the store keeps what held before",
+                claimed + """
+                    issued web => -
+                    seen web inactive/dead => -
+                    seen web activating/start => publish web v1 launched activating/start
+                    """),
+            NamedScript(
+                "work that ends at once is told of at its job's end",
+                claimed + """
+                    issued web => -
+                    start-done web => publish web v1 launched inactive/dead
+                    """),
+            NamedScript(
+                "what ran before a restart is not taken for what runs after it",
+                """
+                enter; own web launched v1; order web launched v1 #1 @6; file web v1; seen web active/running => restart web, publish web v1 launched active/running
+                published => -
+                issued web => -
+                seen web active/running => -
+                start-done web => publish web v1 launched #1 active/running
+                """),
+            NamedScript(
+                "a condition that is not met is told of, and nothing is tried again",
+                claimed + """
+                    issued web => -
+                    start-skipped web => publish web v1 launched inactive/dead (loaded: no such path)
+                    """),
+            NamedScript(
+                "a start that failed is told of with systemd's word, and left to systemd",
+                claimed + """
+                    issued web; seen web failed/failed => publish web v1 launched failed/failed
+                    start-failed web => -
+                    published => publish web v1 launched failed/failed (loaded: status 1)
+                    """),
+            NamedScript(
+                "a start that waits behind others says so, and what came of it later",
+                claimed + """
+                    issued web => -
+                    start-waits web => publish web v1 loaded inactive/dead (loaded: others first)
+                    published => -
+                    start-done web; seen web active/running => publish web v1 launched inactive/dead
+                    published => publish web v1 launched active/running
+                    """),
+        ])
+    func told(table: NamedScript) { Self.check(table) }
+
+    @Test(
+        "what systemd does not start is not launched, says why, and is tried again",
+        arguments: [
+            NamedScript(
+                "ever more slowly, up to once in a minute",
+                claimed + """
+                    10 start-refused web => publish web v1 loaded inactive/dead (loaded: no such unit), wake 11
+                    10 published => wake 11
+                    11 woke => start web
+                    11 start-refused web => wake 13
+                    13 woke => start web
+                    13 start-refused web => wake 17
+                    17 woke => start web
+                    17 start-refused web => wake 25
+                    25 woke => start web
+                    25 start-refused web => wake 41
+                    41 woke => start web
+                    41 start-refused web => wake 73
+                    73 woke => start web
+                    73 start-refused web => wake 133
+                    133 woke => start web
+                    133 issued web => -
+                    133 seen web active/running => publish web v1 launched active/running
+                    """),
+            NamedScript(
+                "a job that fails for want of another unit was no start either",
+                claimed + """
+                    10 issued web => -
+                    10 start-refused web => publish web v1 loaded inactive/dead (loaded: no such unit), wake 11
+                    """),
+            NamedScript(
+                "a unit that comes to the machine may be what was missing",
+                claimed + """
+                    10 start-refused web => publish web v1 loaded inactive/dead (loaded: no such unit), wake 11
+                    10 published => wake 11
+                    10 order other loaded v1 @7 => claim other@7, wake 11
+                    10 claimed other => install other v1, wake 11
+                    10 installed other => start web, publish other v1 loaded
+                    """),
+            NamedScript(
+                "a new order is tried at once, and tells by its number that it was",
+                claimed + """
+                    10 start-refused web => publish web v1 loaded inactive/dead (loaded: no such unit), wake 11
+                    10 published => wake 11
+                    10 order web launched v1 #1 @8 => start web
+                    10 start-refused web => publish web v1 loaded #1 inactive/dead (loaded: no such unit), wake 11
+                    """),
+            NamedScript(
+                "a refused restart leaves what runs, and is tried again as a restart",
+                """
+                enter; own web launched v1; order web launched v1 #1 @6; file web v1; seen web active/running => restart web, publish web v1 launched active/running
+                published => -
+                10 start-refused web => publish web v1 launched active/running (loaded: no such unit), wake 11
+                10 published => wake 11
+                11 woke => restart web
+                """),
+            NamedScript(
+                "a unit that is no longer wanted is not tried again",
+                claimed + """
+                    10 start-refused web => publish web v1 loaded inactive/dead (loaded: no such unit), wake 11
+                    10 published => wake 11
+                    10 gone web => uninstall web
+                    """),
+        ])
+    func refused(table: NamedScript) { Self.check(table) }
+
+    @Test(
+        "what cannot be stopped or taken away says why, and keeps its claim",
+        arguments: [
+            NamedScript(
+                "a stop",
+                """
+                enter; own web launched v1; order web launched v1 @5; file web v1; seen web active/running => publish web v1 launched active/running
+                published => -
+                10 gone web => stop web
+                10 stop-failed web => publish web v1 launched active/running (loaded: no answer), wake 11
+                10 published => wake 11
+                11 woke => stop web
+                11 stopped web => uninstall web, publish web v1 loaded active/running
+                11 published => -
+                11 uninstall-failed web => publish web v1 loaded active/running (loaded: processes are left), wake 12
+                11 published => wake 12
+                12 woke => uninstall web
+                12 uninstalled web => withdraw web
+                """)
+        ])
+    func stuck(table: NamedScript) { Self.check(table) }
+
+    private static func check(_ table: NamedScript) {
+        let script = Script(table.text)
+        #expect(AgentScript.transcript(script, showsPublishing: true) == script.text)
+    }
+
+    @Test("a unit that flaps is told of a few times at once, then ever more rarely; what an order brings is told at once")
+    func pace() {
+        var pace = ReportPace()
+        var reports: [Double] = []
+        for tenth in 0..<1200 where pace.mayReport(at: Self.moment(Double(tenth) / 10)) {
+            reports.append(Double(tenth) / 10)
+        }
+        #expect(reports.prefix(7) == [0, 0.1, 0.2, 0.3, 0.4, 0.5, 1.5])
+        let pauses = zip(reports.dropFirst(6), reports.dropFirst(7)).map { $1 - $0 }
+        #expect(pauses.map { ($0 * 10).rounded() / 10 } == [2, 4, 8, 16, 16, 16, 16, 16, 16])
+        let again = (0..<8).map { _ in pace.mayReport(at: Self.moment(200)) }
+        #expect(again == Array(repeating: true, count: 6) + [false, false], "it was calm")
+        #expect(pace.held == Self.moment(201))
+    }
+
+    @Test("the newest state of a flapping unit is told when its time has come, and counts systemd's own restarts")
+    func flapping() {
+        var core = AgentCore(machine: Short.machine("A"))
+        let unit = Short.unit("web")
+        var files = TestFiles()
+        let file = files.hash("web")
+        let order = Order(
+            assignment: Assignment(machine: core.machine, unit: unit, hash: file, target: .launched), revision: 5)
+        var told: [UnitState] = []
+        var wake: Moment?
+        func take(_ event: AgentEvent, at seconds: Double) {
+            var directives = core.handle(event, at: Self.moment(seconds))
+            while !directives.publish.isEmpty {
+                told += directives.publish
+                directives = core.handle(.published(directives.publish), at: Self.moment(seconds))
+            }
+            wake = directives.wake
+        }
+        func see(_ active: String, _ sub: String, _ seconds: Double) {
+            take(.observed([Observation(unit: unit, load: "loaded", active: active, sub: sub)]), at: seconds)
+        }
+        take(.entered(own: [], orders: [order], installed: [], observed: []), at: 0)
+        take(.claimed(granted: [UnitState(machine: core.machine, unit: unit, hash: file)], lost: []), at: 0)
+        take(.installed(InstalledFile(unit: unit, hash: file, isKept: false)), at: 0)
+        take(.issued(unit), at: 0)
+        told = []
+        for round in 0..<50 {
+            see("activating", "auto-restart", Double(round) / 10)
+            see("active", "running", Double(round) / 10 + 0.05)
+        }
+        #expect(told.count < 12, "\(told.count) reports of 100 changes in 5 s")
+        #expect(wake != nil, "nobody looks again")
+        let last = core.handle(.woke, at: wake ?? Self.moment(0)).publish
+        #expect(last.map(\.automaticRestarts) == [50])
+        #expect(last.map(\.sub) == ["running"])
+    }
+
+    private static func moment(_ seconds: Double) -> Moment { Moment(nanoseconds: Int64(seconds * 1e9)) }
+}
