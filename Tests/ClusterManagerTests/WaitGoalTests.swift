@@ -22,6 +22,10 @@ struct WaitGoalTests {
         /// `since` of the report before the command; `nil` when there was none or nothing was changed.
         var before: Int64?
         var attention: Duration = .zero
+        /// What the machine says beside systemd's states.
+        var health: String?
+        /// How many restarts were asked for, and how many the machine has acted on.
+        var restarts = (asked: 0, acted: 0)
         var expected: WaitVerdict
 
         var testDescription: String {
@@ -60,8 +64,39 @@ struct WaitGoalTests {
         Case(
             kind: .running, desired: .launched, current: .launched, report: "inactive/dead", before: 2000,
             expected: pending),
+        // systemd's reason follows the failure, and is waited for a moment.
+        Case(kind: .running, desired: .launched, current: .launched, report: "failed/failed", expected: pending),
         Case(
-            kind: .running, desired: .launched, current: .launched, report: "failed/failed", expected: .failed(failed)),
+            kind: .running, desired: .launched, current: .launched, report: "failed/failed", attention: .seconds(1),
+            expected: .failed(failed)),
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "failed/failed", health: "status 203",
+            expected: .failed(
+                "unit web.service failed on 10000000.../172.17.8.101: status 203; see 'cluster-manager status web.service'"
+            )),
+        Case(
+            kind: .running, desired: .launched, current: .loaded, report: "inactive/dead", health: "no such unit",
+            expected: .failed(
+                "unit web.service is not up on 10000000.../172.17.8.101: no such unit; the machine tries again")),
+        Case(
+            kind: .running, desired: .launched, current: .inactive, report: "inactive/dead",
+            health: "a unit of its own",
+            expected: .failed(
+                "unit web.service is not up on 10000000.../172.17.8.101: a unit of its own; the machine tries again")),
+        Case(
+            kind: .running, desired: .launched, current: .loaded, report: "inactive/dead",
+            health: "queued: others first",
+            expected: .pending(reason: "on 10000000.../172.17.8.101, queued: others first")),
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "inactive/dead", since: 0,
+            health: "not started", expected: .reached(launched + ", but not started")),
+        // What the machine says before it has acted on the last request is about the one before.
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "inactive/dead", restarts: (2, 1),
+            expected: pending),
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "active/running", restarts: (2, 2),
+            expected: .reached(launched)),
         Case(
             kind: .running, desired: .launched, current: .launched, report: "failed/failed", before: 2000,
             expected: pending),
@@ -92,7 +127,7 @@ struct WaitGoalTests {
             expected: .reached(launched)),
         Case(
             kind: .restarted, desired: .launched, current: .launched, report: "failed/failed", before: 1000,
-            expected: .failed(failed)),
+            attention: .seconds(1), expected: .failed(failed)),
         Case(kind: .loaded, desired: .loaded, placed: false, expected: .pending(reason: "no machine")),
         Case(kind: .loaded, desired: .loaded, report: "inactive/dead", expected: pending),
         Case(
@@ -105,6 +140,19 @@ struct WaitGoalTests {
         Case(kind: .stopped, desired: .loaded, current: .loaded, report: "deactivating/stop", expected: pending),
         Case(
             kind: .stopped, desired: .loaded, current: .loaded, report: "inactive/dead", expected: .reached(loaded)),
+        // What runs all the same after a stop was started by another unit.
+        Case(kind: .stopped, desired: .loaded, current: .loaded, report: "active/running", expected: pending),
+        Case(
+            kind: .stopped, desired: .loaded, current: .loaded, report: "active/running", attention: .seconds(1),
+            expected: .failed(
+                "unit web.service is loaded only and runs on 10000000.../172.17.8.101 all the same: its timer, socket or path,"
+                    + " or a unit that wants it, has started it; stop that one")),
+        Case(
+            kind: .stopped, desired: .loaded, current: .launched, report: "active/running", health: "refused",
+            expected: .pending(reason: "still on 10000000.../172.17.8.101: refused")),
+        Case(
+            kind: .gone, desired: nil, report: "active/running", health: "processes are left",
+            expected: .pending(reason: "still on 10000000.../172.17.8.101: processes are left")),
         Case(
             kind: .stopped, desired: .loaded, current: .loaded, report: "failed/failed", expected: .reached(loaded)),
         Case(kind: .unloaded, desired: .launched, current: .launched, report: "active/running", expected: pending),
@@ -133,9 +181,15 @@ struct WaitGoalTests {
             unit.current = situation.current
             unit.machine = situation.placed ? Self.machine.id : nil
             unit.reason = situation.placed ? nil : "no machine"
+            unit.restarts = situation.restarts.asked
             view.apply(.unit(unit))
         }
-        if let report = situation.report { view.apply(.state(state(report, since: situation.since))) }
+        if let report = situation.report {
+            var state = state(report, since: situation.since)
+            state.health = situation.health
+            state.restarts = situation.restarts.acted
+            view.apply(.state(state))
+        }
         let before = situation.before.map { state("failed/failed", since: $0) }
         let goal = WaitGoal(Self.name, situation.kind, before: before)
         #expect(goal.verdict(in: view, attention: situation.attention) == situation.expected)

@@ -62,8 +62,10 @@ struct WaiterTests {
     func failure() async throws {
         let good = try Fixtures.unit("good.service", machine: Self.machine.id)
         let bad = try placed()
+        var state = Fixtures.state(bad, on: Self.machine.id, "failed", "failed")
+        state.health = "start failed: exit-code, status 1"
         let fleet = FakeFleet(
-            units: [good, bad], states: [Fixtures.state(bad, on: Self.machine.id, "failed", "failed")],
+            units: [good, bad], states: [state],
             machines: [Self.machine], runsUnits: false)
         let captured = CapturedConsole()
         let waiter = try await Waiter(fleet, units: [good.name, bad.name], console: captured.console)
@@ -74,7 +76,9 @@ struct WaiterTests {
         #expect(outcomes.outcomes.map(\.kind) == [.failed, .reached])
         #expect(outcomes.error?.code == .unitFailed)
         #expect(outcomes.error?.message == "1 of 2 units did not get there")
-        #expect(captured.errors.contains("unit web.service failed on 10000000.../172.17.8.101; see"))
+        #expect(
+            captured.errors.contains(
+                "unit web.service failed on 10000000.../172.17.8.101: start failed: exit-code, status 1; see"))
     }
 
     @Test("a stream that breaks is opened anew, and what happened meanwhile counts")

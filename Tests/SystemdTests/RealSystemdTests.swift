@@ -122,9 +122,9 @@ struct RealSystemdTests {
                 try machine.write("[Unit]\n\(line)\n\(SampleUnit.oneshot)", to: Self.folder + name)
             }
             #expect(try await manager.startUnit("skipped.service") == .done)
-            #expect(try await manager.startReport(of: "skipped.service").unmet == "ConditionPathExists=/absent")
+            #expect(try await manager.startReport(of: "skipped.service").conditions == ["ConditionPathExists=/absent"])
             #expect(try await manager.startUnit("asserting.service") == .assert)
-            #expect(try await manager.startReport(of: "asserting.service").unmet == "AssertPathExists=!/usr")
+            #expect(try await manager.startReport(of: "asserting.service").asserts == ["AssertPathExists=!/usr"])
 
             #expect(try await manager.startUnit("failing.service") == .failed)
             #expect(

@@ -147,7 +147,8 @@ extension FleetUnit {
         }
         self.init(
             name: UnitName(unchecked: unit.name), file: file, desired: try state(unit.desiredState) ?? .inactive,
-            current: try state(unit.currentState), machine: unit.machineID, reason: unit.reason)
+            current: try state(unit.currentState), machine: unit.machineID, reason: unit.reason,
+            restarts: unit.restarts)
     }
 
     /// The author's text where the answer carries it, else what the options alone give.
@@ -163,7 +164,7 @@ extension FleetUnitState {
         self.init(
             name: UnitName(unchecked: state.name), machine: state.machineID, hash: state.hash,
             load: state.systemdLoadState, active: state.systemdActiveState, sub: state.systemdSubState,
-            since: state.since)
+            since: state.since, health: state.health, restarts: state.restarts)
     }
 }
 

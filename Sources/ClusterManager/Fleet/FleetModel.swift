@@ -16,12 +16,14 @@ package struct FleetUnit: Hashable, Sendable {
     package var machine: String?
     /// Why the unit has no machine, in the engine's words; `nil` when nothing stands in its way.
     package var reason: String?
+    /// How often a user has asked for a restart.
+    package var restarts: Int
     /// Whether every eligible machine runs a copy.
     package let isGlobal: Bool
 
     package init(
         name: UnitName, file: UnitFile, desired: TargetState, current: TargetState? = .inactive,
-        machine: String? = nil, reason: String? = nil
+        machine: String? = nil, reason: String? = nil, restarts: Int = 0
     ) {
         self.name = name
         self.file = file
@@ -29,6 +31,7 @@ package struct FleetUnit: Hashable, Sendable {
         self.current = current
         self.machine = machine
         self.reason = reason
+        self.restarts = restarts
         self.isGlobal = SchedulingOptions(of: file, for: name).isGlobal
     }
 
@@ -49,10 +52,14 @@ package struct FleetUnitState: Hashable, Sendable {
     package var sub: String
     /// When the unit entered this ACTIVE state: milliseconds since 1970 by its machine's clock; 0 when unknown.
     package var since: Int64
+    /// Why the machine could not do what it was ordered, or what systemd said of the last start; `nil` when all is well.
+    package var health: String?
+    /// The number of restarts that the machine has acted on.
+    package var restarts: Int
 
     package init(
         name: UnitName, machine: String, hash: String = "", load: String = "loaded", active: String, sub: String,
-        since: Int64 = 0
+        since: Int64 = 0, health: String? = nil, restarts: Int = 0
     ) {
         self.name = name
         self.machine = machine
@@ -61,7 +68,12 @@ package struct FleetUnitState: Hashable, Sendable {
         self.active = active
         self.sub = sub
         self.since = since
+        self.health = health
+        self.restarts = restarts
     }
+
+    /// The unit neither runs nor starts nor stops.
+    package var isDown: Bool { active == "inactive" || active == "failed" }
 }
 
 /// A machine of the cluster that is alive.

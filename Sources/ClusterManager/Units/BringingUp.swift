@@ -25,9 +25,14 @@ package struct BringingUp: Sendable {
 
     /// The step for one unit, and a warning if there is one.
     ///
+    /// - Parameters:
+    ///   - finding: The unit in the cluster and on disk.
+    ///   - isDown: Whether its machine says that it neither runs nor starts, though it is launched.
     /// - Throws: `ClusterManagerError.unit` for a template that shall run, and for a replacement that would stop a unit
     ///   which the command does not start again.
-    package func step(_ finding: UnitFinding) throws -> (step: UnitOperation.Step, warning: String?) {
+    package func step(
+        _ finding: UnitFinding, isDown: Bool = false
+    ) throws -> (step: UnitOperation.Step, warning: String?) {
         let name = finding.name
         if name.isTemplate && target > .inactive {
             throw ClusterManagerError(
@@ -47,7 +52,12 @@ package struct BringingUp: Sendable {
             )
         }
         var rise: Request?
-        if registered.desired < target { rise = { try await $0.setTarget(target, of: name) } }
+        if registered.desired < target {
+            rise = { try await $0.setTarget(target, of: name) }
+        } else if target == .launched, isDown, !isGlobal {
+            // It ended, failed, or was stopped on its machine: what counts is what is, not what was asked for.
+            rise = { try await $0.restart(name) }
+        }
         if let source = finding.source, source.hash != registered.hash {
             guard replaces else {
                 let warning =
@@ -89,9 +99,21 @@ package struct BringingUp: Sendable {
     /// Carries out the command for all arguments.
     package func run(_ arguments: [String], patience: UnitOperation.Patience, in context: CommandContext) async throws {
         let findings = try await UnitFinder(context.fleet).find(arguments)
+        let down = target == .launched ? try await Self.down(among: findings, in: context.fleet) : []
         // All are decided before the first is sent.
-        let decisions = try findings.map(step)
+        let decisions = try findings.map { try step($0, isDown: down.contains($0.name)) }
         for decision in decisions { if let warning = decision.warning { context.warn(warning) } }
         try await UnitOperation(context: context, patience: patience).run(decisions.map(\.step))
+    }
+
+    /// Those units that are launched already and neither run nor start.
+    private static func down(
+        among findings: [UnitFinding], in fleet: any FleetService
+    ) async throws -> Set<UnitName> {
+        let launched = findings.compactMap(\.registered).filter { $0.desired == .launched && $0.machine != nil }
+        guard !launched.isEmpty else { return [] }
+        let states = try await fleet.states(of: launched.count == 1 ? launched[0].name : nil)
+        let homes = Dictionary(launched.map { ($0.name, $0.machine) }) { first, _ in first }
+        return Set(states.filter { homes[$0.name] == $0.machine && $0.isDown }.map(\.name))
     }
 }

@@ -54,6 +54,8 @@ extension WaitGoal {
     /// The view may be older than the command's own request, which the event stream brings within milliseconds. And systemd leaves a unit's timestamps alone when a start is refused outright (start limit), so the same report can
     /// also be the answer; a machine's agent answers within milliseconds.
     package static let staleness: Duration = .seconds(5)
+    /// For how long what a machine has just done may still show otherwise.
+    package static let settling: Duration = .seconds(1)
 
     /// LoadState values with which systemd cannot start a unit.
     private static let unloadable: Set<String> = ["bad-setting", "error", "masked", "not-found"]
@@ -87,12 +89,20 @@ extension WaitGoal {
         switch kind {
         case .gone, .unloaded:
             // The record goes at once; the machine's report goes when the unit has stopped there.
-            guard view.states[unit] == nil else { return .pending(reason: nil) }
-            return .reached(kind == .gone ? "Destroyed \(unit)" : "Unit \(unit) inactive")
+            guard let states = view.states[unit]?.values.sorted(by: { $0.machine < $1.machine }) else {
+                return .reached(kind == .gone ? "Destroyed \(unit)" : "Unit \(unit) inactive")
+            }
+            return .pending(reason: states.lazy.compactMap { hindrance($0, in: view) }.first)
         case .loaded, .running, .stopped, .restarted:
             guard attention >= Self.staleness else { return .pending(reason: nil) }
             return .failed("unit \(unit) was destroyed while this command waited for it")
         }
+    }
+
+    /// Why a machine does not get a unit down, when it says so since the command.
+    private func hindrance(_ state: FleetUnitState, in view: FleetView) -> String? {
+        guard let health = state.health, !state.isDown, health != before?.health else { return nil }
+        return "still on \(view.label(of: state.machine)): \(health)"
     }
 
     private func verdictOfLoading(
@@ -102,13 +112,19 @@ extension WaitGoal {
         let isWanted = kind == .loaded ? record.desired >= .loaded : record.desired == .loaded
         guard isWanted else { return verdictOfOtherTarget(record, attention: attention) }
         guard let machine = record.machine else { return .pending(reason: record.reason) }
-        guard let state, let current = record.current, current >= .loaded, isAbout(record, state) else {
-            return .pending(reason: nil)
+        guard let state, isAbout(record, state) else { return .pending(reason: nil) }
+        guard let current = record.current, current >= .loaded else {
+            return refusal(state, in: view, attention: attention) ?? .pending(reason: nil)
         }
         if Self.unloadable.contains(state.load) { return .failed(Self.loadFailure(unit, state, in: view)) }
         if kind == .stopped {
-            guard current == .loaded, ["inactive", "failed"].contains(state.active) else {
-                return .pending(reason: nil)
+            guard current == .loaded else { return .pending(reason: hindrance(state, in: view)) }
+            guard state.isDown else {
+                // What the machine was told to stop it has stopped by now, or it says why not.
+                guard attention >= Self.settling else { return .pending(reason: hindrance(state, in: view)) }
+                return .failed(
+                    "unit \(unit) is loaded only and runs on \(view.label(of: machine)) all the same: its timer, socket or path,"
+                        + " or a unit that wants it, has started it; stop that one")
             }
         }
         return .reached("Unit \(unit) loaded on \(view.label(of: machine))")
@@ -119,26 +135,50 @@ extension WaitGoal {
     ) -> WaitVerdict {
         guard record.desired == .launched else { return verdictOfOtherTarget(record, attention: attention) }
         guard let machine = record.machine else { return .pending(reason: record.reason) }
-        guard let state, record.current == .launched, isAbout(record, state) else { return .pending(reason: nil) }
+        guard let state, isAbout(record, state) else { return .pending(reason: nil) }
+        guard record.current == .launched else {
+            return refusal(state, in: view, attention: attention) ?? .pending(reason: nil)
+        }
         if Self.unloadable.contains(state.load) { return .failed(Self.loadFailure(unit, state, in: view)) }
-        let isNews = before == nil || state.since != before?.since || state.machine != before?.machine
-        let launched = "Unit \(unit) launched on \(view.label(of: machine))"
+        // What the machine says before it has acted on the last request is about the one before.
+        guard state.restarts >= record.restarts else { return .pending(reason: nil) }
+        let isAnswer = isNews(state) || attention >= Self.staleness
+        let place = view.label(of: machine)
         switch state.active {
         case "active", "reloading":
-            return kind == .restarted && !isNews ? .pending(reason: nil) : .reached(launched)
+            return kind == .restarted && !isNews(state)
+                ? .pending(reason: nil) : .reached("Unit \(unit) launched on \(place)")
         case "failed":
-            guard isNews || attention >= Self.staleness else { return .pending(reason: nil) }
-            let place = view.label(of: machine)
-            return .failed("unit \(unit) failed on \(place); see 'cluster-manager status \(unit)'")
+            // systemd's reason follows the failure.
+            guard isAnswer, state.health != nil || attention >= Self.settling else { return .pending(reason: nil) }
+            let reason = state.health.map { ": \($0)" } ?? ""
+            return .failed("unit \(unit) failed on \(place)\(reason); see 'cluster-manager status \(unit)'")
         case "inactive":
-            // A unit that never ran has no time stamp; one that ran to its end has the time of the end.
-            // Between the stop and the start that a new file or a restart brings, the unit looks as one that is done.
-            let mayStillStart = (hash != nil || kind == .restarted) && attention < Self.staleness
-            return state.since > 0 && isNews && !mayStillStart
-                ? .reached(launched + ", and has finished") : .pending(reason: nil)
+            guard isAnswer else { return .pending(reason: nil) }
+            if let reason = state.health { return .reached("Unit \(unit) launched on \(place), but \(reason)") }
+            // A machine says "launched" when systemd has shown or said what came of the start; one with an agent of an earlier
+            // version may be between the stop and the start that a new file brings.
+            guard hash == nil || attention >= Self.staleness else { return .pending(reason: nil) }
+            guard state.since > 0 || attention >= Self.settling else { return .pending(reason: nil) }
+            return .reached("Unit \(unit) launched on \(place), and has finished")
         default:
             return .pending(reason: nil)
         }
+    }
+
+    /// Whether a report differs from what was known before the command.
+    private func isNews(_ state: FleetUnitState) -> Bool {
+        guard let before else { return true }
+        return state.since != before.since || state.machine != before.machine || state.restarts != before.restarts
+    }
+
+    /// What a machine says of a unit that it could not install or start; `nil` when it says nothing.
+    private func refusal(_ state: FleetUnitState, in view: FleetView, attention: Duration) -> WaitVerdict? {
+        guard let reason = state.health else { return nil }
+        let place = view.label(of: state.machine)
+        if reason.hasPrefix(UnitState.queuedWord) { return .pending(reason: "on \(place), \(reason)") }
+        guard isNews(state) || reason != before?.health || attention >= Self.staleness else { return nil }
+        return .failed("unit \(unit) is not up on \(place): \(reason); the machine tries again")
     }
 
     /// Whether the machine speaks of the file that the unit has now; one that names no file is believed.

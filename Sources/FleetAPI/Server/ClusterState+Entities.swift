@@ -54,7 +54,8 @@ extension API.UnitState {
         self.init(
             name: state.unit.rawValue, hash: state.hash.rawValue, machineID: state.machine.rawValue,
             systemdLoadState: state.load, systemdActiveState: state.active, systemdSubState: state.sub,
-            since: state.since, health: state.health)
+            since: state.since, health: state.health, restarts: state.restarts,
+            automaticRestarts: state.automaticRestarts)
     }
 }
 

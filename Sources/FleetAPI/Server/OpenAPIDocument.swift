@@ -416,7 +416,18 @@ enum OpenAPIDocument {
                     "format": "int64",
                     "description": "When it entered this ACTIVE state, in milliseconds since 1970 by the machine's clock. Not in fleet."
                   },
-                  "health": {"type": "string", "description": "Health beyond systemd's word. Not in fleet."}
+                  "health": {
+                    "type": "string",
+                    "description": "Why the machine could not do what it was ordered, or what systemd said of the last start; begins with \"queued\" while systemd runs other jobs first. Not in fleet."
+                  },
+                  "restarts": {
+                    "type": "integer",
+                    "description": "The number of Unit.restarts that the machine has acted on. Not in fleet."
+                  },
+                  "automaticRestarts": {
+                    "type": "integer",
+                    "description": "How often systemd has started the unit again by itself since it was last ordered to start. Not in fleet."
+                  }
                 }
               },
               "UnitStatePage": {

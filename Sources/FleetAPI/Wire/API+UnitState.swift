@@ -13,12 +13,17 @@ extension API {
         package var systemdSubState: String
         /// When the unit entered this ACTIVE state, in milliseconds since 1970 by the machine's clock; 0 when unknown.
         package var since: Int64
-        /// Health beyond systemd's word, where a check says anything.
+        /// Why the machine could not do what it was ordered, or what systemd said of the last start; absent when all is well.
         package var health: String?
+        /// The number of `Unit.restarts` that the machine has acted on.
+        package var restarts: Int
+        /// How often systemd has started the unit again by itself since it was last ordered to start.
+        package var automaticRestarts: Int
 
         package init(
             name: String = "", hash: String = "", machineID: String = "", systemdLoadState: String = "",
-            systemdActiveState: String = "", systemdSubState: String = "", since: Int64 = 0, health: String? = nil
+            systemdActiveState: String = "", systemdSubState: String = "", since: Int64 = 0, health: String? = nil,
+            restarts: Int = 0, automaticRestarts: Int = 0
         ) {
             self.name = name
             self.hash = hash
@@ -28,6 +33,8 @@ extension API {
             self.systemdSubState = systemdSubState
             self.since = since
             self.health = health
+            self.restarts = restarts
+            self.automaticRestarts = automaticRestarts
         }
 
         private enum CodingKeys: String, CodingKey {
@@ -39,6 +46,8 @@ extension API {
             case systemdSubState
             case since
             case health
+            case restarts
+            case automaticRestarts
         }
 
         package init(from decoder: any Decoder) throws {
@@ -51,6 +60,8 @@ extension API {
             self.systemdSubState = try fields.decodeText(.systemdSubState)
             self.since = try fields.decodeIfPresent(Int64.self, forKey: .since) ?? 0
             self.health = try fields.decodeOptionalText(.health)
+            self.restarts = try fields.decodeIfPresent(Int.self, forKey: .restarts) ?? 0
+            self.automaticRestarts = try fields.decodeIfPresent(Int.self, forKey: .automaticRestarts) ?? 0
         }
 
         package func encode(to encoder: any Encoder) throws {
@@ -63,6 +74,8 @@ extension API {
             try fields.encodeUnlessEmpty(systemdSubState, forKey: .systemdSubState)
             try fields.encodeUnlessZero(since, forKey: .since)
             try fields.encodeUnlessEmpty(health, forKey: .health)
+            try fields.encodeUnlessZero(restarts, forKey: .restarts)
+            try fields.encodeUnlessZero(automaticRestarts, forKey: .automaticRestarts)
         }
     }
 }

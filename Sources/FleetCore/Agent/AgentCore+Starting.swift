@@ -36,9 +36,9 @@ extension AgentCore {
             if observation.active == "active" { forgetRefusal(observation.unit) }
             return
         }
-        // What ran before a restart says "active" until the restart stops it.
         let isFailure = observation.active == "failed" && before?.active != "failed"
-        guard isFailure || (start.isRestart ? observation.active != "active" : !observation.isDown) else { return }
+        // What ran before a restart stops first, and is down for an instant.
+        guard isFailure || (start.isRestart ? observation.active == "activating" : !observation.isDown) else { return }
         entries[observation.unit]?.start = nil
         forgetRefusal(observation.unit)
     }

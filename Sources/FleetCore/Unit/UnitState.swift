@@ -24,11 +24,16 @@ package struct UnitState: Hashable, Sendable {
     /// The `restarts` number that the machine last acted on.
     package var restarts: Int
     /// Why the machine could not do what it was ordered, or what systemd said of the last start; `nil` when all went as ordered.
+    ///
+    /// Begins with `queuedWord` when systemd has the start in its queue and nothing is wrong.
     package var health: String?
     /// When the unit entered this ACTIVE state, in milliseconds since 1970 by the machine's clock; 0 when unknown.
     package var since: Int64
     /// How often systemd has started the unit again by itself since it was last ordered to start.
     package var automaticRestarts: Int
+
+    /// With this word `health` begins when a start waits for other jobs of the machine.
+    package static let queuedWord = "queued"
 
     package init(
         machine: MachineID, unit: UnitName, load: String = "", active: String = "", sub: String = "",

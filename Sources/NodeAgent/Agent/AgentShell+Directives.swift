@@ -86,6 +86,7 @@ extension AgentShell {
         // or that systemd has forgotten, refuses this, which is as good.
         if operation == .restart || file?.startedHash != nil { try? await units.resetFailedUnit(unit.rawValue) }
         let job: UnitJob
+        let mark = changeMark
         do {
             job = try await units.queue(operation, unit.rawValue, mode: .replace)
         } catch {
@@ -100,12 +101,13 @@ extension AgentShell {
         inbox.yield(.issued(unit))
         let patience = Task {
             guard (try? await Task.sleep(for: Self.silence)) != nil else { return }
-            inbox.yield(.startEnded(unit, .waiting("systemd has queued its start behind other jobs of this machine")))
+            inbox.yield(
+                .startEnded(unit, .waiting("\(UnitState.queuedWord): systemd runs other jobs of this machine first")))
         }
         defer { patience.cancel() }
         guard let result = try? await job.result() else { return }
         patience.cancel()
-        let end = await startEnd(unit, result)
+        let end = await startEnd(unit, result, since: mark)
         if case .refused(let reason) = end {
             refuse(operation, unit, reason)
             await takeBack(unit, file?.startedHash)
@@ -130,20 +132,35 @@ extension AgentShell {
         }
     }
 
-    /// What the end of a job means, with systemd's words for it.
-    private func startEnd(_ unit: UnitName, _ result: JobResult) async -> StartEnd {
+    /// What the end of a job means, with systemd's words for it; `mark` is the count of changes when it was queued.
+    private func startEnd(_ unit: UnitName, _ result: JobResult, since mark: Int) async -> StartEnd {
         let report = (try? await units.startReport(of: unit.rawValue)) ?? StartReport()
+        let status = try? await units.listUnits(names: [unit.rawValue]).first
+        // The report has taken a while: what systemd told of the unit before the job's end has been taken in.
+        let isUntouched = status?.active == "inactive" && lastSign[unit.rawValue, default: 0] <= mark
         switch result {
         case .done, .skipped:
             // systemd takes a condition that is not met for a job that is done (systemd 252, job_perform_on_unit).
-            return report.unmet.map { .skipped("not started, since \($0) is not met") } ?? .done
+            guard isUntouched, !report.conditions.isEmpty else { return .done }
+            return .skipped("not started, since \(Self.unmet(report.conditions))")
         case .canceled, .collected, .once: return .cancelled
         case .dependency:
             return .refused("not started: a unit that it depends on failed or is not there (dependency)")
-        case .assert: return .refused("not started, since \(report.unmet ?? "an assertion") is not met")
+        case .assert: return .refused("not started, since \(Self.unmet(report.asserts))")
         case .invalid, .unsupported: return .refused("not started: systemd says \(result.rawValue)")
+        case .failed where isUntouched:
+            let triggers = report.triggers.joined(separator: ", ")
+            return .refused(
+                triggers.isEmpty
+                    ? "not started: systemd refuses it; 'journalctl -u \(unit)' on the machine says why"
+                    : "not started: systemd cannot load \(triggers), which it is to start")
         case .failed, .timeout, .unknown: return .failed(Self.words(report, result))
         }
+    }
+
+    private static func unmet(_ checks: [String]) -> String {
+        guard checks.count > 1 else { return "\(checks.first ?? "an assertion") is not met" }
+        return "one of \(checks.joined(separator: ", ")) is not met"
     }
 
     private static func words(_ report: StartReport, _ result: JobResult) -> String {

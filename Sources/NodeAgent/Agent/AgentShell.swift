@@ -29,6 +29,8 @@ actor AgentShell {
     /// How many changes of units systemd has told of, and the number of the last one of each unit.
     private(set) var changeMark = 0
     private var lastChange: [String: Int] = [:]
+    /// The number of the last change by which a unit was seen to start, run, stop or fail.
+    private(set) var lastSign: [String: Int] = [:]
 
     init(
         registry: ClusterRegistry, units: any UnitManager, folder: UnitFolder, processes: UnitProcesses,
@@ -212,6 +214,7 @@ actor AgentShell {
             case .unitChanged(let status):
                 changeMark += 1
                 lastChange[status.name] = changeMark
+                if status.active != "inactive" { lastSign[status.name] = changeMark }
                 inbox.yield(.observed([observation(status)]))
             case .jobRemoved(let unit, _, let result):
                 inbox.yield(.jobEnded(UnitName(unchecked: unit), JobEnd(result)))
@@ -268,6 +271,7 @@ actor AgentShell {
         for name in names {
             since[name] = nil
             lastChange[name.rawValue] = nil
+            lastSign[name.rawValue] = nil
         }
     }
 

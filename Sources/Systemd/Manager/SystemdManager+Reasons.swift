@@ -18,16 +18,15 @@ extension SystemdManager {
     }
 
     package func startReport(of name: String) async throws(SystemdError) -> StartReport {
-        let path = UnitPath.path(of: name)
-        func flag(_ property: String) async throws(SystemdError) -> Bool {
-            let request = BusRequest.property(
-                path: path, interface: "org.freedesktop.systemd1.Unit", name: property)
-            return try await call(request) { reader throws(SystemdError) in try reader.variant()?.flag ?? true }
-        }
         let type = name.split(separator: ".").last.map { $0.prefix(1).uppercased() + $0.dropFirst() } ?? "Service"
         var report = StartReport()
-        if try await !flag("ConditionResult") { report.unmet = try await unmet("Conditions", at: path) }
-        if report.unmet == nil, try await !flag("AssertResult") { report.unmet = try await unmet("Asserts", at: path) }
+        report.conditions = try await checks("Conditions", of: name)
+        report.asserts = try await checks("Asserts", of: name)
+        report.triggers = try await call(Self.request("Unit", "Triggers", name)) { reader throws(SystemdError) in
+            try reader.inside(SD_BUS_TYPE_VARIANT, "as") { reader throws(SystemdError) in
+                try reader.array(of: "s") { reader throws(SystemdError) in try reader.string() }
+            }
+        }
         // Types that run nothing have neither.
         report.result = try? await text(String(type), "Result", of: name)
         let code = try? await number(String(type), "ExecMainCode", of: name)
@@ -53,13 +52,12 @@ extension SystemdManager {
         .property(path: UnitPath.path(of: name), interface: "org.freedesktop.systemd1." + type, name: property)
     }
 
-    /// The first entry of a list of conditions that did not hold, as a unit file says it.
+    /// A list of conditions or assertions, as a unit file says them: those that did not hold, or all when systemd does not say.
     ///
-    /// - Source: org.freedesktop.systemd1(5): type, trigger, negation, parameter, and a state below 0 for one that failed. Of those
-    ///   that begin with "|" one has to hold, so any of them is told.
-    private func unmet(_ list: String, at path: String) async throws(SystemdError) -> String? {
-        let request = BusRequest.property(path: path, interface: "org.freedesktop.systemd1.Unit", name: list)
-        let entries = try await call(request) { reader throws(SystemdError) in
+    /// - Source: org.freedesktop.systemd1(5): type, trigger, negation, parameter, and a state below 0 for one that failed. systemd
+    ///   forgets the states with a unit that nothing needs any more, which is at once for one that was not started.
+    private func checks(_ list: String, of name: String) async throws(SystemdError) -> [String] {
+        let entries = try await call(Self.request("Unit", list, name)) { reader throws(SystemdError) in
             try reader.inside(SD_BUS_TYPE_VARIANT, "a(sbbsi)") { reader throws(SystemdError) in
                 try reader.array(of: "(sbbsi)") { reader throws(SystemdError) in
                     try reader.structure("sbbsi") { reader throws(SystemdError) in
@@ -72,7 +70,8 @@ extension SystemdManager {
                 }
             }
         }
-        return entries.first { $0.state < 0 }?.text
+        let failed = entries.filter { $0.state < 0 }
+        return (failed.isEmpty ? entries : failed).map(\.text)
     }
 }
 
@@ -90,14 +89,23 @@ package struct StartReport: Hashable, Sendable {
         }
     }
 
-    /// A condition or an assertion that did not hold, such as `ConditionPathExists=/etc/web`.
-    package var unmet: String?
+    /// The conditions that did not hold, such as `ConditionPathExists=/etc/web`, or all where systemd does not say which.
+    package var conditions: [String]
+    /// The same for assertions.
+    package var asserts: [String]
+    /// The units that a timer, socket or path starts.
+    package var triggers: [String]
     /// systemd's word for the outcome: `success`, `exit-code`, `signal`, `timeout`, `start-limit-hit` and so on.
     package var result: String?
     package var main: Exit?
 
-    package init(unmet: String? = nil, result: String? = nil, main: Exit? = nil) {
-        self.unmet = unmet
+    package init(
+        conditions: [String] = [], asserts: [String] = [], triggers: [String] = [], result: String? = nil,
+        main: Exit? = nil
+    ) {
+        self.conditions = conditions
+        self.asserts = asserts
+        self.triggers = triggers
         self.result = result
         self.main = main
     }

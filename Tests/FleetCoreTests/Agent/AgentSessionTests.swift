@@ -251,7 +251,9 @@ struct AgentSessionTests {
             issued web => -
             seen web active/running => publish web v1 launched active/running
             published => -
-            seen web deactivating/stop => publish web v2 launched deactivating/stop
+            seen web deactivating/stop; seen web inactive/dead => publish web v1 launched deactivating/stop
+            published => publish web v1 launched inactive/dead
+            published; seen web activating/start => publish web v2 launched activating/start
             """),
         NamedScript(
             "a key is not deleted while a report is under way that would bring it back",

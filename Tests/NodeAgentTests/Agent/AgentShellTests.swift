@@ -264,6 +264,93 @@ struct AgentShellTests {
         #expect(rig.base.text(note) == file.hash.rawValue)
     }
 
+    @Test("a start that systemd refuses is told of with its words, is no start, and is tried again")
+    func refusal() async throws {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        await rig.units.fail("start", "web.service", with: [SystemdError(code: .noSuchUnit, message: "no such unit")])
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await until("the refusal") { try await rig.state(web)?.health == "no such unit" }
+            #expect(try await rig.state(web)?.acted == .loaded)
+            try await rig.runs(web, file)
+            #expect(try await rig.state(web)?.health == nil)
+        }
+    }
+
+    @Test(
+        "the end of systemd's job is told of in its words",
+        arguments: [
+            (
+                JobResult.done, StartReport(conditions: ["ConditionPathExists=/x"]), TargetState.launched,
+                "not started, since ConditionPathExists=/x is not met"
+            ),
+            (
+                .assert, StartReport(asserts: ["AssertPathExists=/x"]), .loaded,
+                "not started, since AssertPathExists=/x is not met"
+            ),
+            (
+                .dependency, StartReport(), .loaded,
+                "not started: a unit that it depends on failed or is not there (dependency)"
+            ),
+            (
+                .failed, StartReport(triggers: ["other.service"]), .loaded,
+                "not started: systemd cannot load other.service, which it is to start"
+            ),
+        ])
+    func jobEnds(result: JobResult, report: StartReport, acted: TargetState, words: String) async throws {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        await rig.units.setResults("web.service", Array(repeating: result, count: 100), report)
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await until("systemd's word") { try await rig.state(web)?.health == words }
+            #expect(try await rig.state(web)?.acted == acted)
+        }
+    }
+
+    @Test("a unit that systemd loads from another file is refused alone, leaves nothing behind, and is never stopped")
+    func stranger() async throws {
+        let rig = try await AgentRig()
+        let other = UnitName(unchecked: "other.service")
+        try await rig.store(file)
+        await rig.units.setOrigin("web.service", "/etc/systemd/system/web.service")
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.order(other, file)
+            try await until("the refusal") {
+                try await rig.state(web)?.health?.contains("/etc/systemd/system/web.service") == true
+            }
+            try await rig.runs(other, file)
+            #expect(!rig.base.exists("units/web.service") && !rig.base.exists("system/web.service.d"))
+            try await rig.withdraw(web)
+            try await until("the end of the claim") { try await rig.state(web) == nil }
+            #expect(await !rig.units.calls.contains("stop web.service"))
+        }
+    }
+
+    @Test("a file that systemd does not link costs an agent that begins anew that unit alone")
+    func unlinkable() async throws {
+        let rig = try await AgentRig()
+        let other = UnitName(unchecked: "other.service")
+        let new = UnitName(unchecked: "new.service")
+        try await rig.store(file)
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.order(other, file)
+            try await rig.runs(web, file)
+            try await rig.runs(other, file)
+        }
+        let broken = SystemdError(code: .fileExists, message: "File exists")
+        await rig.units.fail("link", "web.service", with: Array(repeating: broken, count: 100))
+        try await rig.run { _ in
+            try await rig.order(new, file)
+            try await rig.runs(new, file)
+            try await until("the reason") { try await rig.state(web)?.health == "File exists" }
+            #expect(await rig.units.isActive("other.service"))
+        }
+    }
+
     @Test("a unit file that the store lacks is reported, and taken on when it appears")
     func missingFile() async throws {
         let rig = try await AgentRig()

@@ -128,4 +128,82 @@ struct UnitFolderTests {
         #expect(await folder.files().isEmpty)
         #expect(HostFiles.names(in: units) == names)
     }
+
+    @Test(
+        "a name that the machine has a unit by is refused, and nothing of the unit is left",
+        arguments: [
+            "machine/web.service", "system/web.service",
+        ])
+    func takenName(path: String) async throws {
+        let folder = try await open()
+        try HostFiles.makeFolder(base.path + "/machine")
+        try HostFiles.write("[Service]\n", to: base.path + "/" + path)
+        let error = await #expect(throws: HostError.self) { try await folder.write(try .service("1"), for: web) }
+        #expect(error?.message.contains("a unit web.service of its own, \(base.path)/\(path)") == true)
+        #expect(!base.exists("units/web.service") && !base.exists("system/web.service.d"))
+        #expect(await folder.files().isEmpty)
+        // What is not ours stays, also when a unit of that name is taken away.
+        try await folder.remove(web)
+        #expect(base.text(path) == "[Service]\n")
+    }
+
+    @Test("an instance of a template of the machine's, and a mask, are the machine's as well")
+    func takenTemplate() async throws {
+        let folder = try await open()
+        try HostFiles.makeFolder(base.path + "/machine")
+        try HostFiles.write("[Service]\n", to: base.path + "/machine/kept@.service")
+        try HostFiles.link(base.path + "/system/web.service", to: "/dev/null")
+        await #expect(throws: HostError.self) { try await folder.write(try .service("1"), for: kept) }
+        await #expect(throws: HostError.self) { try await folder.write(try .service("1"), for: web) }
+        try await folder.remove(web)
+        #expect(HostFiles.target(of: base.path + "/system/web.service") == "/dev/null")
+    }
+
+    @Test("links of an [Install] section are made, are ours alone, and go with the unit")
+    func installLinks() async throws {
+        let folder = try await open()
+        let file = try UnitFile.service(
+            "1", more: "[Install]\nAlias=db.service\nWantedBy=multi-user.target main@%p.service\nAlso=back.service\n")
+        let (installed, _) = try await folder.write(file, for: web)
+        #expect(installed.isInstallable)
+        let first = await folder.enable([installed])
+        #expect(first.isChanged && first.refusals.isEmpty)
+        #expect(HostFiles.target(of: base.path + "/system/db.service") == "web.service")
+        for target in ["multi-user.target", "main@web.service"] {
+            #expect(HostFiles.target(of: base.path + "/system/\(target).wants/web.service") == "../web.service")
+        }
+        #expect(await !folder.enable([installed]).isChanged)
+        // Somebody else's link of another unit stays, with its folder.
+        try HostFiles.link(base.path + "/system/multi-user.target.wants/back.service", to: "../back.service")
+        #expect(try await folder.disable([web]))
+        #expect(!base.exists("system/db.service") && !base.exists("system/main@web.service.wants"))
+        #expect(HostFiles.names(in: base.path + "/system/multi-user.target.wants") == ["back.service"])
+    }
+
+    @Test("an alias that is another unit's name is refused")
+    func takenAlias() async throws {
+        let folder = try await open()
+        let db = UnitName(unchecked: "db.service")
+        _ = try await folder.write(try .service("1"), for: db)
+        let file = try UnitFile.service("1", more: "[Install]\nAlias=db.service\n")
+        let error = await #expect(throws: HostError.self) { try await folder.write(file, for: web) }
+        #expect(error?.message.contains("db.service") == true)
+    }
+
+    @Test("a unit that refuses to be stopped by hand lets the agent stop it")
+    func refusesStop() async throws {
+        let folder = try await open(isGuarded: false)
+        let file = try UnitFile(parsing: "[Unit]\nRefuseManualStop=yes\n[Service]\nExecStart=/bin/true\n")
+        _ = try await folder.write(file, for: web)
+        #expect(base.text("system/web.service.d/50-flotilla.conf")?.contains("RefuseManualStop=no\n") == true)
+    }
+
+    @Test("a note that cannot be written is an error: the unit may not be started")
+    func refusedNote() async throws {
+        let folder = try await open()
+        let installed = try await folder.write(try .service("1"), for: web).file
+        try HostFiles.makeFolder(base.path + "/units.started/web.service.new")
+        await #expect(throws: HostError.self) { try await folder.note(web, started: installed.hash) }
+        #expect(await folder.file(of: web)?.startedHash == nil)
+    }
 }

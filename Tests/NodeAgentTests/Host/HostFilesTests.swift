@@ -1,0 +1,51 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+import Glibc
+import Testing
+
+@testable import NodeAgent
+
+@Suite("files of the machine") struct HostFilesTests {
+    private let base: TemporaryFolder
+
+    init() throws { base = try TemporaryFolder() }
+
+    @Test("a file that is rewritten keeps room for the next time, and its reader finds one text whole")
+    func rewrite() throws {
+        let path = base.path + "/session.json"
+        for text in ["{\"lease\":1}", String(repeating: "x", count: 5000), "{\"lease\":2}"] {
+            try HostFiles.rewrite(text, at: path)
+            let found = try HostFiles.read(path)
+            #expect(found.hasPrefix(text) && found.dropFirst(text.count).allSatisfy { $0 == " " })
+            #expect(found.utf8.count % 4096 == 0)
+        }
+        #expect(base.exists("session.json.spare"))
+    }
+
+    @Test("a saved session survives the padding of its file")
+    func session() throws {
+        let file = SessionFile(runtimeDirectory: base.path)
+        var session = file.load(bootID: "boot")
+        session.lease = 7
+        try file.store(session)
+        session.lease = 8
+        try file.store(session)
+        #expect(file.load(bootID: "boot").lease == 8)
+    }
+
+    @Test("a write that fails leaves the old file and no new one")
+    func failure() throws {
+        let path = base.path + "/list"
+        try HostFiles.write("old", to: path)
+        try HostFiles.makeFolder(path + ".new")
+        #expect(throws: HostError.self) { try HostFiles.write("new", to: path) }
+        #expect(try HostFiles.read(path) == "old")
+        rmdir(path + ".new")
+        // What an earlier run, or somebody else, left there is replaced and not written through.
+        try HostFiles.link(path + ".new", to: base.path + "/elsewhere")
+        try HostFiles.write("new", to: path)
+        #expect(try HostFiles.read(path) == "new" && !base.exists("elsewhere"))
+    }
+}
