@@ -91,6 +91,9 @@ actor SessionShell {
     /// Its units must be stopped before.
     func stop() { inbox.yield(.stopping) }
 
+    /// Gives the session up, since the store refuses what this machine has to write: others take over when the lease has ended.
+    func surrender() { inbox.yield(.keptOut) }
+
     private func perform(_ directive: SessionCore.Directive, in group: inout DiscardingTaskGroup) async {
         switch directive {
         case .resume(let lease): group.addTask { await self.resume(lease) }
@@ -332,6 +335,9 @@ extension SessionShell {
         case .fencing:
             logger.error("session cannot be proved: stopping this machine's units before others take them over")
             hooks.status("fenced: no proof that the session lives")
+        case .keptOut:
+            logger.error("etcd keeps this machine out: stopping its units, so that others take them over")
+            hooks.status("fenced: etcd keeps this machine out")
         case .foreignStore:
             logger.error(
                 """
