@@ -23,7 +23,7 @@ struct RefusedLeaderTests {
         var leaves: Int { state.withLock { $0.leaves } }
         var words: [String] { state.withLock { $0.words } }
 
-        /// - Parameter answer: What the peers do about it; whether one ended the lead.
+        // `answer` is what the peers do about it: whether one ended the lead.
         func handover(_ answer: @escaping @Sendable (Leadership) async -> Bool) -> LeadHandover {
             LeadHandover(
                 askPeers: { leadership in
