@@ -155,18 +155,26 @@ package struct AuthorityDesk: Sendable {
         let present: MachineIdentity? = try await records { () throws(RegistryError) in
             try await registry.machineIdentity(machine)
         }
-        let use: TokenUse = try await records { () throws(RegistryError) in
-            try await registry.useToken(token.id, secretHash: token.secretHash, now: Self.moment(now))
-        }
-        guard case .accepted(let entry) = use else {
-            guard case .refused(let why) = use else { throw .badToken("") }
-            throw .badToken("join token \(token.id): \(why.rawValue)")
+        func accepted(_ use: TokenUse) throws(AuthorityError) -> TokenEntry {
+            switch use {
+            case .accepted(let entry): return entry
+            case .refused(let why): throw .badToken("join token \(token.id): \(why.rawValue)")
+            }
         }
         if let present, present.revokedAt == nil {
+            // Who belongs to the cluster is told to bearers of good tokens alone, and costs the token nothing.
+            let look: TokenUse = try await records { () throws(RegistryError) in
+                try await registry.checkToken(token.id, secretHash: token.secretHash, now: Self.moment(now))
+            }
+            _ = try accepted(look)
             throw .conflict(
                 "machine \(machine.short) is one of the cluster already; cluster-manager machine revoke it first if it is to join anew"
             )
         }
+        let use: TokenUse = try await records { () throws(RegistryError) in
+            try await registry.useToken(token.id, secretHash: token.secretHash, now: Self.moment(now))
+        }
+        let entry = try accepted(use)
         let membership = try await admit(
             Admission(
                 machine: machine, name: name, addresses: addresses, roles: entry.roles, metadata: entry.metadata),

@@ -42,54 +42,17 @@ struct Refusal: Error, Hashable {
             }
         }
     }
-
-    /// The token is unknown or too old; a new login mends it.
-    var wantsLogin: Bool {
-        code == 16 || message.contains("user name is empty") || message.contains("invalid auth token")
-            || message.contains("revision in header is old")
-    }
 }
 
 extension EtcdError {
-    /// Sorts a refusal of etcd's.
-    ///
-    /// - Source: etcd, `api/v3rpc/rpctypes/error.go`; what may have happened, from where the server raises each.
+    /// Sorts a refusal of etcd's by the table `RefusalRule.all`.
     init(_ refusal: Refusal, doing what: String, at endpoint: String) {
-        let (code, isTransient, mayHaveHappened) = Self.verdict(on: refusal)
-        let advice = code == .noSpace ? "; free its space (compact, defrag), then: etcdctl alarm disarm" : ""
+        let rule = RefusalRule.rule(for: refusal)
+        let advice = rule.advice.isEmpty ? "" : "; " + rule.advice
         self.init(
-            code: code, message: "etcd at \(endpoint) refused to \(what): \(refusal.message)\(advice)",
-            isTransient: isTransient, mayHaveHappened: mayHaveHappened)
-    }
-
-    private static func verdict(on refusal: Refusal) -> (Code, isTransient: Bool, mayHaveHappened: Bool) {
-        func says(_ texts: String...) -> Bool { texts.contains { refusal.message.contains($0) } }
-
-        if says("HTTP request to an HTTPS server") { return (.tls, false, false) }
-        // Raised before anything is proposed.
-        if says("no leader") { return (.noLeader, true, false) }
-        if says("leader changed") { return (.noLeader, true, true) }
-        if says("timed out", "deadline exceeded") { return (.timedOut, true, true) }
-        if says("revision has been compacted") { return (.compacted, false, false) }
-        if says("lease not found") { return (.leaseNotFound, false, false) }
-        if says("database space exceeded") { return (.noSpace, false, false) }
-        if says("too many requests", "not supported for learner", "connection refused", "error while dialing") {
-            return (.server, true, false)
-        }
-        // Members learn of a login one after the other, so one that lags behind refuses a token that is good.
-        if refusal.wantsLogin { return (.server, true, false) }
-        if says("authentication failed") { return (.loginRefused, false, false) }
-        if says("permission denied") { return (.permissionDenied, false, false) }
-        if says("name not found", "is not granted to the") { return (.notFound, false, false) }
-        if says("name already exists") { return (.alreadyExists, false, false) }
-        switch refusal.code {
-        case 3, 9, 11: return (.invalidRequest, false, false)
-        case 5, 6, 12: return (.server, false, false)
-        case 7: return (.permissionDenied, false, false)
-        case 4: return (.timedOut, true, true)
-        case 1, 8, 10, 14: return (.server, true, true)
-        default: return (.server, false, true)
-        }
+            code: rule.code, message: "etcd at \(endpoint) refused to \(what): \(refusal.message)\(advice)",
+            isTransient: rule.remedy == .login || rule.remedy == .again || rule.remedy == .ifHarmless,
+            mayHaveHappened: rule.remedy == .ifHarmless || rule.remedy == .tellInDoubt)
     }
 
     init(_ error: HTTPError, doing what: String) {

@@ -16,6 +16,8 @@ package struct EtcdError: Error, Hashable, Sendable, CustomStringConvertible {
         case leaseNotFound
         /// The server's space quota is exceeded (alarm NOSPACE).
         case noSpace
+        /// The members have found that their data differ (alarm CORRUPT), and take no writes.
+        case corrupt
         /// The user is known and may not do this.
         case permissionDenied
         /// etcd does not let us in: wrong password, no such user, or no login given where one is wanted.
@@ -58,4 +60,7 @@ package struct EtcdError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     package var description: String { message }
+
+    /// Whether etcd keeps this user out, altogether or from what he asked for; other users may get in.
+    package var isForUserAlone: Bool { code == .loginRefused || code == .permissionDenied }
 }

@@ -75,8 +75,6 @@ package struct NodeAgentProgram: Sendable {
         let agent = AgentShell(
             registry: registry, units: units, folder: folder, processes: UnitProcesses(tree: .ofThisMachine()),
             machine: identity.id, guardControl: guardControl, logger: logger)
-        let election = ElectionShell(
-            registry: registry, machine: identity.id, lossWindow: .seconds(settings.sessionTTL), logger: logger)
         let roles = settings.roles
         let record = MachineRecord(
             id: identity.id, name: settings.machineName.isEmpty ? identity.hostName : settings.machineName,
@@ -85,6 +83,13 @@ package struct NodeAgentProgram: Sendable {
         let sessionRegistry = ClusterRegistry(store: sessionEtcd, cluster: settings.cluster)
         let roster = RosterFile(runtimeDirectory: settings.runtimeDirectory)
         let peers = Peers(registry: registry, machine: identity.id, tls: security?.own.tls, roster: roster)
+        let (surrenders, surrender) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let election = ElectionShell(
+            registry: registry, machine: identity.id, lossWindow: .seconds(settings.sessionTTL),
+            handover: LeadHandover(
+                askPeers: { await peers.resign($0, within: .seconds(settings.sessionTTL) / 2) },
+                leave: { surrender.yield() }, status: { Notifier.status($0) }),
+            logger: logger)
         // Others adopt, too, and are not there yet: a leader that began before them would take their units over.
         let patience = saved.hasAdopted == true ? Duration.seconds(Self.adoptionSessions * settings.sessionTTL) : .zero
         let session = SessionShell(
@@ -139,6 +144,10 @@ package struct NodeAgentProgram: Sendable {
                     // It ends first of all when the machine leaves; units and session are still to be ended then.
                     while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
                 }
+            }
+            group.addTask {
+                for await _ in surrenders { await session.surrender() }
+                while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
             }
             if roles.contains(.api) { group.addTask { try await server.run() } }
             group.addTask { await Self.feedWatchdog(session) }

@@ -60,4 +60,9 @@ package struct RegistryError: Error, Hashable, Sendable, CustomStringConvertible
     }
 
     package var description: String { message }
+
+    /// Whether the store keeps this user out, altogether or from what he asked for; other users may get in.
+    package var isForUserAlone: Bool {
+        if case .store(let cause) = code { cause.isForUserAlone } else { false }
+    }
 }

@@ -23,6 +23,10 @@ package final class EtcdServer: Sendable {
         package var enablesV2 = false
         /// The election time-out is ten times as long, and no lease lasts less than one and a half of those.
         package var heartbeatMilliseconds = 100
+        /// The program, found through `PATH` or by its path.
+        package var program = "etcd"
+        /// What tokens are signed with; `nil` is etcd's default, tokens that it keeps in memory.
+        package var tokenKey: EtcdTokenKey?
         /// Further flags as they go on the command line.
         package var extra: [String] = []
 
@@ -102,7 +106,7 @@ package final class EtcdServer: Sendable {
     /// Starts the process and waits for nothing.
     package func launch() throws {
         var arguments = [
-            "etcd", "--name", name, "--data-dir", "\(folder)/data", "--listen-client-urls",
+            options.program, "--name", name, "--data-dir", "\(folder)/data", "--listen-client-urls",
             listenURLs,
             "--advertise-client-urls", endpoint, "--listen-peer-urls", "http://127.0.0.1:\(peerPort)",
             "--initial-advertise-peer-urls", "http://127.0.0.1:\(peerPort)", "--initial-cluster", initialCluster,
@@ -110,6 +114,7 @@ package final class EtcdServer: Sendable {
             "--election-timeout", String(options.heartbeatMilliseconds * 10), "--log-level", "warn", "--logger", "zap",
         ]
         if let quota = options.quotaBytes { arguments += ["--quota-backend-bytes", String(quota)] }
+        arguments += options.tokenKey?.flags ?? []
         if options.enablesV2 { arguments += ["--enable-v2"] }
         if let certificates = options.certificates {
             arguments += ["--cert-file", certificates.serverCertificate, "--key-file", certificates.serverKey]

@@ -34,6 +34,11 @@ extension ClusterTests {
             }
 
             let token = try #require(try await cluster.manage("token", "create", "--uses", "1", "--ttl", "10m").first)
+            let living = try await cluster.attempt(
+                in: try #require(others.min()), "node-agent", "join", "tls:172.17.8.101:49154", token, "--no-start",
+                "--identity-directory", "/run/living", "--settings-file", "/run/living.conf")
+            #expect(living.status == 1 && living.error.contains("is one of the cluster already"), "\(living)")
+            // Its one use is left for the machine that it is for.
             try await cluster.inside(
                 victim,
                 "rm /var/lib/flotilla/identity/*; systemctl reset-failed node-agent; node-agent join tls:172.17.8.101:49154 - <<<'\(token)'"

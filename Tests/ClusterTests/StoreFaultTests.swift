@@ -105,6 +105,34 @@ extension ClusterTests {
             #expect(try await self.leases(cluster) == leases)
         }
 
+        @Test("a leader that etcd keeps out: another machine leads, and no unit is touched")
+        func keptOut() async throws {
+            let cluster = try Cluster.shared
+            let units = try await startUnits(cluster)
+            let leases = try await leases(cluster)
+            let leader = try await leader(cluster)
+            let user = "flotilla-default-machine-\(leader)"
+            try await cluster.control("etcd", "ctl", "user", "revoke-role", user, "flotilla-default-manager")
+            // A leader with nothing to write has nothing to find out. Its own API may write no more than it does.
+            let isFirst = try await cluster.machineID(Self.workers[0]) == leader
+            try await cluster.inside(
+                Self.workers[isFirst ? 1 : 0],
+                """
+                printf '%s' '\(Cluster.sleeper)' >/run/kept-out.service
+                cluster-manager start /run/kept-out.service --timeout 60
+                """)
+            #expect(try await self.leader(cluster) != leader)
+            try await cluster.expectUntouched(units)
+            #expect(try await self.leases(cluster) == leases)
+            try await cluster.control("etcd", "ctl", "user", "grant-role", user, "flotilla-default-manager")
+            try await prove("let-in.service", cluster)
+        }
+
+        private func leader(_ cluster: Cluster) async throws -> String {
+            let value = try await cluster.storeValue("leader")
+            return try #require(value.split(separator: "\"").first { $0.count == 32 }.map(String.init), "\(value)")
+        }
+
         @Test("etcd slow for 15 s: no unit runs twice, and afterwards each runs once")
         func slow() async throws {
             let cluster = try Cluster.shared

@@ -33,7 +33,7 @@ struct EtcdLoginTests {
 
     /// Turns logins on, and gives root's client.
     @discardableResult
-    private static func open(_ server: EtcdServer) async throws -> EtcdClient {
+    static func open(_ server: EtcdServer) async throws -> EtcdClient {
         var configuration = server.configuration(timeout: .seconds(30))
         configuration.user = "root"
         configuration.password = "r"

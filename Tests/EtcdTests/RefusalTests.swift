@@ -42,7 +42,11 @@ struct RefusalTests {
             (7, "etcdserver: permission denied", .permissionDenied, false, false),
             (3, "etcdserver: authentication failed, invalid user ID or password", .loginRefused, false, false),
             (16, "etcdserver: invalid auth token", .server, true, false),
-            (3, "etcdserver: revision of auth store is old; revision in header is old", .server, true, false),
+            (3, "etcdserver: revision of auth store is old", .server, true, false),
+            (2, "auth: revision in header is old", .server, true, false),
+            (14, "rpc error: code = InvalidArgument desc = etcdserver: user name is empty", .server, true, false),
+            (2, "auth: permission denied", .permissionDenied, false, false),
+            (15, "etcdserver: corrupt cluster", .corrupt, false, false),
             (9, "etcdserver: user name not found", .notFound, false, false),
             (9, "etcdserver: role name not found", .notFound, false, false),
             (9, "etcdserver: role is not granted to the user", .notFound, false, false),
@@ -61,7 +65,13 @@ struct RefusalTests {
         #expect(error.code == code)
         #expect(error.isTransient == isTransient)
         #expect(error.mayHaveHappened == mayHaveHappened)
-        let advice = code == .noSpace ? "; free its space (compact, defrag), then: etcdctl alarm disarm" : ""
+        let advice =
+            switch code {
+            case .noSpace: "; free its space (compact, defrag), then: etcdctl alarm disarm"
+            case .corrupt:
+                "; its members hold different data: restore the one that differs, then: etcdctl alarm disarm"
+            default: ""
+            }
         #expect(error.message == "etcd at http://x:1 refused to write a: \(text)\(advice)")
     }
 }

@@ -29,11 +29,20 @@ import Testing
         #expect(try await registry.useToken("x", secretHash: Self.hash, now: 1) == .refused(.unknown))
         #expect(try await registry.useToken("../leader", secretHash: Self.hash, now: 1) == .refused(.unknown))
         #expect(try await registry.useToken(token.id, secretHash: Self.hash, now: 1_000) == .refused(.expired))
+        for (hash, now, refusal) in [
+            (wrong, 1, .wrongSecret), (wrong, 1_000, .wrongSecret), (Self.hash, 1_000, .expired),
+        ] as [(String, Int64, TokenRefusal)] {
+            #expect(try await registry.checkToken(token.id, secretHash: hash, now: now) == .refused(refusal))
+        }
+        // A look costs nothing.
+        #expect(try await registry.checkToken(token.id, secretHash: Self.hash, now: 1) == .accepted(token))
+        #expect(try await registry.checkToken("x", secretHash: Self.hash, now: 1) == .refused(.unknown))
         #expect(
             try await registry.useToken(token.id, secretHash: Self.hash, now: 999) == .accepted(Self.token(uses: 1)))
         #expect(
             try await registry.useToken(token.id, secretHash: Self.hash, now: 1) == .accepted(Self.token(uses: 0)))
         #expect(try await registry.useToken(token.id, secretHash: Self.hash, now: 1) == .refused(.usedUp))
+        #expect(try await registry.checkToken(token.id, secretHash: Self.hash, now: 1) == .refused(.usedUp))
         #expect(try await registry.tokens().tokens == [Self.token(uses: 0)])
         #expect(try await registry.revokeToken(token.id))
         #expect(try await !registry.revokeToken(token.id))

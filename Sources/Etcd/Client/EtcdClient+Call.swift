@@ -55,7 +55,8 @@ extension EtcdClient {
                     if refusal.wantsLogin, token == nil {
                         error = missingLogin(call, at: endpoints.urls[index])
                     } else if refusal.wantsLogin {
-                        refusedToken = token
+                        // A simple token is as good as it was: etcd notes with each request how far its users were when it came.
+                        if !refusal.isOfFormerRights || !Self.isSimple(token) { refusedToken = token }
                         // Certainly not done. Once more at once with a new token; if that is not taken either, the member
                         // has not heard of it yet, and the usual pause gives it time.
                         if !isFreshToken {
@@ -89,6 +90,15 @@ extension EtcdClient {
                 try await pause(round: failures / endpoints.urls.count, atMost: left, call)
             }
         }
+    }
+
+    /// Whether `token` is one of etcd's simple ones, which end with a place in raft's log.
+    static func isSimple(_ token: String?) -> Bool { raftIndex(of: token) != nil }
+
+    /// The place in raft's log at which a simple token was given; `nil` for a JSON web token.
+    static func raftIndex(of token: String?) -> UInt64? {
+        guard let token, let dot = token.lastIndex(of: ".") else { return nil }
+        return UInt64(token[token.index(after: dot)...])
     }
 
     /// Sends `call` to one endpoint, once.

@@ -46,7 +46,7 @@ extension EtcdClient {
     /// that far (`auth/simple_token.go`). One that was restored from an earlier state would hold back every request of ours for as
     /// long as we wait, and never say why.
     private func examine(_ token: String) async {
-        guard let dot = token.lastIndex(of: "."), let index = UInt64(token[token.index(after: dot)...]) else {
+        guard let index = Self.raftIndex(of: token) else {
             return await tokens.settle(token, isGood: true)
         }
         let call = Call(

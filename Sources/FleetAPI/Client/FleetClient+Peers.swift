@@ -16,6 +16,17 @@ extension FleetClient {
         return answer.ttl
     }
 
+    /// Has the peer end the lead of machine `machine`, which must be the caller's own.
+    ///
+    /// No error when the lead has ended already.
+    package func resign(epoch: Int64, of machine: String) async throws(APIError) {
+        let action = "have a lead ended"
+        let body = try encode(API.Resignation(epoch: epoch), action: action)
+        let target = "\(API.ownPrefix)/machines/\(Self.escape(machine))/resignation"
+        let answer = try await exchange("POST", target: target, body: body, action: action)
+        guard (200..<300).contains(answer.status) else { throw refusal(of: answer, action: action) }
+    }
+
     /// Has the peer restart itself, in order.
     package func rebootPeer() async throws(APIError) {
         let action = "have a machine restart"

@@ -13,6 +13,14 @@ extension API {
         package init(lease: String) { self.lease = lease }
     }
 
+    /// A machine's request to a peer: end my lead for me, since the store does not let me write any more.
+    package struct Resignation: Codable, Hashable, Sendable {
+        /// The epoch of the lead; a later one of the same machine stays.
+        package var epoch: Int64
+
+        package init(epoch: Int64) { self.epoch = epoch }
+    }
+
     /// What the store said to the peer.
     package struct RenewalAnswer: Codable, Hashable, Sendable {
         /// Seconds that the lease now has; 0 when it no longer exists.

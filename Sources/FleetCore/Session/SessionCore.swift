@@ -59,6 +59,8 @@ package struct SessionCore: Sendable, Equatable {
         /// The store that answers has another cluster id than the one that holds our session.
         case foreignStore
         case ownStoreReturned
+        /// The store lets this machine do nothing that it must do, so others have to take over what hangs on its session.
+        case keptOut
         /// The guard has fired, or died: the units that it watched are dead, whatever the session says.
         case guardFired
         /// All fenced units are dead.
@@ -97,6 +99,7 @@ package struct SessionCore: Sendable, Equatable {
         case coveredByNoQuorum
         case recovered
         case fencing
+        case keptOut
         case guardFired
         case foreignStore
     }
@@ -152,6 +155,7 @@ package struct SessionCore: Sendable, Equatable {
         case .quorumUnproven: quorumUnproven(at: now)
         case .foreignStore: foreignStore(at: now)
         case .ownStoreReturned: ownStoreReturned(at: now)
+        case .keptOut: keptOut(at: now)
         case .guardFired: guardFired(at: now)
         case .fenced: fenced()
         case .woke: woke(at: now)
@@ -311,6 +315,15 @@ extension SessionCore {
         phase = .fencing(kill: kill)
         abandoned = lease
         return [.report(.fencing), .fence(kill: kill)]
+    }
+
+    /// Lets the session end: units have until then to stop, and the lease, which may not be ended in order, is renewed no more.
+    private mutating func keptOut(at now: Moment) -> [Directive] {
+        guard case .held(let lease, let proof, _) = phase else { return [] }
+        let kill = min(now + timing.stopBudget, timing.killMoment(proof: proof))
+        phase = .fencing(kill: kill)
+        abandoned = lease
+        return [.report(.keptOut), .fence(kill: kill)]
     }
 
     /// What ran is dead, so a new session begins, in which the agent takes everything up from the start.

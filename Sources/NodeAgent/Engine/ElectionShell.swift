@@ -12,18 +12,25 @@ actor ElectionShell {
     private let machine: MachineID
     /// See `EngineShell`.
     private let lossWindow: Duration
+    private let handover: LeadHandover
     private let logger: Logger
     private var core: ElectionCore
     private var lease: LeaseID?
     private var timer: Task<Void, Never>?
     private var engine: Task<Void, Never>?
+    /// Why a campaign or a resignation last failed; told again when it is for another reason.
+    private var lastRefusal = ""
     private let events: AsyncStream<ElectionCore.Event>
     private let inbox: AsyncStream<ElectionCore.Event>.Continuation
 
-    init(registry: ClusterRegistry, machine: MachineID, lossWindow: Duration, logger: Logger) {
+    init(
+        registry: ClusterRegistry, machine: MachineID, lossWindow: Duration, handover: LeadHandover = .nobody,
+        logger: Logger
+    ) {
         self.registry = registry
         self.machine = machine
         self.lossWindow = lossWindow
+        self.handover = handover
         self.logger = logger
         core = ElectionCore(machine: machine)
         (events, inbox) = AsyncStream.makeStream()
@@ -86,7 +93,7 @@ actor ElectionShell {
             logger.info("leading", metadata: ["engine.epoch": "\(leadership.epoch)"])
             await stopEngine()
             let shell = EngineShell(
-                registry: registry, leadership: leadership, lossWindow: lossWindow, logger: logger)
+                registry: registry, leadership: leadership, lossWindow: lossWindow, handover: handover, logger: logger)
             engine = Task { [inbox] in
                 if await shell.run() == .deposed { inbox.yield(.deposed) }
             }
@@ -97,7 +104,7 @@ actor ElectionShell {
             do {
                 try await registry.resign(leadership)
             } catch {
-                logger.warning("lead not given up in order; it ends with the session", metadata: ["error": "\(error)"])
+                warn("lead not given up in order; it ends with the session", error)
             }
         case .wake(let moment):
             timer?.cancel()
@@ -111,15 +118,27 @@ actor ElectionShell {
     private func campaign() async {
         guard let lease else { return inbox.yield(.campaignFailed).discard() }
         do {
-            if let leadership = try await registry.campaign(machine: machine, lease: lease) {
+            let won = try await registry.campaign(machine: machine, lease: lease)
+            lastRefusal = ""
+            if let leadership = won {
                 inbox.yield(.won(leadership))
             } else {
                 inbox.yield(.lost)
             }
         } catch {
-            logger.debug("campaign failed", metadata: ["error": "\(error.message)"])
+            if error.isTransient {
+                logger.debug("campaign failed", metadata: ["error": "\(error.message)"])
+            } else {
+                warn("nobody leads, and the store does not let this machine lead", error)
+            }
             inbox.yield(.campaignFailed)
         }
+    }
+
+    /// Tells of a refusal once, since each is tried again without end.
+    private func warn(_ what: Logger.Message, _ error: RegistryError) {
+        if error.message != lastRefusal { logger.warning(what, metadata: ["error": "\(error.message)"]) }
+        lastRefusal = error.message
     }
 
     private func stopEngine() async {

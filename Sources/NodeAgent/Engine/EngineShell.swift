@@ -14,26 +14,44 @@ actor EngineShell {
         case cancelled
     }
 
+    /// How a stretch of leading, from one reading of the whole cluster to the next, ends.
+    private enum Stretch: Sendable {
+        case ended(End)
+        /// The store refused a write, certainly did not do it, and will do no better for another leader.
+        case refused(RegistryError)
+    }
+
     private let registry: ClusterRegistry
     private let leadership: Leadership
     /// How long losses of machines count together (rule R10): the lifetime of their sessions.
     private let lossWindow: Duration
+    private let handover: LeadHandover
     private let logger: Logger
     private var engine: Engine?
     private var problems: [RegistryProblem] = []
     private var revision: Int64 = 0
     /// A unit or an assignment changed since files were last collected.
     private var mayHaveUnusedFiles = false
+    /// Writes that were refused one after the other.
+    private var refusals = 0
+    /// What the last one was told of.
+    private var told: EtcdError.Code?
 
-    init(registry: ClusterRegistry, leadership: Leadership, lossWindow: Duration, logger: Logger) {
+    init(
+        registry: ClusterRegistry, leadership: Leadership, lossWindow: Duration, handover: LeadHandover = .nobody,
+        logger: Logger
+    ) {
         self.registry = registry
         self.leadership = leadership
         self.lossWindow = lossWindow
+        self.handover = handover
         self.logger = logger
     }
 
-    /// From one round of a refused commit to the next, so that a full or ailing store is not asked without pause.
+    /// From one round of a refused commit to the next, so that a full or ailing store is not asked without pause; doubled with
+    /// each refusal up to the longest.
     private static let pause = Duration.milliseconds(500)
+    private static let longestPause = Duration.seconds(5)
     /// How often unused unit files are looked for, if any unit changed since.
     private static let collectionInterval = Duration.seconds(10)
 
@@ -46,8 +64,22 @@ actor EngineShell {
     }
 
     func run() async -> End {
+        while true {
+            switch await lead() {
+            case .ended(let end): return end
+            case .refused(let error):
+                tell(ofRefusal: error)
+                let pause = min(Self.pause * (1 << min(refusals, 8)), Self.longestPause)
+                refusals += 1
+                guard (try? await Task.sleep(for: pause)) != nil else { return .cancelled }
+            }
+        }
+    }
+
+    private func lead() async -> Stretch {
+        engine = nil
         let backlog = Backlog<Input>()
-        return await withTaskGroup(of: End.self) { group in
+        return await withTaskGroup(of: Stretch.self) { group in
             group.addTask {
                 do {
                     for try await update in self.registry.follow() {
@@ -55,31 +87,32 @@ actor EngineShell {
                     }
                 } catch {
                     self.logger.error("cannot follow the cluster", metadata: ["error": "\(error)"])
+                    if let error = error as? RegistryError, error.isForUserAlone { await self.giveWay(error) }
                 }
                 // Without news there is nothing to decide on: another epoch begins with a fresh reading.
                 await self.resign()
-                return Task.isCancelled ? .cancelled : .deposed
+                return .ended(Task.isCancelled ? .cancelled : .deposed)
             }
             group.addTask { await self.decide(backlog) }
             group.addTask {
                 while (try? await Task.sleep(for: Self.collectionInterval)) != nil {
                     await self.askForCollection(backlog)
                 }
-                return .cancelled
+                return .ended(.cancelled)
             }
-            let end = await group.next() ?? .cancelled
+            let end = await group.next() ?? .ended(.cancelled)
             group.cancelAll()
             return end
         }
     }
 
     /// Takes in everything that has come, plans once, commits, and begins again.
-    private func decide(_ backlog: Backlog<Input>) async -> End {
+    private func decide(_ backlog: Backlog<Input>) async -> Stretch {
         var timer: Task<Void, Never>?
         defer { timer?.cancel() }
         while !Task.isCancelled {
             let inputs = await backlog.takeAll()
-            if inputs.isEmpty { return .cancelled }
+            if inputs.isEmpty { return .ended(.cancelled) }
             var isCollecting = false
             for input in inputs {
                 switch input {
@@ -108,20 +141,70 @@ actor EngineShell {
             do {
                 try await registry.write(plan.notes, at: BootClock.wallMilliseconds, as: leadership)
                 let outcome = try await registry.commit(steps, as: leadership)
-                if outcome.isDeposed { return .deposed }
+                if outcome.isDeposed { return .ended(.deposed) }
                 settle(steps, outcome)
+                noteSuccess()
             } catch  where error.code == .deposed {
-                return .deposed
+                return .ended(.deposed)
             } catch {
-                logger.warning("plan not committed", metadata: ["error": "\(error.message)"])
-                // Whether it happened is unknown, or the store is ailing: a new epoch tells, and shuts out what is late.
-                await resign()
-                try? await Task.sleep(for: Self.pause)
-                return .deposed
+                return await answer(error)
             }
             // What was refused is decided anew on the news that made it stale, which is on its way.
         }
-        return .cancelled
+        return .ended(.cancelled)
+    }
+
+    /// What becomes of the lead when a plan was not committed.
+    private func answer(_ error: RegistryError) async -> Stretch {
+        if error.isForUserAlone {
+            await giveWay(error)
+            return .ended(Task.isCancelled ? .cancelled : .deposed)
+        }
+        // A full store, or one without quorum, takes writes of nobody: the lead would only go round, and where etcd still takes
+        // its end but not its beginning, be lost. Nothing is on its way, so this epoch may read all and go on.
+        guard error.mayHaveHappened else { return .refused(error) }
+        logger.warning("plan not committed", metadata: ["error": "\(error.message)"])
+        // Whether it happened is unknown: a new epoch tells, and shuts out what is late.
+        await resign()
+        try? await Task.sleep(for: Self.pause)
+        return .ended(.deposed)
+    }
+
+    private func tell(ofRefusal error: RegistryError) {
+        let code: EtcdError.Code = if case .store(let cause) = error.code { cause.code } else { .server }
+        guard code != told else { return }
+        told = code
+        logger.error(
+            "the store takes no writes: this machine goes on leading, and decisions wait until it does",
+            metadata: ["error": "\(error.message)"])
+        handover.status("leads, but the store takes no writes: \(error.message)")
+    }
+
+    private func noteSuccess() {
+        guard told != nil else { return }
+        (told, refusals) = (nil, 0)
+        logger.info("the store takes writes again; decisions go on")
+        handover.status("in the cluster")
+    }
+
+    /// etcd keeps this machine's user out, so that it can neither decide nor resign: others have to take the lead from it.
+    ///
+    /// Returns when the lead is gone, or the task is cancelled, as it is when the session ends.
+    private func giveWay(_ error: RegistryError) async {
+        logger.error(
+            """
+            etcd refuses what this machine writes as the leader, so it gives the lead to another; give its etcd user the \
+            password or the role back that it had, or join it anew
+            """, metadata: ["error": "\(error.message)"])
+        handover.status("gives the lead up: \(error.message)")
+        let start = BootClock.now
+        while !Task.isCancelled {
+            if (try? await registry.resign(leadership)) != nil { return }
+            if await handover.askPeers(leadership) { return }
+            // Nobody can take it while this session lives, and the session lives while it is renewed.
+            if BootClock.now >= start + lossWindow { return await handover.leave() }
+            try? await Task.sleep(for: Self.pause)
+        }
     }
 
     private func askForCollection(_ backlog: Backlog<Input>) async {

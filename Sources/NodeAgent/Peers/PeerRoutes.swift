@@ -20,7 +20,14 @@ struct PeerRoutes: Sendable {
                     "POST": { (request, names) async throws(ServerFailure) in
                         try await renew(machine: names[0], request)
                     }
-                ])
+                ]),
+            Route(
+                API.ownPrefix + "/machines/{id}/resignation", needs: .machineItself,
+                [
+                    "POST": { (request, names) async throws(ServerFailure) in
+                        try await resign(machine: names[0], request)
+                    }
+                ]),
         ]
     }
 
@@ -47,6 +54,25 @@ struct PeerRoutes: Sendable {
             status: 200, headers: [(name: "Content-Type", value: "application/json")], body: .bytes([UInt8](bytes)))
         // One per second and machine while a store is out of reach: none of it is an operator's act.
         reply.isRoutine = true
+        return reply
+    }
+
+    /// Ends the lead of the machine that asks, if it still holds the one that it names.
+    private func resign(machine text: String, _ request: ServerRequest) async throws(ServerFailure) -> ServerReply {
+        guard let machine = MachineID(text) else { throw ServerFailure(400, "no machine id") }
+        guard let body = try? JSONDecoder().decode(API.Resignation.self, from: Data(try await request.body())) else {
+            throw ServerFailure(400, "no epoch")
+        }
+        do throws(RegistryError) {
+            // Guarded by the epoch: another machine's lead, or a later one of this, is left alone.
+            if let leader = try await registry.currentLeader(), leader.machine == machine, leader.epoch == body.epoch {
+                try await registry.resign(leader)
+            }
+        } catch {
+            throw ServerFailure(503, "the store does not end the lead: \(error.message)")
+        }
+        var reply = ServerReply(status: 204, headers: [], body: .bytes([]))
+        reply.note = "lead of epoch \(body.epoch) ended"
         return reply
     }
 }

@@ -74,21 +74,37 @@ actor Peers {
     ///
     /// - Returns: Whether one of them says that the store renewed it.
     func renew(_ lease: String, within deadline: Duration) async -> Bool {
+        let own = machine.rawValue
+        return await ask(within: deadline) { client in ((try? await client.renew(lease: lease, of: own)) ?? 0) > 0 }
+    }
+
+    /// Asks a few peers at once to end this machine's lead; the next call asks others.
+    ///
+    /// - Returns: Whether one of them says that it has ended.
+    func resign(_ leadership: Leadership, within deadline: Duration) async -> Bool {
+        let own = machine.rawValue
+        return await ask(within: deadline) { client in
+            (try? await client.resign(epoch: leadership.epoch, of: own)) != nil
+        }
+    }
+
+    private func ask(
+        within deadline: Duration, _ question: @escaping @Sendable (FleetClient) async -> Bool
+    ) async -> Bool {
         guard let tls, !peers.isEmpty else { return false }
         let count = min(Self.askedAtOnce, peers.count)
         let asked = (0..<count).map { peers[(turn + $0) % peers.count] }
         turn = (turn + count) % peers.count
-        let own = machine.rawValue
         return await withTaskGroup(of: Bool.self) { group in
             for peer in asked {
                 group.addTask {
-                    let client = FleetClient(
-                        endpoint: peer.endpoint, transport: CurlTransport(endpoint: peer.endpoint, tls: tls),
-                        deadline: deadline)
-                    return ((try? await client.renew(lease: lease, of: own)) ?? 0) > 0
+                    await question(
+                        FleetClient(
+                            endpoint: peer.endpoint, transport: CurlTransport(endpoint: peer.endpoint, tls: tls),
+                            deadline: deadline))
                 }
             }
-            for await isRenewed in group where isRenewed {
+            for await isDone in group where isDone {
                 group.cancelAll()
                 return true
             }

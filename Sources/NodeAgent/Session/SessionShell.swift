@@ -36,6 +36,10 @@ actor SessionShell {
     private var isAskingPeers = false
     /// Where this run's record of the machine stands in the store's history.
     private var recordRevision: Int64 = 0
+    /// What the store last said of the record.
+    private var sighting: OwnRecordUpdate?
+    /// The record is being written anew within the session.
+    private var isRewriting = false
     private let events: AsyncStream<SessionCore.Event>
     private let inbox: AsyncStream<SessionCore.Event>.Continuation
 
@@ -69,6 +73,7 @@ actor SessionShell {
         if wasRefused { inbox.yield(.foreignStore) }
         if saved.mustFence ?? false { inbox.yield(.guardFired) }
         await withDiscardingTaskGroup { group in
+            group.addTask { await self.followOwnRecord() }
             for await event in events {
                 let directives = core.handle(event, at: BootClock.now)
                 for directive in directives { await perform(directive, in: &group) }
@@ -90,6 +95,9 @@ actor SessionShell {
     ///
     /// Its units must be stopped before.
     func stop() { inbox.yield(.stopping) }
+
+    /// Gives the session up, since the store refuses what this machine has to write: others take over when the lease has ended.
+    func surrender() { inbox.yield(.keptOut) }
 
     private func perform(_ directive: SessionCore.Directive, in group: inout DiscardingTaskGroup) async {
         switch directive {
@@ -113,7 +121,10 @@ actor SessionShell {
             save(lease)
             hooks.status("in the cluster, session of \(lease.ttl) s")
             let tenure = Tenure(machine: record.id, lease: LeaseID(lease.id), recordRevision: recordRevision)
-            group.addTask { await self.hooks.enter(tenure) }
+            group.addTask {
+                await self.hooks.enter(tenure)
+                await self.settleRecord()
+            }
         case .feedGuard(let deadline):
             if await !guardControl.feed(until: deadline) { inbox.yield(.guardFired) }
             if case .held(let lease, let proof, _) = core.phase {
@@ -156,6 +167,65 @@ actor SessionShell {
     }
 }
 
+// MARK: The record in the store
+
+extension SessionShell {
+    /// Notices what others do to this machine's record, which nobody but the machine writes.
+    private func followOwnRecord() async {
+        while !Task.isCancelled {
+            do {
+                for try await update in registry.followOwnRecord(of: record.id) {
+                    sighting = update
+                    await settleRecord()
+                }
+            } catch {
+                // Whether the store is another one, or does not let this machine in, its renewals find out and tell.
+                logger.debug("this machine's record is not followed", metadata: ["error": "\(error)"])
+            }
+            try? await Task.sleep(for: core.timing.renewInterval)
+        }
+    }
+
+    /// Mends the record if somebody has changed or deleted it since this machine wrote it.
+    private func settleRecord() async {
+        guard !isRewriting, let lease = core.currentLease, recordRevision > 0 else { return }
+        switch sighting {
+        case .present(let token, let revision) where revision > recordRevision:
+            guard token == record.token else {
+                logger.error("another has written this machine's record: its units stop, and a new session begins")
+                return await leaseGone(lease)
+            }
+            logger.warning("somebody has changed this machine's record; it is written anew")
+            await rewrite(lease)
+        case .absent(let revision) where revision > recordRevision:
+            // Without it the machine counts as lost, and others may run what it runs by now. With its lease it goes, too.
+            if (try? await etcd.withTimeout(core.timing.attemptTimeout).keepAlive(LeaseID(lease.id))) ?? nil != nil {
+                logger.error("somebody has deleted this machine's record: its units stop, and a new session begins")
+            }
+            await leaseGone(lease)
+        case .present, .absent, nil: break
+        }
+    }
+
+    /// Writes the record anew within the session, which begins another tenure.
+    private func rewrite(_ lease: SessionLease) async {
+        isRewriting = true
+        defer { isRewriting = false }
+        do {
+            switch try await registry.register(record, lease: LeaseID(lease.id)) {
+            case .registered(let revision):
+                guard core.currentLease == lease else { return }
+                recordRevision = max(recordRevision, revision)
+                await hooks.enter(Tenure(machine: record.id, lease: LeaseID(lease.id), recordRevision: revision))
+            case .taken: await leaseGone(lease)
+            }
+        } catch {
+            logger.warning("this machine's record is not written anew", metadata: ["error": "\(error.message)"])
+            if error.code == .sessionLost { await leaseGone(lease) }
+        }
+    }
+}
+
 // MARK: What goes to the store
 
 extension SessionShell {
@@ -194,7 +264,11 @@ extension SessionShell {
                 answer(.taken, about: lease)
             }
         } catch {
-            logger.warning("machine not registered", metadata: ["error": "\(error.message)"])
+            if error.message != lastRefusal {
+                logger.warning("machine not registered", metadata: ["error": "\(error.message)"])
+            }
+            lastRefusal = error.message
+            hooks.status("not registered: \(error.message)")
             answer(error.code == .sessionLost ? .registerLeaseGone : .registerFailed, about: lease)
         }
     }
@@ -332,6 +406,9 @@ extension SessionShell {
         case .fencing:
             logger.error("session cannot be proved: stopping this machine's units before others take them over")
             hooks.status("fenced: no proof that the session lives")
+        case .keptOut:
+            logger.error("etcd keeps this machine out: stopping its units, so that others take them over")
+            hooks.status("fenced: etcd keeps this machine out")
         case .foreignStore:
             logger.error(
                 """

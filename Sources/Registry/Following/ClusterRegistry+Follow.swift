@@ -27,6 +27,13 @@ extension ClusterRegistry {
             .stream(MachineDecoder(keys: keys))
     }
 
+    /// One machine's own record, as it is now and after every change.
+    package func followOwnRecord(of machine: MachineID) -> AsyncThrowingStream<OwnRecordUpdate, any Error> {
+        let key = keys.machine(machine)
+        return Follower(store: store, parts: [.key(key)], watched: .key(key), firstPause: firstPause)
+            .stream(OwnRecordDecoder())
+    }
+
     /// Who leads: all that an engine watches while it does not lead.
     package func followLeader() -> AsyncThrowingStream<LeaderUpdate, any Error> {
         Follower(

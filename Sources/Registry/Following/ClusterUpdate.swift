@@ -36,6 +36,14 @@ package enum MachineUpdate: Hashable, Sendable {
     case reconnected
 }
 
+/// What a machine is told of its own record.
+package enum OwnRecordUpdate: Hashable, Sendable {
+    /// The record is there since `revision`, with this token; `nil` when it cannot be read.
+    case present(token: String?, revision: Int64)
+    /// There is none as of `revision`.
+    case absent(revision: Int64)
+}
+
 /// What an engine that does not lead is told of who does.
 package enum LeaderUpdate: Hashable, Sendable {
     /// Who leads as of `revision`; `nil` when nobody does: time to campaign.

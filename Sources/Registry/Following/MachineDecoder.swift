@@ -53,6 +53,26 @@ struct MachineDecoder: UpdateDecoder {
     }
 }
 
+/// Turns a machine's own record into what the machine has to know of it.
+struct OwnRecordDecoder: UpdateDecoder {
+    mutating func decode(_ update: Follower.Update) -> OwnRecordUpdate? {
+        switch update {
+        case .snapshot(let entries, let revision): entries.first.map { present($0) } ?? .absent(revision: revision)
+        case .changes(let events, let revision):
+            switch events.last {
+            case .put(let entry): present(entry)
+            case .delete: .absent(revision: revision)
+            case nil: nil
+            }
+        case .disconnected, .reconnected: nil
+        }
+    }
+
+    private func present(_ entry: KeyValue) -> OwnRecordUpdate {
+        .present(token: (try? MachineEntry(bytes: entry.value))?.machine.token, revision: entry.modRevision)
+    }
+}
+
 /// Turns the entry `leader` into what an engine is told.
 struct LeaderDecoder: UpdateDecoder {
     mutating func decode(_ update: Follower.Update) -> LeaderUpdate? {

@@ -68,6 +68,24 @@ extension ClusterRegistry {
         return result.outcomes.first == .delete(count: 1)
     }
 
+    /// What using a token would come to, without using it.
+    ///
+    /// - Returns: The token as it is, or why it is refused; parameters and errors as of `useToken`.
+    package func checkToken(_ id: String, secretHash: String, now: Int64) async throws(RegistryError) -> TokenUse {
+        guard Self.isUserName(id),
+            let found: (record: TokenEntry, entry: KeyValue) = try await record(
+                keys.token(id), while: "looking at join token \(id)")
+        else { return .refused(.unknown) }
+        return Self.refusal(of: found.record, secretHash, now).map { .refused($0) } ?? .accepted(found.record)
+    }
+
+    private static func refusal(of token: TokenEntry, _ secretHash: String, _ now: Int64) -> TokenRefusal? {
+        // The secret first: who does not know it learns nothing of the token.
+        if !token.matches(secretHash) { return .wrongSecret }
+        if now >= token.expiresAt { return .expired }
+        return token.usesLeft > 0 ? nil : .usedUp
+    }
+
     /// Uses a token once, if its secret is right and it is still good.
     ///
     /// Each use is a compare-and-swap, so a token is never used more often than it may. When the answer of the swap is
@@ -86,10 +104,7 @@ extension ClusterRegistry {
             guard let found: (record: TokenEntry, entry: KeyValue) = try await record(keys.token(id), while: action)
             else { return .refused(.unknown) }
             var token = found.record
-            // The secret first: who does not know it learns nothing of the token.
-            guard token.matches(secretHash) else { return .refused(.wrongSecret) }
-            guard now < token.expiresAt else { return .refused(.expired) }
-            guard token.usesLeft > 0 else { return .refused(.usedUp) }
+            if let refusal = Self.refusal(of: token, secretHash, now) { return .refused(refusal) }
             token.usesLeft -= 1
             let bytes: [UInt8]
             do {

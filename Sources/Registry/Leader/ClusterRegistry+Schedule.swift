@@ -11,7 +11,7 @@ extension ClusterRegistry {
 
     /// Writes a plan in transactions of up to 128 changes, several in flight; each only while `leadership` holds.
     ///
-    /// When an answer is lost the error says `mayHaveHappened`, and the transaction may even be carried out later. The
+    /// When an answer is lost the error says `mayHaveHappened`, and a transaction may even be carried out later. The
     /// caller then resigns and campaigns anew: the new epoch shuts out whatever is still on its way, and a state
     /// followed up to the new epoch shows all that got in before.
     ///
@@ -23,7 +23,19 @@ extension ClusterRegistry {
         var outcome = CommitOutcome()
         for wave in try SchedulePacker(steps).waves {
             let results = await commit(wave: wave, as: leadership)
-            for result in results { outcome.batches += try result.get() }
+            // What one transaction's refusal says for certain, another's lost answer puts in doubt.
+            let isInDoubt = results.contains {
+                if case .failure(let error) = $0 { error.mayHaveHappened } else { false }
+            }
+            for result in results {
+                do throws(RegistryError) {
+                    outcome.batches += try result.get()
+                } catch {
+                    var error = error
+                    error.mayHaveHappened = isInDoubt
+                    throw error
+                }
+            }
             if outcome.isDeposed { break }
         }
         return outcome

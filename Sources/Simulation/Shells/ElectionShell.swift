@@ -121,8 +121,7 @@ final class ElectionShell {
         case .campaign: campaign()
         case .lead(let leadership):
             world.note { "\(host.name): leads with epoch \(leadership.epoch)" }
-            engine?.stop()
-            engine = EngineShell(process: process, leadership: leadership) { [unowned self] in send(.deposed) }
+            lead(leadership)
         case .stepDown:
             world.note { "\(host.name): leads no longer" }
             engine?.stop()
@@ -136,6 +135,15 @@ final class ElectionShell {
                 if number == timer { send(.woke) }
             }
         }
+    }
+
+    private func lead(_ leadership: Leadership) {
+        engine?.stop()
+        engine = EngineShell(
+            process: process, leadership: leadership, deposed: { [unowned self] in send(.deposed) },
+            again: { [unowned self] in
+                if !isStopped, core.phase == .leading(leadership) { lead(leadership) }
+            })
     }
 
     /// Mirrors `ClusterRegistry.campaign`.

@@ -16,6 +16,8 @@ final class EngineShell {
     private let leadership: Leadership
     private let scope = Scope()
     private let deposed: () -> Void
+    /// Begins the same lead again with a fresh reading.
+    private let again: () -> Void
     private(set) var engine: Engine?
     /// What has come, and when.
     private var backlog: [(update: Follower.Update, moment: Moment)] = []
@@ -31,10 +33,13 @@ final class EngineShell {
     private static let pause = 500 * Span.millisecond
     private static let collectionInterval = 10 * Span.second
 
-    init(process: AgentProcess, leadership: Leadership, deposed: @escaping () -> Void) {
+    init(
+        process: AgentProcess, leadership: Leadership, deposed: @escaping () -> Void, again: @escaping () -> Void
+    ) {
         self.process = process
         self.leadership = leadership
         self.deposed = deposed
+        self.again = again
         _ = Follower(process: process, range: .everything, scope: scope.child()) { [self] update in
             backlog.append((update, process.host.now))
             // The deciding task takes its turn after whoever brings the news.
@@ -115,7 +120,7 @@ final class EngineShell {
             switch failure {
             case .success(true): commit(steps)
             case .success(false): end()
-            case .failure: giveUp()
+            case .failure(let failure): answer(failure)
             }
         }
     }
@@ -128,6 +133,16 @@ final class EngineShell {
             guard number == timer, !scope.isCancelled else { return }
             isWoken = true
             decide()
+        }
+    }
+
+    /// What certainly did not happen leaves nothing on its way, so this epoch goes on; else it ends.
+    private func answer(_ failure: StoreFailure) {
+        guard !failure.mayHaveHappened else { return giveUp() }
+        world.note { "\(process.host.name): a plan is refused, and the lead kept" }
+        process.after(Self.pause, in: scope) { [self] in
+            scope.cancel()
+            again()
         }
     }
 
@@ -167,13 +182,13 @@ final class EngineShell {
         commit(waves: SchedulePacker(steps, limit: world.setting.operationLimit).waves[...], []) { [self] result in
             switch result {
             case .success(let outcomes): settle(steps, outcomes)
-            case .failure:
+            case .failure(let failure):
                 world.note { "\(process.host.name): a plan's answer is lost" }
                 if world.isMutant(.ignoredLostAnswer) {
                     engine?.failed(steps)
                     return process.after(Span.millisecond, in: scope) { [self] in plan() }
                 }
-                giveUp()
+                answer(failure)
             }
         }
     }
@@ -209,7 +224,9 @@ final class EngineShell {
                 left -= 1
                 switch result {
                 case .success(let some): outcomes += some
-                case .failure(let error): failure = error
+                case .failure(let error):
+                    let isInDoubt = error.mayHaveHappened || failure?.mayHaveHappened == true
+                    failure = StoreFailure(code: error.code, mayHaveHappened: isInDoubt)
                 }
                 guard left == 0 else { return }
                 if let failure { return completion(.failure(failure)) }

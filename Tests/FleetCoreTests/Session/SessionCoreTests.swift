@@ -56,6 +56,27 @@ struct SessionCoreTests {
 
     static let lifeTables = [
         NamedScript(
+            "the store keeps the machine out: units have their time to stop, and the lease is renewed no more",
+            """
+            0 start => grant
+            1 granted 7 @0 => register 7
+            2 registered => feed 54, enter 7 new, wake 15
+            3 kept-out => report keptOut, fence 15
+            4 renewed @3 => -
+            5 kept-out => -
+            9 woke => -
+            14 fenced => disarm, revoke 7, grant
+            15 grant-failed => wake 18
+            """),
+        NamedScript(
+            "kept out late in the life of the last proof: units are dead before the lease can end all the same",
+            """
+            0 start => grant
+            1 granted 7 @0 => register 7
+            2 registered => feed 54, enter 7 new, wake 15
+            50 kept-out => report keptOut, fence 54
+            """),
+        NamedScript(
             "first start: the lifetime counts from when the grant was asked for",
             """
             0 start => grant

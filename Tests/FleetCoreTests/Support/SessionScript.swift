@@ -45,7 +45,8 @@ struct SessionScript {
         "grant-failed": .grantFailed, "registered": .registered, "taken": .taken, "register-failed": .registerFailed,
         "renew-failed": .renewFailed, "lease-gone": .leaseGone, "quorum-unproven": .quorumUnproven,
         "foreign": .foreignStore, "own-store": .ownStoreReturned, "fenced": .fenced, "woke": .woke,
-        "stopping": .stopping, "guard-fired": .guardFired, "register-lease-gone": .registerLeaseGone,
+        "stopping": .stopping, "kept-out": .keptOut, "guard-fired": .guardFired,
+        "register-lease-gone": .registerLeaseGone,
     ]
 
     static func text(_ directive: SessionCore.Directive) -> String {

@@ -108,6 +108,58 @@ struct SessionShellTests {
         }
     }
 
+    @Test("a record that somebody deletes is noticed: the machine fences, as it counts as lost, and registers anew")
+    func recordDeleted() async throws {
+        let rig = try SessionRig(server: try await SharedEtcd.running(), ttl: 600)
+        try await rig.run { shell, notes in
+            try await until("entering") { !notes.entered.isEmpty }
+            let first = try required(notes.entered.first)
+            let registry = try rig.registry()
+            _ = try await rig.server.client().delete(.key(registry.keys.machine(rig.machine)))
+            try await until("a new session") { notes.entered.count == 2 }
+            let second = try required(notes.entered.last)
+            #expect(second.lease != first.lease && notes.fences.count == 1)
+            let record = try required(try await rig.record())
+            #expect(record.lease == second.lease && record.modRevision == second.recordRevision)
+            #expect(await shell.currentLease?.id == second.lease.rawValue)
+            #expect(try await rig.server.client().timeToLive(first.lease) == nil, "the former session is ended")
+        }
+    }
+
+    @Test("a record that somebody changes is written anew in the same session, and nothing is fenced")
+    func recordChanged() async throws {
+        let rig = try SessionRig(server: try await SharedEtcd.running(), ttl: 600)
+        try await rig.run { _, notes in
+            try await until("entering") { !notes.entered.isEmpty }
+            let first = try required(notes.entered.first)
+            let record = try required(try await rig.record())
+            let text = String(decoding: record.value, as: UTF8.self).replacing("192.0.2.1", with: "192.0.2.99")
+            // As an operator does it: without the lease, so that the record would outlive the machine.
+            try await rig.server.client().put(record.key, Array(text.utf8))
+            try await until("another tenure") { notes.entered.count == 2 }
+            let second = try required(notes.entered.last)
+            #expect(second.lease == first.lease && second.recordRevision > first.recordRevision)
+            let mended = try required(try await rig.record())
+            #expect(mended.lease == first.lease && mended.modRevision == second.recordRevision)
+            #expect(String(decoding: mended.value, as: UTF8.self).contains(#""192.0.2.1""#))
+            #expect(notes.fences.isEmpty)
+        }
+    }
+
+    @Test("a record that another machine writes in its place ends the session, and the machine is refused with words")
+    func recordTaken() async throws {
+        let rig = try SessionRig(server: try await SharedEtcd.running(), ttl: 600)
+        try await rig.run { _, notes in
+            try await until("entering") { !notes.entered.isEmpty }
+            let record = try required(try await rig.record())
+            let text = String(decoding: record.value, as: UTF8.self)
+                .replacing(rig.saved.token, with: "another").replacing("192.0.2.1", with: "192.0.2.99")
+            try await rig.server.client().put(record.key, Array(text.utf8))
+            try await until("the refusal") { notes.lastWords.hasPrefix("refused: machine id") }
+            #expect(notes.lastWords.contains("is alive at 192.0.2.99") && notes.fences.count == 1)
+        }
+    }
+
     @Test("a machine with the id of a live one is refused with words, and nothing changes")
     func clone() async throws {
         let rig = try SessionRig(server: try await SharedEtcd.running(), ttl: 30)

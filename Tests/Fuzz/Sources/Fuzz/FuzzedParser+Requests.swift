@@ -26,6 +26,7 @@ extension FuzzedParser {
             body(API.TokenOrder.self, #"{"ttl":3600,"uses":3,"roles":["agent"],"metadata":{"role":"worker"}}"#),
             body(API.UserOrder.self, #"{"name":"ada","role":"admin","request":"PEM"}"#),
             body(API.Renewal.self, #"{"lease":"1a2b3c"}"#),
+            body(API.Resignation.self, #"{"epoch":17}"#),
             FuzzedParser(
                 name: "page-token", seeds: ["ZAABAA==", "_-8BAA=="],
                 feed: { bytes in
