@@ -54,12 +54,14 @@ package struct FleetUnitState: Hashable, Sendable {
     package var since: Int64
     /// Why the machine could not do what it was ordered, or what systemd said of the last start; `nil` when all is well.
     package var health: String?
+    /// What the machine has acted on; `nil` from a server that does not tell it with the state.
+    package var acted: TargetState?
     /// The number of restarts that the machine has acted on.
     package var restarts: Int
 
     package init(
         name: UnitName, machine: String, hash: String = "", load: String = "loaded", active: String, sub: String,
-        since: Int64 = 0, health: String? = nil, restarts: Int = 0
+        since: Int64 = 0, health: String? = nil, acted: TargetState? = nil, restarts: Int = 0
     ) {
         self.name = name
         self.machine = machine
@@ -69,6 +71,7 @@ package struct FleetUnitState: Hashable, Sendable {
         self.sub = sub
         self.since = since
         self.health = health
+        self.acted = acted
         self.restarts = restarts
     }
 

@@ -113,7 +113,7 @@ extension WaitGoal {
         guard isWanted else { return verdictOfOtherTarget(record, attention: attention) }
         guard let machine = record.machine else { return .pending(reason: record.reason) }
         guard let state, isAbout(record, state) else { return .pending(reason: nil) }
-        guard let current = record.current, current >= .loaded else {
+        guard let current = state.acted ?? record.current, current >= .loaded else {
             return refusal(state, in: view, attention: attention) ?? .pending(reason: nil)
         }
         if Self.unloadable.contains(state.load) { return .failed(Self.loadFailure(unit, state, in: view)) }
@@ -136,7 +136,7 @@ extension WaitGoal {
         guard record.desired == .launched else { return verdictOfOtherTarget(record, attention: attention) }
         guard let machine = record.machine else { return .pending(reason: record.reason) }
         guard let state, isAbout(record, state) else { return .pending(reason: nil) }
-        guard record.current == .launched else {
+        guard (state.acted ?? record.current) == .launched else {
             return refusal(state, in: view, attention: attention) ?? .pending(reason: nil)
         }
         if Self.unloadable.contains(state.load) { return .failed(Self.loadFailure(unit, state, in: view)) }

@@ -420,6 +420,11 @@ enum OpenAPIDocument {
                     "type": "string",
                     "description": "Why the machine could not do what it was ordered, or what systemd said of the last start; begins with \"queued\" while systemd runs other jobs first. Not in fleet."
                   },
+                  "acted": {
+                    "type": "string",
+                    "enum": ["inactive", "loaded", "launched"],
+                    "description": "What the machine has acted on; launched once systemd has shown or said that it started the unit. Not in fleet."
+                  },
                   "restarts": {
                     "type": "integer",
                     "description": "The number of Unit.restarts that the machine has acted on. Not in fleet."

@@ -15,6 +15,8 @@ extension API {
         package var since: Int64
         /// Why the machine could not do what it was ordered, or what systemd said of the last start; absent when all is well.
         package var health: String?
+        /// What the machine has acted on: `loaded`, or `launched` once systemd has shown or said that it started the unit.
+        package var acted: String?
         /// The number of `Unit.restarts` that the machine has acted on.
         package var restarts: Int
         /// How often systemd has started the unit again by itself since it was last ordered to start.
@@ -23,7 +25,7 @@ extension API {
         package init(
             name: String = "", hash: String = "", machineID: String = "", systemdLoadState: String = "",
             systemdActiveState: String = "", systemdSubState: String = "", since: Int64 = 0, health: String? = nil,
-            restarts: Int = 0, automaticRestarts: Int = 0
+            acted: String? = nil, restarts: Int = 0, automaticRestarts: Int = 0
         ) {
             self.name = name
             self.hash = hash
@@ -33,6 +35,7 @@ extension API {
             self.systemdSubState = systemdSubState
             self.since = since
             self.health = health
+            self.acted = acted
             self.restarts = restarts
             self.automaticRestarts = automaticRestarts
         }
@@ -46,6 +49,7 @@ extension API {
             case systemdSubState
             case since
             case health
+            case acted
             case restarts
             case automaticRestarts
         }
@@ -60,6 +64,7 @@ extension API {
             self.systemdSubState = try fields.decodeText(.systemdSubState)
             self.since = try fields.decodeIfPresent(Int64.self, forKey: .since) ?? 0
             self.health = try fields.decodeOptionalText(.health)
+            self.acted = try fields.decodeOptionalText(.acted)
             self.restarts = try fields.decodeIfPresent(Int.self, forKey: .restarts) ?? 0
             self.automaticRestarts = try fields.decodeIfPresent(Int.self, forKey: .automaticRestarts) ?? 0
         }
@@ -74,6 +79,7 @@ extension API {
             try fields.encodeUnlessEmpty(systemdSubState, forKey: .systemdSubState)
             try fields.encodeUnlessZero(since, forKey: .since)
             try fields.encodeUnlessEmpty(health, forKey: .health)
+            try fields.encodeUnlessEmpty(acted, forKey: .acted)
             try fields.encodeUnlessZero(restarts, forKey: .restarts)
             try fields.encodeUnlessZero(automaticRestarts, forKey: .automaticRestarts)
         }

@@ -18,8 +18,10 @@ extension AgentCore {
         for state in directives.publish { publishing[state.unit] = state }
     }
 
-    /// Whether a report answers an order, so that somebody waits for it.
+    /// Whether a report answers an order or is the end of a run, so that somebody waits for it.
     private func isUrgent(_ state: UnitState) -> Bool {
+        // A unit that restarts for ever is never down between two runs; one that is has come to rest.
+        if state.active == "failed" || state.active == "inactive" { return true }
         guard let published = entries[state.unit]?.published else { return true }
         return published.acted != state.acted || published.restarts != state.restarts || published.hash != state.hash
     }

@@ -19,6 +19,11 @@ actor AgentShell {
     let machine: MachineID
     let guardControl: GuardControl
     let logger: Logger
+    let troubleHooks: TroubleHooks
+    /// What keeps this machine from doing what it is ordered.
+    var trouble = AgentTrouble()
+    /// Since when the schedule cannot be followed; `nil` while it can.
+    var followFailure: Moment?
     private var core: AgentCore
     private var serving: Task<Void, Never>?
     private var timer: Task<Void, Never>?
@@ -34,7 +39,7 @@ actor AgentShell {
 
     init(
         registry: ClusterRegistry, units: any UnitManager, folder: UnitFolder, processes: UnitProcesses,
-        machine: MachineID, guardControl: GuardControl, logger: Logger
+        machine: MachineID, guardControl: GuardControl, troubleHooks: TroubleHooks = TroubleHooks(), logger: Logger
     ) {
         self.registry = registry
         self.units = units
@@ -42,6 +47,7 @@ actor AgentShell {
         self.processes = processes
         self.machine = machine
         self.guardControl = guardControl
+        self.troubleHooks = troubleHooks
         self.logger = logger
         core = AgentCore(machine: machine)
     }
@@ -97,6 +103,7 @@ actor AgentShell {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.follow(tenure, inbox) }
             group.addTask { await self.followSystemd(inbox) }
+            group.addTask { await self.watchStorage() }
             for await event in events {
                 let directives = core.handle(event, at: BootClock.now)
                 carryOut(directives, tenure: tenure, inbox: inbox, in: &group)
@@ -150,6 +157,7 @@ actor AgentShell {
                             for event in try await taking(stock: orders, tenure) { inbox.yield(event) }
                         }
                         known = named
+                        await follows()
                     case .changes(let changes, _, let problems):
                         tell(problems)
                         let event = Self.event(of: changes)
@@ -163,7 +171,10 @@ actor AgentShell {
                     }
                 }
             } catch {
-                logger.error("cannot follow this machine's schedule", metadata: ["error": "\(error)"])
+                if followFailure == nil {
+                    logger.error("cannot follow this machine's schedule", metadata: ["error": "\(error)"])
+                }
+                if !Task.isCancelled { await cannotFollow("\(error)") }
             }
             try? await Task.sleep(for: .seconds(1))
         }

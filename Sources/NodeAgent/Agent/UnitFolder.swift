@@ -59,6 +59,13 @@ actor UnitFolder {
 
     func path(of unit: UnitName) -> String { folder + "/" + unit.rawValue }
 
+    /// Tries whether a file can be written beside the unit files.
+    func probe() throws(HostError) {
+        let path = folder + "/.probe"
+        try HostFiles.write("probe\n", to: path)
+        try HostFiles.remove(path)
+    }
+
     /// Whether a path by which systemd has loaded `unit` is the file here, or systemd's link to it.
     func isOurs(_ fragment: String, _ unit: UnitName) -> Bool {
         fragment == path(of: unit) || fragment == searchFolder + "/" + unit.rawValue

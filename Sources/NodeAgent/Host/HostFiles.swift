@@ -74,7 +74,10 @@ enum HostFiles {
 
     /// What errno says of an action on a path.
     private static func failure(_ action: String, _ path: String) -> HostError {
-        HostError("cannot \(action) \(path): \(String(cString: strerror(errno)))")
+        let number = errno
+        return HostError(
+            "cannot \(action) \(path): \(String(cString: strerror(number)))",
+            isStorage: [ENOSPC, EDQUOT, EROFS, EIO].contains(number))
     }
 
     /// Whether there is anything of that name, be it a link that leads nowhere.
@@ -97,10 +100,14 @@ enum HostFiles {
 
     /// Makes the folder and those above it; one that is there is left as it is.
     static func makeFolder(_ path: String) throws(HostError) {
-        do {
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        } catch {
-            throw HostError("cannot make the folder \(path): \(error)")
+        var folder = path.hasPrefix("/") ? "" : "."
+        for part in path.split(separator: "/") {
+            folder += "/" + part
+            guard mkdir(folder, 0o755) != 0, errno != EEXIST else { continue }
+            throw failure("make the folder", folder)
+        }
+        guard access(path + "/.", F_OK) == 0 else {
+            throw HostError("cannot make the folder \(path): something else is there")
         }
     }
 
@@ -141,8 +148,13 @@ enum HostFiles {
 /// Something on this machine that does not work: what failed, on what, and why.
 package struct HostError: Error, Hashable, Sendable, CustomStringConvertible {
     package let message: String
+    /// The file system takes nothing: it is full, broken or read-only.
+    package let isStorage: Bool
 
-    package init(_ message: String) { self.message = message }
+    package init(_ message: String, isStorage: Bool = false) {
+        self.message = message
+        self.isStorage = isStorage
+    }
 
     package var description: String { message }
 }

@@ -1,0 +1,80 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetCore
+import Logging
+
+/// What keeps this machine from doing what it is ordered, whatever the unit (rules R11 and R12).
+///
+/// While there is any, the machine says so in its record, keeps its units, and is given no new ones.
+struct AgentTrouble: Hashable, Sendable {
+    /// The orders of this machine cannot be read or carried out.
+    var schedule: String?
+    /// Nothing can be written to the runtime folder, so no unit can be started.
+    var storage: String?
+
+    /// In one line for people; `nil` when all is well.
+    var words: String? {
+        let words = [schedule, storage].compactMap(\.self).joined(separator: "; ")
+        return words.isEmpty ? nil : words
+    }
+}
+
+extension AgentShell {
+    /// What the rest of the agent does about trouble.
+    struct TroubleHooks: Sendable {
+        /// Tells the cluster; `nil` when all is well again.
+        var announce: @Sendable (String?) async -> Void = { _ in }
+        /// Gives the session up, if the other machines do better, so that they take this machine's units over.
+        var giveUp: @Sendable (String) async -> Void = { _ in }
+    }
+
+    /// For how long a machine that cannot follow its schedule keeps its units.
+    static let schedulePatience = Duration.seconds(30)
+    /// For how long it may fail before it is told: a store that is away for a moment is no trouble of the machine's.
+    private static let scheduleSilence = Duration.seconds(3)
+    private static let probeInterval = Duration.seconds(2)
+
+    /// The schedule could not be followed, once more.
+    func cannotFollow(_ reason: String) async {
+        let now = BootClock.now
+        let since = followFailure ?? now
+        followFailure = since
+        guard now >= since + Self.scheduleSilence else { return }
+        await change { $0.schedule = "it cannot follow its schedule: \(reason)" }
+        if now >= since + Self.schedulePatience { await troubleHooks.giveUp(reason) }
+    }
+
+    func follows() async {
+        followFailure = nil
+        await change { $0.schedule = nil }
+    }
+
+    /// A write to the runtime folder failed; one that fails for want of space concerns every unit.
+    func note(_ error: HostError) async {
+        guard error.isStorage else { return }
+        await change { $0.storage = "it cannot start units: \(error.message); make room there" }
+    }
+
+    /// Looks whether there is room again, for as long as there is none; until cancelled.
+    func watchStorage() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: Self.probeInterval)
+            guard trouble.storage != nil else { continue }
+            if (try? await folder.probe()) != nil { await change { $0.storage = nil } }
+        }
+    }
+
+    private func change(_ change: (inout AgentTrouble) -> Void) async {
+        var next = trouble
+        change(&next)
+        guard next != trouble else { return }
+        trouble = next
+        if let words = next.words {
+            logger.error("this machine takes no new units", metadata: ["machine.trouble": "\(words)"])
+        } else {
+            logger.notice("this machine takes units again")
+        }
+        await troubleHooks.announce(next.words)
+    }
+}
