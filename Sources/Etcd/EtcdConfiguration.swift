@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Glibc
 package import HTTPTransport
 
 /// Where etcd is and how to talk to it.
@@ -34,6 +35,8 @@ package struct EtcdConfiguration: Sendable {
     package var expectedClusterID: UInt64?
     /// A revision that the store is known to have reached; one that has not is refused.
     package var expectedRevision: Int64
+    /// This machine's clock, in seconds since 1970, to compare etcd's with.
+    package var wallClock: @Sendable () -> Int64 = { Int64(time(nil)) }
 
     package init(
         endpoints: [String], tls: TLSSettings? = nil, user: String? = nil, password: String? = nil,

@@ -34,11 +34,12 @@ package struct NodeAgentProgram: Sendable {
     package func run(stop: AsyncStream<Void>) async throws {
         let identity = try HostIdentity(machineIDFile: settings.machineIDFile)
         let logger = labelled(identity.id)
-        let address = try publicAddress()
+        let publicAddress = PublicAddress(configured: settings.publicIP, endpoints: settings.etcd.endpoints)
+        let address = try publicAddress.find().address
         try HostFiles.makeFolder(settings.runtimeDirectory)
         let sessionFile = SessionFile(runtimeDirectory: settings.runtimeDirectory)
         var saved = sessionFile.load(bootID: identity.bootID)
-        let listeners = settings.apiListen
+        let listeners = publicAddress.usable(settings.apiListen).listeners
 
         var etcdSettings = settings.etcd
         etcdSettings.expectedClusterID = saved.storeID
@@ -151,13 +152,17 @@ package struct NodeAgentProgram: Sendable {
             }
             if roles.contains(.api) { group.addTask { try await server.run() } }
             group.addTask { await Self.feedWatchdog(session) }
+            group.addTask { await Self.followAddress(publicAddress, listeners: settings.apiListen, session) }
             group.addTask {
                 await peers.follow()
                 while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
             }
             if let security {
                 group.addTask {
-                    await security.keepUpToDate(apiAddress: apiAddress, addresses: [address])
+                    await security.keepUpToDate(
+                        apiAddress: apiAddress,
+                        addresses: { (try? publicAddress.find().address).map { [$0] } ?? [address] },
+                        clockError: { etcd.clockError ?? 0 })
                     while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
                 }
                 group.addTask {
@@ -227,29 +232,20 @@ package struct NodeAgentProgram: Sendable {
     /// How long units have to stop by themselves when the machine leaves.
     private static let leaveBudget = Duration.seconds(60)
 
-    /// The address others reach this machine at: as set, or the one that leads towards etcd.
-    private func publicAddress() throws -> String {
-        if !settings.publicIP.isEmpty {
-            try NetworkAddresses.check(settings.publicIP)
-            return settings.publicIP
-        }
-        for endpoint in settings.etcd.endpoints {
-            guard let (host, port) = Self.hostAndPort(endpoint) else { continue }
-            if let address = NetworkAddresses.source(towards: host, port: port) { return address }
-        }
-        throw HostError(
-            "no route leads to etcd (\(settings.etcd.endpoints.joined(separator: ", "))), so this machine's public "
-                + "address is unknown; set public-ip, or check etcd-endpoints")
-    }
+    /// How often it is looked whether the machine has other addresses; it asks the kernel alone.
+    private static let addressCheck = Duration.seconds(2)
 
-    private static func hostAndPort(_ endpoint: String) -> (String, UInt16)? {
-        let parts = endpoint.split(separator: "/", omittingEmptySubsequences: true)
-        guard parts.count >= 2 else { return nil }
-        let authority = parts[1]
-        guard let colon = authority.lastIndex(of: ":"), let port = UInt16(authority[authority.index(after: colon)...])
-        else { return nil }
-        let host = authority[..<colon].filter { $0 != "[" && $0 != "]" }
-        return (String(host), port)
+    /// Announces another address as soon as this machine has one, until cancelled.
+    private static func followAddress(_ publicAddress: PublicAddress, listeners: [APIEndpoint], _ session: SessionShell)
+        async
+    {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: addressCheck)
+            // Without any route etcd is out of reach, and there is nobody to tell.
+            guard let (address, trouble) = try? publicAddress.find() else { continue }
+            let troubles = [trouble, publicAddress.usable(listeners).trouble].compactMap(\.self)
+            await session.announce(address, trouble: troubles.isEmpty ? nil : troubles.joined(separator: "; "))
+        }
     }
 
     /// The first listener that other machines can reach.

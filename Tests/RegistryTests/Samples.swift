@@ -34,7 +34,7 @@ enum Sample {
         MachineRecord(
             id: id, name: "host-\(id.short)", address: "10.0.0.1", metadata: ["zone": "a", "role": "worker"],
             capacity: MachineCapacity(processors: 2, memory: 1 << 34), version: "1.0",
-            apiAddress: "tcp:10.0.0.1:49153", bootID: "boot", token: token)
+            apiAddress: "tcp:10.0.0.1:49153", bootID: "boot", token: token, trouble: "its clock is off")
     }
 
     static func assignment(_ machine: MachineID, _ unit: UnitName, _ target: TargetState = .launched) -> Assignment {

@@ -18,7 +18,8 @@ import Testing
             text(MachineEntry(Sample.machine(Sample.a)).bytes)
                 == #"{"id":"\#(Sample.a)","name":"host-aaaaaaaa","address":"10.0.0.1","#
                 + #""metadata":{"role":"worker","zone":"a"},"capacity":{"processors":2,"memory":17179869184},"#
-                + #""version":"1.0","apiAddress":"tcp:10.0.0.1:49153","bootID":"boot","token":"t1"}"#)
+                + #""version":"1.0","apiAddress":"tcp:10.0.0.1:49153","bootID":"boot","token":"t1","trouble":"its clock is off"}"#
+        )
         let state = UnitState(
             machine: Sample.a, unit: Sample.web, load: "loaded", active: "active", sub: "running", hash: Sample.hash,
             acted: .launched, restarts: 1, health: "passing", since: 1_763_683_200_000)

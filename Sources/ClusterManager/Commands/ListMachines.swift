@@ -23,6 +23,7 @@ struct ListMachines: FleetCommand {
         let machines = try await context.fleet.machines()
         try context.render(
             machines.sorted { $0.id < $1.id }.map(MachineRow.init), columns: columns, layout: list.layout)
+        context.warnOfTrouble(machines)
         await context.warnOfBrake()
     }
 }

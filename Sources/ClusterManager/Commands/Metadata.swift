@@ -79,7 +79,7 @@ struct Metadata: AsyncParsableCommand {
 /// The machine that a command is about.
 struct MachineArgument: ParsableArguments {
     @Argument(
-        help: ArgumentHelp("Beginning of the machine's id.", valueName: "machine"),
+        help: ArgumentHelp("Beginning of the machine's id, or all of it.", valueName: "machine"),
         completion: .custom(UnitCompletion.machines))
     var machine: String
 }

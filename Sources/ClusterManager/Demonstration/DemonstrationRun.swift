@@ -93,6 +93,7 @@ package struct DemonstrationRun: Sendable {
         case .json: context.console.output.write(try JSONOutput.text(report))
         case .table: context.console.output.write(try report.text(hasColours: context.console.output.hasColours))
         }
+        context.warnOfTrouble(view.sortedMachines)
         await context.warnOfBrake()
     }
 

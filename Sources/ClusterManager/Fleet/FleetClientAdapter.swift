@@ -171,7 +171,8 @@ extension FleetUnitState {
 
 extension FleetMachine {
     package init(_ machine: API.Machine) {
-        self.init(id: machine.id, address: machine.primaryIP, metadata: machine.metadata)
+        self.init(
+            id: machine.id, address: machine.primaryIP, metadata: machine.metadata, trouble: machine.trouble ?? "")
     }
 }
 

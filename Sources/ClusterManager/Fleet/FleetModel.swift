@@ -84,11 +84,14 @@ package struct FleetMachine: Hashable, Sendable {
     package var id: String
     package var address: String
     package var metadata: [String: String]
+    /// What is wrong with it and what to do, in the machine's words; empty when nothing is.
+    package var trouble: String
 
-    package init(id: String, address: String, metadata: [String: String] = [:]) {
+    package init(id: String, address: String, metadata: [String: String] = [:], trouble: String = "") {
         self.id = id
         self.address = address
         self.metadata = metadata
+        self.trouble = trouble
     }
 }
 

@@ -15,6 +15,7 @@ package final class EtcdClient: Sendable {
     let endpoints: EndpointTable
     let identity: StoreIdentity
     let tokens: TokenKeeper
+    let clock: ClockComparison
     let logger: Logger
 
     /// Makes a client; nothing is sent yet.
@@ -37,6 +38,7 @@ package final class EtcdClient: Sendable {
             other?.identity
             ?? StoreIdentity(
                 expectedClusterID: configuration.expectedClusterID, expectedRevision: configuration.expectedRevision)
+        clock = ClockComparison(now: configuration.wallClock)
         tokens = TokenKeeper(
             Login(user: self.configuration.user, password: self.configuration.password),
             idleLimit: self.configuration.loginIdleLimit)
@@ -48,6 +50,7 @@ package final class EtcdClient: Sendable {
         endpoints = other.endpoints
         identity = other.identity
         tokens = other.tokens
+        clock = other.clock
         logger = other.logger
     }
 

@@ -67,6 +67,6 @@ extension API.Machine {
             name: machine.name.isEmpty ? nil : machine.name, version: machine.version.isEmpty ? nil : machine.version,
             capacity: capacity == .unknown
                 ? nil : API.Capacity(processors: capacity.processors, memory: capacity.memory),
-            apiAddress: machine.apiAddress)
+            apiAddress: machine.apiAddress, trouble: machine.trouble.isEmpty ? nil : machine.trouble)
     }
 }

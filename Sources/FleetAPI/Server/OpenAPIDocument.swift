@@ -451,7 +451,8 @@ enum OpenAPIDocument {
                   "name": {"type": "string", "description": "Host name. Not in fleet."},
                   "version": {"type": "string", "description": "Version of its agent. Not in fleet."},
                   "capacity": {"$ref": "#/components/schemas/Capacity"},
-                  "apiAddress": {"type": "string", "description": "Where its own API answers. Not in fleet."}
+                  "apiAddress": {"type": "string", "description": "Where its own API answers. Not in fleet."},
+                  "trouble": {"type": "string", "description": "What is wrong with it and what to do. Not in fleet."}
                 }
               },
               "Capacity": {

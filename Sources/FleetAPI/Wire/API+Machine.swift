@@ -15,10 +15,12 @@ extension API {
         package var capacity: Capacity?
         /// Where its own API answers, as an endpoint such as `tcp:10.0.0.5:49153`, when it answers on the network.
         package var apiAddress: String?
+        /// What is wrong with it and what to do, in one line; missing when nothing is.
+        package var trouble: String?
 
         package init(
             id: String, primaryIP: String = "", metadata: [String: String] = [:], name: String? = nil,
-            version: String? = nil, capacity: Capacity? = nil, apiAddress: String? = nil
+            version: String? = nil, capacity: Capacity? = nil, apiAddress: String? = nil, trouble: String? = nil
         ) {
             self.id = id
             self.primaryIP = primaryIP
@@ -27,6 +29,7 @@ extension API {
             self.version = version
             self.capacity = capacity
             self.apiAddress = apiAddress
+            self.trouble = trouble
         }
 
         private enum CodingKeys: String, CodingKey {
@@ -37,6 +40,7 @@ extension API {
             case version
             case capacity
             case apiAddress
+            case trouble
         }
 
         package init(from decoder: any Decoder) throws {
@@ -48,6 +52,7 @@ extension API {
             self.version = try fields.decodeOptionalText(.version)
             self.capacity = try fields.decodeIfPresent(Capacity.self, forKey: .capacity)
             self.apiAddress = try fields.decodeOptionalText(.apiAddress)
+            self.trouble = try fields.decodeOptionalText(.trouble)
         }
 
         package func encode(to encoder: any Encoder) throws {
@@ -59,6 +64,7 @@ extension API {
             try fields.encodeUnlessEmpty(version, forKey: .version)
             try fields.encodeIfPresent(capacity, forKey: .capacity)
             try fields.encodeUnlessEmpty(apiAddress, forKey: .apiAddress)
+            try fields.encodeUnlessEmpty(trouble, forKey: .trouble)
         }
     }
 

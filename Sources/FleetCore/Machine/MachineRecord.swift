@@ -19,11 +19,13 @@ package struct MachineRecord: Hashable, Sendable {
     package var bootID: String
     /// Random text made once per boot and data folder; tells this machine's record from that of an impostor or clone.
     package var token: String
+    /// What is wrong with the machine and what to do about it, in one line for people; empty when nothing is.
+    package var trouble: String
 
     package init(
         id: MachineID, name: String, address: String, metadata: [String: String] = [:],
         capacity: MachineCapacity = .unknown, version: String = "", apiAddress: String? = nil, bootID: String = "",
-        token: String = ""
+        token: String = "", trouble: String = ""
     ) {
         self.id = id
         self.name = name
@@ -34,6 +36,7 @@ package struct MachineRecord: Hashable, Sendable {
         self.apiAddress = apiAddress
         self.bootID = bootID
         self.token = token
+        self.trouble = trouble
     }
 }
 

@@ -72,7 +72,8 @@ struct OperatorRoutes: Sendable {
     ) async throws(ServerFailure) -> ServerReply {
         let id = try Self.machine(text)
         let (state, _) = try await state()
-        guard state.machines[id] != nil || state.control[id] != nil else {
+        // One that is off may be cordoned for its return, if it is one of the cluster.
+        if state.machines[id] == nil, state.control[id] == nil, try await !isMember(id) {
             throw ServerFailure(404, "there is no machine \(id.short), and nothing is wanted of one")
         }
         do {
@@ -85,6 +86,14 @@ struct OperatorRoutes: Sendable {
         var reply = try await report(id)
         reply.note = "\(change.rawValue) of machine \(id.rawValue)"
         return reply
+    }
+
+    private func isMember(_ id: MachineID) async throws(ServerFailure) -> Bool {
+        do {
+            return try await registry.machineIdentity(id).map { $0.revokedAt == nil } ?? false
+        } catch {
+            throw ServerFailure(error)
+        }
     }
 
     private func report(_ id: MachineID) async throws(ServerFailure) -> ServerReply {

@@ -73,7 +73,15 @@ struct Security: Sendable {
     // MARK: Duties
 
     /// Keeps the machine's certificate and the authorities that it believes up to date, until cancelled.
-    func keepUpToDate(apiAddress: String?, addresses: [String]) async {
+    ///
+    /// - Parameters:
+    ///   - apiAddress: Where this machine's API answers others.
+    ///   - addresses: What the next certificate is to be for.
+    ///   - clockError: Seconds by which this machine's clock is ahead of the store's.
+    func keepUpToDate(
+        apiAddress: String?, addresses: @escaping @Sendable () -> [String],
+        clockError: @escaping @Sendable () -> Int64
+    ) async {
         // Read while the store is there: one who calls for the first time when it is gone must be known all the same.
         await view.start()
         if let desk {
@@ -85,7 +93,7 @@ struct Security: Sendable {
         }
         await withDiscardingTaskGroup { group in
             group.addTask { await followAuthorities() }
-            group.addTask { await renewInTime(addresses: addresses) }
+            group.addTask { await renewInTime(addresses: addresses, clockError: clockError) }
             if let desk { group.addTask { await expelRevoked(desk) } }
         }
     }
@@ -105,25 +113,41 @@ struct Security: Sendable {
         }
     }
 
-    /// How often it is looked whether the certificate is due.
-    private static let renewalCheck = Duration.seconds(5)
-
     /// Renews at two thirds of the certificate's life, and soon after another authority has begun to sign.
-    private func renewInTime(addresses: [String]) async {
-        var pause = Self.renewalCheck
+    ///
+    /// By the store's clock: one of this machine's that is weeks ahead would find every new certificate due at once.
+    private func renewInTime(
+        addresses: @Sendable () -> [String], clockError: @Sendable () -> Int64
+    ) async {
+        var pause = RenewalPace.pause(after: .notDue)
         while !Task.isCancelled {
             try? await Task.sleep(for: pause)
-            pause = Self.renewalCheck
-            do {
-                guard try own.isRenewalDue(at: Date()) else { continue }
-                try await renew(addresses: addresses)
-                logger.notice("this machine's certificate is renewed")
-            } catch {
-                logger.warning(
-                    "this machine's certificate is due and was not renewed; trying again in a minute",
-                    metadata: ["error": "\(error)"])
-                pause = .seconds(60)
-            }
+            if Task.isCancelled { return }
+            let look = await renewIfDue(addresses: addresses, clockError: clockError)
+            pause = RenewalPace.pause(after: look)
+        }
+    }
+
+    private func renewIfDue(
+        addresses: @Sendable () -> [String], clockError: @Sendable () -> Int64
+    ) async -> RenewalPace.Look {
+        func isDue() throws -> Bool {
+            try own.isRenewalDue(at: Date(timeIntervalSinceNow: -TimeInterval(clockError())))
+        }
+        do {
+            guard try isDue() else { return .notDue }
+            try await renew(addresses: addresses())
+            logger.notice("this machine's certificate is renewed")
+            guard try isDue() else { return .renewed(isDueAgain: false) }
+            logger.warning(
+                "the new certificate looks due at once, so a clock is wrong, here or at the authority; the next is asked for in an hour"
+            )
+            return .renewed(isDueAgain: true)
+        } catch {
+            logger.warning(
+                "this machine's certificate is due and was not renewed; trying again in a minute",
+                metadata: ["error": "\(error)"])
+            return .failed
         }
     }
 

@@ -18,28 +18,32 @@ actor SessionShell {
         var status: @Sendable (String) -> Void
     }
 
-    private let registry: ClusterRegistry
-    private let etcd: EtcdClient
+    let registry: ClusterRegistry
+    let etcd: EtcdClient
     private let file: SessionFile
     private let guardControl: GuardControl
     private let peers: Peers
-    private let hooks: Hooks
+    let hooks: Hooks
     private let requestedTTL: Int
-    private var logger: Logger
-    private var record: MachineRecord
+    var logger: Logger
+    var record: MachineRecord
     private var saved: SavedSession
-    private var core: SessionCore
+    var core: SessionCore
     private var timer: Task<Void, Never>?
     private var memberCount = 0
     /// Why etcd last granted no lease; told again when it is for another reason.
     private var lastRefusal = ""
     private var isAskingPeers = false
     /// Where this run's record of the machine stands in the store's history.
-    private var recordRevision: Int64 = 0
+    var recordRevision: Int64 = 0
     /// What the store last said of the record.
-    private var sighting: OwnRecordUpdate?
+    var sighting: OwnRecordUpdate?
     /// The record is being written anew within the session.
-    private var isRewriting = false
+    var isRewriting = false
+    /// What is wrong with this machine's addresses; empty when nothing is.
+    var addressTrouble = ""
+    /// What is wrong with its clock; empty when nothing is.
+    var clockTrouble = ""
     private let events: AsyncStream<SessionCore.Event>
     private let inbox: AsyncStream<SessionCore.Event>.Continuation
 
@@ -167,65 +171,6 @@ actor SessionShell {
     }
 }
 
-// MARK: The record in the store
-
-extension SessionShell {
-    /// Notices what others do to this machine's record, which nobody but the machine writes.
-    private func followOwnRecord() async {
-        while !Task.isCancelled {
-            do {
-                for try await update in registry.followOwnRecord(of: record.id) {
-                    sighting = update
-                    await settleRecord()
-                }
-            } catch {
-                // Whether the store is another one, or does not let this machine in, its renewals find out and tell.
-                logger.debug("this machine's record is not followed", metadata: ["error": "\(error)"])
-            }
-            try? await Task.sleep(for: core.timing.renewInterval)
-        }
-    }
-
-    /// Mends the record if somebody has changed or deleted it since this machine wrote it.
-    private func settleRecord() async {
-        guard !isRewriting, let lease = core.currentLease, recordRevision > 0 else { return }
-        switch sighting {
-        case .present(let token, let revision) where revision > recordRevision:
-            guard token == record.token else {
-                logger.error("another has written this machine's record: its units stop, and a new session begins")
-                return await leaseGone(lease)
-            }
-            logger.warning("somebody has changed this machine's record; it is written anew")
-            await rewrite(lease)
-        case .absent(let revision) where revision > recordRevision:
-            // Without it the machine counts as lost, and others may run what it runs by now. With its lease it goes, too.
-            if (try? await etcd.withTimeout(core.timing.attemptTimeout).keepAlive(LeaseID(lease.id))) ?? nil != nil {
-                logger.error("somebody has deleted this machine's record: its units stop, and a new session begins")
-            }
-            await leaseGone(lease)
-        case .present, .absent, nil: break
-        }
-    }
-
-    /// Writes the record anew within the session, which begins another tenure.
-    private func rewrite(_ lease: SessionLease) async {
-        isRewriting = true
-        defer { isRewriting = false }
-        do {
-            switch try await registry.register(record, lease: LeaseID(lease.id)) {
-            case .registered(let revision):
-                guard core.currentLease == lease else { return }
-                recordRevision = max(recordRevision, revision)
-                await hooks.enter(Tenure(machine: record.id, lease: LeaseID(lease.id), recordRevision: revision))
-            case .taken: await leaseGone(lease)
-            }
-        } catch {
-            logger.warning("this machine's record is not written anew", metadata: ["error": "\(error.message)"])
-            if error.code == .sessionLost { await leaseGone(lease) }
-        }
-    }
-}
-
 // MARK: What goes to the store
 
 extension SessionShell {
@@ -247,6 +192,7 @@ extension SessionShell {
     }
 
     private func register(_ lease: SessionLease) async {
+        _ = updateTrouble()
         do {
             switch try await registry.register(record, lease: LeaseID(lease.id)) {
             case .registered(let revision):
@@ -300,6 +246,7 @@ extension SessionShell {
                 answer(isOwn ? .ownStoreReturned : .foreignStore, about: lease)
             } else if isAlive, await !isStoreSetBack() {
                 answer(.renewed(sent: sent), about: lease)
+                if updateTrouble(), core.currentLease == lease { await rewrite(lease) }
             } else if isAlive {
                 answer(.foreignStore, about: lease)
             } else {
@@ -337,7 +284,7 @@ extension SessionShell {
     }
 
     /// A store that lost its data knows no lease either; a linearizable read tells the two apart (rule R8).
-    private func leaseGone(_ lease: SessionLease) async {
+    func leaseGone(_ lease: SessionLease) async {
         do {
             answer(try await isOwnStore() ? .leaseGone : .foreignStore, about: lease)
         } catch {

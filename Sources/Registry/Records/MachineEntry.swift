@@ -22,7 +22,8 @@ package struct MachineEntry: StoredRecord {
             version: try object.text("version") ?? "",
             apiAddress: try object.text("apiAddress"),
             bootID: try object.text("bootID") ?? "",
-            token: try object.text("token") ?? "")
+            token: try object.text("token") ?? "",
+            trouble: try object.text("trouble") ?? "")
     }
 
     private static func metadata(_ object: JSONObject) throws(RecordError) -> [String: String] {
@@ -53,5 +54,6 @@ package struct MachineEntry: StoredRecord {
         object["apiAddress"] = machine.apiAddress.map { .string($0) }
         object["bootID"] = .string(machine.bootID)
         object["token"] = .string(machine.token)
+        object["trouble"] = machine.trouble.isEmpty ? nil : .string(machine.trouble)
     }
 }

@@ -76,9 +76,15 @@ struct SessionRig: Sendable {
     }
 
     /// Runs an agent's session while `body` does; then the agent ends as for a restart, and leaves the session alone.
-    func run(_ body: (SessionShell, SessionNotes) async throws -> Void) async throws {
+    ///
+    /// `clockAhead` is by how many seconds the machine's clock is ahead of etcd's.
+    func run(
+        clockAhead: Int64 = 0, _ body: (SessionShell, SessionNotes) async throws -> Void
+    ) async throws {
         let saved = saved
         var configuration = server.configuration()
+        let clock = configuration.wallClock
+        configuration.wallClock = { clock() + clockAhead }
         configuration.expectedClusterID = saved.storeID
         configuration.expectedRevision = saved.expectedRevision
         let etcd = try EtcdClient(configuration)

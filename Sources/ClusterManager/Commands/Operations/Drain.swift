@@ -4,6 +4,7 @@
 import ArgumentParser
 import FleetAPI
 import FleetAPIClient
+import FleetCore
 
 /// `cordon`: the machine takes no new units.
 struct Cordon: FleetCommand {
@@ -103,11 +104,15 @@ struct MachineOrder {
 
     var short: String { FleetView.short(id) }
 
-    /// Finds the machine among those that are alive.
+    /// Finds the machine among those that are alive; one that is off is meant by its whole id.
     init(_ text: String, in context: CommandContext) async throws {
         self.context = context
         client = try context.client()
-        id = try RemoteTarget.machine(text, among: try await context.fleet.machines()).id
+        if MachineID(text) != nil {
+            id = text
+        } else {
+            id = try RemoteTarget.machine(text, among: try await context.fleet.machines()).id
+        }
     }
 
     func give(_ change: String) async throws {

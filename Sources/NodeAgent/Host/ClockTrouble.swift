@@ -1,0 +1,31 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// What is said of a clock that is not the one of the cluster's store.
+enum ClockTrouble {
+    /// From so many seconds on it is a trouble.
+    private static let limit: Int64 = 60
+
+    /// One line for people.
+    ///
+    /// It names whole minutes, hours or days, so that it stays the same while the clocks go alike.
+    ///
+    /// - Parameters:
+    ///   - error: Seconds by which this machine is ahead.
+    ///   - isTold: Whether there was trouble before: then it ends below half the limit only.
+    /// - Returns: `nil` when the clocks agree.
+    static func words(_ error: Int64, isTold: Bool) -> String? {
+        let size = Int64(clamping: error.magnitude)
+        guard size >= (isTold ? limit / 2 : limit) else { return nil }
+        let span =
+            switch size {
+            case 172_800...: "\(size / 86_400) days"
+            case 7_200...: "\(size / 3_600) hours"
+            case 120...: "\(size / 60) minutes"
+            default: "a minute or so"
+            }
+        return
+            "its clock is \(span) \(error > 0 ? "ahead of" : "behind") etcd's; certificates look ended or not begun to it, so "
+            + "set it (timedatectl set-ntp true), then restart its agent"
+    }
+}

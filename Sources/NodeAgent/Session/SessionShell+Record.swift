@@ -1,0 +1,98 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import Etcd
+import FleetCore
+import Logging
+import Registry
+
+/// The machine's record as it lies in the store, and what others do to it.
+extension SessionShell {
+    /// Notices what others do to this machine's record, which nobody but the machine writes.
+    func followOwnRecord() async {
+        while !Task.isCancelled {
+            do {
+                for try await update in registry.followOwnRecord(of: record.id) {
+                    sighting = update
+                    await settleRecord()
+                }
+            } catch {
+                // Whether the store is another one, or does not let this machine in, its renewals find out and tell.
+                logger.debug("this machine's record is not followed", metadata: ["error": "\(error)"])
+            }
+            try? await Task.sleep(for: core.timing.renewInterval)
+        }
+    }
+
+    /// Mends the record if somebody has changed or deleted it since this machine wrote it.
+    func settleRecord() async {
+        guard !isRewriting, let lease = core.currentLease, recordRevision > 0 else { return }
+        switch sighting {
+        case .present(let token, let revision) where revision > recordRevision:
+            guard token == record.token else {
+                logger.error("another has written this machine's record: its units stop, and a new session begins")
+                return await leaseGone(lease)
+            }
+            logger.warning("somebody has changed this machine's record; it is written anew")
+            await rewrite(lease)
+        case .absent(let revision) where revision > recordRevision:
+            // Without it the machine counts as lost, and others may run what it runs by now. With its lease it goes, too.
+            if (try? await etcd.withTimeout(core.timing.attemptTimeout).keepAlive(LeaseID(lease.id))) ?? nil != nil {
+                logger.error("somebody has deleted this machine's record: its units stop, and a new session begins")
+            }
+            await leaseGone(lease)
+        case .present, .absent, nil: break
+        }
+    }
+
+    /// From now on others are to reach this machine at `address`, and to be told of `trouble`.
+    func announce(_ address: String, trouble: String?) async {
+        addressTrouble = trouble ?? ""
+        guard address != record.address || updateTrouble() else { return }
+        if address != record.address {
+            logger.notice(
+                "this machine's address has changed", metadata: ["machine.address": "\(address)"])
+            record.address = address
+            _ = updateTrouble()
+        }
+        if let lease = core.currentLease { await rewrite(lease) }
+    }
+
+    /// Takes what is wrong with this machine into its record.
+    ///
+    /// - Returns: Whether the record says something else than before.
+    func updateTrouble() -> Bool {
+        if let error = etcd.clockError {
+            clockTrouble = ClockTrouble.words(error, isTold: !clockTrouble.isEmpty) ?? ""
+        }
+        let trouble = [clockTrouble, addressTrouble].filter { !$0.isEmpty }.joined(separator: "; ")
+        guard trouble != record.trouble else { return false }
+        record.trouble = trouble
+        if trouble.isEmpty {
+            logger.notice("nothing is wrong with this machine any more")
+            hooks.status("in the cluster")
+        } else {
+            logger.error("something is wrong with this machine", metadata: ["machine.trouble": "\(trouble)"])
+            hooks.status("in the cluster, but \(trouble)")
+        }
+        return true
+    }
+
+    /// Writes the record anew within the session, which begins another tenure.
+    func rewrite(_ lease: SessionLease) async {
+        isRewriting = true
+        defer { isRewriting = false }
+        do {
+            switch try await registry.register(record, lease: LeaseID(lease.id)) {
+            case .registered(let revision):
+                guard core.currentLease == lease else { return }
+                recordRevision = max(recordRevision, revision)
+                await hooks.enter(Tenure(machine: record.id, lease: LeaseID(lease.id), recordRevision: revision))
+            case .taken: await leaseGone(lease)
+            }
+        } catch {
+            logger.warning("this machine's record is not written anew", metadata: ["error": "\(error.message)"])
+            if error.code == .sessionLost { await leaseGone(lease) }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetAPI
+import FleetAPIClient
+import FoundationEssentials
+import Testing
+
+@testable import ClusterManager
+
+@Suite("Machines that are not as they should be") struct TroubleWarningTests {
+    private static let ids = ["a", "b"].map { String(repeating: $0, count: 32) }
+
+    @Test("a machine that says that something is wrong with it is named beside the list, which stays as it is")
+    func trouble() async throws {
+        func run(_ trouble: String) async throws -> (output: String, errors: String) {
+            let machines = Self.ids.map {
+                FleetMachine(id: $0, address: "10.0.0.1", trouble: $0 == Self.ids[1] ? trouble : "")
+            }
+            let ran = try await CannedAPI([:]).run(["list-machines"], fleet: FakeFleet(machines: machines))
+            return (ran.output, ran.errors)
+        }
+        let words = "its clock is 20 days ahead of etcd's; set it"
+        let told = try await run(words)
+        let well = try await run("")
+        #expect(told.errors == "cluster-manager: machine bbbbbbbb...: \(words)\n", "\(told)")
+        #expect(told.output == well.output && well.output.contains("10.0.0.1"))
+        #expect(well.errors.isEmpty)
+    }
+
+    @Test("what the API says of a machine's trouble comes to the lists")
+    func adapter() throws {
+        let text = #"{"id":"a","primaryIP":"10.0.0.1","trouble":"its clock is off"}"#
+        let machine = try JSONDecoder().decode(API.Machine.self, from: Data(text.utf8))
+        #expect(FleetMachine(machine).trouble == "its clock is off")
+        #expect(FleetMachine(API.Machine(id: "a")).trouble.isEmpty)
+    }
+
+    @Test("a machine that is off is meant by its whole id, one that is alive by the beginning of it")
+    func cordonOfMachineThatIsOff() async throws {
+        let off = String(repeating: "c", count: 32)
+        func answer(_ id: String) throws -> [String: TransportResponse] {
+            [
+                "POST /flotilla/v1/machines/\(id)/cordon": try CannedAPI.json(
+                    API.Control(machine: id, cordoned: true, draining: false, since: 1, by: "ada", units: []))
+            ]
+        }
+        let fleet = FakeFleet(machines: Self.ids.map { FleetMachine(id: $0, address: "10.0.0.1") })
+        let api = CannedAPI(try answer(off))
+        _ = try await api.run(["cordon", off], fleet: fleet)
+        #expect(api.asked.contains("POST /flotilla/v1/machines/\(off)/cordon"))
+        let begun = CannedAPI(try answer(Self.ids[0]))
+        _ = try await begun.run(["cordon", "aa"], fleet: fleet)
+        #expect(begun.asked.contains("POST /flotilla/v1/machines/\(Self.ids[0])/cordon"))
+        await #expect(throws: ClusterManagerError.self) { try await api.run(["cordon", "cc"], fleet: fleet) }
+    }
+}
