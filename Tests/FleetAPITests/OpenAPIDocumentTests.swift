@@ -43,7 +43,7 @@ struct OpenAPIDocumentTests {
             currentState: "c", machineID: "m", contents: "c", restarts: 1, reason: "r")
         let state = API.UnitState(
             name: "n", hash: "h", machineID: "m", systemdLoadState: "l", systemdActiveState: "a", systemdSubState: "s",
-            since: 1, health: "h")
+            since: 1, health: "h", acted: "loaded", restarts: 1, automaticRestarts: 1)
         let machine = API.Machine(
             id: "i", primaryIP: "p", metadata: ["k": "v"], name: "n", version: "v",
             capacity: API.Capacity(processors: 1, memory: 1), apiAddress: "a", trouble: "t")
