@@ -146,7 +146,8 @@ extension FleetUnit {
             throw fail("an unusable unit file: \(error.message)")
         }
         self.init(
-            name: UnitName(unchecked: unit.name), file: file, desired: try state(unit.desiredState) ?? .inactive,
+            name: UnitName(unchecked: unit.name), file: unit.hash.flatMap { ContentHash($0) }.map(file.named) ?? file,
+            desired: try state(unit.desiredState) ?? .inactive,
             current: try state(unit.currentState), machine: unit.machineID, reason: unit.reason)
     }
 

@@ -88,7 +88,7 @@ package struct BringingUp: Sendable {
 
     /// Carries out the command for all arguments.
     package func run(_ arguments: [String], patience: UnitOperation.Patience, in context: CommandContext) async throws {
-        let findings = try await UnitFinder(context.fleet).find(arguments)
+        let findings = try await UnitFinder(context.fleet).find(arguments, for: verb, to: target)
         // All are decided before the first is sent.
         let decisions = try findings.map(step)
         for decision in decisions { if let warning = decision.warning { context.warn(warning) } }
