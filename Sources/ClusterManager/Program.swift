@@ -163,7 +163,9 @@ struct ArgumentMistake {
         let names = subcommands.map { $0._commandName }
         let command = arguments.first { names.contains($0) }
         var text = message.split(whereSeparator: \.isNewline).joined(separator: " ")
-        if command == nil, let word = arguments.first, !word.hasPrefix("-"), text.hasPrefix("Unexpected argument") {
+        if command == nil, let word = arguments.first, !word.hasPrefix("-"),
+            text.hasPrefix("Unexpected argument") || text.contains(" unexpected arguments:")
+        {
             text =
                 "unknown command '\(word)'"
                 + (Spelling.nearest(to: word, among: names).map { "; did you mean '\($0)'?" } ?? "")

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FleetCore
+import FoundationEssentials
 import Testing
 
 @Suite struct UnitSubmissionTests {
@@ -41,6 +42,16 @@ import Testing
         let patterns = MachineUnits.rows.flatMap(\.patterns)
         #expect(patterns.allSatisfy { Glob($0).isValid })
         #expect(Set(patterns).count == patterns.count)
+    }
+
+    @Test("the page about unit files names every name that is refused")
+    func documented() throws {
+        let root = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
+        let page = try String(contentsOfFile: "\(root)/docs/design/unit-files.md", encoding: .utf8)
+        for row in MachineUnits.rows {
+            let names = row.patterns.map { "`\($0)`" }.joined(separator: " ")
+            #expect(page.contains("| \(row.purpose) | \(names) |"))
+        }
     }
 
     @Test(

@@ -155,7 +155,7 @@ extension FleetUnit {
     private static func file(of unit: API.Unit) throws(UnitFileError) -> UnitFile {
         if let contents = unit.contents { return try UnitFile(parsing: contents) }
         return try UnitFile(
-            options: unit.options.map { UnitOption(section: $0.section, name: $0.name, value: $0.value) })
+            options: unit.options.map { UnitOption(section: $0.section, name: $0.name, value: $0.value) }, stored: true)
     }
 }
 

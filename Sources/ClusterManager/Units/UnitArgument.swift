@@ -29,7 +29,11 @@ package struct UnitArgument: Hashable, Sendable {
     ///
     /// Whoever names a unit wants it and is told why it cannot be; a pattern takes what there is.
     ///
-    /// - Parameter obstacle: Why the command cannot act on a unit, to go after its name; `nil` when it can.
+    /// - Parameters:
+    ///   - names: All that there are.
+    ///   - verb: What the command is called, for messages.
+    ///   - obstacle: Why the command cannot act on a unit, to go after its name; `nil` when it can.
+    /// - Returns: At least one name, in the order of `names`.
     /// - Throws: `ClusterManagerError.unit` when there is none.
     package func matches(
         _ names: [UnitName], for verb: String, unless obstacle: (UnitName) -> String?

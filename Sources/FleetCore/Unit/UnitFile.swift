@@ -38,15 +38,16 @@ package struct UnitFile: Sendable {
     /// neither options nor hash.
     ///
     /// - Throws: `UnitFileError` for a section or name that cannot be written down, a value with a newline that no
-    ///   backslash precedes, a line of `lineLimit` bytes or more, or text over `sizeLimit`.
-    package init(options: [UnitOption]) throws(UnitFileError) {
+    ///   backslash precedes, a line of `lineLimit` bytes or more unless the options are of a file that is `stored`, or text
+    ///   over `sizeLimit`.
+    package init(options: [UnitOption], stored: Bool = false) throws(UnitFileError) {
         var normalized: [UnitOption] = []
         for (index, option) in options.enumerated() {
             normalized.append(try Self.writable(option, number: index + 1))
         }
         let text = UnitOption.canonicalText(of: normalized)
         for line in text.utf8.split(whereSeparator: { $0 == UnitText.newline || $0 == UnitText.carriageReturn })
-        where line.count >= Self.lineLimit {
+        where line.count >= Self.lineLimit && !stored {
             throw UnitFileError(
                 .lineTooLong,
                 "the line \(UnitFileError.quoted(Substring(line))) has \(line.count) bytes; a line may have at most "

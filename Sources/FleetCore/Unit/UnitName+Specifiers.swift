@@ -9,7 +9,10 @@ extension UnitName {
     /// escape, so `%%n` is a percent sign and the name. A name without a dot expands nothing. The other sections
     /// are systemd's to expand.
     ///
-    /// - Parameter form: What becomes of a value before it is put in.
+    /// - Parameters:
+    ///   - text: What may hold specifiers.
+    ///   - form: What becomes of a value before it is put in.
+    /// - Returns: `text` with all values put in.
     package func expandingSpecifiers(in text: String, as form: (String) -> String = { $0 }) -> String {
         let percent = UInt8(ascii: "%")
         guard text.utf8.contains(percent), rawValue.utf8.contains(UInt8(ascii: ".")) else { return text }
