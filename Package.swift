@@ -151,7 +151,7 @@ let package = Package(
             dependencies: ["FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", lifecycle, logging],
             swiftSettings: strict),
         .testTarget(
-            name: "SystemdTests", dependencies: ["Systemd", "TestSupport", "guard-probe", logging],
+            name: "SystemdTests", dependencies: ["FleetCore", "Systemd", "TestSupport", "guard-probe", logging],
             swiftSettings: strict),
         .testTarget(
             name: "NodeAgentTests",

@@ -163,8 +163,16 @@ struct ArgumentMistake {
         let names = subcommands.map { $0._commandName }
         let command = arguments.first { names.contains($0) }
         var text = message.split(whereSeparator: \.isNewline).joined(separator: " ")
-        if command == nil, let word = arguments.first, !word.hasPrefix("-"), text.hasPrefix("Unexpected argument") {
-            text = "unknown command '\(word)'"
+        if command == nil, let word = arguments.first, !word.hasPrefix("-"),
+            text.hasPrefix("Unexpected argument") || text.contains(" unexpected arguments:")
+        {
+            text =
+                "unknown command '\(word)'"
+                + (Spelling.nearest(to: word, among: names).map { "; did you mean '\($0)'?" } ?? "")
+        }
+        let negative = arguments.first { $0.hasPrefix("-") && $0.count > 1 && $0.dropFirst().allSatisfy(\.isNumber) }
+        if command == Scale._commandName, let negative {
+            text = "the number of instances must be 0 or more, not \(negative)"
         }
         // A suggestion can be the very opposite of what was meant, `--stop` among others.
         if let suggestion = text.firstRange(of: ". Did you mean") { text = String(text[..<suggestion.lowerBound]) }

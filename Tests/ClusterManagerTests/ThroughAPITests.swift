@@ -6,6 +6,7 @@ import FleetAPI
 import FleetAPIClient
 import FleetAPIServer
 import FleetCore
+import FoundationEssentials
 import Testing
 
 @Suite("through the real API")
@@ -72,6 +73,42 @@ struct ThroughAPITests {
                 #expect(session.errors.isEmpty, "\(arguments): \(session.errors)")
                 #expect(session.status == .success, "\(arguments)")
             }
+        }
+    }
+
+    @Test("what cat gives is what was submitted, and a change of a comment is one")
+    func wholeText() async throws {
+        let first = "\u{FEFF}# a\r\n# one \\\r\n" + Fixtures.plainText
+        let second = "\u{FEFF}# a\r\n# two \\\r\n" + Fixtures.plainText
+        try await Fixtures.withFolder(["web.service": first]) { folder in
+            let cluster = RunningCluster(machines: 1)
+            let fleet = fleet(cluster)
+            #expect(await Session.run("start \(folder)/web.service", on: fleet).status == .success)
+            #expect(await Session.run("cat web", on: fleet).output.utf8.elementsEqual(first.utf8))
+            #expect(await Session.run("apply --dry-run \(folder)", on: fleet).output.contains("is unchanged"))
+            try Data(second.utf8).write(to: URL(filePath: "\(folder)/web.service"))
+            let warned = await Session.run("start \(folder)/web.service", on: fleet)
+            #expect(warned.errors.contains("differs from the file here"), "\(warned.errors)")
+            #expect(await Session.run("start --replace \(folder)/web.service", on: fleet).status == .success)
+            #expect(await Session.run("cat web", on: fleet).output.utf8.elementsEqual(second.utf8))
+            let hash = ContentHash(of: second).rawValue
+            let list = await Session.run("list-unit-files --full --no-legend --fields hash", on: fleet)
+            #expect(list.output == hash + "\n")
+        }
+    }
+
+    @Test("a unit with a line that fleet's clients could not send is listed like others")
+    func longLine() async throws {
+        let text = Fixtures.plainText + "Environment=A=" + String(repeating: "x", count: 3000) + "\n"
+        try await Fixtures.withFolder(["long.service": text, "web.service": Fixtures.plainText]) { folder in
+            let fleet = fleet(RunningCluster(machines: 1))
+            let submit = await Session.run("submit \(folder)/long.service \(folder)/web.service", on: fleet)
+            #expect(submit.status == .success, "\(submit.errors)")
+            let list = await Session.run("list-unit-files --no-legend --fields unit", on: fleet)
+            #expect(list.output == "long.service\nweb.service\n", "\(list.errors)")
+            #expect(
+                await Session.run("apply --dry-run \(folder)", on: fleet).output.contains(
+                    "Unit long.service is unchanged"))
         }
     }
 

@@ -50,6 +50,54 @@ struct UnitCommandTests {
         #expect(none.status == .failure && none.errors == "cluster-manager: no unit matches 'zebra*'\n")
     }
 
+    @Test(
+        "a pattern takes the units that the verb can act on",
+        arguments: [
+            ("stop", ["set celix@1.service loaded"]),
+            ("unload", ["set celix@1.service inactive", "set celix@2.service inactive"]),
+            ("restart", ["restart celix@1.service"]),
+            ("start", ["set celix@2.service launched", "set celix@3.service launched"]),
+            ("load", ["set celix@3.service loaded"]), ("submit", []),
+            (
+                "destroy",
+                [
+                    "destroy celix@.service", "destroy celix@1.service", "destroy celix@2.service",
+                    "destroy celix@3.service",
+                ]
+            ),
+        ])
+    func patterns(verb: String, requests: [String]) async throws {
+        let fleet = FakeFleet(
+            units: [
+                try Fixtures.unit("celix@.service", .inactive), try Fixtures.unit("celix@1.service", machine: "m"),
+                try Fixtures.unit("celix@2.service", .loaded, machine: "m"),
+                try Fixtures.unit("celix@3.service", .inactive),
+            ], runsUnits: false)
+        let session = await Session.run([verb, "celix@*"] + (verb == "submit" ? [] : ["--no-block"]), on: fleet)
+        #expect(session.status == .success, "\(session.errors)")
+        #expect(await fleet.requests.sorted() == requests)
+    }
+
+    @Test("a pattern that means no unit of use to the verb says why")
+    func uselessPattern() async throws {
+        let fleet = FakeFleet(units: [
+            try Fixtures.unit("celix@.service", .inactive), try Fixtures.unit("celix@3.service", .inactive),
+        ])
+        for (arguments, words) in [
+            (
+                ["stop", "celix@*"],
+                "can be meant by 'stop': celix@.service is a template, and so it is with the 1 others"
+            ),
+            (["restart", "celix@3*"], "can be meant by 'restart': celix@3.service is inactive, not launched"),
+            (["start", "celix@.*"], "can be meant by 'start': celix@.service is a template"),
+        ] {
+            let session = await Session.run(arguments, on: fleet)
+            #expect(session.errors.contains(words), "\(session.errors)")
+            #expect(session.status == .failure)
+        }
+        #expect(await fleet.requests.isEmpty)
+    }
+
     @Test("start takes an instance from a template file beside it")
     func templateFile() async throws {
         try await Fixtures.withFolder(["job@.service": Fixtures.plainText]) { folder in
@@ -276,7 +324,31 @@ struct UnitCommandTests {
         let machine = FleetMachine(id: Fixtures.id("1"), address: "1.2.3.4", metadata: ["k": "a\u{1B}[31m\nb"])
         let session = await Session.run(
             "list-machines --no-legend --fields metadata", on: FakeFleet(machines: [machine]))
-        #expect(session.output == "k=a [31m b\n")
+        #expect(session.output == "k=a\\x1b[31m\\nb\n")
+    }
+
+    @Test("a line for a person holds nothing that a terminal obeys; text that is written as it is stays so")
+    func printableLines() {
+        let captured = CapturedConsole()
+        captured.console.errors.line("a\u{1B}]0;x\u{07}\tb\r\u{7F}\u{85}\u{2066}ü")
+        captured.console.output.write("a\u{1B}b")
+        #expect(captured.errors == #"a\x1b]0;x\x07"# + "\t" + #"b\x0d\x7f\x85\u2066ü"# + "\n")
+        #expect(captured.output == "a\u{1B}b")
+    }
+
+    @Test("a description and a reason are shown as the unit's, without codes for the terminal")
+    func printableStatus() async throws {
+        let text = "[Unit]\nDescription=%p no %i\u{1B}[31m\u{202E}\u{9B}x\n[Service]\nExecStart=/bin/true\n"
+        let unit = try Fixtures.unit("celix@1.service", reason: "no\u{07}\nmachine", text: text)
+        let shown = #"celix no 1\x1b[31m\u202e\x9bx"#
+        let status = await Session.run("status celix@1", on: FakeFleet(units: [unit], runsUnits: false))
+        #expect(status.output.contains("celix@1.service - \(shown)\n"), "\(status.output)")
+        #expect(status.output.contains(#"Reason: no\x07\nmachine"#), "\(status.output)")
+        let list = await Session.run(
+            "list-unit-files --no-legend --fields desc", on: FakeFleet(units: [unit], runsUnits: false))
+        #expect(list.output == shown + "\n")
+        let json = await Session.run("status celix@1 --output json", on: FakeFleet(units: [unit], runsUnits: false))
+        #expect(json.output.contains(#"celix no 1\u001b[31m\u202e\u009bx"#), "\(json.output)")
     }
 
     @Test("colours are there only where the stream has them")

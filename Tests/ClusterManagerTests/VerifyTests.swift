@@ -30,6 +30,35 @@ struct VerifyTests {
         #expect(problems.count == count)
     }
 
+    @Test(
+        "what submission refuses, verify names",
+        arguments: [
+            ("dbus.service", Fixtures.plainText, ": the name dbus.service belongs to the machine"),
+            (".service", Fixtures.plainText, ": the unit name \".service\" is a type alone"),
+            ("x.scope", "[Unit]\nDescription=x\n", ": x.scope cannot be loaded: a scope is made"),
+            (
+                "a.service", "[Unit]\nRefuseManualStop=1\n" + Fixtures.plainText,
+                ":2: RefuseManualStop=yes: systemd refuses"
+            ),
+            ("e.socket", "[Socket]\nListenStream=7\nAccept=yes\n", ":3: Accept=yes: for each connection"),
+            ("a.service", "", ": the file sets nothing"),
+            (
+                "a.service", "[Service]\nExecStart=/bin/a \\ \n  b\n",
+                ":3: \"b\" has no \"=\"; the backslash that ends line 2"
+            ),
+        ])
+    func submission(name: String, text: String, says: String) async throws {
+        try await Fixtures.withFolder([name: text]) { folder in
+            let verify = await Session.run("verify \(folder)/\(name)")
+            #expect(verify.output.contains(name + says), "\(verify.output)")
+            #expect(verify.status == .failure)
+            let fleet = FakeFleet()
+            let submit = await Session.run("submit \(folder)/\(name)", on: fleet)
+            #expect(submit.status == .failure)
+            #expect(await fleet.requests.isEmpty)
+        }
+    }
+
     @Test("files and folders, a line each, status 1 when something is wrong; no cluster is asked")
     func command() async throws {
         let files = ["good.service": Fixtures.plainText, "bad.service": "[Service]\nExecStart\n", "notes.txt": "x"]

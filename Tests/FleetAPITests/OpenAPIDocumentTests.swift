@@ -40,7 +40,7 @@ struct OpenAPIDocumentTests {
         let encoder = JSONEncoder()
         let unit = API.Unit(
             name: "n", options: [API.UnitOption(section: "s", name: "n", value: "v")], desiredState: "d",
-            currentState: "c", machineID: "m", contents: "c", restarts: 1, reason: "r")
+            currentState: "c", machineID: "m", contents: "c", hash: "h", restarts: 1, reason: "r")
         let state = API.UnitState(
             name: "n", hash: "h", machineID: "m", systemdLoadState: "l", systemdActiveState: "a", systemdSubState: "s",
             since: 1, health: "h", acted: "loaded", restarts: 1, automaticRestarts: 1)

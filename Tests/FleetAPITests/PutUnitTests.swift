@@ -91,6 +91,35 @@ struct PutUnitTests {
         }
     }
 
+    @Test("a comment is a change, which options alone cannot take back")
+    func comments() async throws {
+        try await withAPI(.inProcess, cluster) { ask async throws in
+            func put(_ body: String) async throws -> Int {
+                try await ask("PUT", "/fleet/v1/units/true.service", body: body).status
+            }
+            #expect(try await put(##"{"contents":"# one\n[Service]\nExecStart=/bin/true\n"}"##) == 201)
+            #expect(try await put(##"{"contents":"\ufeff# two\n[Service]\nExecStart=/bin/true\n"}"##) == 201)
+            #expect(try await put(#"{"options":\#(Self.options),"desiredState":"loaded"}"#) == 204)
+            let text = "\u{FEFF}# two\n[Service]\nExecStart=/bin/true\n"
+            let unit = try await ask("GET", "/fleet/v1/units/true.service").json
+            #expect(unit["contents"] == .text(text))
+            #expect(unit["hash"] == .text(ContentHash(of: text).rawValue))
+            #expect(record("true.service")?.target == .loaded)
+        }
+    }
+
+    @Test("a unit that is stored under a name which is refused today can be stopped and destroyed")
+    func oldNames() async throws {
+        cluster.apply(Sample.unit("dbus.service", .launched) + Sample.unit("a--b.slice", .loaded))
+        try await withAPI(.inProcess, cluster) { ask async throws in
+            let body = #"{"desiredState":"inactive"}"#
+            for name in ["dbus.service", "a--b.slice"] {
+                #expect(try await ask("PUT", "/fleet/v1/units/\(name)", body: body).status == 204)
+                #expect(try await ask("DELETE", "/fleet/v1/units/\(name)").status == 204)
+            }
+        }
+    }
+
     @Test(
         "what breaks a rule is refused and changes nothing",
         arguments: [
@@ -101,6 +130,14 @@ struct PutUnitTests {
             // Names
             ("a", #"{"options":\#(options)}"#, 400), ("a.bogus", #"{"options":\#(options)}"#, 400),
             ("a%20b.service", #"{"options":\#(options)}"#, 400), ("@a.service", #"{"options":\#(options)}"#, 400),
+            // What the core has against a unit
+            (".service", #"{"options":\#(options)}"#, 400), ("a--b.slice", #"{"options":\#(options)}"#, 400),
+            ("x.scope", #"{"options":\#(options)}"#, 400), ("dbus.service", #"{"options":\#(options)}"#, 400),
+            ("node-agent.service", #"{"options":\#(options)}"#, 400),
+            ("a.service", ##"{"contents":"[Unit]\nRefuseManualStop=yes\n"}"##, 400),
+            ("a.service", ##"{"contents":"# x\n"}"##, 400),
+            ("old.service", ##"{"contents":"[Unit]\nRefuseManualStart=yes\n"}"##, 400),
+            ("a.service", ##"{"contents":"[Install]\nAlias=old.service\n"}"##, 409),
             // No such unit
             ("a.service", "{}", 409), ("a.service", #"{"desiredState":"launched"}"#, 409),
             ("a.service", #"{"options":\#(globalOptions)}"#, 400),

@@ -15,7 +15,8 @@ import Testing
             ("[a-c]x", "bx"), ("[^a-c]x", "dx"), ("[^a]", "/"), ("[abc0-9]", "7"), ("[!a]", "!"), ("[a^]", "^"),
             ("[a-ζ]", "α"), (#"a\*b"#, "a*b"), (#"\[a]"#, "[a]"), (#"[\]]"#, "]"), (#"[\-x]"#, "-"), (#"[a\-z]"#, "-"),
             ("[*]", "*"), ("[?]?", "?x"), ("]", "]"), ("a-b", "a-b"), ("{a,b}", "{a,b}"), ("", ""),
-            (#"a\bc"#, "abc"), ("*[0-9].timer", "job7.timer"), ("e\u{301}", "e\u{301}"),
+            (#"a\bc"#, "abc"), (#"my\x2dapp@*.service"#, #"my\x2dapp@1.service"#), (#"my\\x2dapp"#, #"my\x2dapp"#),
+            (#"a\xyz"#, "axyz"), (#"a\x2"#, "ax2"), ("*[0-9].timer", "job7.timer"), ("e\u{301}", "e\u{301}"),
         ])
     func matches(pattern: String, text: String) {
         #expect(Glob(pattern).isValid)

@@ -122,4 +122,21 @@ import Testing
         #expect(options.metadata.accepts(["role": "inaetics-agent"]) && !options.metadata.accepts([:]))
         #expect(file.effectiveValues(section: "Service", name: "ExecStart").first?.contains("%H") == true)
     }
+
+    @Test(
+        "what a specifier brings into a pattern is text",
+        arguments: [
+            ("Conflicts=%p@*.service", #"my\x2dapp@2.service"#, true),
+            ("Conflicts=%p@*.service", "myx2dapp@2.service", false),
+            ("Replaces=%N*", #"my\x2dapp@1-old.service"#, true), ("Replaces=%n", #"my\x2dapp@1.service"#, true),
+            ("X-Conflicts=%p@[2-3].service", #"my\x2dapp@3.service"#, true),
+            ("Conflicts=%p@[2-3].service", #"my\x2dapp@4.service"#, false),
+        ])
+    func literalSpecifiers(option: String, other: String, isMeant: Bool) throws {
+        let name = UnitName(unchecked: #"my\x2dapp@1.service"#)
+        let file = try UnitFile(parsing: "[X-Fleet]\n" + option)
+        let options = SchedulingOptions(of: file, for: name)
+        #expect((options.conflicts + options.replaces).contains { $0.matches(UnitName(unchecked: other)) } == isMeant)
+        #expect(SchedulingOptions.problems(of: file, for: name).isEmpty)
+    }
 }

@@ -23,6 +23,11 @@ import Testing
             ("[S]\n# x \\\nA=1\n", ["1"]),
             ("[S]\nA=c\\ \nA=2\n", ["c\\", "2"]),
             ("[S]\nA=\t a  b \u{A0}\n", ["a  b \u{A0}"]),
+            ("[S]\nA=\u{0B}a\u{0C}\n", ["\u{0B}a\u{0C}"]),
+            ("[S]\nA=a \\\n\r  b\n", ["a    b"]),
+            ("[S]\n\u{A0}A=1\n\u{0B}# A=2\nA=3", ["3"]),
+            ("\u{FEFF}# c\n[S]\nA=1", ["1"]),
+            ("[S]\n# x \\\n[T]\nA=1\n[S]\nA=2", ["2"]),
             ("[S]\nA=a\\\\\\\nb", ["a\\\\ b"]),
         ])
     func values(text: String, expected: [String]) throws {
@@ -31,8 +36,13 @@ import Testing
 
     @Test("the description is the last one, and empty where there is none")
     func description() throws {
-        #expect(try UnitFile(parsing: "[Unit]\nDescription=a\nDescription=b").unitDescription == "b")
-        #expect(try UnitFile(parsing: "[Unit]\nAfter=a").unitDescription == "")
+        let name = UnitName(unchecked: "my\\x2dapp@a-b.service")
+        #expect(try UnitFile(parsing: "[Unit]\nDescription=a\nDescription=b").description(of: name) == "b")
+        #expect(try UnitFile(parsing: "[Unit]\nAfter=a").description(of: name) == "")
+        let text = "[Unit]\nDescription=%p %P %i %I %n %N 100%% on %H %"
+        #expect(
+            try UnitFile(parsing: text).description(of: name)
+                == #"my\x2dapp my-app a-b a/b my\x2dapp@a-b.service my\x2dapp@a-b 100% on %H %"#)
     }
 
     @Test("drop-ins apply after the file in the order of their names, the first of one name counting")

@@ -26,6 +26,17 @@ import Testing
             Refusal(text: "[A]\r\nB=c\r\nword\r\n", code: .badAssignment, line: 3, says: "\"word\" has no \"=\""),
             Refusal(text: "[A]\rB=c\rword", code: .badAssignment, line: 3, says: "\"word\" has no \"=\""),
             Refusal(text: "[A]\nB=c \\\n d\nword\n", code: .badAssignment, line: 4, says: "has no \"=\""),
+            Refusal(
+                text: "[A]\nB=c \\ \n d\n", code: .badAssignment, line: 3,
+                says: "line 2 does not continue it, for a blank"),
+            Refusal(text: "[A]\n# x \\\n d\n e\n", code: .badAssignment, line: 4, says: "\"e\" has no \"=\""),
+            Refusal(
+                text: "[A]\n# x \\\n d \\\nB=c\n", code: .badAssignment, line: 4, says: "a line that systemd ignores"),
+            Refusal(text: "# x \\\n d\n[A]\n", code: .outsideSection, line: 2, says: "\"d\" stands before"),
+            Refusal(text: "\u{FEFF}# x \\\n[A]\n", code: .outsideSection, line: 1, says: "byte order mark"),
+            Refusal(text: "[A]\n\u{FEFF}B=c\n", code: .strayMark, line: 2, says: "start of the file alone"),
+            Refusal(
+                text: "\u{FEFF}[A]\nB=c \\\n\u{FEFF}d\n", code: .strayMark, line: 3, says: "start of the file alone"),
             Refusal(text: "[A]\n # x\n  = c\n", code: .badAssignment, line: 3, says: "nothing stands before \"=\""),
             Refusal(text: "[A]\nB=\0\n", code: .nulByte, line: 2, says: "NUL"),
             Refusal(text: "# \0", code: .nulByte, line: 1, says: "NUL"),

@@ -55,7 +55,8 @@ import Testing
     @Test(
         "names that fleet accepts are accepted",
         arguments: [
-            "web.service", ".service", "a.b.c.mount", "x@.target", "x@y@z.timer", "A-z_0:9.slice",
+            "web.service", "a.b.c.mount", "x@.target", "x@y@z.timer", "A-z_0:9.slice", "-.slice", "a-b-c.slice",
+            "-a.service",
             #"dev-a\x2db.device"#,
             "old.snapshot", "bus.busname", "a@.path", String(repeating: "a", count: 243) + ".service",
         ])
@@ -66,7 +67,10 @@ import Testing
     @Test(
         "other names are refused with the reason and what is allowed",
         arguments: [
-            ("", UnitNameError.Code.empty, "NAME.TYPE"), ("web", .missingType, "has no type"),
+            (".service", UnitNameError.Code.noPrefix, "before the dot"), (".slice", .noPrefix, "before the dot"),
+            ("a--b.slice", .badSlice, "dash"), ("-a.slice", .badSlice, "first, last"), ("a-.slice", .badSlice, "dash"),
+            ("--.slice", .badSlice, "dash"),
+            ("", .empty, "NAME.TYPE"), ("web", .missingType, "has no type"),
             ("web.", .missingType, "has no type"), ("web.exe", .unknownType, "automount busname device"),
             ("web.Service", .unknownType, "unknown type"), ("a b.service", .badCharacter, #"holds " ""#),
             ("a/b.service", .badCharacter, #"holds "/""#), ("ü.service", .badCharacter, "letters and digits"),
@@ -129,5 +133,13 @@ import Testing
         ])
     func specifiers(name: String, text: String, expanded: String) {
         #expect(UnitName(unchecked: name).expandingSpecifiers(in: text) == expanded)
+    }
+
+    @Test(
+        "a name that a record may have is read, whatever is refused today",
+        arguments: [".service", "a--b.slice", "-a.slice", "x.scope", "dbus.service"])
+    func recorded(text: String) throws {
+        #expect(try UnitName(recorded: text).rawValue == text)
+        #expect(try UnitName.completed(text).rawValue == text)
     }
 }

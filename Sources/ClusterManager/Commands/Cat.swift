@@ -29,7 +29,10 @@ struct Cat: FleetCommand {
             throw ClusterManagerError(.unit, "there is no unit \(name); see 'cluster-manager list-unit-files'")
         }
         switch context.format {
-        case .table: context.console.output.write(found.file.text)
+        case .table:
+            // A program gets the very bytes; a terminal would obey some of them.
+            let output = context.console.output
+            if output.isTerminal { output.show(found.file.text) } else { output.write(found.file.text) }
         case .json:
             let document = Document(unit: name.rawValue, hash: found.hash, text: found.file.text)
             context.console.output.write(try JSONOutput.text(document))

@@ -31,7 +31,7 @@ struct Explain: FleetCommand {
         let report = PlacementReport(unit, explanation, in: view)
         switch context.format {
         case .json: context.console.output.write(try JSONOutput.text(report))
-        case .table: context.console.output.write(report.text(in: view))
+        case .table: context.console.output.show(report.text(in: view))
         }
     }
 }

@@ -7,7 +7,7 @@ import ArgumentParser
 struct UnitArguments: ParsableArguments {
     @Argument(
         help: ArgumentHelp(
-            "Names, with .service understood where no type stands; patterns such as 'celix@*' choose among known units.",
+            "Names, with .service understood where no type stands; patterns such as 'celix@*' take the known units that the command can act on.",
             valueName: "unit"),
         completion: .custom(UnitCompletion.names))
     var units: [String]

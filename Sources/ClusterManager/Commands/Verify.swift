@@ -26,7 +26,7 @@ struct Verify: LocalCommand {
         let checks = try UnitFilePaths.expand(paths).map(UnitFileCheck.init)
         switch format {
         case .json: console.output.write(try JSONOutput.text(checks))
-        case .table: for check in checks { console.output.write(check.text) }
+        case .table: for check in checks { console.output.show(check.text) }
         }
         let bad = checks.filter { !$0.problems.isEmpty }
         guard bad.isEmpty else {

@@ -146,7 +146,8 @@ extension FleetUnit {
             throw fail("an unusable unit file: \(error.message)")
         }
         self.init(
-            name: UnitName(unchecked: unit.name), file: file, desired: try state(unit.desiredState) ?? .inactive,
+            name: UnitName(unchecked: unit.name), file: unit.hash.flatMap { ContentHash($0) }.map(file.named) ?? file,
+            desired: try state(unit.desiredState) ?? .inactive,
             current: try state(unit.currentState), machine: unit.machineID, reason: unit.reason,
             restarts: unit.restarts)
     }
@@ -155,7 +156,7 @@ extension FleetUnit {
     private static func file(of unit: API.Unit) throws(UnitFileError) -> UnitFile {
         if let contents = unit.contents { return try UnitFile(parsing: contents) }
         return try UnitFile(
-            options: unit.options.map { UnitOption(section: $0.section, name: $0.name, value: $0.value) })
+            options: unit.options.map { UnitOption(section: $0.section, name: $0.name, value: $0.value) }, stored: true)
     }
 }
 

@@ -6,7 +6,8 @@ package import FleetCore
 /// A unit as the cluster's API describes it.
 package struct FleetUnit: Hashable, Sendable {
     package var name: UnitName
-    /// What the unit runs; in listings without its comments, which only a request for one unit brings.
+    /// What the unit runs, under the hash that the cluster has for it; in listings without its comments, which only a request
+    /// for one unit brings.
     package var file: UnitFile
     /// What the user wants.
     package var desired: TargetState
@@ -35,7 +36,7 @@ package struct FleetUnit: Hashable, Sendable {
         self.isGlobal = SchedulingOptions(of: file, for: name).isGlobal
     }
 
-    /// Hash of the file's canonical text, 40 hexadecimal digits.
+    /// Hash of the file as written, comments included, 40 hexadecimal digits.
     package var hash: String { file.hash.rawValue }
 }
 

@@ -30,7 +30,7 @@ package enum JournalForm: String, CaseIterable, Sendable {
             let time = self == .short ? Self.monthAndTime(entry.time) : Self.iso(entry.time)
             let host = entry.host.isEmpty ? FleetView.short(entry.machine) : entry.host
             let writer = entry.identifier.isEmpty ? "unknown" : entry.identifier
-            let head = Self.safe("\(time) \(host) \(writer)" + (entry.pid.map { "[\($0)]" } ?? "") + ": ")
+            let head = Printable.text("\(time) \(host) \(writer)" + (entry.pid.map { "[\($0)]" } ?? "") + ": ")
             let indent = String(repeating: " ", count: head.count)
             let lines = Self.message(of: entry, isRaw: isRaw).split(separator: "\n", omittingEmptySubsequences: false)
             let coloured = lines.map { Self.colour(String($0), entry.priority, hasColours) }
@@ -41,26 +41,8 @@ package enum JournalForm: String, CaseIterable, Sendable {
     private static func message(of entry: FleetJournalEntry, isRaw: Bool) -> String {
         var message = entry.message[...]
         while message.last?.isNewline == true { message.removeLast() }
-        let text = isRaw ? String(message) : safe(message)
+        let text = isRaw ? String(message) : Printable.text(message)
         return entry.isCut ? text + " [cut]" : text
-    }
-
-    /// The text with control characters written out, so that what a unit writes cannot steer the reader's terminal.
-    static func safe(_ text: some StringProtocol) -> String {
-        func isControl(_ scalar: Unicode.Scalar) -> Bool {
-            scalar.value < 0x20 && scalar != "\t" && scalar != "\n" || (0x7F...0x9F).contains(scalar.value)
-        }
-        guard text.unicodeScalars.contains(where: isControl) else { return String(text) }
-        var safe = ""
-        for scalar in text.unicodeScalars {
-            if isControl(scalar) {
-                let digits = String(scalar.value, radix: 16)
-                safe += "\\x" + (digits.count == 1 ? "0" : "") + digits
-            } else {
-                safe.unicodeScalars.append(scalar)
-            }
-        }
-        return safe
     }
 
     private static func colour(_ text: String, _ priority: Int?, _ hasColours: Bool) -> String {
@@ -133,6 +115,7 @@ package enum JournalForm: String, CaseIterable, Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         // Text alone always encodes.
-        return ((try? encoder.encode(fields)).map { String(decoding: $0, as: UTF8.self) } ?? "{}") + "\n"
+        return ((try? encoder.encode(fields)).map { JSONOutput.escaped(String(decoding: $0, as: UTF8.self)) } ?? "{}")
+            + "\n"
     }
 }

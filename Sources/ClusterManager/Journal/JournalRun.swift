@@ -34,7 +34,7 @@ struct JournalRun {
                     isComplete = false
                     // What was printed before stands before it, also where both streams are one terminal.
                     flush(&text)
-                    context.warn((machine.map { "machine \(FleetView.short($0)) " } ?? "") + JournalForm.safe(notice))
+                    context.warn((machine.map { "machine \(FleetView.short($0)) " } ?? "") + notice)
                 case .caughtUp: continue
                 }
             }
@@ -57,7 +57,7 @@ struct JournalRun {
         for argument in arguments {
             let meant: [UnitName]
             if argument.isPattern {
-                meant = try argument.matches(all)
+                meant = try argument.matches(all, for: "journal") { $0.isTemplate ? "is a template" : nil }
             } else {
                 let name = try argument.name()
                 guard try await fleet.unit(name) != nil else {

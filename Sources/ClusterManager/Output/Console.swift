@@ -7,7 +7,8 @@ import Glibc
 package struct Console: Sendable {
     /// One of the two streams.
     package struct Stream: Sendable {
-        /// Writes text as it is; no newline is added.
+        /// Writes text as it is; no newline is added: for JSON, for a file's own bytes, and for text whose foreign parts have
+        /// been made printable before colours came in.
         package let write: @Sendable (String) -> Void
         /// Whether a person watches: only then may there be colours and progress.
         package let isTerminal: Bool
@@ -19,7 +20,11 @@ package struct Console: Sendable {
             self.hasColours = hasColours
         }
 
-        package func line(_ text: String) { write(text + "\n") }
+        /// Writes text for a person, with control characters written out; no newline is added.
+        package func show(_ text: String) { write(Printable.text(text)) }
+
+        /// Writes a line for a person, as `show` does.
+        package func line(_ text: String) { show(text + "\n") }
     }
 
     package let output: Stream

@@ -13,6 +13,27 @@ package enum OutputFormat: String, Sendable, CaseIterable {
 
 /// A result as JSON text.
 package enum JSONOutput {
+    /// JSON's own text with the characters that `Printable` writes out and JSON may hold as they are, as JSON's escapes.
+    static func escaped(_ json: String) -> String {
+        func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+            switch scalar.value {
+            case 0x7F...0x9F, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069, 0xFEFF: false
+            default: true
+            }
+        }
+        guard !json.unicodeScalars.allSatisfy(isPlain) else { return json }
+        var text = ""
+        for scalar in json.unicodeScalars {
+            if isPlain(scalar) {
+                text.unicodeScalars.append(scalar)
+            } else {
+                let digits = String(scalar.value, radix: 16)
+                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            }
+        }
+        return text
+    }
+
     /// Encodes with sorted keys, so that equal results are equal texts.
     ///
     /// - Throws: `ClusterManagerError.protocolViolation` for a value that JSON cannot express.
@@ -20,7 +41,7 @@ package enum JSONOutput {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do {
-            return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+            return escaped(String(decoding: try encoder.encode(value), as: UTF8.self)) + "\n"
         } catch {
             throw ClusterManagerError(.protocolViolation, "cannot write the result as JSON: \(error)")
         }

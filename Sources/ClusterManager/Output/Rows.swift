@@ -80,7 +80,7 @@ package struct UnitFileRow: TableRow, Equatable {
         self.machine = unit.isGlobal ? nil : unit.machine
         self.ip = unit.machine.flatMap { view.machines[$0]?.address } ?? ""
         self.global = unit.isGlobal
-        self.description = unit.file.unitDescription
+        self.description = unit.file.description(of: unit.name)
         self.reason = unit.reason
     }
 

@@ -75,21 +75,11 @@ package struct Table: Sendable {
             lines.append(
                 columns.map { column in
                     let text = column.value(row, layout.isFull)
-                    return text.isEmpty ? ("-", nil) : (Self.printable(text), column.style(text))
+                    return text.isEmpty ? ("-", nil) : (Printable.line(text), column.style(text))
                 })
         }
         self.lines = lines
         self.hasColours = layout.hasColours
-    }
-
-    /// Text from the cluster cannot break a table or send codes to the terminal: control characters become blanks.
-    private static func printable(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else { return text }
-        var clean = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars {
-            clean.append(scalar.value < 0x20 || scalar.value == 0x7F ? " " : scalar)
-        }
-        return String(clean)
     }
 
     /// The table, each line ended by a newline; empty when there is neither legend nor row.

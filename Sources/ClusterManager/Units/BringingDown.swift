@@ -61,6 +61,21 @@ package struct BringingDown: Sendable {
         try await UnitOperation(context: context, patience: patience).run(steps, summary: summary)
     }
 
+    /// Why a pattern passes the unit over; `nil` for one that the verb can act on.
+    private func obstacle(_ unit: FleetUnit) -> String? {
+        switch verb {
+        case .destroy: nil
+        case .stop, .unload, .restart:
+            if unit.name.isTemplate {
+                "is a template"
+            } else if verb == .restart {
+                unit.desired == .launched ? nil : "is \(unit.desired.rawValue), not launched"
+            } else {
+                unit.desired > .inactive ? nil : "is inactive, on no machine"
+            }
+        }
+    }
+
     private func known(_ arguments: [UnitArgument], in context: CommandContext) async throws -> [FleetUnit] {
         let names = try arguments.filter { !$0.isPattern }.map { try $0.name() }
         let fleet = context.fleet
@@ -71,7 +86,9 @@ package struct BringingDown: Sendable {
         var seen: Set<UnitName> = []
         for argument in arguments {
             if argument.isPattern {
-                let wanted = Set(try argument.matches(all.map(\.name)))
+                let known = Dictionary(all.map { ($0.name, $0) }) { first, _ in first }
+                let wanted = Set(
+                    try argument.matches(all.map(\.name), for: verb.rawValue) { name in known[name].flatMap(obstacle) })
                 units += all.filter { wanted.contains($0.name) && seen.insert($0.name).inserted }
             } else if let name = try? argument.name(), seen.insert(name).inserted {
                 if let unit = found[name], let unit {

@@ -25,6 +25,27 @@ package struct UnitArgument: Hashable, Sendable {
         }
     }
 
+    /// Chooses from `names` those that the pattern means and `verb` can act on, with `.service` added to a pattern without type.
+    ///
+    /// Whoever names a unit wants it and is told why it cannot be; a pattern takes what there is.
+    ///
+    /// - Parameters:
+    ///   - names: All that there are.
+    ///   - verb: What the command is called, for messages.
+    ///   - obstacle: Why the command cannot act on a unit, to go after its name; `nil` when it can.
+    /// - Returns: At least one name, in the order of `names`.
+    /// - Throws: `ClusterManagerError.unit` when there is none.
+    package func matches(
+        _ names: [UnitName], for verb: String, unless obstacle: (UnitName) -> String?
+    ) throws -> [UnitName] {
+        let found = try matches(names)
+        let chosen = found.filter { obstacle($0) == nil }
+        guard chosen.isEmpty, let first = found.first, let why = obstacle(first) else { return chosen }
+        let others = found.count == 1 ? "" : ", and so it is with the \(found.count - 1) others"
+        throw ClusterManagerError(
+            .unit, "no unit that matches '\(text)' can be meant by '\(verb)': \(first) \(why)\(others)")
+    }
+
     /// Chooses from `names` those that the pattern means, with `.service` added to a pattern without type.
     ///
     /// - Throws: `ClusterManagerError.unit` when there is none.
@@ -66,10 +87,16 @@ package struct UnitFinder: Sendable {
     ///
     /// Everything is checked before this returns, so that a command sends nothing when one argument is wrong.
     ///
+    /// - Parameters:
+    ///   - arguments: As the user wrote them.
+    ///   - verb: What the command is called, for messages.
+    ///   - target: What the units are brought to; a pattern leaves templates out unless that is `inactive`.
     /// - Returns: One finding per unit, in the order of the arguments, none twice.
     /// - Throws: `ClusterManagerError` for an argument that is no name, a file that is unusable, or a unit that is found
     ///   neither in the cluster nor on disk.
-    package func find(_ arguments: [String]) async throws -> [UnitFinding] {
+    package func find(
+        _ arguments: [String], for verb: String = "submit", to target: TargetState = .inactive
+    ) async throws -> [UnitFinding] {
         var findings: [UnitFinding] = []
         var seen: Set<UnitName> = []
         var all: [FleetUnit]?
@@ -78,7 +105,10 @@ package struct UnitFinder: Sendable {
                 let units: [FleetUnit]
                 if let all { units = all } else { units = try await fleet.units() }
                 all = units
-                let names = Set(try argument.matches(units.map(\.name)))
+                let names = Set(
+                    try argument.matches(units.map(\.name), for: verb) { name in
+                        name.isTemplate && target > .inactive ? "is a template" : nil
+                    })
                 for unit in units where names.contains(unit.name) && seen.insert(unit.name).inserted {
                     findings.append(UnitFinding(name: unit.name, registered: unit, source: nil))
                 }

@@ -23,6 +23,7 @@ package struct UnitFileCheck: Encodable, Hashable, Sendable {
         var problems: [Problem] = []
         do {
             name = try UnitFilePaths.name(of: path)
+            problems += UnitSubmission.problems(of: name).map { Problem(line: $0.line, message: $0.message) }
         } catch {
             problems.append(Problem(line: nil, message: ClusterManagerError(wrapping: error).message))
             // A name that fits anything, so that the text is checked all the same.
@@ -49,9 +50,9 @@ package struct UnitFileCheck: Encodable, Hashable, Sendable {
     package static func problems(in text: String, of name: UnitName) -> [Problem] {
         var (problems, file) = syntax(of: text)
         guard let file else { return problems }
-        problems += SchedulingOptions.problems(of: file, for: name).map { problem in
-            Problem(line: problem.line, message: Self.withoutLine(problem.message))
-        }
+        // A line that could not be read may have been the missing one.
+        guard problems.isEmpty || !file.options.isEmpty else { return problems }
+        problems += UnitSubmission.problems(of: file, as: name).map { Problem(line: $0.line, message: $0.message) }
         // A header that could not be read may have been the missing one.
         if problems.isEmpty { problems += missing(in: file, of: name) }
         return problems
@@ -68,18 +69,13 @@ package struct UnitFileCheck: Encodable, Hashable, Sendable {
             do throws(UnitFileError) {
                 return (problems, try UnitFile(parsing: lines.joined(separator: "\n")))
             } catch {
-                problems.append(Problem(line: error.line, message: withoutLine(error.message)))
+                problems.append(Problem(line: error.line, message: error.text))
                 guard let line = error.line, line <= lines.count, problems.count < 100 else { return (problems, nil) }
                 let replacement = error.code == .badSection || error.code == .outsideSection ? "[X-Unreadable]" : "#"
                 guard lines[line - 1] != replacement else { return (problems, nil) }
                 lines[line - 1] = replacement
             }
         }
-    }
-
-    private static func withoutLine(_ message: String) -> String {
-        guard message.hasPrefix("line "), let colon = message.firstIndex(of: ":") else { return message }
-        return String(message[colon...].dropFirst(2))
     }
 
     /// What systemd refuses a unit of this type for (systemd.service(5) and its like), as far as it is plain.

@@ -23,7 +23,7 @@ enum UnitFilePaths {
             guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else {
                 throw ClusterManagerError(.unitFile, "folder \(path) may not be read; check its permissions")
             }
-            let units = names.sorted().filter { (try? UnitName(validating: $0)) != nil }
+            let units = names.sorted().filter { (try? UnitName(recorded: $0)) != nil }
             guard !units.isEmpty else {
                 throw ClusterManagerError(.unitFile, "folder \(path) has no unit files, such as web.service")
             }
@@ -38,7 +38,7 @@ enum UnitFilePaths {
     static func name(of path: String) throws -> UnitName {
         let last = path.split(separator: "/").last.map(String.init) ?? path
         do {
-            return try UnitName(validating: last)
+            return try UnitName(recorded: last)
         } catch {
             throw ClusterManagerError(.usage, error.message)
         }

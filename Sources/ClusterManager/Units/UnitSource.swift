@@ -11,13 +11,12 @@ package struct UnitSource: Hashable, Sendable {
     /// The text as its author wrote it.
     package var text: String { file.text }
 
-    /// Hash of the canonical text, as the cluster reports it: 40 hexadecimal digits.
+    /// Hash of the text, as the cluster reports it: 40 hexadecimal digits.
     package var hash: String { file.hash.rawValue }
 
     /// Takes text from anywhere.
     ///
-    /// - Throws: `ClusterManagerError.unitFile` for text that is no unit file or whose scheduling options contradict each
-    ///   other.
+    /// - Throws: `ClusterManagerError.unitFile` for text that is no unit file, and for what `UnitSubmission` has against it.
     package init(text: String, name: UnitName) throws { try self.init(text: text, name: name, place: name.rawValue) }
 
     /// Reads a file.
@@ -49,7 +48,8 @@ package struct UnitSource: Hashable, Sendable {
         guard let data = FileManager.default.contents(atPath: resolved) else {
             throw fail("it may not be read; check its permissions")
         }
-        guard let text = String(bytes: data, encoding: .utf8) else { throw fail("it is not text in UTF-8") }
+        // Foundation's own decoder would drop a byte order mark.
+        guard let text = String(validating: data, as: UTF8.self) else { throw fail("it is not text in UTF-8") }
         return text
     }
 
@@ -62,11 +62,7 @@ package struct UnitSource: Hashable, Sendable {
         } catch {
             throw fail(error.message)
         }
-        do {
-            try SchedulingOptions.validate(file, for: name)
-        } catch {
-            throw fail(error.message)
-        }
+        if let why = UnitSubmission.refusal(of: file, as: name) { throw fail(why) }
     }
 
     /// Takes a file that the cluster already has, as it is.

@@ -29,7 +29,7 @@ package struct UnitStatus: Encodable, Sendable {
 
     package init(_ unit: FleetUnit, in view: FleetView) {
         self.unit = unit.name.rawValue
-        self.description = unit.file.unitDescription
+        self.description = unit.file.description(of: unit.name)
         self.hash = unit.hash
         self.target = unit.desired.rawValue
         self.global = unit.isGlobal
@@ -50,13 +50,14 @@ package struct UnitStatus: Encodable, Sendable {
         let worst = copies.first { $0.active == "failed" } ?? copies.first
         let style = worst.flatMap { Style.ofActive($0.active) }
         let dot = style?.applied(to: "\u{25CF}", if: hasColours) ?? "\u{25CB}"
-        var lines = ["\(dot) \(unit)" + (description.isEmpty ? "" : " - \(description)")]
+        var lines = ["\(dot) \(unit)" + (description.isEmpty ? "" : " - \(Printable.line(description))")]
         lines.append("     Target: \(target)" + (global ? " on every machine that qualifies" : ""))
         lines.append("       Hash: \(hash.prefix(7))")
         for copy in copies {
-            lines.append("    Machine: \(MachineLabel.text(copy.machine, ip: copy.ip, full: false))")
-            lines.append("     Loaded: \(copy.load.isEmpty ? "-" : copy.load)" + fileNote(copy))
-            var active = "\(copy.active.isEmpty ? "-" : copy.active) (\(copy.sub.isEmpty ? "-" : copy.sub))"
+            lines.append("    Machine: " + Printable.line(MachineLabel.text(copy.machine, ip: copy.ip, full: false)))
+            lines.append("     Loaded: " + Printable.line(copy.load.isEmpty ? "-" : copy.load) + fileNote(copy))
+            var active = Printable.line(
+                "\(copy.active.isEmpty ? "-" : copy.active) (\(copy.sub.isEmpty ? "-" : copy.sub))")
             active = Style.ofActive(copy.active)?.applied(to: active, if: hasColours) ?? active
             lines.append("     Active: \(active)" + Self.since(copy.since))
         }
@@ -64,7 +65,7 @@ package struct UnitStatus: Encodable, Sendable {
             lines.append("    Machine: " + (machine.map(FleetView.short) ?? "-"))
             lines.append("     Active: - (no machine reports this unit)")
         }
-        if let reason { lines.append("     Reason: \(reason)") }
+        if let reason { lines.append("     Reason: \(Printable.line(reason))") }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -88,7 +89,10 @@ package struct UnitStatus: Encodable, Sendable {
         let all = arguments.contains(where: \.isPattern) ? try await fleet.units().map(\.name) : []
         var names: [UnitName] = []
         for argument in arguments {
-            let meant = argument.isPattern ? try argument.matches(all) : [try argument.name()]
+            let meant =
+                argument.isPattern
+                ? try argument.matches(all, for: "status") { $0.isTemplate ? "is a template" : nil }
+                : [try argument.name()]
             names += meant.filter { !names.contains($0) }
         }
         let units = try await Concurrently.map(names) { try await fleet.unit($0) }.map { try $0.get() }

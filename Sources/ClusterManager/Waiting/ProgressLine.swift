@@ -16,7 +16,7 @@ package struct ProgressLine: Sendable {
     package mutating func show(_ text: String) {
         guard stream.isTerminal else { return }
         turn = (turn + 1) % Self.frames.count
-        stream.write("\r\u{1B}[K" + String("\(Self.frames[turn]) \(text)".prefix(Self.width)))
+        stream.write("\r\u{1B}[K" + String("\(Self.frames[turn]) \(Printable.line(text))".prefix(Self.width)))
         isShown = true
     }
 

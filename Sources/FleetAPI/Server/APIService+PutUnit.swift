@@ -21,9 +21,9 @@ extension APIService {
             let state = try await cluster { access throws(ClusterAccessError) in try await access.state().state }
             do throws(Attempt) {
                 if let record = state.units[unit] {
-                    return try await change(record, as: entity)
+                    return try await change(record, as: entity, in: state)
                 }
-                return try await create(unit, as: entity)
+                return try await create(unit, as: entity, in: state)
             } catch {
                 if case .refused(let failure) = error { throw failure }
             }
@@ -37,12 +37,14 @@ extension APIService {
         case refused(ServerFailure)
     }
 
-    private func create(_ unit: UnitName, as entity: API.Unit) async throws(Attempt) -> ServerReply {
+    private func create(
+        _ unit: UnitName, as entity: API.Unit, in state: ClusterState
+    ) async throws(Attempt) -> ServerReply {
         guard let file = try Self.refusing({ () throws(ServerFailure) in try UnitRules.file(of: entity) }) else {
             throw .refused(ServerFailure(409, "unit \(unit) does not exist and options field empty"))
         }
         let target = try Self.refusing { () throws(ServerFailure) in
-            try UnitRules.validate(file, of: unit)
+            try UnitRules.validate(file, of: unit, in: state)
             return try UnitRules.target(entity.desiredState, of: unit)
         }
         let revision = try await write { access throws(ClusterAccessError) in
@@ -51,15 +53,18 @@ extension APIService {
         return Self.written(201, revision: revision)
     }
 
-    private func change(_ record: UnitRecord, as entity: API.Unit) async throws(Attempt) -> ServerReply {
-        let file = try Self.refusing { () throws(ServerFailure) in try UnitRules.file(of: entity) }
-        let replacement = file.flatMap { $0.hash == record.hash ? nil : $0 }
+    private func change(
+        _ record: UnitRecord, as entity: API.Unit, in state: ClusterState
+    ) async throws(Attempt) -> ServerReply {
+        let replacement = try Self.refusing { () throws(ServerFailure) in
+            try UnitRules.replacement(of: record, by: entity, in: state)
+        }
         if replacement == nil, entity.desiredState == nil {
             throw .refused(
                 ServerFailure(409, "unit \(record.name) exists with the same file, and no desiredState is given"))
         }
         let target = try Self.refusing { () throws(ServerFailure) in
-            if let replacement { try UnitRules.validate(replacement, of: record.name) }
+            if let replacement { try UnitRules.validate(replacement, of: record.name, in: state) }
             return try UnitRules.target(entity.desiredState, of: record.name)
         }
         if let replacement {

@@ -8,9 +8,11 @@ import FleetCore
 extension ClusterState {
     /// The unit as a listing shows it.
     func entity(of unit: UnitRecord) -> API.Unit {
+        let file = files[unit.hash]
         var entity = API.Unit(
-            name: unit.name.rawValue, options: (files[unit.hash]?.options ?? []).map(API.UnitOption.init),
-            desiredState: unit.target.rawValue, restarts: unit.restarts)
+            name: unit.name.rawValue, options: (file?.options ?? []).map(API.UnitOption.init),
+            desiredState: unit.target.rawValue, hash: file?.isCanonical ?? true ? nil : unit.hash.rawValue,
+            restarts: unit.restarts)
         if isGlobal(unit) {
             // fleet's engine never places a global unit, so it stands as inactive and nowhere.
             entity.currentState = TargetState.inactive.rawValue
@@ -26,7 +28,7 @@ extension ClusterState {
     func detailedEntity(of unit: UnitRecord) -> API.Unit {
         var entity = entity(of: unit)
         if isGlobal(unit) { entity.currentState = nil }
-        if let file = files[unit.hash], !file.text.utf8.elementsEqual(file.canonicalText.utf8) {
+        if let file = files[unit.hash], !file.isCanonical {
             entity.contents = file.text
         }
         return entity

@@ -375,6 +375,11 @@ enum OpenAPIDocument {
                     "type": "string",
                     "description": "The file as written, comments included. In answers for one unit only, where it differs from what the options give. Not in fleet."
                   },
+                  "hash": {
+                    "type": "string",
+                    "description": "SHA-1 of the file as written, 40 digits; only where it is not the one that the options give. Not in fleet.",
+                    "readOnly": true
+                  },
                   "restarts": {
                     "type": "integer",
                     "description": "How often a restart was asked for. Not in fleet.",

@@ -6,9 +6,10 @@ import FleetCore
 
 /// The core's rules for units, with their refusals as answers of status 400.
 enum UnitRules {
+    /// A name that some unit may have, be it one that was stored before names were checked as now.
     static func name(_ text: String) throws(ServerFailure) -> UnitName {
         do {
-            return try UnitName(validating: text)
+            return try UnitName(recorded: text)
         } catch {
             throw ServerFailure(400, error.message)
         }
@@ -26,7 +27,7 @@ enum UnitRules {
                     options: entity.options.map { UnitOption(section: $0.section, name: $0.name, value: $0.value) })
             guard let contents = entity.contents else { return listed }
             let file = try UnitFile(parsing: contents)
-            if let listed, listed.hash != file.hash {
+            if let listed, listed.canonicalHash != file.canonicalHash {
                 throw ServerFailure(400, "options and contents do not say the same; send one of them")
             }
             return file
@@ -39,14 +40,21 @@ enum UnitRules {
         }
     }
 
-    /// Checks that systemd can load the unit from a file, and its `[X-Fleet]` section.
-    static func validate(_ file: UnitFile, of name: UnitName) throws(ServerFailure) {
-        if let why = name.type?.unloadable { throw ServerFailure(400, "\(name) cannot be loaded: \(why)") }
-        do {
-            try SchedulingOptions.validate(file, for: name)
-        } catch {
-            throw ServerFailure(400, error.message)
-        }
+    /// Checks what the core has against the unit, and that no other unit of `state` goes by one of its names.
+    static func validate(_ file: UnitFile, of name: UnitName, in state: ClusterState) throws(ServerFailure) {
+        if let why = UnitSubmission.refusal(of: file, as: name) { throw ServerFailure(400, why) }
+        if let why = state.aliasClash(of: name, with: file) { throw ServerFailure(409, why) }
+    }
+
+    /// The file that takes the place of the one that `record` names; `nil` when the request brings none that differs.
+    ///
+    /// `options` say nothing of comments, so options alone that are those of the stored file change nothing.
+    static func replacement(of record: UnitRecord, by entity: API.Unit, in state: ClusterState) throws(ServerFailure)
+        -> UnitFile?
+    {
+        guard let file = try file(of: entity), file.hash != record.hash else { return nil }
+        if entity.contents == nil, state.files[record.hash]?.canonicalHash == file.canonicalHash { return nil }
+        return file
     }
 
     /// What the user wants of the unit; `nil` when the request does not say.

@@ -20,6 +20,10 @@ extension API {
         /// An answer carries it only for a single unit, and only where it differs from the text that the options alone
         /// give. A request may carry it in place of `options`.
         package var contents: String?
+        /// SHA-1 of the file as written, by which `UnitState.hash` names it too; read-only.
+        ///
+        /// Left out where it is the one that the options give, so that fleet's own units look as fleet shows them.
+        package var hash: String?
         /// How often somebody asked for a restart; read-only.
         package var restarts: Int
         /// Why a unit that should be on a machine is on none; read-only, for a single unit only.
@@ -27,7 +31,8 @@ extension API {
 
         package init(
             name: String, options: [UnitOption] = [], desiredState: String? = nil, currentState: String? = nil,
-            machineID: String? = nil, contents: String? = nil, restarts: Int = 0, reason: String? = nil
+            machineID: String? = nil, contents: String? = nil, hash: String? = nil,
+            restarts: Int = 0, reason: String? = nil
         ) {
             self.name = name
             self.options = options
@@ -35,6 +40,7 @@ extension API {
             self.currentState = currentState
             self.machineID = machineID
             self.contents = contents
+            self.hash = hash
             self.restarts = restarts
             self.reason = reason
         }
@@ -46,6 +52,7 @@ extension API {
             case currentState
             case machineID
             case contents
+            case hash
             case restarts
             case reason
         }
@@ -58,6 +65,7 @@ extension API {
             self.currentState = try fields.decodeOptionalText(.currentState)
             self.machineID = try fields.decodeOptionalText(.machineID)
             self.contents = try fields.decodeOptionalText(.contents)
+            self.hash = try fields.decodeOptionalText(.hash)
             self.restarts = try fields.decodeIfPresent(Int.self, forKey: .restarts) ?? 0
             self.reason = try fields.decodeOptionalText(.reason)
         }
@@ -70,6 +78,7 @@ extension API {
             try fields.encodeUnlessEmpty(currentState, forKey: .currentState)
             try fields.encodeUnlessEmpty(machineID, forKey: .machineID)
             try fields.encodeUnlessEmpty(contents, forKey: .contents)
+            try fields.encodeUnlessEmpty(hash, forKey: .hash)
             try fields.encodeUnlessZero(restarts, forKey: .restarts)
             try fields.encodeUnlessEmpty(reason, forKey: .reason)
         }

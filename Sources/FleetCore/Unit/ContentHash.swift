@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-/// Hash of a unit file's canonical text: 40 lowercase hexadecimal digits of SHA-1, the same that fleet computes.
+/// Hash of a text: 40 lowercase hexadecimal digits of SHA-1, the function that fleet uses.
 package struct ContentHash: Hashable, Comparable, Sendable, CustomStringConvertible {
     package let rawValue: String
 
@@ -13,8 +13,7 @@ package struct ContentHash: Hashable, Comparable, Sendable, CustomStringConverti
         self.rawValue = text
     }
 
-    /// The hash of `canonicalText`; the caller brings the text into canonical form first.
-    package init(of canonicalText: String) { self.rawValue = SHA1.hexDigest(of: canonicalText.utf8) }
+    package init(of text: String) { self.rawValue = SHA1.hexDigest(of: text.utf8) }
 
     /// The first seven digits, as tables show them.
     package var short: String { String(rawValue.prefix(7)) }

@@ -6,6 +6,9 @@
 /// `*` is any run without `/`, `?` one character other than `/`, `[a-z]` one of a class, `[^a-z]` one outside of it, and
 /// `\` takes the next character as it is. A pattern matches a whole name. A bad one never matches.
 ///
+/// Beyond Go's: `\x2d`, with two lowercase hexadecimal digits, is systemd's escape as it stands in units' names, which would
+/// otherwise match a name that nobody means.
+///
 /// Compiled once. A match takes at most time in proportion to pattern times name: on a mismatch only the last `*` grows.
 package struct Glob: Sendable, CustomStringConvertible {
     package let pattern: String
@@ -89,6 +92,23 @@ package struct Glob: Sendable, CustomStringConvertible {
 }
 
 extension Glob {
+    /// Whether `rest`, which follows a backslash, goes on as in `\x2d`.
+    private static func isSystemdEscape(_ rest: Substring.UnicodeScalarView) -> Bool {
+        let digits = rest.dropFirst().prefix(2)
+        return rest.first == "x" && digits.count == 2
+            && digits.allSatisfy { ("0"..."9").contains($0) || ("a"..."f").contains($0) }
+    }
+
+    /// The pattern that matches `text` alone.
+    package static func escaped(_ text: String) -> String {
+        var pattern = ""
+        for scalar in text.unicodeScalars {
+            if "*?[]\\".unicodeScalars.contains(scalar) { pattern += "\\" }
+            pattern.unicodeScalars.append(scalar)
+        }
+        return pattern
+    }
+
     private static func compile(_ pattern: String) -> Form {
         var rest = pattern.unicodeScalars[...]
         var elements: [Element] = []
@@ -99,6 +119,7 @@ extension Glob {
             case "[":
                 guard let element = characterClass(&rest) else { return .bad }
                 elements.append(element)
+            case "\\" where isSystemdEscape(rest): elements.append(.scalar(scalar))
             case "\\":
                 guard let escaped = rest.popFirst() else { return .bad }
                 elements.append(.scalar(escaped))

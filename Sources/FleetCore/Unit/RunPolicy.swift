@@ -17,7 +17,7 @@ package enum RunPolicy: Hashable, Sendable {
     /// failure is final unless `Restart=` asks for more. A global unit runs on every machine, so it has no end of its own.
     package init(of file: UnitFile, for name: UnitName) {
         func last(_ setting: String) -> String? { file.effectiveValues(section: "Service", name: setting).last }
-        let stays = ["1", "yes", "y", "true", "t", "on"].contains(last("RemainAfterExit")?.lowercased() ?? "no")
+        let stays = file.flag(section: "Service", name: "RemainAfterExit") ?? false
         guard name.type == .service, last("Type") == "oneshot", !stays else {
             self = .always
             return

@@ -19,6 +19,14 @@ enum SchedulingOptionName: String, Hashable, Sendable, CaseIterable {
     case oldMachineMetadata = "X-ConditionMachineMetadata"
     case oldConflicts = "X-Conflicts"
 
+    /// Whether its values are patterns over units' names.
+    var holdsPatterns: Bool {
+        switch self {
+        case .conflicts, .oldConflicts, .replaces: true
+        default: false
+        }
+    }
+
     /// The old name whose values count beside this one's, before them.
     var old: SchedulingOptionName? {
         switch self {
@@ -34,11 +42,22 @@ enum SchedulingOptionName: String, Hashable, Sendable, CaseIterable {
 struct SchedulingValues {
     private var values: [SchedulingOptionName: [String]] = [:]
 
-    init(of file: UnitFile, expand: (String) -> String) {
-        for option in file.options where option.section == SchedulingOptions.section {
-            guard let name = SchedulingOptionName(rawValue: option.name) else { continue }
-            values[name, default: []] += Self.split(UnitText.joined(UnitText.lines(of: option.value[...]))).map(expand)
+    /// Reads the section, with `expand` for what each option's values refer to.
+    init(of file: UnitFile, expand: (SchedulingOptionName, String) -> String) {
+        for entry in file.entries where entry.option.section == SchedulingOptions.section {
+            guard let name = SchedulingOptionName(rawValue: entry.option.name) else { continue }
+            values[name, default: []] += Self.split(entry.value).map { expand(name, $0) }
         }
+    }
+
+    /// The values of the unit `name`: what a specifier brings into a pattern is text, whatever it means in a pattern.
+    init(of file: UnitFile, for name: UnitName) {
+        self.init(of: file) { option, value in Self.expand(value, of: option, for: name) }
+    }
+
+    static func expand(_ value: String, of option: SchedulingOptionName, for name: UnitName) -> String {
+        option.holdsPatterns
+            ? name.expandingSpecifiers(in: value, as: Glob.escaped) : name.expandingSpecifiers(in: value)
     }
 
     /// The values of exactly this spelling.

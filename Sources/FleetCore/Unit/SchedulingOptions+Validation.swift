@@ -18,11 +18,13 @@ extension SchedulingOptions {
     ///
     /// Of a template, values with specifiers are checked only as far as they do not depend on the instance.
     package static func problems(of file: UnitFile, for name: UnitName) -> [Problem] {
-        let expand: (String) -> String = { name.isTemplate ? $0 : name.expandingSpecifiers(in: $0) }
+        let expand: (SchedulingOptionName, String) -> String = { option, value in
+            name.isTemplate ? value : SchedulingValues.expand(value, of: option, for: name)
+        }
         var problems: [Problem] = []
         let foreign = Set(file.entries.map(\.option.section)).subtracting([section])
         let misspelt = foreign.filter { $0.lowercased() == section.lowercased() }
-        for entry in file.entries where !entry.isComment {
+        for entry in file.entries {
             let option = entry.option
             guard option.section == section else {
                 if misspelt.contains(option.section) {
@@ -36,7 +38,7 @@ extension SchedulingOptions {
                 problems.append(Problem(.unknownOption, line: entry.line, unknown(option.name)))
                 continue
             }
-            let values = SchedulingValues.split(UnitText.joined(UnitText.lines(of: option.value[...]))).map(expand)
+            let values = SchedulingValues.split(entry.value).map { expand(known, $0) }
             for message in complaints(of: known, values, for: name) {
                 problems.append(Problem(.badValue, line: entry.line, "\(option.name)=: \(message)"))
             }

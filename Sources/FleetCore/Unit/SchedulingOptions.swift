@@ -53,7 +53,7 @@ package struct SchedulingOptions: Hashable, Sendable {
     ///
     /// Specifiers are expanded for `name`. Files from users go through `validate(_:for:)` first.
     package init(of file: UnitFile, for name: UnitName) {
-        self.init(SchedulingValues(of: file) { name.expandingSpecifiers(in: $0) })
+        self.init(SchedulingValues(of: file, for: name))
     }
 
     init(_ values: SchedulingValues) {

@@ -17,13 +17,15 @@ package struct SchedulingOptionsError: Error, Hashable, Sendable, CustomStringCo
         package let code: Code
         /// The line of the unit file, from 1, where a single line is at fault.
         package let line: Int?
-        /// What is wrong and what to do, in one line, the line's number in front.
-        package let message: String
+        /// What is wrong and what to do, in one line.
+        package let text: String
+        /// `text` with the line's number in front.
+        package var message: String { line.map { "line \($0): \(text)" } ?? text }
 
         init(_ code: Code, line: Int? = nil, _ message: String) {
             self.code = code
             self.line = line
-            self.message = line.map { "line \($0): \(message)" } ?? message
+            self.text = message
         }
 
         package var description: String { message }

@@ -21,14 +21,34 @@ extension UnitFile {
     package func effectiveValues(section: String, name: String) -> [String] {
         var values: [String] = []
         for entry in entries where entry.option.section == section && entry.option.name == name {
-            let value = entry.effective ?? entry.option.value
+            let value = entry.value
             if value.isEmpty { values.removeAll() } else { values.append(value) }
         }
         return values
     }
 
-    /// The first `Description=` of `[Unit]` that is not cleared, for tables; empty when there is none.
-    package var unitDescription: String { effectiveValues(section: "Unit", name: "Description").last ?? "" }
+    /// What systemd makes of a yes-or-no setting: the last value that is one; `nil` where there is none.
+    ///
+    /// Unlike a list, it is not cleared by an empty assignment, which systemd ignores with a warning.
+    package func flag(section: String, name: String) -> Bool? {
+        entries.lazy.filter { $0.option.section == section && $0.option.name == name }
+            .compactMap { Self.truth($0.value) }.last
+    }
+
+    /// systemd's words for yes and no (`parse_boolean`), in any case.
+    private static func truth(_ text: String) -> Bool? {
+        switch text.lowercased() {
+        case "1", "yes", "y", "true", "t", "on": true
+        case "0", "no", "n", "false", "f", "off": false
+        default: nil
+        }
+    }
+
+    /// The `Description=` that systemd shows for the unit, with the specifiers that its name decides; empty when there is none.
+    package func description(of name: UnitName) -> String {
+        guard let text = effectiveValues(section: "Unit", name: "Description").last else { return "" }
+        return name.systemdText(text).text
+    }
 
     /// Whether the file has an option in `section`.
     package func hasSection(_ section: String) -> Bool { entries.contains { $0.option.section == section } }
@@ -55,6 +75,7 @@ extension UnitFile {
             entries += dropIn.file.entries.map { entry in
                 var moved = entry
                 moved.line += above
+                moved.lastLine += above
                 return moved
             }
         }

@@ -3,7 +3,7 @@
 
 /// The text of a systemd unit, with every line kept, and what it says.
 ///
-/// Two files are equal when their texts are, byte for byte; files that differ in comments and blank lines alone share a `hash`.
+/// Two files are equal when their texts are, byte for byte: comments and blank lines are part of the file.
 package struct UnitFile: Sendable {
     /// Most bytes that a unit file may have; also the longest line that systemd reads.
     package static let sizeLimit = 1 << 20
@@ -14,8 +14,11 @@ package struct UnitFile: Sendable {
     /// The text as its author wrote it.
     package let text: String
 
-    /// SHA-1 of `canonicalText`: what fleet calls the unit's hash.
-    package let hash: ContentHash
+    /// SHA-1 of `text`, by which records name the file; of canonical text, such as fleet's clients send, it is fleet's hash.
+    package private(set) var hash: ContentHash
+
+    /// Whether `text` is `canonicalText`, so that `options` alone give all of it.
+    package let isCanonical: Bool
 
     /// Every assignment in the order of the text, read once.
     let entries: [UnitFileReader.Entry]
@@ -35,15 +38,16 @@ package struct UnitFile: Sendable {
     /// neither options nor hash.
     ///
     /// - Throws: `UnitFileError` for a section or name that cannot be written down, a value with a newline that no
-    ///   backslash precedes, a line of `lineLimit` bytes or more, or text over `sizeLimit`.
-    package init(options: [UnitOption]) throws(UnitFileError) {
+    ///   backslash precedes, a line of `lineLimit` bytes or more unless the options are of a file that is `stored`, or text
+    ///   over `sizeLimit`.
+    package init(options: [UnitOption], stored: Bool = false) throws(UnitFileError) {
         var normalized: [UnitOption] = []
         for (index, option) in options.enumerated() {
             normalized.append(try Self.writable(option, number: index + 1))
         }
         let text = UnitOption.canonicalText(of: normalized)
         for line in text.utf8.split(whereSeparator: { $0 == UnitText.newline || $0 == UnitText.carriageReturn })
-        where line.count >= Self.lineLimit {
+        where line.count >= Self.lineLimit && !stored {
             throw UnitFileError(
                 .lineTooLong,
                 "the line \(UnitFileError.quoted(Substring(line))) has \(line.count) bytes; a line may have at most "
@@ -58,16 +62,26 @@ package struct UnitFile: Sendable {
     init(text: String, entries: [UnitFileReader.Entry]) {
         self.text = text
         self.entries = entries
-        self.hash = ContentHash(of: UnitOption.canonicalText(of: entries.lazy.filter { !$0.isComment }.map(\.option)))
+        self.hash = ContentHash(of: text)
+        self.isCanonical = UnitOption.canonicalText(of: entries.map(\.option)).utf8.elementsEqual(text.utf8)
+    }
+
+    /// This file by the name that a record has for it.
+    ///
+    /// Version 0.1 named files by `canonicalHash`; what it has stored, and what runs of it, keeps its name.
+    package func named(_ hash: ContentHash) -> UnitFile {
+        var file = self
+        file.hash = hash
+        return file
     }
 
     /// The file in fleet's model: every assignment in order, no comments.
-    ///
-    /// An assignment after a comment that ends in a backslash is part of that comment to fleet, and left out. A section
-    /// header there is a header all the same, as it is for systemd.
-    package var options: [UnitOption] { entries.lazy.filter { !$0.isComment }.map(\.option) }
+    package var options: [UnitOption] { entries.map(\.option) }
 
-    /// `options` written down again: the text that the hash is of and that fleet keeps.
+    /// SHA-1 of `canonicalText`: the same for files that differ in comments, blank lines and order of sections alone.
+    package var canonicalHash: ContentHash { ContentHash(of: canonicalText) }
+
+    /// `options` written down again: the text that fleet keeps and hashes.
     package var canonicalText: String { UnitOption.canonicalText(of: options) }
 
     private static func writable(_ option: UnitOption, number: Int) throws(UnitFileError) -> UnitOption {
@@ -105,5 +119,5 @@ extension UnitFile: Hashable {
     /// Compares bytes: `String` takes texts of the same letters in different encodings as equal, the hash does not.
     package static func == (left: UnitFile, right: UnitFile) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
 
-    package func hash(into hasher: inout Hasher) { hasher.combine(hash) }
+    package func hash(into hasher: inout Hasher) { for byte in text.utf8 { hasher.combine(byte) } }
 }

@@ -10,6 +10,8 @@ package struct UnitFileError: Error, Hashable, Sendable, CustomStringConvertible
         case lineTooLong
         /// A NUL byte.
         case nulByte
+        /// A byte order mark that begins another line than the first.
+        case strayMark
         /// Something other than blank lines and comments before the first section.
         case outsideSection
         /// A line that starts with `[` and is no section header.
@@ -23,15 +25,17 @@ package struct UnitFileError: Error, Hashable, Sendable, CustomStringConvertible
     package let code: Code
     /// The line at fault, from 1; `nil` where no single line is.
     package let line: Int?
-    /// What is wrong, in one line, with the line's number in front.
-    package let message: String
+    /// What is wrong, in one line.
+    package let text: String
+    /// `text` with the line's number in front.
+    package var message: String { line.map { "line \($0): \(text)" } ?? text }
     /// A unit file does not mend itself.
     package var isTransient: Bool { false }
 
     init(_ code: Code, line: Int? = nil, _ message: String) {
         self.code = code
         self.line = line
-        self.message = line.map { "line \($0): \(message)" } ?? message
+        self.text = message
     }
 
     package var description: String { message }

@@ -5,6 +5,7 @@
 package struct UnitNameError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Code: String, Hashable, Sendable {
         case empty, tooLong, missingType, unknownType, badCharacter, startsWithAt, typeWithoutInstances, noInstance
+        case noPrefix, badSlice
     }
 
     package let code: Code
@@ -22,11 +23,33 @@ package struct UnitNameError: Error, Hashable, Sendable, CustomStringConvertible
 }
 
 extension UnitName {
-    /// Accepts the names that fleet's API accepts.
+    /// Accepts the names that fleet's API and systemd both accept: the rule for what users submit.
+    ///
+    /// - Throws: `UnitNameError` as `init(recorded:)`, for a name that is all type, and for a slice whose dashes name no place
+    ///   in the tree of slices (`unit_name_is_valid` and `slice_name_is_valid` of systemd 252).
+    package init(validating text: String) throws(UnitNameError) {
+        try self.init(recorded: text)
+        let shown = UnitFileError.quoted(text)
+        guard !withoutType.isEmpty else {
+            throw UnitNameError(
+                .noPrefix, "the unit name \(shown) is a type alone; something must stand before the dot")
+        }
+        // The root of the tree, -.slice, is a good name, though none that anybody may submit.
+        guard type == .slice, withoutType != "-" else { return }
+        let parts = withoutType.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+        guard parts.allSatisfy({ !$0.isEmpty }) else {
+            throw UnitNameError(
+                .badSlice,
+                "the unit name \(shown) is no slice's: a dash parts a slice from the one that it lies in, as in "
+                    + "web-front.slice, so none may stand first, last or beside another")
+        }
+    }
+
+    /// Accepts the names that fleet's API accepts, which a cluster may have stored.
     ///
     /// - Throws: `UnitNameError` for an empty name, one of over `lengthLimit` bytes, a missing or unknown type, a character
     ///   outside of `0-9 A-Z a-z : - _ . \ @`, a leading `@`, and for an `@` with a type that has no instances.
-    package init(validating text: String) throws(UnitNameError) {
+    package init(recorded text: String) throws(UnitNameError) {
         let name = UnitName(unchecked: text)
         let shown = UnitFileError.quoted(text)
         guard !text.isEmpty else {
@@ -66,12 +89,13 @@ extension UnitName {
 
     /// The unit that a command's argument means: `.service` is added unless the argument ends in a type.
     ///
-    /// Broader than fleet, whose client knows seven types here and makes `x.target.service` of `x.target`.
+    /// Broader than fleet, whose client knows seven types here and makes `x.target.service` of `x.target`. A command may be
+    /// about a unit that was stored before names were checked as now.
     ///
-    /// - Throws: `UnitNameError` as `init(validating:)`.
+    /// - Throws: `UnitNameError` as `init(recorded:)`.
     package static func completed(_ argument: String) throws(UnitNameError) -> UnitName {
         let hasType = argument.isEmpty || UnitName(unchecked: argument).type != nil
-        return try UnitName(validating: hasType ? argument : argument + ".service")
+        return try UnitName(recorded: hasType ? argument : argument + ".service")
     }
 
     private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {

@@ -15,18 +15,28 @@ enum UnitText {
         return scalar == " " || (0x09...0x0D).contains(scalar.value)
     }
 
-    /// `text` without white space at its ends, by Unicode's property, as fleet trims names and values.
+    /// What systemd takes as white space in a unit file: blank, tab, LF and CR, and nothing else of ASCII or Unicode.
+    static func isBlank(_ byte: UInt8) -> Bool {
+        byte == 0x20 || byte == 0x09 || byte == newline || byte == carriageReturn
+    }
+
+    /// `text` without white space at its ends, as systemd trims lines, names and values.
     static func trimmed(_ text: Substring) -> Substring {
-        var scalars = text.unicodeScalars
-        while let first = scalars.first, isWhite(first) { scalars.removeFirst() }
-        while let last = scalars.last, isWhite(last) { scalars.removeLast() }
-        return Substring(scalars)
+        let bytes = text.utf8.drop(while: isBlank)
+        return Substring(bytes.prefix(bytes.count - bytes.reversed().prefix(while: isBlank).count))
     }
 
     /// Whether the line's first visible character is `#` or `;`.
     static func isComment(_ line: Substring) -> Bool {
-        let first = line.unicodeScalars.first { !isWhite($0) }
-        return first == "#" || first == ";"
+        let first = line.utf8.first { !isBlank($0) }
+        return first == UInt8(ascii: "#") || first == UInt8(ascii: ";")
+    }
+
+    /// How many bytes end the line that `bytes` begin after: LF, CR, or the two of them in either order, as for systemd.
+    static func lineEnd(_ bytes: Substring.UTF8View) -> Int {
+        guard let first = bytes.first else { return 0 }
+        let other = first == newline ? carriageReturn : newline
+        return bytes.dropFirst().first == other ? 2 : 1
     }
 
     /// Whether systemd joins the next line to this one: it ends in an odd number of backslashes.
@@ -36,12 +46,8 @@ enum UnitText {
         !line.utf8.reversed().prefix { $0 == backslash }.count.isMultiple(of: 2)
     }
 
-    /// Whether fleet takes the line after this comment as comment too: it ends in a backslash, or in one and a space.
-    static func commentContinues(_ line: Substring) -> Bool {
-        var bytes = line.utf8
-        if bytes.last == UInt8(ascii: " ") { bytes.removeLast() }
-        return bytes.last == backslash
-    }
+    /// Whether the line would continue but for the blanks after its backslash, which systemd then takes as text.
+    static func isAlmostContinued(_ line: Substring) -> Bool { !continues(line) && continues(trimmed(line)) }
 
     /// Whether a value, lines parted by newlines, would have systemd go on reading: its last line that is no comment
     /// continues.
@@ -75,18 +81,16 @@ enum UnitText {
                 whole += line
             }
         }
-        let isBlank = { (byte: UInt8) in byte == 0x20 || byte == 0x09 }
-        let bytes = whole.utf8.drop(while: isBlank)
-        return String(Substring(bytes.prefix(bytes.count - bytes.reversed().prefix(while: isBlank).count)))
+        return String(trimmed(whole[...]))
     }
 
-    /// How many lines end in `text`: at LF, CR LF or CR, as systemd ends them.
+    /// How many lines end in `text`: at LF, CR, or the two of them in either order, as systemd ends them.
     static func lineBreaks(in text: String) -> Int {
         var count = 0
-        var previous: UInt8 = 0
-        for byte in text.utf8 {
-            if byte == carriageReturn || byte == newline && previous != carriageReturn { count += 1 }
-            previous = byte
+        var rest = text[...].utf8
+        while let end = rest.firstIndex(where: { $0 == newline || $0 == carriageReturn }) {
+            count += 1
+            rest = rest[end...].dropFirst(lineEnd(rest[end...]))
         }
         return count
     }

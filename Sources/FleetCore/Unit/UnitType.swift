@@ -15,6 +15,14 @@ package enum UnitType: String, Hashable, Sendable, CaseIterable {
         }
     }
 
+    /// Whether systemd gives a unit of this type further names (`unit_type_may_alias`).
+    package var allowsAliases: Bool {
+        switch self {
+        case .device, .path, .service, .socket, .target, .timer: true
+        case .automount, .busname, .mount, .scope, .slice, .snapshot, .swap: false
+        }
+    }
+
     /// Why systemd loads no unit of this type from a file; `nil` for the types that it does load.
     ///
     /// fleet stores such units and its agents then pass them over, without a word.

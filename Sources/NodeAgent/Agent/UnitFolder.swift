@@ -85,14 +85,16 @@ actor UnitFolder {
         var found: [UnitName: InstalledFile] = [:]
         let started = Set(HostFiles.names(in: startedFolder))
         for name in HostFiles.names(in: folder) {
-            guard let unit = try? UnitName(validating: name), let text = try? HostFiles.read(folder + "/" + name),
-                let file = try? UnitFile(parsing: text)
+            guard let unit = try? UnitName(recorded: name), let text = try? HostFiles.read(folder + "/" + name),
+                var file = try? UnitFile(parsing: text)
             else { continue }
+            let note =
+                started.contains(name) ? ContentHash((try? HostFiles.read(startedFolder + "/" + name)) ?? "") : nil
+            // What an agent of version 0.1 has started goes on under the name that its file had then.
+            if let note, note == file.canonicalHash { file = file.named(note) }
             found[unit] = entry(file, unit)
-            guard started.contains(name) else { continue }
-            let note = (try? HostFiles.read(startedFolder + "/" + name)) ?? ""
             // A note without a readable hash was written for the file that lies there, as far as anybody can tell.
-            found[unit]?.startedHash = ContentHash(note) ?? file.hash
+            if started.contains(name) { found[unit]?.startedHash = note ?? file.hash }
         }
         return found
     }

@@ -9,11 +9,11 @@ import Systemd
 enum HostFiles {
     /// - Throws: `HostError` that says which file and why.
     static func read(_ path: String) throws(HostError) -> String {
-        do {
-            return try String(contentsOfFile: path, encoding: .utf8)
-        } catch {
-            throw HostError("cannot read \(path): \(reason(path))")
-        }
+        // Every byte: Foundation's reader of text would drop a byte order mark.
+        guard let bytes = FileManager.default.contents(atPath: path),
+            let text = String(validating: bytes, as: UTF8.self)
+        else { throw HostError("cannot read \(path): \(reason(path))") }
+        return text
     }
 
     /// Writes through a new file in the same folder, then renames it over the old one; a crash leaves one of the two whole.

@@ -150,7 +150,8 @@ extension ClusterBackup {
         do {
             switch keys.parse(keys.prefix + record.path) {
             case .file(let hash):
-                guard try UnitFile(stored: bytes).hash == hash else { return "the file has another hash" }
+                let file = try UnitFile(stored: bytes)
+                guard file.hash == hash || file.canonicalHash == hash else { return "the file has another hash" }
             case .unit: _ = try TargetEntry(bytes: bytes)
             case .metadata: _ = try MetadataEntry(bytes: bytes)
             case .other("results", _): _ = try ResultEntry(bytes: bytes)

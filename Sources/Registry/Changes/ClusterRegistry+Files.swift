@@ -17,7 +17,7 @@ extension ClusterRegistry {
         for (hash, entry) in zip(wanted, found.entries) {
             guard let entry else { continue }
             do {
-                files[hash] = try UnitFile(stored: entry.value)
+                files[hash] = try UnitFile(stored: entry.value).named(hash)
             } catch {
                 problems.append(RegistryProblem(key: entry.key, reason: error.reason))
             }

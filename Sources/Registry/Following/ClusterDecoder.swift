@@ -76,7 +76,7 @@ struct ClusterDecoder: UpdateDecoder {
         switch key {
         case .file(let hash):
             if let known = files[hash], known.text.utf8.elementsEqual(entry.value) { return nil }
-            let file = try UnitFile(stored: entry.value)
+            let file = try UnitFile(stored: entry.value).named(hash)
             files[hash] = file
             return .filePut(hash, file)
         case .unit(let name): return .unitPut(try TargetEntry(bytes: entry.value).unit(name))

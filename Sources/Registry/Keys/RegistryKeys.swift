@@ -108,6 +108,6 @@ package struct RegistryKeys: Hashable, Sendable {
     }
 
     private static func unitName(_ text: Substring) -> UnitName? {
-        try? UnitName(validating: String(text))
+        try? UnitName(recorded: String(text))
     }
 }

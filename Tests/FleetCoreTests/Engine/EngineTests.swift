@@ -85,7 +85,7 @@ struct EngineTests {
             "a file that is not in the store is waited for",
             """
             A; web launched nofile => -
-            why web => its unit file 232536d is missing from the store
+            why web => its unit file ffcb40e is missing from the store
             file web => A: web launched
             """),
         NamedScript(

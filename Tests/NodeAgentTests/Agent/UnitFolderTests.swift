@@ -41,6 +41,25 @@ struct UnitFolderTests {
         #expect(await folder.path(of: web) == base.path + "/units/web.service")
     }
 
+    @Test("what the folder holds is the same after a restart, byte order mark and comments included")
+    func wholeText() async throws {
+        let file = try UnitFile(parsing: "\u{FEFF}# a\r\n# c \\\r\n" + UnitFile.service("1").text)
+        let (written, _) = try await open().write(file, for: web)
+        #expect(written.hash == ContentHash(of: file.text))
+        #expect(try await open().files() == [written])
+    }
+
+    @Test("what an agent of version 0.1 has started keeps the name that its file had then")
+    func formerHash() async throws {
+        let file = try UnitFile(parsing: "# c\n" + UnitFile.service("1").text)
+        let folder = try await open()
+        _ = try await folder.write(file.named(file.canonicalHash), for: web)
+        await folder.note(web, started: file.canonicalHash)
+        let found = try #require(try await open().files().first)
+        #expect(found.hash == file.canonicalHash)
+        #expect(found.startedHash == file.canonicalHash)
+    }
+
     @Test("a unit that is kept is not bound to the guard")
     func keptUnit() async throws {
         let folder = try await open()

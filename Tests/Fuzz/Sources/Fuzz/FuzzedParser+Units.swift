@@ -14,6 +14,7 @@ extension FuzzedParser {
                     "[Unit]\r\n# c\n;d\nAfter=\n[Service]\nEnvironment=\"A=b c\" 'D=%i'\n[Install]\nWantedBy=x.target\n",
                     "[X-Fleet]\nConflicts=a@*.service b?[a-z].service\nMachineOf=x.service\nGlobal=true\nMachineID=0a\n",
                     "[Service]\nA=\\x41\\u0041\\U00000041\\101\n", "\u{FEFF}[A]\nB=\u{85}\n", "[A]\nB=c\\",
+                    "[Unit]\n# a \\\n b \\\n c\nDescription=%p %I\n[Install]\nAlias=%i.service\n",
                 ],
                 feed: { bytes in
                     let text = String(decoding: bytes, as: UTF8.self)
@@ -24,6 +25,8 @@ extension FuzzedParser {
                     _ = try? UnitFile(options: file.options)
                     for name in ["web.service", "web@1.service", "web@.timer"] {
                         _ = SchedulingOptions(of: file, for: UnitName(unchecked: name))
+                        _ = UnitSubmission.refusal(of: file, as: UnitName(unchecked: name))
+                        _ = file.description(of: UnitName(unchecked: name))
                     }
                 }),
             FuzzedParser(

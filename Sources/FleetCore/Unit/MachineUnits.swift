@@ -1,0 +1,77 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// The names of units that a machine needs to boot, to run and to shut down, and those of Flotilla itself.
+///
+/// A unit of the cluster by such a name would take the place of the machine's own. The names are those of systemd.special(7),
+/// bootup(7) and of what systemd 252 and Debian 12 ship for these ends. They are refused when somebody submits them; a record that has
+/// one already can still be read and destroyed.
+package enum MachineUnits {
+    /// Names with one purpose.
+    package struct Row: Sendable {
+        /// What they are to the machine.
+        package let purpose: String
+        /// Patterns over names, in the dialect of `Glob`.
+        package let patterns: [String]
+    }
+
+    package static let rows: [Row] = [
+        Row(purpose: "part of Flotilla", patterns: ["node-agent.*", "flotilla-guard*.*"]),
+        Row(purpose: "part of systemd", patterns: ["systemd-*.*", "init.scope", "quotaon.*", "rc-local.service"]),
+        Row(
+            purpose: "a slice that systemd makes for itself",
+            patterns: ["-.slice", "system.slice", "user.slice", "machine.slice", "user-*.slice", "system-*.slice"]),
+        Row(
+            purpose: "the message bus",
+            patterns: ["dbus.*", "dbus-broker.*", "dbus-org.*"]),
+        Row(purpose: "for logins", patterns: ["user@*.service", "user-runtime-dir@*.service"]),
+        Row(
+            purpose: "a console",
+            patterns: [
+                "getty@*.service", "serial-getty@*.service", "container-getty@*.service", "autovt@*.service",
+                "console-getty.service", "console-shell.service", "debug-shell.service", "getty.target",
+                "getty-static.service", "getty-pre.target",
+            ]),
+        Row(
+            purpose: "a stage of the machine's start",
+            patterns: [
+                "basic.target", "boot-complete.target", "cryptsetup*.target", "default.target",
+                "first-boot-complete.target",
+                "graphical.target", "initrd*.*", "integritysetup*.target", "local-fs*.target", "multi-user.target",
+                "network.target", "network-online.target", "network-pre.target", "nss-*lookup.target", "paths.target",
+                "remote-cryptsetup.target", "remote-fs*.target", "remote-veritysetup.target", "rpcbind.target",
+                "runlevel[0-9].target", "slices.target", "sockets.target", "swap.target", "sysinit.target",
+                "system-update*.*", "time-set.target", "time-sync.target", "timers.target", "usb-gadget.target",
+                "veritysetup*.target",
+            ]),
+        Row(
+            purpose: "a way to stop or rescue the machine",
+            patterns: [
+                "ctrl-alt-del.target", "emergency.*", "exit.target", "factory-reset.target", "final.target",
+                "halt.target",
+                "hibernate.target", "hybrid-sleep.target", "kbrequest.target", "kexec.target", "poweroff.target",
+                "reboot.target", "rescue.*", "shutdown.target", "sigpwr.target", "sleep.target", "soft-reboot.target",
+                "suspend.target", "suspend-then-hibernate.target", "umount.target",
+            ]),
+        Row(
+            purpose: "for the machine's devices",
+            patterns: [
+                "bluetooth.target", "kmod-static-nodes.service", "kmod.service", "modprobe@*.service", "printer.target",
+                "smartcard.target", "sound.target", "udev.service", "fsck*.service",
+            ]),
+        Row(
+            purpose: "a file system of the machine",
+            patterns: [
+                "-.mount", "dev.mount", "dev-hugepages.mount", "dev-mqueue.mount",
+                "dev-shm.mount", "etc.mount", "proc.mount", "proc-*.automount", "proc-*.mount", "run.mount",
+                "run-lock.mount", "sys.mount", "sys-*.mount", "tmp.mount", "usr.mount", "var.mount",
+            ]),
+    ]
+
+    private static let globs: [(purpose: String, glob: Glob)] = rows.flatMap { row in
+        row.patterns.map { (row.purpose, Glob($0)) }
+    }
+
+    /// What `name` is to every machine; `nil` for a name that is free.
+    package static func purpose(of name: UnitName) -> String? { globs.first { $0.glob.matches(name) }?.purpose }
+}

@@ -1,0 +1,63 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+extension UnitFile {
+    /// Whether the file asks for further names.
+    package var hasAliases: Bool {
+        entries.contains { $0.option.section == "Install" && $0.option.name == "Alias" && !$0.value.isEmpty }
+    }
+
+    /// The further names that `Alias=` in `[Install]` gives the unit `name`, each once, in the order of the file.
+    ///
+    /// systemd's rules: an empty assignment clears the list, `%n` and its like are expanded, types that systemd gives no
+    /// aliases have none, and a template's name as an alias stands for the instance that `name` is. A template itself is on no
+    /// machine, so it has none. Left out are the unit's own name and what only a machine can tell, such as `%H.service`.
+    package func aliases(of name: UnitName) -> [UnitName] {
+        guard hasAliases, !name.isTemplate, let type = name.type, type.allowsAliases else { return [] }
+        var found: [UnitName] = []
+        for value in effectiveValues(section: "Install", name: "Alias") {
+            for word in UnitText.words(of: value) {
+                let (text, isComplete) = name.systemdText(word)
+                guard isComplete else { continue }
+                var alias = UnitName(unchecked: text)
+                if alias.isTemplate, let instance = name.instance, let own = try? alias.instance(instance) {
+                    alias = own
+                }
+                if alias != name, !found.contains(alias) { found.append(alias) }
+            }
+        }
+        return found
+    }
+}
+
+extension ClusterState {
+    /// Why the unit `name` cannot have `file`: the two of them and another unit would be called the same on a machine.
+    ///
+    /// Instances of one template may share an alias: they are told apart where they run.
+    ///
+    /// - Returns: The clash with the unit that is first by name, in one line; `nil` when there is none.
+    package func aliasClash(of name: UnitName, with file: UnitFile) -> String? {
+        let mine = file.aliases(of: name)
+        if let taken = mine.first(where: { units[$0] != nil }) {
+            return "Alias=\(taken) in \(name) is the name of another unit of the cluster; choose another alias"
+        }
+        // Most clusters have no file with an alias, and then nothing is looked through.
+        let theirs = Set(files.filter { $0.value.hasAliases }.map(\.key))
+        guard !theirs.isEmpty else { return nil }
+        let others = units.values.filter { other in
+            theirs.contains(other.hash) && other.name != name
+                && (name.template == nil || other.name.template != name.template)
+        }
+        for other in others.sorted(by: { $0.name < $1.name }) {
+            let aliases = files[other.hash]?.aliases(of: other.name) ?? []
+            if aliases.contains(name) {
+                return
+                    "\(name) is an alias of the unit \(other.name); choose another name, or change that unit's Alias="
+            }
+            if let shared = mine.first(where: aliases.contains) {
+                return "Alias=\(shared) in \(name) is an alias of the unit \(other.name), too; choose another alias"
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,96 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// What stands against a unit when somebody submits it: one rule for the API, the command line and `verify`.
+///
+/// The rule is not applied to what a cluster has stored already: that can always be read, stopped and destroyed.
+package enum UnitSubmission {
+    /// One thing that is wrong.
+    package struct Problem: Hashable, Sendable {
+        /// The line of the unit file, from 1, where a single line is at fault.
+        package let line: Int?
+        /// What is wrong and what to do, in one line, without the line's number.
+        package let message: String
+
+        package init(line: Int? = nil, _ message: String) {
+            self.line = line
+            self.message = message
+        }
+    }
+
+    /// What is wrong with a unit as a whole, in one line; `nil` when nothing is.
+    package static func refusal(of file: UnitFile, as name: UnitName) -> String? {
+        let problems = problems(of: name) + problems(of: file, as: name)
+        guard !problems.isEmpty else { return nil }
+        let shown = problems.prefix(10).map { problem in
+            problem.line.map { "line \($0): \(problem.message)" } ?? problem.message
+        }
+        return shown.joined(separator: "; ") + (problems.count > 10 ? "; and \(problems.count - 10) more" : "")
+    }
+
+    /// What is wrong with a name.
+    package static func problems(of name: UnitName) -> [Problem] {
+        do throws(UnitNameError) {
+            _ = try UnitName(validating: name.rawValue)
+        } catch {
+            return [Problem(error.message)]
+        }
+        if let why = name.type?.unloadable { return [Problem("\(name) cannot be loaded: \(why)")] }
+        if let purpose = MachineUnits.purpose(of: name) {
+            return [Problem("the name \(name) belongs to the machine: it is \(purpose); give the unit another name")]
+        }
+        return []
+    }
+
+    /// What is wrong with the file of the unit `name`, in the order of the file, what has no line last.
+    package static func problems(of file: UnitFile, as name: UnitName) -> [Problem] {
+        guard !file.entries.isEmpty else {
+            return [
+                Problem(
+                    "the file sets nothing; a service, for one, needs [Service] and in it ExecStart=/PATH/OF/PROGRAM")
+            ]
+        }
+        var problems = file.entries.filter { UnitText.continues($0.value[...]) }.map { entry in
+            Problem(
+                line: entry.lastLine,
+                "the backslash at the end of \(entry.option.name)= continues nothing, for a blank follows it; remove the blank"
+            )
+        }
+        problems += driving(file, name)
+        problems += aliases(file, name)
+        for problem in SchedulingOptions.problems(of: file, for: name) {
+            problems.append(Problem(line: problem.line, problem.text))
+        }
+        return problems.enumerated()
+            .sorted { ($0.element.line ?? .max, $0.offset) < ($1.element.line ?? .max, $1.offset) }.map(\.element)
+    }
+
+    /// Settings by which systemd refuses what Flotilla has to do with a unit, or can do it on no machine.
+    private static func driving(_ file: UnitFile, _ name: UnitName) -> [Problem] {
+        var problems: [Problem] = []
+        func complain(_ section: String, _ setting: String, _ message: String) {
+            guard file.flag(section: section, name: setting) == true else { return }
+            let line = file.entries.last { $0.option.section == section && $0.option.name == setting }?.line
+            problems.append(Problem(line: line, "\(setting)=yes: \(message)"))
+        }
+        complain(
+            "Unit", "RefuseManualStart",
+            "systemd refuses to start such a unit but for another unit's sake, so Flotilla cannot")
+        complain(
+            "Unit", "RefuseManualStop",
+            "systemd refuses to stop such a unit but for another unit's sake, so Flotilla cannot")
+        if name.type == .socket {
+            complain(
+                "Socket", "Accept",
+                "for each connection systemd starts an instance of \(name.prefix)@.service, which Flotilla does not bring to "
+                    + "the machine; write Accept=no and let \(name.withoutType).service take the connections")
+        }
+        return problems
+    }
+
+    private static func aliases(_ file: UnitFile, _ name: UnitName) -> [Problem] {
+        file.aliases(of: name).compactMap { alias in
+            problems(of: alias).first.map { Problem("Alias=\(alias): \($0.message)") }
+        }
+    }
+}
