@@ -73,9 +73,13 @@ package struct NodeAgentProgram: Sendable {
             dropIns: UnitDropIns(isGuarded: guardControl.isEnabled, agentService: OwnService.name))
         try await folder.prepare()
 
+        let (troubles, troubleInbox) = AsyncStream<AgentNews>.makeStream()
         let agent = AgentShell(
             registry: registry, units: units, folder: folder, processes: UnitProcesses(tree: .ofThisMachine()),
-            machine: identity.id, guardControl: guardControl, logger: logger)
+            machine: identity.id, guardControl: guardControl,
+            troubleHooks: AgentShell.TroubleHooks(
+                announce: { troubleInbox.yield(.trouble($0)) }, giveUp: { troubleInbox.yield(.patienceEnded($0)) }),
+            logger: logger)
         let roles = settings.roles
         let record = MachineRecord(
             id: identity.id, name: settings.machineName.isEmpty ? identity.hostName : settings.machineName,
@@ -152,6 +156,14 @@ package struct NodeAgentProgram: Sendable {
             }
             if roles.contains(.api) { group.addTask { try await server.run() } }
             group.addTask { await Self.feedWatchdog(session) }
+            group.addTask {
+                for await news in troubles {
+                    switch news {
+                    case .trouble(let words): await session.announce(agentTrouble: words)
+                    case .patienceEnded(let since): await session.giveUp(since: since)
+                    }
+                }
+            }
             group.addTask { await Self.followAddress(publicAddress, listeners: settings.apiListen, session) }
             group.addTask {
                 await peers.follow()

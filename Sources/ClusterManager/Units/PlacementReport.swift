@@ -114,7 +114,7 @@ struct RuleTest {
                 !options.conflicts.isEmpty
                     || neighbours.values.contains { $0.contains { $0.options.conflicts(with: unit.name) } }
             // What replaces drives out, it does not avoid; an operator's wish is no rule of the unit.
-            case .replaces, .cordon: false
+            case .replaces, .unable, .cordon: false
             }
         }
     }
@@ -132,7 +132,7 @@ struct RuleTest {
             options.conflicts.isEmpty
                 ? "(of others)" : options.conflicts.map { "\($0)" }.joined(separator: " ")
         case .replaces: options.replaces.map { "\($0)" }.joined(separator: " ")
-        case .cordon: ""
+        case .unable, .cordon: ""
         }
     }
 
@@ -151,7 +151,7 @@ struct RuleTest {
         case .conflicts:
             return there.first { options.conflicts(with: $0.name) || $0.options.conflicts(with: unit.name) }
                 .map { "\(place), which has \($0.name)" }
-        case .replaces, .cordon: return nil
+        case .replaces, .unable, .cordon: return nil
         }
     }
 }

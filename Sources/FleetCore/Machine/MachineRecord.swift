@@ -21,11 +21,13 @@ package struct MachineRecord: Hashable, Sendable {
     package var token: String
     /// What is wrong with the machine and what to do about it, in one line for people; empty when nothing is.
     package var trouble: String
+    /// Because of its trouble the machine takes no new units; those that it has it keeps.
+    package var isClosed: Bool
 
     package init(
         id: MachineID, name: String, address: String, metadata: [String: String] = [:],
         capacity: MachineCapacity = .unknown, version: String = "", apiAddress: String? = nil, bootID: String = "",
-        token: String = "", trouble: String = ""
+        token: String = "", trouble: String = "", isClosed: Bool = false
     ) {
         self.id = id
         self.name = name
@@ -37,6 +39,7 @@ package struct MachineRecord: Hashable, Sendable {
         self.bootID = bootID
         self.token = token
         self.trouble = trouble
+        self.isClosed = isClosed
     }
 }
 

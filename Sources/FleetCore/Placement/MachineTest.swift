@@ -21,6 +21,7 @@ struct MachineTest {
         if !unit.options.machineOf.allSatisfy({ here.occupants[$0] == true }) { return .machineOf }
         if hasConflict(on: slot) { return .conflicts }
         if isEvicted(on: slot) { return .replaces }
+        if here.machine.isClosed { return .unable }
         return here.isClosed ? .cordon : nil
     }
 
@@ -83,6 +84,8 @@ struct MachineTest {
         case .machineOf: "needs the machine of " + unit.options.machineOf.map(\.rawValue).joined(separator: ", ")
         case .conflicts: "such as \(firstConflict(on: slot))"
         case .cordon: "such as \(occupancy.slots[slot]?.machine.id.short ?? "")"
+        case .unable:
+            "such as \(occupancy.slots[slot]?.machine.id.short ?? ""): \(occupancy.slots[slot]?.machine.trouble ?? "")"
         case .replaces: "replaced there by \(evictor(on: slot)?.name.rawValue ?? "another unit")"
         }
     }

@@ -10,6 +10,8 @@ package struct Refusal: Hashable, Sendable, CustomStringConvertible {
         case machineOf = "MachineOf"
         case conflicts = "Conflicts"
         case replaces = "Replaces"
+        /// The machine says that it can take no units; its record tells what is wrong.
+        case unable
         /// Nothing but an operator's wish keeps the unit off.
         case cordon = "cordon"
     }
@@ -45,10 +47,12 @@ package struct Refusal: Hashable, Sendable, CustomStringConvertible {
         if let other { return other }
         guard machines > 0 else { return "no machine is alive in this cluster" }
         let parts = counts.map { count in
-            guard count.rule == .cordon else {
-                return "\(count.rule.rawValue) refuses \(count.machines) (\(count.detail))"
+            let machines = "\(count.machines) \(count.machines == 1 ? "machine" : "machines")"
+            switch count.rule {
+            case .cordon: return "\(machines) \(count.machines == 1 ? "is" : "are") cordoned (\(count.detail))"
+            case .unable: return "\(machines) can take no units (\(count.detail))"
+            default: return "\(count.rule.rawValue) refuses \(count.machines) (\(count.detail))"
             }
-            return "\(count.machines) \(count.machines == 1 ? "machine is" : "machines are") cordoned (\(count.detail))"
         }
         return "0 of \(machines) machines can take it: " + parts.joined(separator: ", ")
     }

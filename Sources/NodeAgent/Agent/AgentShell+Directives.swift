@@ -80,7 +80,7 @@ extension AgentShell {
             try await folder.note(unit, started: file?.hash)
         } catch {
             refuse(operation, unit, error.message)
-            await note(error)
+            note(error)
             return inbox.yield(.issueFailed(unit, reason: error.message)).discard()
         }
         // Who asks for a start means it: a start limit that was hit before does not stand in the way. A unit that never failed,

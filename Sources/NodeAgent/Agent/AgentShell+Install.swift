@@ -37,7 +37,7 @@ extension AgentShell {
                 let (installed, isReplacement) = try await folder.write(file, for: order.unit)
                 written.append((order, installed, isReplacement))
             } catch {
-                await note(error)
+                note(error)
                 events += refused([order], error.message, isTransient: true)
             }
         }
@@ -52,7 +52,7 @@ extension AgentShell {
             // The guard learns of the units before any of them can start (rule R1).
             try await guardControl.list(fenced: await folder.fencedUnits())
         } catch {
-            await note(error)
+            note(error)
             events += refused(written.map(\.order), error.message, isTransient: true)
             written = []
         }

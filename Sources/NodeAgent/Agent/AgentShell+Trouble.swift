@@ -20,13 +20,21 @@ struct AgentTrouble: Hashable, Sendable {
     }
 }
 
+/// What the agent's shell has the session's shell know.
+enum AgentNews: Sendable {
+    case trouble(String?)
+    case patienceEnded(Moment)
+}
+
 extension AgentShell {
     /// What the rest of the agent does about trouble.
+    ///
+    /// Neither may wait for this agent: both end its tenure.
     struct TroubleHooks: Sendable {
         /// Tells the cluster; `nil` when all is well again.
-        var announce: @Sendable (String?) async -> Void = { _ in }
+        var announce: @Sendable (String?) -> Void = { _ in }
         /// Gives the session up, if the other machines do better, so that they take this machine's units over.
-        var giveUp: @Sendable (String) async -> Void = { _ in }
+        var giveUp: @Sendable (Moment) -> Void = { _ in }
     }
 
     /// For how long a machine that cannot follow its schedule keeps its units.
@@ -41,19 +49,20 @@ extension AgentShell {
         let since = followFailure ?? now
         followFailure = since
         guard now >= since + Self.scheduleSilence else { return }
-        await change { $0.schedule = "it cannot follow its schedule: \(reason)" }
-        if now >= since + Self.schedulePatience { await troubleHooks.giveUp(reason) }
+        change { $0.schedule = "it cannot follow its schedule: \(reason)" }
+        let end = since + Self.schedulePatience
+        if now >= end, await !folder.files().isEmpty { troubleHooks.giveUp(end) }
     }
 
-    func follows() async {
+    func follows() {
         followFailure = nil
-        await change { $0.schedule = nil }
+        change { $0.schedule = nil }
     }
 
     /// A write to the runtime folder failed; one that fails for want of space concerns every unit.
-    func note(_ error: HostError) async {
+    func note(_ error: HostError) {
         guard error.isStorage else { return }
-        await change { $0.storage = "it cannot start units: \(error.message); make room there" }
+        change { $0.storage = "it cannot start units: \(error.message); make room there" }
     }
 
     /// Looks whether there is room again, for as long as there is none; until cancelled.
@@ -61,11 +70,11 @@ extension AgentShell {
         while !Task.isCancelled {
             try? await Task.sleep(for: Self.probeInterval)
             guard trouble.storage != nil else { continue }
-            if (try? await folder.probe()) != nil { await change { $0.storage = nil } }
+            if (try? await folder.probe()) != nil { change { $0.storage = nil } }
         }
     }
 
-    private func change(_ change: (inout AgentTrouble) -> Void) async {
+    private func change(_ change: (inout AgentTrouble) -> Void) {
         var next = trouble
         change(&next)
         guard next != trouble else { return }
@@ -75,6 +84,6 @@ extension AgentShell {
         } else {
             logger.notice("this machine takes units again")
         }
-        await troubleHooks.announce(next.words)
+        troubleHooks.announce(next.words)
     }
 }

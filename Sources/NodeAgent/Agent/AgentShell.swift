@@ -157,7 +157,7 @@ actor AgentShell {
                             for event in try await taking(stock: orders, tenure) { inbox.yield(event) }
                         }
                         known = named
-                        await follows()
+                        follows()
                     case .changes(let changes, _, let problems):
                         tell(problems)
                         let event = Self.event(of: changes)

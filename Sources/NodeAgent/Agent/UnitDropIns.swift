@@ -23,19 +23,10 @@ struct UnitDropIns: Sendable {
             if text.isEmpty { text = "[Unit]\n" }
             text += "After=\(agentService)\n"
         }
-        if file.effectiveValues(section: "Unit", name: "RefuseManualStop").last.flatMap(Self.truth) == true {
+        if file.flag(section: "Unit", name: "RefuseManualStop") == true {
             if text.isEmpty { text = "[Unit]\n" }
             text += "RefuseManualStop=no\n"
         }
         return text.isEmpty ? nil : text
-    }
-
-    /// systemd's words for true and false.
-    private static func truth(_ text: String) -> Bool? {
-        switch text.lowercased() {
-        case "1", "yes", "y", "true", "t", "on": true
-        case "0", "no", "n", "false", "f", "off": false
-        default: nil
-        }
     }
 }

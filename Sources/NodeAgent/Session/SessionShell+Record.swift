@@ -58,6 +58,32 @@ extension SessionShell {
         if let lease = core.currentLease { await rewrite(lease) }
     }
 
+    /// From now on this machine is to be given no new units because of `trouble`; `nil` when it takes them again.
+    func announce(agentTrouble trouble: String?) async {
+        agentTrouble = trouble ?? ""
+        guard updateTrouble(), let lease = core.currentLease else { return }
+        await rewrite(lease)
+    }
+
+    /// Gives the session up if others can do what this machine cannot, so that they take its units over.
+    ///
+    /// One machine after the other, in the order of their ids, a session's lifetime apart; and only while at least two thirds of
+    /// the machines take units, since what keeps all of them from it must not stop every unit of the cluster (rule R12).
+    ///
+    /// - Parameter since: Since when this machine's patience is at an end.
+    func giveUp(since: Moment) async {
+        guard let lease = core.currentLease, let machines = try? await registry.machines() else { return }
+        let closed = machines.filter(\.isClosed)
+        guard closed.contains(where: { $0.id == record.id }) else { return }
+        let turn = closed.count { $0.id < record.id }
+        guard BootClock.now >= since + .seconds(turn * (lease.ttl + 1)) else { return }
+        guard (machines.count - closed.count) * 3 >= machines.count * 2 else {
+            return hooks.status("keeps its units, since too few machines can take them: \(agentTrouble)")
+        }
+        logger.error("this machine gives its session up, so that others run its units", metadata: ["error": "\(agentTrouble)"])
+        surrender()
+    }
+
     /// Takes what is wrong with this machine into its record.
     ///
     /// - Returns: Whether the record says something else than before.
@@ -65,9 +91,10 @@ extension SessionShell {
         if let error = etcd.clockError {
             clockTrouble = ClockTrouble.words(error, isTold: !clockTrouble.isEmpty) ?? ""
         }
-        let trouble = [clockTrouble, addressTrouble].filter { !$0.isEmpty }.joined(separator: "; ")
+        let trouble = [agentTrouble, clockTrouble, addressTrouble].filter { !$0.isEmpty }.joined(separator: "; ")
         guard trouble != record.trouble else { return false }
         record.trouble = trouble
+        record.isClosed = !agentTrouble.isEmpty
         if trouble.isEmpty {
             logger.notice("nothing is wrong with this machine any more")
             hooks.status("in the cluster")

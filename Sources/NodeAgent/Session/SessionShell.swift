@@ -42,6 +42,8 @@ actor SessionShell {
     var isRewriting = false
     /// What is wrong with this machine's addresses; empty when nothing is.
     var addressTrouble = ""
+    /// What keeps it from doing what it is ordered; empty when nothing does.
+    var agentTrouble = ""
     /// What is wrong with its clock; empty when nothing is.
     var clockTrouble = ""
     private let events: AsyncStream<SessionCore.Event>
@@ -354,8 +356,8 @@ extension SessionShell {
             logger.error("session cannot be proved: stopping this machine's units before others take them over")
             hooks.status("fenced: no proof that the session lives")
         case .keptOut:
-            logger.error("etcd keeps this machine out: stopping its units, so that others take them over")
-            hooks.status("fenced: etcd keeps this machine out")
+            logger.error("this machine is kept from its work: stopping its units, so that others take them over")
+            hooks.status("fenced: kept from its work")
         case .foreignStore:
             logger.error(
                 """

@@ -23,7 +23,8 @@ package struct MachineEntry: StoredRecord {
             apiAddress: try object.text("apiAddress"),
             bootID: try object.text("bootID") ?? "",
             token: try object.text("token") ?? "",
-            trouble: try object.text("trouble") ?? "")
+            trouble: try object.text("trouble") ?? "",
+            isClosed: object["closed"] == .bool(true))
     }
 
     private static func metadata(_ object: JSONObject) throws(RecordError) -> [String: String] {
@@ -54,6 +55,7 @@ package struct MachineEntry: StoredRecord {
         object["apiAddress"] = machine.apiAddress.map { .string($0) }
         object["bootID"] = .string(machine.bootID)
         object["token"] = .string(machine.token)
+        object["closed"] = machine.isClosed ? .bool(true) : nil
         object["trouble"] = machine.trouble.isEmpty ? nil : .string(machine.trouble)
     }
 }
