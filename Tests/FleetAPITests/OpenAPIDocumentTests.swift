@@ -46,7 +46,7 @@ struct OpenAPIDocumentTests {
             since: 1, health: "h")
         let machine = API.Machine(
             id: "i", primaryIP: "p", metadata: ["k": "v"], name: "n", version: "v",
-            capacity: API.Capacity(processors: 1, memory: 1), apiAddress: "a")
+            capacity: API.Capacity(processors: 1, memory: 1), apiAddress: "a", cordoned: true)
         let examples: [String: JSON] = [
             "Unit": try JSON(parsing: encoder.encode(unit)),
             "UnitOption": try JSON(parsing: encoder.encode(unit.options[0])),

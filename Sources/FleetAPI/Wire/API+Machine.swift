@@ -15,10 +15,12 @@ extension API {
         package var capacity: Capacity?
         /// Where its own API answers, as an endpoint such as `tcp:10.0.0.5:49153`, when it answers on the network.
         package var apiAddress: String?
+        /// `true` while an operator keeps new units off it; left out otherwise.
+        package var cordoned: Bool?
 
         package init(
             id: String, primaryIP: String = "", metadata: [String: String] = [:], name: String? = nil,
-            version: String? = nil, capacity: Capacity? = nil, apiAddress: String? = nil
+            version: String? = nil, capacity: Capacity? = nil, apiAddress: String? = nil, cordoned: Bool? = nil
         ) {
             self.id = id
             self.primaryIP = primaryIP
@@ -27,6 +29,7 @@ extension API {
             self.version = version
             self.capacity = capacity
             self.apiAddress = apiAddress
+            self.cordoned = cordoned
         }
 
         private enum CodingKeys: String, CodingKey {
@@ -37,6 +40,7 @@ extension API {
             case version
             case capacity
             case apiAddress
+            case cordoned
         }
 
         package init(from decoder: any Decoder) throws {
@@ -48,6 +52,7 @@ extension API {
             self.version = try fields.decodeOptionalText(.version)
             self.capacity = try fields.decodeIfPresent(Capacity.self, forKey: .capacity)
             self.apiAddress = try fields.decodeOptionalText(.apiAddress)
+            self.cordoned = try fields.decodeIfPresent(Bool.self, forKey: .cordoned)
         }
 
         package func encode(to encoder: any Encoder) throws {
@@ -59,6 +64,7 @@ extension API {
             try fields.encodeUnlessEmpty(version, forKey: .version)
             try fields.encodeIfPresent(capacity, forKey: .capacity)
             try fields.encodeUnlessEmpty(apiAddress, forKey: .apiAddress)
+            try fields.encodeIfPresent(cordoned, forKey: .cordoned)
         }
     }
 
