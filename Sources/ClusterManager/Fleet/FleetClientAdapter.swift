@@ -169,7 +169,9 @@ extension FleetUnitState {
 
 extension FleetMachine {
     package init(_ machine: API.Machine) {
-        self.init(id: machine.id, address: machine.primaryIP, metadata: machine.metadata)
+        self.init(
+            id: machine.id, address: machine.primaryIP, metadata: machine.metadata, name: machine.name ?? "",
+            isCordoned: machine.cordoned ?? false)
     }
 }
 
