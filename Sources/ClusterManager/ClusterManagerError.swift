@@ -22,6 +22,8 @@ package struct ClusterManagerError: Error, Hashable, Sendable, CustomStringConve
         case unreachable
         /// The answer was not understood.
         case protocolViolation
+        /// The result could not be written.
+        case output
     }
 
     package var code: Code
@@ -42,7 +44,7 @@ package struct ClusterManagerError: Error, Hashable, Sendable, CustomStringConve
         switch code {
         case .timedOut, .partial: .incomplete
         case .unreachable: .unreachable
-        case .usage, .unitFile, .unit, .refused, .unitFailed, .protocolViolation: .failure
+        case .usage, .unitFile, .unit, .refused, .unitFailed, .protocolViolation, .output: .failure
         }
     }
 }

@@ -48,6 +48,28 @@ package struct CommandContext: Sendable {
         }
     }
 
+    /// Says what was done to something, as a line or as JSON, for commands whose result is that it was done.
+    ///
+    /// - Parameters:
+    ///   - words: What was done, in one line.
+    ///   - document: The same for programs.
+    /// - Throws: `ClusterManagerError.protocolViolation` for a document that JSON cannot express.
+    package func tell(_ words: String, _ document: some Encodable) throws {
+        switch format {
+        case .json: console.output.write(try JSONOutput.text(document))
+        case .table: console.output.line(words)
+        }
+    }
+
+    /// Refuses a command whose result is shown once and would be lost.
+    ///
+    /// - Throws: `ClusterManagerError.usage` when standard output is closed.
+    package func requireOutput() throws {
+        guard !console.output.isOpen else { return }
+        throw ClusterManagerError(
+            .usage, "standard output is closed, and what would be written there is shown only once; nothing was done")
+    }
+
     /// Tells the user something beside the result.
     package func warn(_ text: String) { console.errors.line("cluster-manager: \(text)") }
 }

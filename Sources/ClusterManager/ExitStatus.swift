@@ -5,7 +5,7 @@
 ///
 /// The seed program answers 1 to wrong arguments, so that stays; what a script must be able to tell apart from "it
 /// failed" has codes of its own.
-package enum ExitStatus: Int32, Sendable, CaseIterable {
+package enum ExitStatus: Int32, Sendable, CaseIterable, Comparable {
     /// Done, and true at the time of writing.
     case success = 0
     /// The operation failed, or the arguments were wrong and nothing was done.
@@ -14,6 +14,8 @@ package enum ExitStatus: Int32, Sendable, CaseIterable {
     case incomplete = 2
     /// Nobody answers at the endpoint.
     case unreachable = 3
+
+    package static func < (one: ExitStatus, other: ExitStatus) -> Bool { one.rawValue < other.rawValue }
 
     /// The lines of `--help` that document the codes.
     package static let help = """

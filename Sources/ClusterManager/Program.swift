@@ -44,6 +44,14 @@ package struct Program: Sendable {
     /// - Parameter given: The arguments, without the program's name.
     /// - Returns: What the process's exit status has to say; the words have been printed.
     package func run(_ given: [String]) async -> ExitStatus {
+        let status = await carryOut(given)
+        // What was done stays done, but a result that is not there is no result.
+        guard let reason = console.output.failure() else { return status }
+        let error = ClusterManagerError(.output, "cannot write the result to standard output: \(reason)")
+        return max(fail(error, given), status)
+    }
+
+    private func carryOut(_ given: [String]) async -> ExitStatus {
         let command: any AsyncParsableCommand
         let arguments: [String]
         do {
@@ -51,7 +59,10 @@ package struct Program: Sendable {
             arguments = line.arguments
             for warning in line.warnings { console.errors.line("cluster-manager: \(warning)") }
         } catch {
-            return fail(ClusterManagerError(wrapping: error))
+            return fail(ClusterManagerError(wrapping: error), given)
+        }
+        if arguments.first == "help", let unknown = CommandPath(arguments.dropFirst()).unknown {
+            return fail(ClusterManagerError(.usage, unknown), arguments)
         }
         do {
             var parsed = try await RootCommand.asyncParseAsRoot(arguments)
@@ -74,12 +85,15 @@ package struct Program: Sendable {
             }
             return .success
         } catch {
-            return fail(ClusterManagerError(wrapping: error))
+            return fail(ClusterManagerError(wrapping: error), arguments)
         }
     }
 
-    private func fail(_ error: ClusterManagerError) -> ExitStatus {
-        if error.message.hasPrefix("usage:") {
+    /// Tells what went wrong on standard error: a line for people, an object for who asked for JSON.
+    private func fail(_ error: ClusterManagerError, _ arguments: [String]) -> ExitStatus {
+        if GlobalOptions.asksForJSON(arguments) {
+            if !error.message.isEmpty { console.errors.write(JSONOutput.line(JSONFailure(error))) }
+        } else if error.message.hasPrefix("usage:") {
             console.errors.line(error.message)
         } else if !error.message.isEmpty {
             console.errors.line("cluster-manager: \(error.message)")
@@ -94,7 +108,15 @@ package struct Program: Sendable {
         let ssh = try options.ssh(environment: environment)
         var settings = try options.settings(environment: environment)
         guard let host = ssh.tunnel else {
-            return try await command.run(in: context(settings, options, format: format, ssh: ssh, become: become))
+            do {
+                try await command.run(in: context(settings, options, format: format, ssh: ssh, become: become))
+                return tellAge(settings)
+            } catch let error as ClusterManagerError where error.code == .unreachable && settings.isByDefault {
+                var error = error
+                error.message +=
+                    "; on a machine that is none of the cluster's a profile says where to ask: cluster-manager profile add FILE"
+                throw error
+            }
         }
         let endpoint = settings.endpoint
         let tunnel = try await SSHTunnel.open(to: host, target: settings.tunnelTarget(), settings: ssh)
@@ -113,6 +135,12 @@ package struct Program: Sendable {
             throw error
         }
         tunnel.close()
+        tellAge(settings)
+    }
+
+    /// Says beside a result that it is old; who asked for JSON finds it on standard error, too.
+    private func tellAge(_ settings: ConnectionSettings) {
+        if let words = settings.ages.words { console.errors.line("cluster-manager: \(words)") }
     }
 
     private func context(
@@ -133,12 +161,12 @@ package struct Program: Sendable {
     /// Tells what ArgumentParser has to say: help and such as a result, a mistake as one line.
     private func answer(to error: any Error, _ arguments: [String]) -> ExitStatus {
         if RootCommand.exitCode(for: error) == .success {
-            console.output.line(RootCommand.fullMessage(for: error))
+            let page = RootCommand.fullMessage(for: error, columns: HelpText.columns(environment))
+            console.output.line(HelpText.folded(page))
             return .success
         }
         let line = ArgumentMistake(RootCommand.message(for: error), arguments: arguments).line
-        console.errors.line("cluster-manager: \(line)")
-        return .failure
+        return fail(ClusterManagerError(.usage, line), arguments)
     }
 
     /// The demonstrator's flags are options of the program itself, which ArgumentParser takes wherever they stand.
@@ -151,34 +179,5 @@ package struct Program: Sendable {
             throw ClusterManagerError(
                 .usage, "\(flag) does not go with the command '\(name)'; see 'cluster-manager --help'")
         }
-    }
-}
-
-/// What is wrong with a command line, in one line instead of ArgumentParser's page.
-struct ArgumentMistake {
-    let line: String
-
-    init(_ message: String, arguments: [String]) {
-        let subcommands = RootCommand.configuration.groupedSubcommands.flatMap(\.subcommands)
-        let names = subcommands.map { $0._commandName }
-        let command = arguments.first { names.contains($0) }
-        var text = message.split(whereSeparator: \.isNewline).joined(separator: " ")
-        if command == nil, let word = arguments.first, !word.hasPrefix("-"),
-            text.hasPrefix("Unexpected argument") || text.contains(" unexpected arguments:")
-        {
-            text =
-                "unknown command '\(word)'"
-                + (Spelling.nearest(to: word, among: names).map { "; did you mean '\($0)'?" } ?? "")
-        }
-        let negative = arguments.first { $0.hasPrefix("-") && $0.count > 1 && $0.dropFirst().allSatisfy(\.isNumber) }
-        if command == Scale._commandName, let negative {
-            text = "the number of instances must be 0 or more, not \(negative)"
-        }
-        // A suggestion can be the very opposite of what was meant, `--stop` among others.
-        if let suggestion = text.firstRange(of: ". Did you mean") { text = String(text[..<suggestion.lowerBound]) }
-        if let first = text.first { text = first.lowercased() + text.dropFirst() }
-        while text.last == "." || text.last == " " { text.removeLast() }
-        let help = command.map { "cluster-manager \($0) --help" } ?? "cluster-manager --help"
-        line = "\(text); see '\(help)'"
     }
 }

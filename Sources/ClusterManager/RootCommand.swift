@@ -55,7 +55,7 @@ struct RootCommand: FleetCommand {
         ])
 
     @OptionGroup(title: "Demonstrator") var demonstration: DemonstrationOptions
-    @OptionGroup(title: "Options of every command") var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
         let run = DemonstrationRun(context)

@@ -40,32 +40,6 @@ package enum IdentityFile {
         guard chmod(path, mode) == 0 else { throw failure("set the mode of folder", path) }
     }
 
-    /// Puts `text` into a new file and that in the place of the old: a reader sees the one or the other.
-    package static func write(_ text: String, to path: String, mode: UInt32) throws(IdentityError) {
-        let new = path + ".new"
-        unlink(new)
-        let descriptor = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)
-        guard descriptor >= 0 else { throw failure("write", new) }
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard written > 0 || errno == EINTR else {
-                let error = failure("write", new)
-                close(descriptor)
-                unlink(new)
-                throw error
-            }
-            bytes = bytes.dropFirst(max(written, 0))
-        }
-        // The umask may have taken bits away; a power cut must not leave an empty file behind.
-        let isKept = fchmod(descriptor, mode) == 0 && fsync(descriptor) == 0
-        guard close(descriptor) == 0, isKept, rename(new, path) == 0 else {
-            let error = failure("write", path)
-            unlink(new)
-            throw error
-        }
-    }
-
     /// - Throws: `.file`, also for a secret that others can read.
     package static func read(_ path: String, isSecret: Bool = false) throws(IdentityError) -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
@@ -94,7 +68,7 @@ package enum IdentityFile {
 
     package static func remove(_ path: String) { unlink(path) }
 
-    private static func failure(_ action: String, _ path: String) -> IdentityError {
+    static func failure(_ action: String, _ path: String) -> IdentityError {
         IdentityError(.file, "cannot \(action) \(path): \(String(cString: strerror(errno)))")
     }
 }

@@ -97,11 +97,24 @@ package struct ProfileStore: Hashable, Sendable {
         try IdentityFile.write(name + "\n", to: currentFile, mode: IdentityFile.publicMode)
     }
 
+    /// Forgets a profile; one that is in use is not in use any more.
+    ///
+    /// - Throws: `.file` when there is none of that name.
+    package func remove(_ name: String) throws(IdentityError) {
+        guard Principal.isName(name), IdentityFile.exists(file(of: name)) else { throw missing(name) }
+        if current == name { IdentityFile.remove(currentFile) }
+        IdentityFile.remove(file(of: name))
+    }
+
+    private func missing(_ name: String) -> IdentityError {
+        let others = names.joined(separator: ", ")
+        return IdentityError(
+            .file, "there is no profile '\(name)' in \(path)\(others.isEmpty ? "" : "; there are: \(others)")")
+    }
+
     package func profile(_ name: String) throws(IdentityError) -> Profile {
         guard Principal.isName(name), IdentityFile.exists(file(of: name)) else {
-            let others = names.joined(separator: ", ")
-            throw IdentityError(
-                .file, "there is no profile '\(name)' in \(path)\(others.isEmpty ? "" : "; there are: \(others)")")
+            throw missing(name)
         }
         return try Profile(json: try IdentityFile.read(file(of: name), isSecret: true))
     }

@@ -14,12 +14,12 @@ package struct NodeAgentCommand: AsyncParsableCommand {
         commandName: "node-agent",
         abstract: "Run this machine's part of a Flotilla cluster.",
         discussion: """
-            Registers the machine in etcd, runs the units that the leader assigns to it through systemd, takes part in the
+            Registers the machine in etcd, runs the units that the leader assigns to it through systemd, takes part in the \
             election of the leader, and answers the HTTP API.
 
-            Every setting is a flag, an environment variable (--etcd-endpoints is FLOTILLA_ETCD_ENDPOINTS) and a line of the
-            configuration file (either name, then =VALUE); a flag wins over the environment, which wins over the file.
-            Lines of fleet's fleet.conf and variables FLEET_... are read, too, where they mean the same; the others are
+            Every setting is a flag, an environment variable (--etcd-endpoints is FLOTILLA_ETCD_ENDPOINTS) and a line of the \
+            configuration file (either name, then =VALUE); a flag wins over the environment, which wins over the file. \
+            Lines of fleet's fleet.conf and variables FLEET_... are read, too, where they mean the same; the others are \
             named in a warning. --check shows what is in force.
 
             EXAMPLES
@@ -38,6 +38,14 @@ package struct NodeAgentCommand: AsyncParsableCommand {
 
     package init() {}
 
+    /// What is wrong with a command line, in one line instead of ArgumentParser's page.
+    static func mistake(_ message: String) -> String {
+        var text = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+        if let first = text.first { text = first.lowercased() + text.dropFirst() }
+        while text.last == "." || text.last == " " { text.removeLast() }
+        return "\(text); see 'node-agent --help'"
+    }
+
     /// Runs the command that `arguments` name and ends the process.
     package static func start(_ arguments: [String]) async -> Never {
         do {
@@ -50,6 +58,10 @@ package struct NodeAgentCommand: AsyncParsableCommand {
             endProcess(EXIT_SUCCESS)
         } catch {
             let status = exitCode(for: error)
+            guard status != .validationFailure else {
+                HostFiles.complain("node-agent: \(mistake(message(for: error)))")
+                endProcess(EXIT_FAILURE)
+            }
             let text = fullMessage(for: error)
             // A call for help is no failure, and its answer may be piped on.
             if !text.isEmpty { if status.isSuccess { print(text) } else { HostFiles.complain(text) } }

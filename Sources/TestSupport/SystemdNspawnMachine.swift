@@ -94,7 +94,7 @@ package final class NspawnMachine: Sendable {
         var arguments = [
             "/bin/sh", "-c", keeperScript, "keeper", name,
             "systemd-nspawn", "--quiet", "--directory=/", "--volatile=yes", "--register=no", "--keep-unit",
-            "--machine=" + name, "--private-network", "--console=passive", "--kill-signal=SIGRTMIN+3",
+            "--machine=" + name, "--private-network", "--console=read-only", "--kill-signal=SIGRTMIN+3",
             "--uuid=" + id, "--boot",
         ]
         for folder in readable { arguments.append("--bind-ro=" + folder) }

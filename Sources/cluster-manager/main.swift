@@ -5,6 +5,7 @@ import ClusterManager
 import FoundationEssentials
 import HTTPTransport
 
+Console.occupyStandardStreams()
 let environment = ProcessInfo.processInfo.environment
 let program = Program(console: .standard(environment: environment), environment: environment)
 let status = await program.run(Array(CommandLine.arguments.dropFirst()))

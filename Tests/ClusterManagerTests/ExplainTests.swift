@@ -71,7 +71,7 @@ struct ExplainTests {
     @Test("metadata are set, deleted and shown, of the machine whose id begins so")
     func metadata() async throws {
         let fleet = FakeFleet(machines: Fixtures.machines(2))
-        let set = await Session.run("metadata set 10 role=db zone=a", on: fleet)
+        let set = await Session.run("metadata set 1000 role=db zone=a", on: fleet)
         #expect(set.output == "Machine 10000000...: role=db,zone=a\n")
         let delete = await Session.run("metadata delete 10000000... zone", on: fleet)
         #expect(delete.output == "Machine 10000000...: role=db\n")
@@ -86,10 +86,11 @@ struct ExplainTests {
     @Test(
         "wrong metadata are refused before anything is sent",
         arguments: [
-            ("set 10 role", "'role' is not of the form key=value"), ("set 10 role=", "'role=' has no value"),
-            ("set 10 a=b=c", "'a=b=c' holds a second '='"), ("set 10 a/b=c", "'a/b' is no key"),
-            ("delete 10 =", "'=' is no key"), ("set 1 a=b", "'1' begins the ids of 5 machines; write more digits"),
-            ("set zz a=b", "no machine's id begins with 'zz'"),
+            ("set 1000 role", "'role' is not of the form key=value"), ("set 1000 role=", "'role=' has no value"),
+            ("set 1000 a=b=c", "'a=b=c' holds a second '='"), ("set 1000 a/b=c", "'a/b' is no key"),
+            ("delete 1000 =", "'=' is no key"),
+            ("set 1 a=b", "'1' is too short for a machine's id; write its name, its address or at least 4 digits"),
+            ("set zz a=b", "no machine has the name or address 'zz', or an id that begins so; see"),
         ])
     func refusals(arguments: String, message: String) async {
         let fleet = FakeFleet()

@@ -42,7 +42,7 @@ struct FleetctlCommandLineTests {
     @Test("a remote command may hold any of these options")
     func remote() async throws {
         let fleet = FakeFleet()
-        let session = await Session.run("ssh 10 -- run --driver=etcd --status --start", on: fleet)
+        let session = await Session.run("ssh 1000 -- run --driver=etcd --status --start", on: fleet)
         #expect(session.words.suffix(4) == ["run", "--driver=etcd", "--status", "--start"])
     }
 
@@ -83,7 +83,7 @@ struct FleetctlCommandLineTests {
     @Test("fleetctl's variables for ssh count where ours say nothing")
     func sshVariables() async {
         let session = await Session.run(
-            "ssh 10 uptime",
+            "ssh 1000 uptime",
             environment: [
                 "FLEETCTL_SSH_USERNAME": "core", "FLOTILLA_SSH_TIMEOUT": "2.5", "FLEETCTL_SSH_TIMEOUT": "9",
                 "FLEETCTL_STRICT_HOST_KEY_CHECKING": "false", "FLEETCTL_KNOWN_HOSTS_FILE": "/k h",
@@ -93,7 +93,7 @@ struct FleetctlCommandLineTests {
                 "ssh", "-o", "ConnectTimeout=3", "-o", "UserKnownHostsFile=\"/k h\"", "-o", "StrictHostKeyChecking=no",
                 "-l", "core", "--", "172.17.8.101", "uptime",
             ])
-        let bad = await Session.run("ssh 10 uptime", environment: ["FLEETCTL_SSH_TIMEOUT": "soon"])
+        let bad = await Session.run("ssh 1000 uptime", environment: ["FLEETCTL_SSH_TIMEOUT": "soon"])
         #expect(bad.errors.hasPrefix("cluster-manager: FLEETCTL_SSH_TIMEOUT=soon must be"))
     }
 }

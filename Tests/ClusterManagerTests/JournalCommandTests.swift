@@ -54,7 +54,7 @@ struct JournalCommandTests {
                     units: ["web.service"].map(UnitName.init(unchecked:)), lines: 0, since: 5_000_000, until: 6_250_000)
             ),
             (
-                "journal web --machine 10",
+                "journal web --machine 1000",
                 FleetJournalQuery(
                     units: ["web.service"].map(UnitName.init(unchecked:)), lines: 10, machines: [Fixtures.id("10")])
             ),
@@ -65,6 +65,38 @@ struct JournalCommandTests {
         #expect(session.status == .success, "\(session.errors)")
         #expect(await fleet.journalQueries == [expected])
         #expect(session.programs.isEmpty)
+    }
+
+    @Test("a time before now may be written with its sign behind a blank")
+    func signed() async throws {
+        let fleet = try await fleet([Self.entry(1, "x")])
+        let session = await Session.run("journal web --since -1h --until -1min", on: fleet)
+        #expect(session.status == .success, "\(session.errors)")
+        let query = try #require(await fleet.journalQueries.first)
+        let (since, until) = (try #require(query.since), try #require(query.until))
+        #expect(until - since == 59 * 60 * 1_000_000)
+    }
+
+    @Test("who follows is not left when the agent that was asked restarts, and sees each entry once")
+    func followsOn() async throws {
+        func entry(_ second: Int64, _ cursor: String) -> FleetJournalItem {
+            .entry(
+                FleetJournalEntry(
+                    time: second * 1_000_000, machine: Self.machines[0].id, host: "alpha", unit: "web.service",
+                    identifier: "web", message: "entry \(cursor)", cursor: cursor))
+        }
+        // A slower machine's entry may be older than what was printed last.
+        let fleet = try await fleet([entry(99, "b"), entry(100, "c"), entry(98, "late"), entry(101, "d")])
+        await fleet.breakJournals(after: [[entry(90, "a"), entry(99, "b"), entry(100, "c")], []])
+        let session = await Session.run("journal -f web --output cat", on: fleet)
+        #expect(session.output == "entry a\nentry b\nentry c\nentry late\nentry d\n")
+        #expect(session.errors == "cluster-manager: the exchange broke off; asking again\n")
+        let queries = await fleet.journalQueries
+        #expect(queries.count == 3)
+        #expect(queries.last?.lines == nil && queries.last?.since == 95_000_000)
+        // Without following there is no going on.
+        await fleet.breakJournals(after: [[entry(90, "a")]])
+        #expect(await Session.run("journal web", on: fleet).status == .unreachable)
     }
 
     @Test("each form of output looks as journalctl's")

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FleetAPI
+import FleetAPIClient
 import Testing
 
 @testable import ClusterManager
@@ -11,22 +12,38 @@ import Testing
 struct RebootTests {
     private static let machine = Fixtures.machines(1)[0]
 
-    private func reboot(_ seen: [Result<[FleetMachine], ClusterManagerError>], _ more: String...) async throws
-        -> CannedAPI
-    {
-        let path = "/flotilla/v1/machines/\(Self.machine.id)"
-        let drained = try CannedAPI.json(
-            API.Control(machine: Self.machine.id, cordoned: true, draining: true, since: 1, by: "user:ann", units: []))
-        let api = CannedAPI([
-            "POST \(path)/drain": drained, "GET \(path)/control": drained,
-            "POST \(path)/reboot": try CannedAPI.json([""]),
-            "POST \(path)/uncordon": drained,
-        ])
+    private static let path = "/flotilla/v1/machines/\(machine.id)"
+
+    private static func control(_ isClosed: Bool, units: [String] = []) throws -> TransportResponse {
+        try CannedAPI.json(
+            API.Control(
+                machine: machine.id, cordoned: isClosed, draining: isClosed, since: 1, by: "user:ann", units: units))
+    }
+
+    /// The API of a machine that was `cordoned` before or not, with what goes wrong first.
+    private static func api(
+        cordoned: Bool = false, first: [String: [Result<TransportResponse, TransportFailure>]] = [:]
+    ) throws -> CannedAPI {
+        let closed = try control(true)
+        var first = first
+        first["GET \(path)/control", default: []].insert(.success(try control(cordoned)), at: 0)
+        return CannedAPI(
+            [
+                "POST \(path)/drain": closed, "GET \(path)/control": closed,
+                "POST \(path)/reboot": try CannedAPI.json([""]), "POST \(path)/uncordon": try control(false),
+            ], first: first)
+    }
+
+    @discardableResult
+    private func reboot(
+        _ seen: [Result<[FleetMachine], ClusterManagerError>], _ more: String..., on api: CannedAPI? = nil
+    ) async throws -> (api: CannedAPI, output: String) {
+        let api = try api ?? Self.api()
         // The first answer is to the question which machine is meant.
-        _ = try await api.run(
+        let captured = try await api.run(
             ["reboot", Self.machine.id] + more,
             fleet: FakeFleet(machines: [Self.machine], answersAboutMachines: [.success([Self.machine])] + seen))
-        return api
+        return (api, captured.output)
     }
 
     private static func failure(_ code: ClusterManagerError.Code) -> Result<[FleetMachine], ClusterManagerError> {
@@ -37,7 +54,8 @@ struct RebootTests {
         "a machine that was missing, or that was asked and did not answer, and is there again, has restarted",
         arguments: [.success([]), failure(.unreachable)])
     func returns(seen: Result<[FleetMachine], ClusterManagerError>) async throws {
-        let api = try await reboot([.success([Self.machine]), seen], "--timeout", "60s")
+        let (api, output) = try await reboot([.success([Self.machine]), seen], "--timeout", "60s")
+        #expect(output == "10000000 is back and takes units again\n")
         #expect(api.asked.last == "POST /flotilla/v1/machines/\(Self.machine.id)/uncordon")
     }
 
@@ -47,7 +65,56 @@ struct RebootTests {
             try await reboot([.success([Self.machine]), Self.failure(.refused)], "--timeout", "1s")
         }
         #expect(error?.code == .timedOut)
-        #expect(
-            error?.message.hasSuffix("has not gone down; it stays cordoned") == true, "\(String(describing: error))")
+        let words =
+            "has not gone down; it stays cordoned; it takes no new units: cluster-manager uncordon 10000000 opens it"
+        #expect(error?.message.hasSuffix(words) == true, "\(String(describing: error))")
+    }
+
+    @Test("a machine that an operator had cordoned stays so")
+    func cordonedBefore() async throws {
+        let (api, output) = try await reboot([.success([])], on: Self.api(cordoned: true))
+        #expect(!api.asked.contains { $0.hasSuffix("/uncordon") })
+        #expect(output == "10000000 is back; it was cordoned before, so it takes no new units until 'uncordon'\n")
+    }
+
+    @Test("an agent that is away for a while ends neither the drain nor the opening afterwards")
+    func agentRestarts() async throws {
+        let lost = Result<TransportResponse, TransportFailure>.failure(TransportFailure(.broken, "gone"))
+        let away = Result<TransportResponse, TransportFailure>.failure(TransportFailure(.unreachable, "gone"))
+        let api = try Self.api(
+            first: [
+                "GET \(Self.path)/control": [lost, away, .success(try Self.control(true, units: ["web.service"]))],
+                "POST \(Self.path)/uncordon": [lost, away],
+            ])
+        let (_, output) = try await reboot([.success([])], on: api)
+        #expect(output == "10000000 is back and takes units again\n")
+        #expect(api.asked.count { $0.hasSuffix("/uncordon") } == 3)
+    }
+
+    @Test("an order whose answer is lost was given when the machine goes down, and is told of when it does not")
+    func lostAnswer() async throws {
+        let lost = [
+            "POST \(Self.path)/reboot": [Result<TransportResponse, TransportFailure>.failure(.init(.broken, "gone"))]
+        ]
+        let (api, _) = try await reboot([.success([])], on: Self.api(first: lost))
+        #expect(api.asked.count { $0.hasSuffix("/reboot") } == 1, "it is not given twice")
+        let error = await #expect(throws: ClusterManagerError.self) {
+            try await reboot([], "--timeout", "1s", on: Self.api(first: lost))
+        }
+        #expect(error?.message.contains("the order had no answer") == true, "\(String(describing: error))")
+    }
+
+    @Test("an order that never got there is not waited for")
+    func unsent() async throws {
+        let away = [
+            "POST \(Self.path)/reboot": [
+                Result<TransportResponse, TransportFailure>.failure(.init(.unreachable, "gone"))
+            ]
+        ]
+        let error = await #expect(throws: ClusterManagerError.self) {
+            try await reboot([.success([])], on: Self.api(first: away))
+        }
+        #expect(error?.code == .unreachable)
+        #expect(error?.message.contains("cluster-manager uncordon 10000000 opens it") == true)
     }
 }

@@ -21,8 +21,8 @@ struct RemoteCommandTests {
         "ssh goes to the machine that is meant, with all that stands behind it",
         arguments: [
             ("ssh web uptime", "-- 172.17.8.102 uptime"), ("ssh web.service", "-- 172.17.8.102"),
-            ("ssh 11 ls -l --full", "-- 172.17.8.102 ls -l --full"),
-            ("ssh --machine 10 -- ls -l", "-- 172.17.8.101 ls -l"), ("ssh --unit web", "-- 172.17.8.102"),
+            ("ssh 1100 ls -l --full", "-- 172.17.8.102 ls -l --full"),
+            ("ssh --machine 1000 -- ls -l", "-- 172.17.8.101 ls -l"), ("ssh --unit web", "-- 172.17.8.102"),
             ("ssh -A web", "-A -- 172.17.8.102"),
             ("ssh --forward-agent --ssh-port=2222 web", "-p 2222 -A -- 172.17.8.102"),
             ("ssh --ssh-username core web -- id", "-l core -- 172.17.8.102 id"),
@@ -81,9 +81,9 @@ struct RemoteCommandTests {
         arguments: [
             ("journal nobody", "there is no unit nobody.service"),
             ("journal --ssh idle", "unit idle.service is on no machine (inactive)"),
-            ("ssh nobody ls", "'nobody' is neither a unit nor the beginning of one machine's id"),
-            ("ssh 1 ls", "'1' is neither a unit"), ("ssh --machine 1", "'1' begins the ids of 2 machines"),
-            ("ssh", "which machine? Name a unit or the beginning of a machine's id"),
+            ("ssh nobody ls", "'nobody' is neither a unit nor one machine's name, address or id"),
+            ("ssh 1 ls", "'1' is neither a unit"), ("ssh --machine 1", "'1' is too short for a machine's id"),
+            ("ssh", "which machine? Name a unit, or a machine by its name, address or id"),
             ("ssh --machine 10 --unit web", "--machine and --unit name one machine each"),
             ("ssh --ssh-port 0 web", "--ssh-port must be a number from 1"),
             ("journal web --lines=-1", "--lines must not be"),
@@ -107,7 +107,7 @@ struct RemoteCommandTests {
         arguments: ["-oProxyCommand=id", "a b", "$(id)", ""])
     func address(text: String) async {
         let fleet = FakeFleet(machines: [FleetMachine(id: Fixtures.id("10"), address: text)])
-        let session = await Session.run("ssh 10 ls", on: fleet)
+        let session = await Session.run("ssh 1000 ls", on: fleet)
         #expect(session.status == .failure && session.programs.isEmpty)
     }
 }

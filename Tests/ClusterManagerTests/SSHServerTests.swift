@@ -86,7 +86,8 @@ struct SSHServerTests {
             let common = "--endpoint unix:\(socket) --known-hosts-file \(ssh.knownHosts)"
             for tunnel in ["", "--tunnel 127.0.0.1:\(ssh.port) "] {
                 let outcome = try await say(
-                    "\(tunnel)\(common) ssh --ssh-port \(ssh.port) 10 echo $SSH_CONNECTION; echo --status; exit 7", ssh)
+                    "\(tunnel)\(common) ssh --ssh-port \(ssh.port) 1000 echo $SSH_CONNECTION; echo --status; exit 7",
+                    ssh)
                 #expect(outcome.status == 7, "\(outcome.errors)")
                 #expect(outcome.output.contains("127.0.0.1 \(ssh.port)\n--status\n"), "\(outcome.output)")
             }

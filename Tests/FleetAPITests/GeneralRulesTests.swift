@@ -120,6 +120,30 @@ struct GeneralRulesTests {
         }
     }
 
+    @Test("an answer from memory says of when it is, and health is told as it is", arguments: Reach.allCases)
+    func age(reach: Reach) async throws {
+        try await withAPI(reach, cluster) { ask async throws in
+            let paths = ["/fleet/v1/units", "/fleet/v1/machines", "/fleet/v1/state"]
+            for path in paths {
+                let fresh = try await ask("GET", path)
+                #expect(fresh.header("x-flotilla-as-of") == nil && fresh.header("age") == nil)
+            }
+            cluster.setStaleness(Staleness(asOf: 1_770_000_000_000, age: 12, reason: "no quorum"))
+            for path in paths {
+                let old = try await ask("GET", path)
+                #expect(old.status == 200)
+                #expect(old.header("x-flotilla-as-of") == "2026-02-02T02:40:00Z")
+                #expect(old.header("age") == "12")
+            }
+            // What is not of the cluster has no age.
+            #expect(try await ask("GET", "/openapi.json").header("age") == nil)
+            let bad = try await ask("GET", "/healthz")
+            #expect(bad.status == 503)
+            let reason = try #require(try bad.json["reason"]?.string)
+            #expect(reason.contains("no quorum") && reason.contains("has not answered for 12 s"), "\(reason)")
+        }
+    }
+
     @Test("the discovery document lists what fleet's lists", arguments: ["/fleet/v1/discovery", "/v1-alpha/discovery"])
     func discovery(target: String) async throws {
         try await withAPI(.inProcess, cluster) { ask async throws in

@@ -46,7 +46,8 @@ struct OpenAPIDocumentTests {
             since: 1, health: "h", acted: "loaded", restarts: 1, automaticRestarts: 1)
         let machine = API.Machine(
             id: "i", primaryIP: "p", metadata: ["k": "v"], name: "n", version: "v",
-            capacity: API.Capacity(processors: 1, memory: 1), apiAddress: "a", trouble: "t")
+            capacity: API.Capacity(processors: 1, memory: 1), apiAddress: "a", trouble: "t",
+            cordoned: true)
         let examples: [String: JSON] = [
             "Unit": try JSON(parsing: encoder.encode(unit)),
             "UnitOption": try JSON(parsing: encoder.encode(unit.options[0])),

@@ -110,6 +110,24 @@ struct PermissionTests {
         #expect(acts[2].unit == "a.service")
     }
 
+    @Test("a change of metadata is in the audit with its machine, its key, and the value before and after")
+    func metadataAudit() async throws {
+        let machine = MachineRecord(id: Sample.machineA, name: "alpha", address: "10.0.0.1", metadata: ["role": "web"])
+        let notebook = Notebook()
+        let service = APIService(access: MemoryCluster([.machinePut(machine)]), version: "9.9", audit: notebook)
+        let path = "/\(Sample.machineA.rawValue)/metadata"
+        let body =
+            #"[{"op":"add","path":"\#(path)/role","value":"db"},{"op":"add","path":"\#(path)/zone","value":"a"}]"#
+        _ = await service.respond(
+            to: ServerRequest(
+                method: "PATCH", target: "/fleet/v1/machines",
+                caller: Caller(name: "user:ada", origin: "10.0.0.9", identity: .user(.operator)),
+                body: { () async throws(ServerFailure) in Array(body.utf8) }))
+        let act = try #require(notebook.all.first)
+        #expect(act.before == "\(Sample.machineA.rawValue) role=web zone-")
+        #expect(act.after == "\(Sample.machineA.rawValue) role=db zone=a")
+    }
+
     @Test("a bucket is emptied by its caller alone and fills with time")
     func rates() {
         let now = Mutex(0.0)

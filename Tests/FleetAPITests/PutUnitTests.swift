@@ -39,6 +39,22 @@ struct PutUnitTests {
         }
     }
 
+    @Test("members are taken in any case, as Go's decoder takes them", arguments: Reach.allCases)
+    func anyCase(reach: Reach) async throws {
+        try await withAPI(reach, cluster) { ask async throws in
+            let options = #"[{"Section":"Service","NAME":"ExecStart","vaLue":"/bin/true"}]"#
+            let answer = try await ask(
+                "PUT", "/fleet/v1/units/new.service",
+                body: #"{"Name":"new.service","DesiredState":"loaded","OPTIONS":\#(options),"else":1}"#)
+            #expect(answer.status == 201)
+            #expect(record("new.service")?.target == .loaded)
+            #expect(record("new.service")?.hash == Sample.other.hash)
+            let patch = #"[{"Op":"add","PATH":"/\#(Sample.machineA.rawValue)/metadata/Zone","Value":"a"}]"#
+            #expect(try await ask("PATCH", "/fleet/v1/machines", body: patch).status == 204)
+            #expect(cluster.metadata == [MetadataChange(machine: Sample.machineA, key: "Zone", value: "a")])
+        }
+    }
+
     @Test(
         "the state of a known unit is set", arguments: Reach.allCases,
         [

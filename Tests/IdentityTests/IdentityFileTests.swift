@@ -130,16 +130,75 @@ struct IdentityFileTests {
         }
     }
 
+    @Test("a user's own file beside the one that is written is left alone")
+    func neighbours() async throws {
+        try await withTemporaryFolder { folder in
+            let (file, neighbour) = ("\(folder)/cluster.json", "\(folder)/cluster.json.new")
+            for text in ["one", "two"] {
+                try IdentityFile.write("mine", to: neighbour, mode: 0o644)
+                try IdentityFile.write(text, toNamed: file, mode: 0o600)
+                #expect(try IdentityFile.read(neighbour) == "mine")
+                #expect(try IdentityFile.read(file, isSecret: true) == text)
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 2)
+        }
+    }
+
+    @Test("what a user names and is no regular file is written through, and stays what it is")
+    func specialFiles() async throws {
+        try await withTemporaryFolder { folder in
+            let pipe = "\(folder)/pipe"
+            try #require(mkfifo(pipe, 0o600) == 0)
+            // Opened for both ends, so that neither waits for the other.
+            let end = open(pipe, O_RDWR)
+            try #require(end >= 0)
+            defer { close(end) }
+            try IdentityFile.write("through", toNamed: pipe, mode: 0o600)
+            var info = stat()
+            #expect(lstat(pipe, &info) == 0 && info.st_mode & S_IFMT == S_IFIFO)
+            var bytes = [UInt8](repeating: 0, count: 16)
+            #expect(read(end, &bytes, bytes.count) == 7)
+            #expect(String(decoding: bytes[..<7], as: UTF8.self) == "through")
+
+            let error = #expect(throws: IdentityError.self) {
+                try IdentityFile.write("x", toNamed: folder, mode: 0o600)
+            }
+            #expect(error?.message.hasSuffix("Is a directory") == true)
+            #expect(throws: IdentityError.self) { try IdentityFile.checkWritable(folder) }
+        }
+    }
+
+    @Test("a link that a user names is followed and stays, also to a file that is not there yet")
+    func namedLinks() async throws {
+        try await withTemporaryFolder { folder in
+            let (target, link) = ("\(folder)/target", "\(folder)/link")
+            try #require(symlink(target, link) == 0)
+            for text in ["new", "again"] {
+                try IdentityFile.checkWritable(link)
+                try IdentityFile.write(text, toNamed: link, mode: 0o600)
+                #expect(try IdentityFile.read(target, isSecret: true) == text)
+                #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == target)
+            }
+        }
+    }
+
+    @Test("where nothing can be written is known before anything is made")
+    func unwritable() async throws {
+        try await withTemporaryFolder { folder in
+            let error = #expect(throws: IdentityError.self) {
+                try IdentityFile.checkWritable("\(folder)/none/ada.json")
+            }
+            #expect(error?.message == "cannot write \(folder)/none/ada.json: No such file or directory")
+            try IdentityFile.checkWritable("\(folder)/ada.json")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
+        }
+    }
+
     @Test("a link that somebody laid in the way is not followed")
     func links() async throws {
         try await withTemporaryFolder { folder in
             let (victim, file) = ("\(folder)/victim", "\(folder)/key.pem")
             try IdentityFile.write("untouched", to: victim, mode: 0o644)
-            try #require(symlink(victim, file + ".new") == 0)
-            try IdentityFile.write("one", to: file, mode: 0o600)
-            try #require(link(victim, file + ".new") == 0)
-            try IdentityFile.write("two", to: file, mode: 0o600)
-            try #require(unlink(file) == 0)
             try #require(symlink(victim, file) == 0)
             try IdentityFile.write("three", to: file, mode: 0o600)
             #expect(try IdentityFile.read(victim) == "untouched")

@@ -48,11 +48,41 @@ import Testing
         #expect(read == backup && read.created == 5 && read.cluster == test.cluster.rawValue)
 
         let other = try await kind.make()
-        let report = try await other.registry.restore(read)
-        #expect(report.units == 2 && report.kept.isEmpty && report.revision > 0)
+        let report = try await other.registry.restore(read, withMembers: true)
+        #expect(report.units == 2 && report.leftOut == 0 && report.kept.isEmpty && report.revision > 0)
         let again = try await other.registry.backup(at: 5).backup
         #expect(again.records == backup.records)
         #expect(try await other.registry.completions(of: [Sample.web]).completions.count == 1)
+    }
+
+    @Test(
+        "another cluster's users and machines stay where they belong, unless asked for", arguments: StoreKind.allCases)
+    func foreign(_ kind: StoreKind) async throws {
+        let test = try await cluster(kind)
+        _ = try await test.registry.control(Sample.a, .cordon, by: "ada", at: 1)
+        let backup = try await test.registry.backup(at: 5).backup
+        let other = try await kind.make()
+        let report = try await other.registry.restore(backup)
+        #expect(report.units == 2 && report.leftOut == 3)
+        let paths = try await other.registry.backup(at: 5).backup.records.map(\.path)
+        let kinds = Set(paths.compactMap { $0.split(separator: "/").first })
+        #expect(kinds == ["files", "units", "results", "stacks"])
+        // The same name is the same cluster, unless it believes another authority.
+        func bundle(_ name: String) -> [UInt8] {
+            AuthoritiesEntry(
+                bundle: "-----BEGIN CERTIFICATE-----\n\(name)\n-----END CERTIFICATE-----\n", signers: []
+            ).bytes
+        }
+        var own = backup
+        own.cluster = other.cluster.rawValue
+        #expect(try await other.registry.restore(own, overwrite: true).leftOut == 0)
+        own.records.append(
+            ClusterBackup.Record(path: "authorities", value: String(decoding: bundle("theirs"), as: UTF8.self)))
+        for (name, leftOut) in [("theirs", 0), ("ours", 4)] {
+            _ = try await other.store.commit(
+                Transaction(then: [.put(other.registry.keys.authorities, bundle(name))]))
+            #expect(try await other.registry.restore(own, overwrite: true).leftOut == leftOut)
+        }
     }
 
     @Test("a cluster that wants something already is not overwritten unless told", arguments: StoreKind.allCases)
@@ -112,10 +142,10 @@ import Testing
         let store = FaultyStore(store: other.store)
         let registry = ClusterRegistry(store: store, cluster: other.cluster)
         await store.faults.plan(.first({}), .loseAnswer)
-        let error = await #expect(throws: RegistryError.self) { try await registry.restore(backup) }
+        let error = await #expect(throws: RegistryError.self) { try await registry.restore(backup, withMembers: true) }
         #expect(error?.mayHaveHappened == true)
         #expect(error?.message.contains("2 of 8 records are written") == true, "\(error?.message ?? "")")
-        _ = try await registry.restore(backup, overwrite: true)
+        _ = try await registry.restore(backup, overwrite: true, withMembers: true)
         #expect(try await registry.backup(at: 5).backup.records == backup.records)
     }
 

@@ -25,7 +25,7 @@ struct Apply: FleetCommand {
     var dryRun = false
 
     @OptionGroup(title: "Waiting") var wait: WaitOptions
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
         try await Applying.run(paths, dryRun: dryRun, patience: wait.patience, in: context)

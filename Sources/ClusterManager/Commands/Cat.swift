@@ -15,7 +15,7 @@ struct Cat: FleetCommand {
     @Argument(
         help: ArgumentHelp("Name of the unit.", valueName: "unit"), completion: .custom(UnitCompletion.names))
     var unit: String
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     private struct Document: Encodable {
         let unit: String

@@ -11,8 +11,10 @@ struct Completion: LocalCommand {
 
             EXAMPLES:
               cluster-manager completion bash >/etc/bash_completion.d/cluster-manager
-              cluster-manager completion zsh >/usr/local/share/zsh/site-functions/_cluster-manager
-              cluster-manager completion fish >~/.config/fish/completions/cluster-manager.fish
+              cluster-manager completion zsh \\
+                  >/usr/local/share/zsh/site-functions/_cluster-manager
+              cluster-manager completion fish \\
+                  >~/.config/fish/completions/cluster-manager.fish
             """)
 
     enum Shell: String, CaseIterable, ExpressibleByArgument {

@@ -18,7 +18,7 @@ struct Explain: FleetCommand {
     @Argument(
         help: ArgumentHelp("Name of the unit.", valueName: "unit"), completion: .custom(UnitCompletion.names))
     var unit: String
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
         let name = try UnitArgument(unit).name()

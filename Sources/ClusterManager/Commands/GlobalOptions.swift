@@ -5,6 +5,11 @@ import ArgumentParser
 
 /// Options that every command takes, before or after its name.
 struct GlobalOptions: ParsableArguments {
+    /// Over these options in help, where every command but the program itself shows no more than their names.
+    static let title = "Options of every command"
+    /// The same over those of a command that asks no cluster, to which only `--output` means something.
+    static let localTitle = "Output"
+
     @Option(
         help: ArgumentHelp(
             "Where the cluster's API answers: unix:/path, tls:host:port, tcp:host:port or http://host:port.",
@@ -17,7 +22,8 @@ struct GlobalOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "As whom, and where unless --endpoint says so: one of 'cluster-manager profile list'.",
-            discussion: "Default: FLOTILLA_PROFILE, else the profile in use.", valueName: "name"))
+            discussion: "Default: FLOTILLA_PROFILE, else the profile in use.", valueName: "name"),
+        completion: .custom(UnitCompletion.profiles))
     var profile: String?
 
     @Option(
@@ -37,8 +43,9 @@ struct GlobalOptions: ParsableArguments {
 
     @Option(
         name: .customLong("request-timeout"),
-        help: ArgumentHelp("How long one request may take; 30 unless said otherwise.", valueName: "seconds"))
-    var requestTimeout: Double?
+        help: ArgumentHelp(
+            "How long one request may take, such as 10, 10s, 2m; 30s unless said otherwise.", valueName: "time"))
+    var requestTimeoutText: String?
 
     /// Text, since `journal` means journalctl's forms by it.
     @Option(
@@ -61,8 +68,9 @@ struct GlobalOptions: ParsableArguments {
 
     @Option(
         name: .customLong("ssh-timeout"),
-        help: ArgumentHelp("How long ssh tries to connect; 10 unless said otherwise.", valueName: "seconds"))
-    var sshTimeout: Double?
+        help: ArgumentHelp(
+            "How long ssh tries to connect, such as 5, 5s; 10s unless said otherwise.", valueName: "time"))
+    var sshTimeoutText: String?
 
     @Option(
         name: .customLong("strict-host-key-checking"),
@@ -81,13 +89,14 @@ struct GlobalOptions: ParsableArguments {
     var debug = false
 
     func validate() throws {
-        if let requestTimeout, !(requestTimeout > 0 && requestTimeout <= 86_400) {
-            throw ValidationError("--request-timeout must be more than 0 and at most 86400 seconds")
-        }
-        if let sshTimeout, !(sshTimeout > 0 && sshTimeout <= 86_400) {
-            throw ValidationError("--ssh-timeout must be more than 0 and at most 86400 seconds")
-        }
+        try Period.check(requestTimeoutText, "--request-timeout", most: 86_400)
+        try Period.check(sshTimeoutText, "--ssh-timeout", most: 86_400)
     }
+
+    /// In seconds.
+    private var requestTimeout: Double? { requestTimeoutText.flatMap(Period.time) }
+
+    private var sshTimeout: Double? { sshTimeoutText.flatMap(Period.time) }
 
     /// What `--output` asks for.
     ///
@@ -99,6 +108,14 @@ struct GlobalOptions: ParsableArguments {
                 .usage, "the value '\(output)' is invalid for '--output'; it is table or json")
         }
         return format
+    }
+
+    /// Whether these words ask for JSON, also when they are no command line that can be understood.
+    static func asksForJSON(_ arguments: [String]) -> Bool {
+        let own = Array(arguments.prefix { $0 != "--" })
+        guard let index = own.lastIndex(where: { $0 == "--output" || $0.hasPrefix("--output=") }) else { return false }
+        let value = own[index] == "--output" ? own.dropFirst(index + 1).first : String(own[index].dropFirst(9))
+        return value == OutputFormat.json.rawValue
     }
 
     func settings(environment: [String: String]) throws -> ConnectionSettings {

@@ -38,10 +38,10 @@ struct Journal: FleetCommand {
         help: "Go on with new entries as they come.")
     var follow = false
 
-    @Option(help: ArgumentHelp("Begin at this time.", valueName: "time"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("Begin at this time.", valueName: "time"))
     var since: String?
 
-    @Option(help: ArgumentHelp("End at this time.", valueName: "time"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("End at this time.", valueName: "time"))
     var until: String?
 
     @Flag(
@@ -50,7 +50,8 @@ struct Journal: FleetCommand {
     var all = false
 
     @Option(
-        help: ArgumentHelp("Only from the machine whose id begins so.", valueName: "machine"),
+        help: ArgumentHelp(
+            "Only from this machine: its name, its address, or four digits of its id.", valueName: "machine"),
         completion: .custom(UnitCompletion.machines))
     var machine: String?
 
@@ -65,7 +66,7 @@ struct Journal: FleetCommand {
     var sudo = false
 
     @OptionGroup var port: SSHPort
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     static var ownsOutput: Bool { true }
 
@@ -86,12 +87,7 @@ struct Journal: FleetCommand {
         if ssh { return try await becomeJournalctl(in: context) }
         let now = Self.now()
         func moment(_ text: String?, _ option: String) throws -> Int64? {
-            guard let text else { return nil }
-            guard let moment = JournalTime.parse(text, now: now) else {
-                throw ClusterManagerError(
-                    .usage, "'\(text)' is no time for \(option); write it as one of: \(JournalTime.forms)")
-            }
-            return moment
+            try text.map { try JournalTime.moment($0, option: option, now: now) }
         }
         var query = FleetJournalQuery(
             units: [], lines: lines ?? (since == nil ? 10 : nil), since: try moment(since, "--since"),

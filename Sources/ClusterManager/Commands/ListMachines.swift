@@ -16,7 +16,7 @@ struct ListMachines: FleetCommand {
             """)
 
     @OptionGroup var list: ListOptions
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
         let columns = try MachineRow.columns(for: list.fieldNames)

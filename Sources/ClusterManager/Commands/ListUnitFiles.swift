@@ -8,6 +8,8 @@ struct ListUnitFiles: FleetCommand {
         commandName: "list-unit-files",
         abstract: "List the units that the cluster knows, wanted state and machine included.",
         discussion: """
+            STATE is what was last asked of systemd; how that went, 'list-units' and 'status' tell.
+
             Columns: \(UnitFileRow.columns.map(\.field).joined(separator: ", ")).
 
             EXAMPLES:
@@ -16,13 +18,16 @@ struct ListUnitFiles: FleetCommand {
             """)
 
     @OptionGroup var list: ListOptions
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
         let columns = try UnitFileRow.columns(for: list.fieldNames)
         async let units = context.fleet.units()
         async let machines = context.fleet.machines()
-        let view = try await FleetView(units: units, machines: machines)
+        var view = try await FleetView(units: units, machines: machines)
+        if context.format == .json || list.fieldNames?.contains("reason") == true {
+            try await view.readReasons(from: context.fleet)
+        }
         try context.render(view.sortedUnits.map { UnitFileRow($0, in: view) }, columns: columns, layout: list.layout)
     }
 }

@@ -8,6 +8,8 @@ struct ListUnits: FleetCommand {
         commandName: "list-units",
         abstract: "List what machines report of the units that they have.",
         discussion: """
+            A column LOAD comes last when systemd could not load a unit, as of a bad setting.
+
             Columns: \(UnitRow.columns.map(\.field).joined(separator: ", ")).
 
             EXAMPLES:
@@ -16,14 +18,16 @@ struct ListUnits: FleetCommand {
             """)
 
     @OptionGroup var list: ListOptions
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
-        let columns = try UnitRow.columns(for: list.fieldNames)
+        _ = try UnitRow.columns(for: list.fieldNames)
         async let states = context.fleet.states(of: nil)
         async let machines = context.fleet.machines()
         let view = try await FleetView(states: states, machines: machines)
-        try context.render(view.sortedStates.map { UnitRow($0, in: view) }, columns: columns, layout: list.layout)
+        let rows = view.sortedStates.map { UnitRow($0, in: view) }
+        let columns = try UnitRow.columns(for: list.fieldNames ?? UnitRow.fields(for: rows))
+        try context.render(rows, columns: columns, layout: list.layout)
         await context.warnOfBrake()
     }
 }

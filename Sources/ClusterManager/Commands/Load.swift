@@ -17,7 +17,7 @@ struct Load: FleetCommand {
 
     @OptionGroup var arguments: NewUnitArguments
     @OptionGroup(title: "Waiting") var wait: WaitOptions
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
         try await BringingUp(to: .loaded, replaces: arguments.replace)

@@ -14,7 +14,8 @@ struct Manual: LocalCommand {
         discussion: """
             EXAMPLES:
               cluster-manager man start | man -l -
-              node-agent --experimental-dump-help | cluster-manager man --dump /dev/stdin --section 8
+              node-agent --experimental-dump-help |
+                cluster-manager man --dump /dev/stdin --section 8
             """,
         shouldDisplay: false)
 

@@ -27,11 +27,11 @@ struct Metadata: AsyncParsableCommand {
                 """)
 
         @Argument(
-            help: ArgumentHelp("Beginning of the machine's id.", valueName: "machine"),
+            help: MachineArgument.help,
             completion: .custom(UnitCompletion.machines))
         var machine: String?
         @OptionGroup var list: ListOptions
-        @OptionGroup var global: GlobalOptions
+        @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
             let columns = try MachineRow.columns(for: list.fieldNames ?? ["machine", "metadata"])
@@ -51,7 +51,7 @@ struct Metadata: AsyncParsableCommand {
 
         @OptionGroup var machine: MachineArgument
         @Argument(help: ArgumentHelp("What to set.", valueName: "key=value")) var pairs: [String]
-        @OptionGroup var global: GlobalOptions
+        @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
             try await MetadataChange.run(machine.machine, try pairs.map(MetadataChange.set), in: context)
@@ -68,7 +68,7 @@ struct Metadata: AsyncParsableCommand {
 
         @OptionGroup var machine: MachineArgument
         @Argument(help: ArgumentHelp("What to take away.", valueName: "key")) var keys: [String]
-        @OptionGroup var global: GlobalOptions
+        @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
             try await MetadataChange.run(machine.machine, try keys.map(MetadataChange.delete), in: context)
@@ -78,8 +78,11 @@ struct Metadata: AsyncParsableCommand {
 
 /// The machine that a command is about.
 struct MachineArgument: ParsableArguments {
+    static let help = ArgumentHelp(
+        "The machine: its name, its address, or at least four digits of its id.", valueName: "machine")
+
     @Argument(
-        help: ArgumentHelp("Beginning of the machine's id, or all of it.", valueName: "machine"),
+        help: MachineArgument.help,
         completion: .custom(UnitCompletion.machines))
     var machine: String
 }

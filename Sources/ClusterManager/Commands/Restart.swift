@@ -13,7 +13,7 @@ struct Restart: FleetCommand {
 
     @OptionGroup var arguments: UnitArguments
     @OptionGroup(title: "Waiting") var wait: WaitOptions
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
         try await BringingDown(.restart).run(arguments.units, patience: wait.patience, in: context)

@@ -23,7 +23,7 @@ struct SSH: FleetCommand {
             """)
 
     @Option(
-        help: ArgumentHelp("The machine whose id begins so.", valueName: "machine"),
+        help: MachineArgument.help,
         completion: .custom(UnitCompletion.machines))
     var machine: String?
 
@@ -45,14 +45,14 @@ struct SSH: FleetCommand {
         completion: .custom(UnitCompletion.places))
     var words: [String] = []
 
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func validate() throws {
         if machine != nil && unit != nil {
             throw ValidationError("--machine and --unit name one machine each; give one of them")
         }
         if machine == nil && unit == nil && words.isEmpty {
-            throw ValidationError("which machine? Name a unit or the beginning of a machine's id")
+            throw ValidationError("which machine? Name a unit, or a machine by its name, address or id")
         }
     }
 

@@ -24,7 +24,7 @@ struct Scale: FleetCommand {
     var count: Int
 
     @OptionGroup(title: "Waiting") var wait: WaitOptions
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
         try await Scaling.run(template, to: count, patience: wait.patience, in: context)

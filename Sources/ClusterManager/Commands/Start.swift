@@ -20,7 +20,7 @@ struct Start: FleetCommand {
 
     @OptionGroup var arguments: NewUnitArguments
     @OptionGroup(title: "Waiting") var wait: WaitOptions
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
         try await BringingUp(to: .launched, replaces: arguments.replace)

@@ -18,7 +18,7 @@ struct Status: FleetCommand {
     /// fleetctl's, which runs systemctl through ssh for this; here the API answers, so it has no effect.
     @Option(name: .customLong("ssh-port"), help: .hidden) var sshPort: UInt16?
 
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
         try await UnitStatus.run(arguments.units, in: context)

@@ -14,7 +14,7 @@ struct Stop: FleetCommand {
 
     @OptionGroup var arguments: UnitArguments
     @OptionGroup(title: "Waiting") var wait: WaitOptions
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
         try await BringingDown(.stop).run(arguments.units, patience: wait.patience, in: context)

@@ -17,7 +17,7 @@ struct Submit: FleetCommand {
     /// fleetctl's, without effect since its units are no longer signed.
     @Flag(help: .hidden) var sign = false
 
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
         if sign { context.warn("--sign has no effect: units are not signed, neither here nor by fleet 1.0") }

@@ -18,7 +18,7 @@ struct NewUnitArguments: ParsableArguments {
     @Argument(
         help: ArgumentHelp(
             "Paths of unit files, or names: of a known unit, or of an instance of a known template.", valueName: "unit"),
-        completion: .custom(UnitCompletion.names))
+        completion: .custom(UnitCompletion.namesAndFiles))
     var units: [String]
 
     @Flag(help: "Where the file here differs from the cluster's, take the one here.")

@@ -2,8 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import FleetAPI
+import FleetAPIClient
 import FleetCore
 import FoundationEssentials
+import Identity
 
 /// Completes names of units and machines in the shell by asking the cluster.
 enum UnitCompletion {
@@ -41,16 +44,69 @@ enum UnitCompletion {
     private static func candidates(
         _ words: [String], _ prefix: String, _ ask: (any FleetService) async throws -> [String]
     ) async -> [String] {
+        guard let settings = settings(words), let fleet = try? FleetClientAdapter.connect(settings),
+            let found = try? await ask(fleet)
+        else { return [] }
+        return found.filter { $0.hasPrefix(prefix) }
+    }
+
+    /// Where the command line that is being written would ask, and as whom; `nil` through a tunnel.
+    private static func settings(_ words: [String]) -> ConnectionSettings? {
         let environment = ProcessInfo.processInfo.environment
         let isTunnelled =
             CompatibleVariables(environment)["TUNNEL"] != nil || words.contains { $0.hasPrefix("--tunnel") }
-        guard !isTunnelled else { return [] }
-        var endpoint = words.last { $0.hasPrefix("--endpoint=") }.map { String($0.dropFirst("--endpoint=".count)) }
-        if let index = words.lastIndex(of: "--endpoint"), index + 1 < words.count { endpoint = words[index + 1] }
-        let settings = ConnectionSettings(endpoint: endpoint, requestTimeout: patience, environment: environment)
-        guard let fleet = try? FleetClientAdapter.connect(settings), let found = try? await ask(fleet) else {
-            return []
+        guard !isTunnelled else { return nil }
+        func value(_ option: String) -> String? {
+            if let index = words.lastIndex(of: option), index + 1 < words.count { return words[index + 1] }
+            return words.last { $0.hasPrefix(option + "=") }.map { String($0.dropFirst(option.count + 1)) }
         }
-        return found.filter { $0.hasPrefix(prefix) }
+        let variables = CompatibleVariables(environment)
+        return try? ConnectionSettings.resolve(
+            endpoint: value("--endpoint"), profile: value("--profile"),
+            files: ConnectionSettings.TLSFiles(
+                authority: value("--ca-file") ?? variables["CA_FILE"],
+                certificate: value("--cert-file") ?? variables["CERT_FILE"],
+                key: value("--key-file") ?? variables["KEY_FILE"]),
+            requestTimeout: patience, environment: environment)
+    }
+
+    /// The profiles of this user.
+    @Sendable static func profiles(_: [String], _: Int, _ prefix: String) async -> [String] {
+        ProfileStore(environment: ProcessInfo.processInfo.environment).names.filter { $0.hasPrefix(prefix) }
+    }
+
+    /// Users of the cluster that are not revoked.
+    @Sendable static func users(_ words: [String], _: Int, _ prefix: String) async -> [String] {
+        guard let settings = settings(words), let client = try? FleetClientAdapter.client(settings),
+            let users = try? await client.users()
+        else { return [] }
+        return users.filter { $0.revokedAt == nil && $0.name.hasPrefix(prefix) }.map(\.name)
+    }
+
+    /// Tokens that still admit somebody.
+    @Sendable static func tokens(_ words: [String], _: Int, _ prefix: String) async -> [String] {
+        guard let settings = settings(words), let client = try? FleetClientAdapter.client(settings),
+            let tokens = try? await client.tokens()
+        else { return [] }
+        return tokens.filter { $0.usesLeft > 0 && $0.id.hasPrefix(prefix) }.map(\.id)
+    }
+
+    /// Units that the cluster knows, and unit files and folders here: for commands that take both.
+    @Sendable static func namesAndFiles(_ words: [String], _ index: Int, _ prefix: String) async -> [String] {
+        await files(prefix) + names(words, index, prefix)
+    }
+
+    /// Unit files and folders whose paths begin with `prefix`.
+    static func files(_ prefix: String) -> [String] {
+        let folder = prefix.lastIndex(of: "/").map { String(prefix[...$0]) } ?? ""
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
+        return names.sorted().compactMap { name in
+            let path = folder + name
+            guard path.hasPrefix(prefix), !name.hasPrefix(".") else { return nil }
+            var isFolder = false
+            _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+            if isFolder { return path + "/" }
+            return UnitName(unchecked: name).type == nil ? nil : path
+        }
     }
 }

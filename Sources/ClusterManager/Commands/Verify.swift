@@ -19,7 +19,7 @@ struct Verify: LocalCommand {
         help: ArgumentHelp("Paths of unit files, or folders of them.", valueName: "file|folder"), completion: .file())
     var paths: [String]
 
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.localTitle) var global: GlobalOptions
 
     func run(on console: Console) async throws {
         let format = try global.format()

@@ -6,5 +6,12 @@ import ArgumentParser
 struct Version: LocalCommand {
     static let configuration = CommandConfiguration(abstract: "Print this program's version.")
 
-    func run(on console: Console) async throws { console.output.line("cluster-manager version \(Program.version)") }
+    @OptionGroup(title: GlobalOptions.localTitle) var global: GlobalOptions
+
+    func run(on console: Console) async throws {
+        switch try global.format() {
+        case .table: console.output.line("cluster-manager version \(Program.version)")
+        case .json: console.output.write(try JSONOutput.text(["version": Program.version]))
+        }
+    }
 }

@@ -15,16 +15,16 @@ struct WaitOptions: ParsableArguments {
     var blockAttempts: Int?
 
     @Option(
-        help: ArgumentHelp("Give up waiting after this time; without it the wait has no end.", valueName: "seconds"))
-    var timeout: Double?
+        help: ArgumentHelp(
+            "Give up waiting after this time, such as 30, 30s, 10m; without it the wait has no end.", valueName: "time")
+    )
+    var timeout: String?
 
     func validate() throws {
         if let blockAttempts, !(0...1_000_000).contains(blockAttempts) {
             throw ValidationError("--block-attempts must be from 0 to 1000000")
         }
-        if let timeout, !(timeout > 0 && timeout <= 31_536_000) {
-            throw ValidationError("--timeout must be more than 0 and at most 31536000 seconds")
-        }
+        try Period.check(timeout, "--timeout", most: 31_536_000)
         if noBlock && (blockAttempts != nil || timeout != nil) {
             throw ValidationError("--no-block waits for nothing, so --block-attempts and --timeout do not go with it")
         }
@@ -35,7 +35,7 @@ struct WaitOptions: ParsableArguments {
 
     var patience: UnitOperation.Patience {
         if noBlock { return .none }
-        if let timeout { return .wait(.seconds(timeout)) }
+        if let timeout = timeout.flatMap(Period.time) { return .wait(.seconds(timeout)) }
         guard let blockAttempts, blockAttempts > 0 else { return .wait(nil) }
         return .wait(.seconds(2 * blockAttempts))
     }

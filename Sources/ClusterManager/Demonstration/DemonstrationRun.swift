@@ -81,13 +81,7 @@ package struct DemonstrationRun: Sendable {
     /// Prints machines, unit files, units, and what waits for a machine and why.
     package func status() async throws {
         var view = try await FleetView.read(from: context.fleet)
-        let waiting = view.waiting.filter { $0.reason == nil }.map(\.name)
-        let fleet = context.fleet
-        // Listings carry no reasons; the server works one out when asked for a single unit.
-        for answer in await Concurrently.map(waiting, { try await fleet.unit($0) }) {
-            guard let unit = try answer.get() else { continue }
-            view.units[unit.name]?.reason = unit.reason
-        }
+        try await view.readReasons(from: context.fleet)
         let report = StatusReport(view)
         switch context.format {
         case .json: context.console.output.write(try JSONOutput.text(report))

@@ -22,11 +22,11 @@ package struct StatusReport: Encodable, Sendable {
     /// The last section is ours and appears only when a unit waits: the guide's program left its users to wonder.
     package func text(hasColours: Bool) throws -> String {
         let layout = TableLayout(hasColours: hasColours)
-        func section<Row: TableRow>(_ title: String, _ rows: [Row]) throws -> String {
-            "\(title):\n" + Table(rows, columns: try Row.columns(for: nil), layout: layout).text + "\n"
+        func section<Row: TableRow>(_ title: String, _ rows: [Row], _ fields: [String]? = nil) throws -> String {
+            "\(title):\n" + Table(rows, columns: try Row.columns(for: fields), layout: layout).text + "\n"
         }
         return try section("Available machines", machines) + section("Submitted unit files", unitFiles)
-            + section("Deployed units", units)
+            + section("Deployed units", units, UnitRow.fields(for: units))
             + (waiting.isEmpty ? "" : section("Units waiting for a machine", waiting))
     }
 }

@@ -15,6 +15,8 @@ package struct ConnectionSettings: Hashable, Sendable {
     package var profile: Profile?
     /// The same from files, as fleet's flags name them; goes before the profile.
     package var files: TLSFiles?
+    /// How old the answers are that were got with these settings.
+    package let ages = AnswerAges()
 
     /// Certificates and key, PEM files.
     package struct TLSFiles: Hashable, Sendable {
@@ -87,6 +89,19 @@ package struct ConnectionSettings: Hashable, Sendable {
         } catch let error as IdentityError {
             throw ClusterManagerError(.usage, error.message)
         }
+        return settings
+    }
+
+    /// Whether nothing said where to ask: neither the user nor a profile.
+    var isByDefault: Bool { endpoint == Self.standardEndpoint && profile == nil && files == nil }
+
+    /// The same cluster asked anew: at another endpoint of the profile when the one that was chosen is gone.
+    func chosenAnew() -> ConnectionSettings {
+        guard let profile, profile.endpoints.contains(endpoint), let first = try? Self.first(of: profile) else {
+            return self
+        }
+        var settings = self
+        settings.endpoint = first
         return settings
     }
 

@@ -28,8 +28,16 @@ extension FleetClientAdapter {
                 "\(endpoint) asks for a certificate, and there is no profile in use; get one from an administrator "
                     + "(cluster-manager user add), then: cluster-manager profile add FILE")
         }
-        return FleetClient(
-            endpoint: endpoint, transport: CurlTransport(endpoint: endpoint, tls: settings.tls),
-            deadline: settings.requestTimeout)
+        let first = ChoosingTransport.Choice(
+            endpoint: settings.endpoint, transport: CurlTransport(endpoint: endpoint, tls: settings.tls))
+        let transport = ChoosingTransport(first: first, ages: settings.ages) {
+            let anew = settings.chosenAnew()
+            guard anew.endpoint != settings.endpoint, let endpoint = try? APIEndpoint(anew.endpoint) else {
+                return first
+            }
+            return ChoosingTransport.Choice(
+                endpoint: anew.endpoint, transport: CurlTransport(endpoint: endpoint, tls: anew.tls))
+        }
+        return FleetClient(endpoint: endpoint, transport: transport, deadline: settings.requestTimeout)
     }
 }

@@ -173,7 +173,8 @@ extension FleetUnitState {
 extension FleetMachine {
     package init(_ machine: API.Machine) {
         self.init(
-            id: machine.id, address: machine.primaryIP, metadata: machine.metadata, trouble: machine.trouble ?? "")
+            id: machine.id, address: machine.primaryIP, metadata: machine.metadata, name: machine.name ?? "",
+            isCordoned: machine.cordoned ?? false, trouble: machine.trouble ?? "")
     }
 }
 

@@ -85,14 +85,30 @@ package struct FleetMachine: Hashable, Sendable {
     package var id: String
     package var address: String
     package var metadata: [String: String]
+    /// Its host name; empty where nobody has said it.
+    package var name: String
+    /// Whether an operator keeps new units off it.
+    package var isCordoned: Bool
     /// What is wrong with it and what to do, in the machine's words; empty when nothing is.
     package var trouble: String
 
-    package init(id: String, address: String, metadata: [String: String] = [:], trouble: String = "") {
+    package init(
+        id: String, address: String, metadata: [String: String] = [:], name: String = "", isCordoned: Bool = false,
+        trouble: String = ""
+    ) {
+        self.isCordoned = isCordoned
+        self.trouble = trouble
         self.id = id
         self.address = address
         self.metadata = metadata
-        self.trouble = trouble
+        self.name = name
+    }
+
+    /// How answers to an order name the machine: `worker-2 (19feb34b)`.
+    package var label: String { Self.label(id: id, name: name) }
+
+    package static func label(id: String, name: String) -> String {
+        name.isEmpty ? String(id.prefix(8)) : "\(name) (\(id.prefix(8)))"
     }
 }
 

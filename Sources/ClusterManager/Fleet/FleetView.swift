@@ -23,6 +23,15 @@ package struct FleetView: Sendable, Equatable {
         return try await FleetView(units: units, states: states, machines: machines)
     }
 
+    /// Asks why units wait that are on no machine; listings carry no reasons, for working one out takes the engine's rules.
+    package mutating func readReasons(from fleet: any FleetService) async throws {
+        let names = waiting.filter { $0.reason == nil }.map(\.name)
+        for answer in await Concurrently.map(names, { try await fleet.unit($0) }) {
+            guard let unit = try answer.get() else { continue }
+            units[unit.name]?.reason = unit.reason
+        }
+    }
+
     /// Takes over one change.
     package mutating func apply(_ event: FleetEvent) {
         switch event {

@@ -9,10 +9,37 @@ struct JournalRun {
     let isRaw: Bool
     let context: CommandContext
 
+    /// How long to wait before a lost stream is asked for again; twice as long after each failure.
+    private static let pauses: (first: Duration, longest: Duration) = (.milliseconds(100), .seconds(2))
+
     /// Asks for the journals and prints them to their end, or for ever where the query follows.
+    ///
+    /// A stream that is followed and breaks is asked for again, from where it was: whoever follows does not care which agent
+    /// passes the entries on.
     ///
     /// - Throws: `ClusterManagerError`; of code `partial`, without words, when a machine could not be asked.
     func run(_ query: FleetJournalQuery) async throws {
+        var query = query
+        var progress = JournalProgress()
+        var pause = Self.pauses.first
+        while true {
+            do {
+                try await print(query, &progress)
+                break
+            } catch let error as ClusterManagerError {
+                guard query.follow, error.isTransient, progress.hasBegun else { throw error }
+                if !progress.isLost { context.warn("\(error.message); asking again") }
+                progress.isLost = true
+                progress.goOn(&query)
+            }
+            try await Task.sleep(for: pause)
+            pause = min(pause * 2, Self.pauses.longest)
+        }
+        if !progress.hasEntries, progress.isComplete { context.warn("no entries") }
+        if !progress.isComplete { throw ClusterManagerError(.partial, "") }
+    }
+
+    private func print(_ query: FleetJournalQuery, _ progress: inout JournalProgress) async throws {
         let stream: AsyncThrowingStream<[FleetJournalItem], any Error>
         do {
             stream = try await context.fleet.journal(query)
@@ -21,17 +48,17 @@ struct JournalRun {
             throw ClusterManagerError(
                 .refused, "the server at the endpoint gives no journals (\(error.message)); --ssh reads them by ssh")
         }
-        var isComplete = true
-        var hasEntries = false
+        progress.hasBegun = true
         for try await items in stream {
+            progress.isLost = false
             var text = ""
             for item in items {
                 switch item {
                 case .entry(let entry):
-                    hasEntries = true
+                    guard progress.isNew(entry) else { continue }
                     text += form.text(entry, isRaw: isRaw, hasColours: context.console.output.hasColours)
                 case .notice(let notice, let machine):
-                    isComplete = false
+                    progress.isComplete = false
                     // What was printed before stands before it, also where both streams are one terminal.
                     flush(&text)
                     context.warn((machine.map { "machine \(FleetView.short($0)) " } ?? "") + notice)
@@ -39,9 +66,9 @@ struct JournalRun {
                 }
             }
             flush(&text)
+            // Whoever follows would else go on for nobody; the program tells why.
+            if context.console.output.failure() != nil { return }
         }
-        if !hasEntries, isComplete { context.warn("no entries") }
-        if !isComplete { throw ClusterManagerError(.partial, "") }
     }
 
     private func flush(_ text: inout String) {
@@ -68,5 +95,46 @@ struct JournalRun {
             names += meant.filter { !names.contains($0) }
         }
         return names
+    }
+}
+
+/// How far a run has come, over all streams that it has read.
+private struct JournalProgress {
+    var hasEntries = false
+    var isComplete = true
+    /// Whether a stream was given at all: who is refused the first one is not asked again.
+    var hasBegun = false
+    /// Whether the stream is lost and nothing has come since.
+    var isLost = false
+    /// The latest entry's time, and the times of those that this stream printed: in microseconds since 1970.
+    private var latest: Int64?
+    private var printed: [String: Int64] = [:]
+    /// What the streams before this one printed.
+    private var former: [String: Int64] = [:]
+
+    /// How far behind the latest entry a machine's may still come that was slower, in microseconds.
+    private static let overlap: Int64 = 5_000_000
+    /// From how many on old ones are forgotten.
+    private static let limit = 4096
+
+    /// Whether the entry has not been printed yet; it then counts as printed.
+    mutating func isNew(_ entry: FleetJournalEntry) -> Bool {
+        let key = "\(entry.machine) \(entry.cursor.isEmpty ? "\(entry.time) \(entry.message)" : entry.cursor)"
+        guard former[key] == nil else { return false }
+        hasEntries = true
+        printed[key] = entry.time
+        latest = max(latest ?? entry.time, entry.time)
+        if printed.count > Self.limit, let latest { printed = printed.filter { $0.value >= latest - Self.overlap } }
+        return true
+    }
+
+    /// Makes the query go on where it was; before the first entry it is asked as it was.
+    mutating func goOn(_ query: inout FleetJournalQuery) {
+        guard let latest else { return }
+        former.merge(printed) { _, new in new }
+        former = former.filter { $0.value >= latest - Self.overlap }
+        printed = [:]
+        query.lines = nil
+        query.since = max(query.since ?? 0, latest - Self.overlap)
     }
 }

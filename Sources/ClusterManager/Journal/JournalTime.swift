@@ -7,7 +7,7 @@ import Glibc
 package enum JournalTime {
     /// What the forms are, for a mistake's message.
     package static let forms =
-        "2026-03-09 14:30:00, 2026-03-09, 14:30, @1770000000, now, today, yesterday, tomorrow, -1h, '10 min ago'"
+        "2026-03-09 14:30:00, 2026-03-09, 14:30, @1770000000, now, today, yesterday, tomorrow, 1h, -1h, '10 min ago'"
 
     private static let second: Int64 = 1_000_000
 
@@ -34,6 +34,16 @@ package enum JournalTime {
         if text.hasPrefix("-") { return span(String(text.dropFirst())).flatMap { shifted(now, by: -$0) } }
         if text.hasPrefix("+") { return span(String(text.dropFirst())).flatMap { shifted(now, by: $0) } }
         return calendar(text, now)
+    }
+
+    /// Reads what an option names: a moment, or a bare span such as `1h`, which means that long ago.
+    ///
+    /// - Throws: `ClusterManagerError.usage` for text that names none.
+    static func moment(_ text: String, option: String, now: Int64) throws -> Int64 {
+        // A number alone would be seconds to one reader and a year to another.
+        let isSpan = text.first?.isNumber == true && text.last?.isLetter == true && text.last != "Z"
+        if let moment = parse(text, now: now) ?? (isSpan ? parse("-" + text, now: now) : nil) { return moment }
+        throw ClusterManagerError(.usage, "'\(text)' is no time for \(option); write it as one of: \(forms)")
     }
 
     private static func shifted(_ now: Int64, by span: Int64) -> Int64? {

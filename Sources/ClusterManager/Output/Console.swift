@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import Synchronization
 
 /// Where a command's words go: the results to standard output, everything else to standard error.
 package struct Console: Sendable {
@@ -13,11 +14,20 @@ package struct Console: Sendable {
         /// Whether a person watches: only then may there be colours and progress.
         package let isTerminal: Bool
         package let hasColours: Bool
+        /// Whether anything can be written at all; a script may have closed the stream.
+        package let isOpen: Bool
+        /// Why something that was written has not arrived, in the system's words; `nil` while all has.
+        package let failure: @Sendable () -> String?
 
-        package init(isTerminal: Bool = false, hasColours: Bool = false, write: @escaping @Sendable (String) -> Void) {
-            self.write = write
+        package init(
+            isTerminal: Bool = false, hasColours: Bool = false, isOpen: Bool = true,
+            failure: @escaping @Sendable () -> String? = { nil }, write: @escaping @Sendable (String) -> Void
+        ) {
             self.isTerminal = isTerminal
             self.hasColours = hasColours
+            self.isOpen = isOpen
+            self.failure = failure
+            self.write = write
         }
 
         /// Writes text for a person, with control characters written out; no newline is added.
@@ -42,23 +52,51 @@ package struct Console: Sendable {
         let wantsColours = environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
         func stream(_ descriptor: Int32) -> Stream {
             let isTerminal = isatty(descriptor) == 1
-            return Stream(isTerminal: isTerminal, hasColours: isTerminal && wantsColours) { text in
-                writeAll(text, to: descriptor)
-            }
+            let sink = Sink(descriptor)
+            let flags = fcntl(descriptor, F_GETFL)
+            return Stream(
+                isTerminal: isTerminal, hasColours: isTerminal && wantsColours,
+                isOpen: flags >= 0 && flags & O_ACCMODE != O_RDONLY, failure: { sink.failure }, write: sink.write)
         }
         return Console(output: stream(STDOUT_FILENO), errors: stream(STDERR_FILENO))
     }
 
-    /// Writes every byte, however small the pieces that the descriptor takes.
+    /// Takes the numbers of the three standard streams, so that none of them falls to a file or a connection.
     ///
-    /// A reader that went away ends the process by SIGPIPE, as with any other filter; other errors leave nobody to tell.
-    private static func writeAll(_ text: String, to descriptor: Int32) {
+    /// Who starts a program with one of them closed would otherwise find its results in whatever was opened next. Standard
+    /// output becomes something that nothing can be written to, so that a result without a place is a failure.
+    package static func occupyStandardStreams() {
+        for (descriptor, access) in [(STDIN_FILENO, O_RDONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_WRONLY)]
+        where fcntl(descriptor, F_GETFD) < 0 {
+            // The lowest free number is the one that is missing.
+            _ = open("/dev/null", access)
+        }
+    }
+}
+
+/// A descriptor that is written to, and what has gone wrong with it.
+private final class Sink: Sendable {
+    private let descriptor: Int32
+    private let error = Mutex<Int32?>(nil)
+
+    init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+    var failure: String? {
+        error.withLock { $0 }.map { $0 == EBADF ? "it is closed" : String(cString: strerror($0)) }
+    }
+
+    /// Writes every byte, however small the pieces that the descriptor takes; after a failure nothing more.
+    ///
+    /// A reader that went away ends the process by SIGPIPE, as with any other filter.
+    @Sendable func write(_ text: String) {
         var rest = Array(text.utf8)[...]
+        guard error.withLock({ $0 }) == nil else { return }
         while !rest.isEmpty {
             let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if written < 0 {
-                guard errno == EINTR else { return }
-                continue
+                let reason = errno
+                if reason == EINTR { continue }
+                return error.withLock { $0 = reason }
             }
             rest = rest.dropFirst(written)
         }

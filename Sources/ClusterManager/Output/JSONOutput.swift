@@ -11,6 +11,23 @@ package enum OutputFormat: String, Sendable, CaseIterable {
     case json
 }
 
+/// What went wrong, for who asked for JSON: `{"error":{"code":"unit","message":"...","status":1}}` on standard error.
+struct JSONFailure: Encodable, Sendable {
+    struct Reason: Encodable, Sendable {
+        let code: String
+        let message: String
+        /// The program's exit status.
+        let status: Int32
+    }
+
+    let error: Reason
+
+    init(_ error: ClusterManagerError) {
+        self.error = Reason(
+            code: error.code.rawValue, message: error.message, status: error.exitStatus.rawValue)
+    }
+}
+
 /// A result as JSON text.
 package enum JSONOutput {
     /// JSON's own text with the characters that `Printable` writes out and JSON may hold as they are, as JSON's escapes.
@@ -45,5 +62,13 @@ package enum JSONOutput {
         } catch {
             throw ClusterManagerError(.protocolViolation, "cannot write the result as JSON: \(error)")
         }
+    }
+
+    /// One line of JSON, for standard error.
+    static func line(_ failure: JSONFailure) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // Texts and a number always encode.
+        return ((try? encoder.encode(failure)).map { String(decoding: $0, as: UTF8.self) } ?? "{}") + "\n"
     }
 }

@@ -8,8 +8,10 @@ package struct MachineRow: TableRow, Equatable {
     package let id: String
     package let ip: String
     package let metadata: [String: String]
+    package let name: String
 
     package init(_ machine: FleetMachine) {
+        self.name = machine.name
         self.id = machine.id
         self.ip = machine.address
         self.metadata = machine.metadata
@@ -19,6 +21,7 @@ package struct MachineRow: TableRow, Equatable {
     package static let columns: [Column<MachineRow>] = [
         Column("machine") { row, full in full ? row.id : FleetView.short(row.id) },
         Column("ip") { row, _ in row.ip },
+        Column("name") { row, _ in row.name },
         Column("metadata") { row, _ in
             row.metadata.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
         },
@@ -49,10 +52,19 @@ package struct UnitRow: TableRow, Equatable {
     }
 
     package static let defaultFields = ["unit", "machine", "active", "sub"]
+
+    /// The usual columns, and LOAD behind them where it tells what the others hide: a bad file looks as one that is off.
+    static func fields(for rows: [UnitRow]) -> [String] {
+        rows.allSatisfy { isLoaded($0.load) } ? defaultFields : defaultFields + ["load"]
+    }
+
+    /// Also of a unit that systemd was not asked about yet.
+    private static func isLoaded(_ load: String) -> Bool { ["loaded", "", "-"].contains(load) }
+
     package static let columns: [Column<UnitRow>] = [
         Column("unit") { row, _ in row.unit },
         Column("machine") { row, full in MachineLabel.text(row.machine, ip: row.ip, full: full) },
-        Column("load") { row, _ in row.load },
+        Column("load", style: { isLoaded($0) ? nil : .bad }, value: { row, _ in row.load }),
         Column("active", style: Style.ofActive) { row, _ in row.active },
         Column("sub", style: { $0 == "failed" ? .bad : nil }, value: { row, _ in row.sub }),
         Column("hash") { row, full in full ? row.hash : String(row.hash.prefix(7)) },

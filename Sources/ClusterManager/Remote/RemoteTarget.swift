@@ -9,22 +9,11 @@ package struct RemoteTarget: Hashable, Sendable {
 
     package init(_ machine: FleetMachine) { self.machine = machine }
 
-    /// The machine that `text` begins the id of.
+    /// The machine that `text` means.
     ///
     /// - Throws: `ClusterManagerError.unit` when there is none, or several.
     package static func machine(_ text: String, among machines: [FleetMachine]) throws -> FleetMachine {
-        // The tables show the first eight digits and three dots; what they show may be typed.
-        let prefix = text.hasSuffix("...") ? String(text.dropLast(3)) : text
-        let found = machines.filter { !prefix.isEmpty && $0.id.hasPrefix(prefix) }
-        guard let machine = found.first else {
-            throw ClusterManagerError(
-                .unit, "no machine's id begins with '\(text)'; see 'cluster-manager list-machines'")
-        }
-        guard found.count == 1 else {
-            throw ClusterManagerError(
-                .unit, "'\(text)' begins the ids of \(found.count) machines; write more digits")
-        }
-        return machine
+        try MachineChoice.find(text, among: machines, id: \.id) { [$0.name, $0.address].filter { !$0.isEmpty } }
     }
 
     /// The machine that has the unit, of a global one the machine named.
@@ -55,7 +44,7 @@ package struct RemoteTarget: Hashable, Sendable {
         return try Self.machine(place, among: machines)
     }
 
-    /// What fleetctl's `ssh` understands by its first word: a unit, or the beginning of a machine's id.
+    /// What fleetctl's `ssh` understands by its first word: a unit or a machine.
     ///
     /// - Throws: `ClusterManagerError.unit` when the word means neither, or both.
     package static func machine(named word: String, in fleet: any FleetService) async throws -> FleetMachine {
@@ -71,7 +60,7 @@ package struct RemoteTarget: Hashable, Sendable {
         case (nil, nil):
             throw ClusterManagerError(
                 .unit,
-                "'\(word)' is neither a unit nor the beginning of one machine's id;"
+                "'\(word)' is neither a unit nor one machine's name, address or id of at least 4 digits;"
                     + " see 'cluster-manager list-machines'")
         }
     }

@@ -76,6 +76,10 @@ package struct BringingUp: Sendable {
                 nil
             )
         }
+        if registered.desired > target, target > .inactive {
+            let line = "Unit \(name) is \(registered.desired.rawValue) and stays so; 'stop' leaves it loaded"
+            return (UnitOperation.Step(name, line: line), nil)
+        }
         return (step(name, isGlobal, at: registered.desired, request: rise), nil)
     }
 

@@ -26,8 +26,10 @@ package struct PlacementReport: Encodable, Hashable, Sendable {
     package let machines: [String]
     /// Machines that are alive.
     package let alive: Int
-    /// How many of them pass every rule.
+    /// How many of them pass every rule and take new units.
     package let eligible: Int
+    /// How many of them an operator keeps new units off.
+    package let cordoned: Int
     package let rules: [Rule]
     /// The engine's reasons, when the unit is on no machine.
     package let reasons: [String]
@@ -41,7 +43,10 @@ package struct PlacementReport: Encodable, Hashable, Sendable {
         self.global = unit.isGlobal
         self.machines = explanation.machines
         self.alive = machines.count
-        self.eligible = machines.count { machine in test.rules.allSatisfy { test.obstacle($0, machine) == nil } }
+        self.eligible = machines.count { machine in
+            !machine.isCordoned && test.rules.allSatisfy { test.obstacle($0, machine) == nil }
+        }
+        self.cordoned = machines.count(where: \.isCordoned)
         self.rules = test.rules.map { rule in
             let obstacles = machines.compactMap { test.obstacle(rule, $0) }
             return Rule(
@@ -65,8 +70,15 @@ package struct PlacementReport: Encodable, Hashable, Sendable {
             let example = rule.example.isEmpty ? "" : ", such as \(rule.example)"
             lines.append("\(rule.name)=\(rule.wants) refuses \(rule.refuses) of \(alive) machines\(example)")
         }
-        if rules.isEmpty { lines.append("It has no rules: any of \(alive) machines would do.") }
-        if !rules.isEmpty { lines.append("\(eligible) of \(alive) machines pass all rules now.") }
+        if cordoned > 0 {
+            lines.append(
+                "\(cordoned) of \(alive) machines \(cordoned == 1 ? "is" : "are") cordoned and take no new units.")
+        }
+        if rules.isEmpty {
+            lines.append("It has no rules: any of \(eligible) machines would do.")
+        } else {
+            lines.append("\(eligible) of \(alive) machines pass all rules\(cordoned > 0 ? " and take it" : "") now.")
+        }
         if desired != TargetState.inactive.rawValue {
             lines += reasons.map { "It is on no machine: \($0)" }
             if global {

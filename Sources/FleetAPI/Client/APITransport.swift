@@ -21,11 +21,14 @@ package struct TransportRequest: Sendable {
     package var body: [UInt8]
     /// How long the exchange may take.
     package var deadline: Duration
+    /// Whether the request may go out a second time when a kept connection turns out to be dead; `nil` goes by the method.
+    package var isRepeatable: Bool?
 
     package init(
         method: String, target: String, headers: [(name: String, value: String)] = [], body: [UInt8] = [],
-        deadline: Duration
+        deadline: Duration, isRepeatable: Bool? = nil
     ) {
+        self.isRepeatable = isRepeatable
         self.method = method
         self.target = target
         self.headers = headers

@@ -66,7 +66,8 @@ package struct CurlTransport: APITransport {
         return HTTPRequest(
             method: request.method, url: "\(scheme)://\(authority)\(request.target)",
             headers: request.headers.map { HTTPHeader($0.name, $0.value) }, body: request.body,
-            deadline: request.deadline, unixSocket: unixSocket, tls: scheme == "https" ? tls : nil)
+            deadline: request.deadline, unixSocket: unixSocket, tls: scheme == "https" ? tls : nil,
+            isRepeatable: request.isRepeatable)
     }
 }
 

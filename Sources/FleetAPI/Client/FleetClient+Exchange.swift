@@ -40,9 +40,10 @@ extension FleetClient {
 
     /// Sends a request to one of our own paths and reads the answer.
     func ask<Answer: Decodable>(
-        _ method: String, _ target: String, body: [UInt8] = [], action: String
+        _ method: String, _ target: String, body: [UInt8] = [], isRepeatable: Bool? = nil, action: String
     ) async throws(APIError) -> Answer {
-        let answer = try await exchange(method, target: target, body: body, action: action)
+        let answer = try await exchange(
+            method, target: target, body: body, isRepeatable: isRepeatable, action: action)
         guard (200..<300).contains(answer.status) else { throw refusal(of: answer, action: action) }
         do {
             return try JSONDecoder().decode(Answer.self, from: Data(answer.body))
@@ -75,11 +76,14 @@ extension FleetClient {
         return answer
     }
 
+    /// `isRepeatable` says of a POST that giving it twice does no more than giving it once.
     func exchange(
-        _ method: String, target: String, body: [UInt8], action: String
+        _ method: String, target: String, body: [UInt8], isRepeatable: Bool? = nil, action: String
     ) async throws(APIError) -> TransportResponse {
         do {
-            return try await transport.send(request(method, target: target, body: body))
+            var request = request(method, target: target, body: body)
+            request.isRepeatable = isRepeatable
+            return try await transport.send(request)
         } catch {
             throw APIError(error, action: action, endpoint: endpoint)
         }

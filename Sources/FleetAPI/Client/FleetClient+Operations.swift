@@ -15,7 +15,7 @@ extension FleetClient {
     /// `change` is `cordon`, `drain` or `uncordon`.
     package func control(_ machine: String, _ change: String) async throws(APIError) -> API.Control {
         try await ask(
-            "POST", "\(API.ownPrefix)/machines/\(Self.escape(machine))/\(change)",
+            "POST", "\(API.ownPrefix)/machines/\(Self.escape(machine))/\(change)", isRepeatable: true,
             action: "\(change) machine \(machine)")
     }
 
@@ -41,9 +41,12 @@ extension FleetClient {
         return answer.body
     }
 
-    package func restore(_ backup: [UInt8], overwrite: Bool) async throws(APIError) -> API.Restoration {
-        try await ask(
-            "PUT", "\(API.ownPrefix)/backup\(overwrite ? "?overwrite=true" : "")", body: backup,
+    package func restore(
+        _ backup: [UInt8], overwrite: Bool, withMembers: Bool = false
+    ) async throws(APIError) -> API.Restoration {
+        let query = (overwrite ? ["overwrite=true"] : []) + (withMembers ? ["members=true"] : [])
+        return try await ask(
+            "PUT", "\(API.ownPrefix)/backup\(query.isEmpty ? "" : "?" + query.joined(separator: "&"))", body: backup,
             action: "restore the cluster")
     }
 
@@ -56,7 +59,7 @@ extension FleetClient {
     package func adoptStore(_ found: String) async throws(APIError) -> API.Adoption {
         let action = "adopt the store"
         let body = try encode(API.AdoptionOrder(found: found), action: action)
-        return try await ask("POST", "\(API.ownPrefix)/store/adoption", body: body, action: action)
+        return try await ask("POST", "\(API.ownPrefix)/store/adoption", body: body, isRepeatable: true, action: action)
     }
 
     private func order(_ method: String, _ target: String, action: String) async throws(APIError) {

@@ -35,7 +35,12 @@ extension APIService {
         let wanted = try PageRequest(request)
         let state = try await cluster { access throws(ClusterAccessError) in try await access.state().state }
         let page = wanted.slice(state.sortedMachines)
-        return try Self.json(API.MachinePage(machines: page.entries.map(API.Machine.init), nextPageToken: page.next))
+        let machines = page.entries.map { record in
+            var machine = API.Machine(record)
+            if state.control[record.id]?.isCordoned == true { machine.cordoned = true }
+            return machine
+        }
+        return try Self.json(API.MachinePage(machines: machines, nextPageToken: page.next))
     }
 
     /// Changes metadata; all changes are checked before the first is made, and as in fleet the content type is not.
@@ -43,20 +48,37 @@ extension APIService {
         let patches: [API.MetadataPatch]
         let body = try await request.body()
         do {
-            patches = try JSONDecoder().decode([API.MetadataPatch].self, from: Data(body))
+            patches = try FleetJSON.decoder.decode([API.MetadataPatch].self, from: Data(body))
         } catch {
             throw ServerFailure(400, "the body is no list of changes in JSON")
         }
         var changes: [MetadataChange] = []
         for patch in patches { changes.append(try Self.change(patch)) }
-        var headers = [(name: "Content-Type", value: "application/json")]
+        var reply = ServerReply(status: 204, headers: [(name: "Content-Type", value: "application/json")])
         if !changes.isEmpty {
+            let machines = try await cluster { access throws(ClusterAccessError) in
+                try await access.state().state.machines
+            }
+            reply.former = Self.words(changes) { machines[$0.machine]?.metadata[$0.key] }
+            reply.note = Self.words(changes, \.value)
             let revision = try await cluster { [changes] access throws(ClusterAccessError) in
                 try await access.patchMetadata(changes)
             }
-            headers.append((name: "Flotilla-Revision", value: String(revision)))
+            reply.headers.append((name: "Flotilla-Revision", value: String(revision)))
         }
-        return ServerReply(status: 204, headers: headers)
+        return reply
+    }
+
+    /// What the audit says of metadata: `MACHINE role=db zone-`, a key without a value as it is taken away.
+    private static func words(_ changes: [MetadataChange], _ value: (MetadataChange) -> String?) -> String {
+        var words: [String] = []
+        var last: MachineID?
+        for change in changes {
+            if change.machine != last { words.append(change.machine.rawValue) }
+            last = change.machine
+            words.append(value(change).map { "\(change.key)=\($0)" } ?? "\(change.key)-")
+        }
+        return words.joined(separator: " ")
     }
 
     private static func change(_ patch: API.MetadataPatch) throws(ServerFailure) -> MetadataChange {

@@ -21,7 +21,10 @@ extension APIService {
             let state = try await cluster { access throws(ClusterAccessError) in try await access.state().state }
             do throws(Attempt) {
                 if let record = state.units[unit] {
-                    return try await change(record, as: entity, in: state)
+                    let reply = try await change(record, as: entity, in: state)
+                    let isStop = record.target == .launched && entity.desiredState == TargetState.loaded.rawValue
+                    lag.note(name, isStop: isStop && state.current(of: unit).state == .launched, request)
+                    return reply
                 }
                 return try await create(unit, as: entity, in: state)
             } catch {
@@ -116,7 +119,7 @@ extension APIService {
 
     private static func decodeUnit(_ body: [UInt8]) throws(ServerFailure) -> API.Unit {
         do {
-            return try JSONDecoder().decode(API.Unit.self, from: Data(body))
+            return try FleetJSON.decoder.decode(API.Unit.self, from: Data(body))
         } catch {
             throw ServerFailure(400, "the body is no unit in JSON")
         }

@@ -8,7 +8,7 @@ extension APIService {
     package var routes: [Route] {
         Self.prefixes.flatMap(routes(under:)) + [
             Route(
-                "/healthz", ["GET": { (_, _) async throws(ServerFailure) in try health(reason: nil) }]),
+                "/healthz", ["GET": { (_, _) async throws(ServerFailure) in try await health() }]),
             Route(
                 "/openapi.json",
                 ["GET": { (_, _) async throws(ServerFailure) in Self.json(bytes: Array(OpenAPIDocument.text.utf8)) }]),
@@ -26,7 +26,7 @@ extension APIService {
             Route(
                 prefix + "/units/{name}",
                 [
-                    "GET": { (_, names) async throws(ServerFailure) in try await readUnit(names[0]) },
+                    "GET": { (request, names) async throws(ServerFailure) in try await readUnit(names[0], request) },
                     "PUT": { (request, names) async throws(ServerFailure) in try await putUnit(names[0], request) },
                     "DELETE": { (_, names) async throws(ServerFailure) in try await destroyUnit(names[0]) },
                 ]),

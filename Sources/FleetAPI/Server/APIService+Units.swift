@@ -13,13 +13,14 @@ extension APIService {
         return try Self.json(API.UnitPage(units: page.entries.map(state.entity), nextPageToken: page.next))
     }
 
-    func readUnit(_ name: String) async throws(ServerFailure) -> ServerReply {
+    func readUnit(_ name: String, _ request: ServerRequest) async throws(ServerFailure) -> ServerReply {
         let (state, unit) = try await find(name)
         var entity = state.detailedEntity(of: unit)
         if unit.target > .inactive, entity.machineID == nil, !state.isGlobal(unit) {
             let reasons = try await cluster { access throws(ClusterAccessError) in try await access.explain(unit.name) }
             entity.reason = reasons.isEmpty ? nil : reasons.joined(separator: "; ")
         }
+        if lag.holds(name, for: request) { entity.currentState = TargetState.launched.rawValue }
         return try Self.json(entity)
     }
 

@@ -12,6 +12,8 @@ package struct APIService: Sendable {
     let extraRoutes: [Route]
     /// Keeps what was done; `nil` where nothing is kept.
     let audit: (any AuditKeeper)?
+    /// What fleet's own client is told for a moment after it asked for a stop.
+    let lag: FleetClientLag
 
     /// - Parameters:
     ///   - access: The cluster that is served.
@@ -19,10 +21,12 @@ package struct APIService: Sendable {
     ///   - keepAlive: Pause between the comments that keep a stream of events open.
     ///   - extraRoutes: Paths of other subsystems; they come after the API's own.
     ///   - audit: Keeps what was done.
+    ///   - lag: What fleet's own client is told for a moment after it asked for a stop.
     package init(
         access: any ClusterAccess, version: String, keepAlive: Duration = .seconds(15), extraRoutes: [Route] = [],
-        audit: (any AuditKeeper)? = nil
+        audit: (any AuditKeeper)? = nil, lag: FleetClientLag = FleetClientLag()
     ) {
+        self.lag = lag
         self.access = access
         self.version = version
         self.keepAlive = keepAlive
@@ -35,7 +39,7 @@ package struct APIService: Sendable {
         var reply: ServerReply
         let trail = await Trail(request, self)
         do {
-            reply = try await route(request)
+            reply = await dated(try await route(request), to: request)
             await trail.end(reply, self)
         } catch {
             reply = Self.reply(to: error)

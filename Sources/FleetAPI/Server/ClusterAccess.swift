@@ -39,6 +39,29 @@ package protocol ClusterAccess: Sendable {
 
     /// `nil` while requests can be served; else what is wrong, in words.
     func ready() async -> String?
+
+    /// How old the state is that is read now; `nil` while the store confirms it.
+    func staleness() async -> Staleness?
+}
+
+extension ClusterAccess {
+    package func staleness() async -> Staleness? { nil }
+}
+
+/// Since when the store has not confirmed what is known of the cluster.
+package struct Staleness: Hashable, Sendable {
+    /// The last moment of which the known state is true, in milliseconds since 1970.
+    package var asOf: Int64
+    /// How long that is ago, in seconds.
+    package var age: Int
+    /// What is wrong with the store, in its client's words.
+    package var reason: String
+
+    package init(asOf: Int64, age: Int, reason: String) {
+        self.asOf = asOf
+        self.age = age
+        self.reason = reason
+    }
 }
 
 /// One step of the followed state.

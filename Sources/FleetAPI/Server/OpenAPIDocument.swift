@@ -11,7 +11,7 @@ enum OpenAPIDocument {
           "info": {
             "title": "Flotilla API",
             "version": "1",
-            "description": "fleet's API v1, field by field, and what Flotilla adds to it. Every path under /fleet/v1 is served under /v1-alpha too. A field whose value is empty is left out of answers; in requests a field that is missing, null or empty means the same. While the server cannot reach etcd every path answers 503.",
+            "description": "fleet's API v1, field by field, and what Flotilla adds to it. Every path under /fleet/v1 is served under /v1-alpha too. A field whose value is empty is left out of answers; in requests a field that is missing, null or empty means the same. While etcd does not answer, what was read before is answered with its age in X-Flotilla-As-Of and Age; all else is 503.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}
           },
           "servers": [{"url": "http://localhost", "description": "The unix socket /run/flotilla/api.sock, or a TCP listener."}],
@@ -457,7 +457,8 @@ enum OpenAPIDocument {
                   "version": {"type": "string", "description": "Version of its agent. Not in fleet."},
                   "capacity": {"$ref": "#/components/schemas/Capacity"},
                   "apiAddress": {"type": "string", "description": "Where its own API answers. Not in fleet."},
-                  "trouble": {"type": "string", "description": "What is wrong with it and what to do. Not in fleet."}
+                  "trouble": {"type": "string", "description": "What is wrong with it and what to do. Not in fleet."},
+                  "cordoned": {"type": "boolean", "description": "True while an operator keeps new units off it; left out otherwise. Not in fleet."}
                 }
               },
               "Capacity": {

@@ -58,6 +58,8 @@ package struct ServerReply: Sendable {
     package var body: Body
     /// What the audit keeps of it beside the unit: which token, which user; never a secret.
     package var note: String?
+    /// How what was changed stood before, for the audit; of a unit it finds that out itself.
+    package var former: String?
     /// Nobody's act but the machinery's own: the audit keeps nothing of it unless it is refused.
     package var isRoutine = false
 

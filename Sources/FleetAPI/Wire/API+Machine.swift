@@ -17,10 +17,13 @@ extension API {
         package var apiAddress: String?
         /// What is wrong with it and what to do, in one line; missing when nothing is.
         package var trouble: String?
+        /// `true` while an operator keeps new units off it; left out otherwise.
+        package var cordoned: Bool?
 
         package init(
             id: String, primaryIP: String = "", metadata: [String: String] = [:], name: String? = nil,
-            version: String? = nil, capacity: Capacity? = nil, apiAddress: String? = nil, trouble: String? = nil
+            version: String? = nil, capacity: Capacity? = nil, apiAddress: String? = nil, trouble: String? = nil,
+            cordoned: Bool? = nil
         ) {
             self.id = id
             self.primaryIP = primaryIP
@@ -30,6 +33,7 @@ extension API {
             self.capacity = capacity
             self.apiAddress = apiAddress
             self.trouble = trouble
+            self.cordoned = cordoned
         }
 
         private enum CodingKeys: String, CodingKey {
@@ -41,6 +45,7 @@ extension API {
             case capacity
             case apiAddress
             case trouble
+            case cordoned
         }
 
         package init(from decoder: any Decoder) throws {
@@ -53,6 +58,7 @@ extension API {
             self.capacity = try fields.decodeIfPresent(Capacity.self, forKey: .capacity)
             self.apiAddress = try fields.decodeOptionalText(.apiAddress)
             self.trouble = try fields.decodeOptionalText(.trouble)
+            self.cordoned = try fields.decodeIfPresent(Bool.self, forKey: .cordoned)
         }
 
         package func encode(to encoder: any Encoder) throws {
@@ -65,6 +71,7 @@ extension API {
             try fields.encodeIfPresent(capacity, forKey: .capacity)
             try fields.encodeUnlessEmpty(apiAddress, forKey: .apiAddress)
             try fields.encodeUnlessEmpty(trouble, forKey: .trouble)
+            try fields.encodeIfPresent(cordoned, forKey: .cordoned)
         }
     }
 

@@ -56,8 +56,11 @@ extension API {
         package var others: Int
         /// Units that were there, are not in the backup and were left alone.
         package var kept: [String]
+        /// How many records about another cluster's users and machines were left out; missing when none was.
+        package var leftOut: Int?
 
-        package init(units: Int, others: Int, kept: [String]) {
+        package init(units: Int, others: Int, kept: [String], leftOut: Int? = nil) {
+            self.leftOut = leftOut
             self.units = units
             self.others = others
             self.kept = kept

@@ -10,6 +10,9 @@
 /// They live in a namespace because the core has types of the same names, with other meanings: `API.UnitState` is text on
 /// its way to a client, `UnitState` is what the store holds.
 package enum API {
+    /// Of which moment an answer is while etcd does not confirm it, as RFC 3339 writes it; an answer without is of now.
+    package static let asOfHeader = "X-Flotilla-As-Of"
+
     /// The prefix of every path of this version; fleet's older `/v1-alpha` is served too.
     package static let prefix = "/fleet/v1"
 

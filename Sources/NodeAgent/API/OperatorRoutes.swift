@@ -197,10 +197,13 @@ struct OperatorRoutes: Sendable {
         do throws(RegistryError) {
             let backup = try ClusterBackup(parsing: bytes)
             let report = try await registry.restore(
-                backup, overwrite: request.queryValues("overwrite").last == "true")
+                backup, overwrite: request.queryValues("overwrite").last == "true",
+                withMembers: request.queryValues("members").last == "true")
             await access.wrote(at: report.revision)
             var reply = Self.json(
-                API.Restoration(units: report.units, others: report.others, kept: report.kept))
+                API.Restoration(
+                    units: report.units, others: report.others, kept: report.kept,
+                    leftOut: report.leftOut > 0 ? report.leftOut : nil))
             reply.note = "\(report.units) units and \(report.others) other records restored"
             return reply
         } catch {

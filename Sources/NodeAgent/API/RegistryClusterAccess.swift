@@ -4,6 +4,7 @@
 import Etcd
 import FleetAPIServer
 import FleetCore
+import FoundationEssentials
 import Registry
 
 /// The API's cluster: writes go to the registry, reads come from a followed view that is as new as every own write.
@@ -15,7 +16,23 @@ actor RegistryClusterAccess: ClusterAccess {
     /// What an engine would say of the units that it cannot place, at a revision.
     private var refusals: (revision: Int64, waiting: [UnitName: Refusal], held: [UnitName: Refusal])?
 
-    init(registry: ClusterRegistry, view: ClusterView) {
+    /// When the store last said that it is there; and when this access began, for one that never heard it.
+    private var confirmed: Confirmation?
+    private let began = Confirmation()
+    /// Why the store did not confirm what is known, the last time that it was asked.
+    private var doubt: String?
+    private var probing: Task<Void, Never>?
+
+    private let trust: Duration
+    /// How long the first question may take that finds no answer.
+    private static let patience: Duration = .milliseconds(1500)
+
+    /// - Parameters:
+    ///   - registry: Whose cluster it is.
+    ///   - view: What is read.
+    ///   - trust: How long the store's confirmation holds.
+    init(registry: ClusterRegistry, view: ClusterView, trust: Duration = .seconds(2)) {
+        self.trust = trust
         self.registry = registry
         self.view = view
     }
@@ -124,12 +141,79 @@ actor RegistryClusterAccess: ClusterAccess {
             refusals = (revision, engine.waiting, engine.held)
         }
         if let held = refusals?.held[name] { return ["its machine is being drained; \(held)"] }
-        return refusals?.waiting[name].map { ["\($0)"] } ?? []
+        guard let refusal = refusals?.waiting[name] else { return [] }
+        // No machine can ever have the unit that it is to be beside.
+        let wanted = state.files[unit.hash].map { SchedulingOptions(of: $0, for: name).machineOf } ?? []
+        let missing = wanted.filter { state.units[$0] == nil }.map { "there is no unit \($0) in the cluster" }
+        return ["\(refusal)"] + missing
     }
 
+    /// While etcd is away what was read of it before is still answered, with its age; writes find out for themselves.
     func ready() async -> String? {
-        await view.disconnection?.message
+        guard let disconnection = await view.disconnection, await !view.hasState else { return nil }
+        return disconnection.message
     }
+
+    // MARK: Age
+
+    /// What is known, unless the store has confirmed it within `trust`.
+    ///
+    /// A watch is silent when nothing happens and when etcd has lost its quorum, so silence proves nothing: an answer does that
+    /// only a majority gives. A cluster at which nobody asks is not asked either.
+    func staleness() async -> Staleness? {
+        if let confirmed, confirmed.since.duration(to: .now) < trust { return nil }
+        let question = probing ?? probe()
+        // Who knows already that etcd is away does not wait for it again; the question goes on by itself.
+        if doubt == nil { await question.value }
+        guard let doubt else { return nil }
+        let since = confirmed?.since ?? began.since
+        let age = Int(since.duration(to: .now).components.seconds)
+        return Staleness(asOf: confirmed?.moment ?? began.moment, age: age, reason: doubt)
+    }
+
+    /// Asks the store whether it is there; one question at a time, whoever wants to know.
+    private func probe() -> Task<Void, Never> {
+        let asked = Confirmation()
+        let registry = registry
+        let task = Task {
+            let outcome = await Self.answer(of: registry)
+            probing = nil
+            switch outcome {
+            // What an answer proves, it proves of the moment of the question.
+            case .success: (confirmed, doubt) = (asked, nil)
+            case .failure(let error): doubt = error.message
+            }
+        }
+        probing = task
+        return task
+    }
+
+    private static func answer(of registry: ClusterRegistry) async -> Result<Int64, RegistryError> {
+        await withTaskGroup(of: Result<Int64, RegistryError>?.self) { group in
+            group.addTask {
+                do throws(RegistryError) { return .success(try await registry.newestRevision()) } catch {
+                    return .failure(error)
+                }
+            }
+            group.addTask {
+                try? await Task.sleep(for: patience)
+                return nil
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            return first
+                ?? .failure(
+                    RegistryError(
+                        code: .timedOut, message: "etcd gives no answer within \(patience)", isTransient: true))
+        }
+    }
+}
+
+/// A moment, by both clocks.
+private struct Confirmation {
+    let since = ContinuousClock.now
+    /// In milliseconds since 1970.
+    let moment = Int64(Date().timeIntervalSince1970 * 1000)
 }
 
 extension ClusterAccessError {

@@ -18,8 +18,8 @@ struct JoinCommand: AsyncParsableCommand {
         commandName: "join",
         abstract: "Make this machine one of a cluster, and start its agent.",
         discussion: """
-            The machine's key is made here and never leaves it. The token proves the machine to the cluster, and by the
-            fingerprint in it the cluster to the machine, so that nobody can stand between. Certificate, key and etcd's
+            The machine's key is made here and never leaves it. The token proves the machine to the cluster, and by the \
+            fingerprint in it the cluster to the machine, so that nobody can stand between. Certificate, key and etcd's \
             password go to \(MachineFolder.standard), settings to \(JoinPlan.settingsFile).
 
             EXAMPLES
@@ -159,7 +159,7 @@ struct JoinPlan: Sendable {
         try IdentityFile.makeFolder(
             String(settingsFile[..<(settingsFile.lastIndex(of: "/") ?? settingsFile.startIndex)]), mode: 0o755,
             tightens: false)
-        try IdentityFile.write(settings(answer), to: settingsFile, mode: IdentityFile.publicMode)
+        try IdentityFile.write(settings(answer), toNamed: settingsFile, mode: IdentityFile.publicMode)
         try folder.store(
             key: key, certificate: answer.certificate, authorities: answer.authorities,
             etcdPassword: answer.etcd.password)

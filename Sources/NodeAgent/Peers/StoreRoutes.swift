@@ -19,6 +19,8 @@ struct StoreRoutes: Sendable {
     private static let prefix = API.ownPrefix
     /// How long one other machine may take.
     private static let patience = Duration.seconds(10)
+    /// How long to wait before looking again whether a machine is back.
+    private static let pause = Duration.milliseconds(300)
     /// How many are asked at once: each connection is one handshake.
     private static let width = 32
 
@@ -61,7 +63,7 @@ struct StoreRoutes: Sendable {
         let found = try await Self.order(request)
         // This machine last: it ends soon after.
         let others = await askOthers { client throws(APIError) in
-            try await client.adoptPeerStore(found)
+            try await Self.adoption(by: client, found)
         } silent: { other, why in
             API.Adoption.Outcome(machine: other.id, name: other.name, isDone: false, words: why)
         }
@@ -102,6 +104,26 @@ struct StoreRoutes: Sendable {
         if case .tls = endpoint, tls == nil { return nil }
         return FleetClient(
             endpoint: endpoint, transport: CurlTransport(endpoint: endpoint, tls: tls), deadline: Self.patience)
+    }
+
+    /// Has another machine adopt the store; when its answer is lost, looks whether it did.
+    ///
+    /// It ends soon after it has taken the order, and may do so before the answer is out.
+    static func adoption(by client: FleetClient, _ found: String) async throws(APIError) -> API.Adoption.Outcome {
+        do {
+            return try await client.adoptPeerStore(found)
+        } catch {
+            guard error.code == .connectionLost || error.code == .timedOut else { throw error }
+            let deadline = ContinuousClock.now + patience
+            while ContinuousClock.now < deadline, !Task.isCancelled {
+                if let report = try? await client.peerStore(), !report.isRefused {
+                    return API.Adoption.Outcome(
+                        machine: report.machine, name: report.name, isDone: true, words: "has adopted it")
+                }
+                try? await Task.sleep(for: pause)
+            }
+            throw error
+        }
     }
 
     private static func order(_ request: ServerRequest) async throws(ServerFailure) -> String {

@@ -11,6 +11,8 @@ package struct RestoreReport: Hashable, Sendable {
     package var others = 0
     /// Units that were there and are not in the backup; they were left alone.
     package var kept: [String] = []
+    /// How many records were left out, since they are about another cluster's users and machines.
+    package var leftOut = 0
     /// The revision at which all of it is committed.
     package var revision: Int64 = 0
 
@@ -60,18 +62,26 @@ extension ClusterRegistry {
     /// Makes the store want what the backup says.
     ///
     /// Units of the cluster that are not in the backup stay. Identities that the store has win over the backup's, so that a
-    /// machine or user revoked since is not let in again.
+    /// machine or user revoked since is not let in again. Of another cluster's backup only what is about units comes in: its
+    /// users and machines are strangers here, and its cordons and metadata are about machines that are not.
     ///
     /// - Parameters:
     ///   - backup: Read and checked by `ClusterBackup.init(parsing:)`.
     ///   - overwrite: Whether units and other records that are there give way to those of the backup.
+    ///   - withMembers: Whether another cluster's users, machines, metadata and cordons come in as well.
     /// - Returns: What was written and what was left alone.
     /// - Throws: `.conflict` when the cluster wants something already and `overwrite` is not set. When etcd fails on the way, the
     ///   message says how far it came; repeating with `overwrite` completes it.
-    package func restore(_ backup: ClusterBackup, overwrite: Bool = false) async throws(RegistryError) -> RestoreReport
-    {
+    package func restore(
+        _ backup: ClusterBackup, overwrite: Bool = false, withMembers: Bool = false
+    ) async throws(RegistryError) -> RestoreReport {
         let action = "restoring the cluster"
         let present = try await wanted(while: action)
+        var backup = backup
+        let count = backup.records.count
+        if !withMembers, isForeign(backup, present.entries) {
+            backup.records.removeAll { !Self.unitKinds.contains($0.kind) }
+        }
         let paths = Set(present.entries.map { String($0.key.dropFirst(keys.prefix.count)) })
         let own = paths.filter { !Self.companions.contains(ClusterBackup.Record(path: $0, value: "").kind) }
         guard overwrite || own.isEmpty else {
@@ -81,6 +91,7 @@ extension ClusterRegistry {
                     + "\(own.count - 1) more; restore into an empty one, or say that it is to be overwritten")
         }
         var report = RestoreReport()
+        report.leftOut = count - backup.records.count
         report.revision = present.revision
         for batch in batches(backup, present: paths) {
             var transaction = Transaction(then: batch.flatMap(\.operations))
@@ -104,6 +115,26 @@ extension ClusterRegistry {
         report.kept = paths.filter { $0.hasPrefix("units/") && !restored.contains($0) }
             .map { String($0.dropFirst("units/".count)) }.sorted()
         return report
+    }
+
+    /// What is about units, whatever cluster they are in.
+    private static let unitKinds: Set<String> = ["files", "units", "results", "stacks"]
+
+    /// Whether the backup is of another cluster than this: by its name, or by whom both believe.
+    ///
+    /// While one authority takes over from another the bundles have one in common.
+    private func isForeign(_ backup: ClusterBackup, _ present: [KeyValue]) -> Bool {
+        guard backup.cluster == keys.cluster.rawValue else { return true }
+        func certificates(_ bytes: [UInt8]) -> Set<Substring>? {
+            guard let entry = try? AuthoritiesEntry(bytes: bytes) else { return nil }
+            return Set(entry.bundle.split(separator: "-----BEGIN CERTIFICATE-----").filter { $0.contains("-----END") })
+        }
+        guard let here = present.first(where: { $0.key == keys.authorities }).flatMap({ certificates($0.value) }),
+            let there = backup.records.first(where: { $0.path == "authorities" }).flatMap({
+                certificates(Array($0.value.utf8))
+            })
+        else { return false }
+        return here.isDisjoint(with: there)
     }
 
     /// Kinds that say nothing of their own of what is wanted: a cluster with only these counts as empty.

@@ -48,6 +48,9 @@ package actor ClusterView {
     /// Whether the view follows the store now.
     package var isFollowing: Bool { following != nil }
 
+    /// Whether the cluster has been read, so that there is something to say while the store is away.
+    package var hasState: Bool { revision != nil }
+
     /// Keeps the view following until as many calls of `release()`.
     package func acquire() {
         users += 1

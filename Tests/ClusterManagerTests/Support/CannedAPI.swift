@@ -20,10 +20,18 @@ final class CannedAPI: APITransport {
     }
 
     private let answers: [String: TransportResponse]
+    /// What happens the first times that something is asked, before `answers` count.
+    private let first: Mutex<[String: [Result<TransportResponse, TransportFailure>]]>
     private let noted = Mutex<[TransportRequest]>([])
 
     /// `answers` are by method and target, such as `GET /flotilla/v1/users`.
-    init(_ answers: [String: TransportResponse]) { self.answers = answers }
+    init(
+        _ answers: [String: TransportResponse],
+        first: [String: [Result<TransportResponse, TransportFailure>]] = [:]
+    ) {
+        self.answers = answers
+        self.first = Mutex(first)
+    }
 
     /// What was asked, in order, as `METHOD target`.
     var asked: [String] { noted.withLock { $0.map { "\($0.method) \($0.target)" } } }
@@ -37,7 +45,10 @@ final class CannedAPI: APITransport {
 
     func send(_ request: TransportRequest) async throws(TransportFailure) -> TransportResponse {
         noted.withLock { $0.append(request) }
-        return answers["\(request.method) \(request.target)"] ?? TransportResponse(status: 404)
+        let key = "\(request.method) \(request.target)"
+        let once = first.withLock { $0[key]?.isEmpty == false ? $0[key]?.removeFirst() : nil }
+        if let once { return try once.get() }
+        return answers[key] ?? TransportResponse(status: 404)
     }
 
     func stream(_ request: TransportRequest) async throws(TransportFailure) -> TransportStream {
@@ -57,19 +68,24 @@ final class CannedAPI: APITransport {
     /// Runs a command line of `words` against these answers, and `fleet` for all else.
     ///
     /// - Throws: What the command throws, or ArgumentParser for words that it does not take.
-    func run(_ words: [String], fleet: FakeFleet = FakeFleet()) async throws -> CapturedConsole {
+    @discardableResult
+    func run(
+        _ words: [String], fleet: FakeFleet = FakeFleet(), output: Console.Stream? = nil
+    ) async throws -> CapturedConsole {
         let captured = CapturedConsole()
+        let console = Console(output: output ?? captured.console.output, errors: captured.console.errors)
         guard let command = try await RootCommand.asyncParseAsRoot(words) as? any FleetCommand else {
             throw ClusterManagerError(.usage, "\(words) is no command that asks a cluster")
         }
         let endpoint = APIEndpoint.unix(path: "/nowhere")
         try await command.run(
             in: CommandContext(
-                fleet: fleet, console: captured.console, format: try command.global.format(),
+                fleet: fleet, console: console, format: try command.global.format(),
                 client: { FleetClient(endpoint: endpoint, transport: self) }))
         return captured
     }
 
+    @discardableResult
     func run(_ line: String) async throws -> CapturedConsole {
         try await run(line.split(separator: " ").map(String.init))
     }

@@ -133,12 +133,19 @@ actor FakeFleet: FleetService {
 
     func setJournals(_ items: [FleetJournalItem]) { journals = items }
 
+    /// What the first streams give before they break, as when the agent that was asked restarts.
+    private var brokenJournals: [[FleetJournalItem]] = []
+
+    func breakJournals(after items: [[FleetJournalItem]]) { brokenJournals = items }
+
     func journal(_ query: FleetJournalQuery) async throws -> AsyncThrowingStream<[FleetJournalItem], any Error> {
         if let refusal = refusals["journal"] { throw refusal }
         journalQueries.append(query)
         let (stream, continuation) = AsyncThrowingStream<[FleetJournalItem], any Error>.makeStream()
-        for item in journals { continuation.yield([item]) }
-        continuation.finish()
+        let isBroken = !brokenJournals.isEmpty
+        for item in isBroken ? brokenJournals.removeFirst() : journals { continuation.yield([item]) }
+        let failure = ClusterManagerError(.unreachable, "the exchange broke off", isTransient: true)
+        if isBroken { continuation.finish(throwing: failure) } else { continuation.finish() }
         return stream
     }
 

@@ -13,6 +13,7 @@ final class MemoryCluster: ClusterAccess {
         var watchers: [Int: AsyncThrowingStream<ClusterUpdate, any Error>.Continuation] = [:]
         var watchersEver = 0
         var outage: String?
+        var staleness: Staleness?
         var reasons: [String] = []
         var metadata: [MetadataChange] = []
         /// Runs once before the next write, to play somebody else who is faster.
@@ -42,6 +43,8 @@ final class MemoryCluster: ClusterAccess {
     }
 
     func setOutage(_ reason: String?) { content.withLock { $0.outage = reason } }
+
+    func setStaleness(_ staleness: Staleness?) { content.withLock { $0.staleness = staleness } }
 
     func setReasons(_ reasons: [String]) { content.withLock { $0.reasons = reasons } }
 
@@ -158,4 +161,6 @@ final class MemoryCluster: ClusterAccess {
     func explain(_ name: UnitName) async throws(ClusterAccessError) -> [String] { content.withLock { $0.reasons } }
 
     func ready() async -> String? { content.withLock { $0.outage } }
+
+    func staleness() async -> Staleness? { content.withLock { $0.staleness } }
 }

@@ -4,7 +4,9 @@
 import Etcd
 import FleetAPIServer
 import FleetCore
+import FoundationEssentials
 import Registry
+import Synchronization
 import Testing
 
 @testable import NodeAgent
@@ -41,6 +43,40 @@ struct RegistryClusterAccessTests {
         #expect(await access.ready() == nil)
     }
 
+    @Test("how old an answer is shows while etcd does not confirm it, and not when it does again")
+    func staleness() async throws {
+        let store = SilentStore(store: MemoryStore())
+        let registry = ClusterRegistry(store: store, cluster: try SharedEtcd.randomCluster())
+        let access = RegistryClusterAccess(registry: registry, view: ClusterView(registry: registry), trust: .zero)
+        #expect(await access.staleness() == nil)
+        store.silence.withLock { $0 = true }
+        let before = Int64(Date().timeIntervalSince1970 * 1000)
+        let stale = try #require(await access.staleness())
+        #expect(stale.reason.contains("no quorum"))
+        #expect(stale.asOf <= before && stale.age >= 0)
+        // It grows older, and does not become true by being asked for again.
+        #expect(await access.staleness()?.asOf == stale.asOf)
+        store.silence.withLock { $0 = false }
+        // Who knows that etcd is away does not wait for the question whose answer tells otherwise.
+        while await access.staleness() != nil { await Task.yield() }
+    }
+
+    @Test("a cluster that was read is still told of while etcd is away")
+    func readyFromMemory() async throws {
+        let memory = MemoryStore()
+        let registry = ClusterRegistry(
+            store: memory, cluster: try SharedEtcd.randomCluster(), firstPause: .seconds(3600))
+        let view = ClusterView(registry: registry)
+        let access = RegistryClusterAccess(registry: registry, view: view)
+        await view.acquire()
+        _ = try await access.state()
+        while memory.watchCount == 0 { await Task.yield() }
+        memory.breakWatches(SilentStore.refusal)
+        while await view.disconnection == nil { await Task.yield() }
+        #expect(await access.ready() == nil)
+        _ = try await access.state()
+    }
+
     @Test("what cannot be done is told as the API tells it")
     func refusals() async throws {
         let (access, _) = try await access()
@@ -53,6 +89,19 @@ struct RegistryClusterAccessTests {
         await #expect(throws: ClusterAccessError.missing) { _ = try await access.requestRestart(none) }
         await #expect(throws: ClusterAccessError.missing) { _ = try await access.destroyUnit(none) }
         await #expect(throws: ClusterAccessError.missing) { _ = try await access.explain(none) }
+    }
+
+    @Test("a unit that is to be beside one that does not exist is told so")
+    func missingNeighbour() async throws {
+        let (access, registry) = try await access()
+        _ = try await EngineCluster(registry, machines: 2)
+        let timer = UnitName(unchecked: "tidy.timer")
+        let file = try UnitFile(parsing: "[Timer]\nOnCalendar=daily\n[X-Fleet]\nMachineOf=tidy.service\n")
+        _ = try await access.createUnit(timer, file: file, target: .launched)
+        let reasons = try await access.explain(timer)
+        #expect(reasons.last == "there is no unit tidy.service in the cluster")
+        _ = try await access.createUnit(UnitName(unchecked: "tidy.service"), file: .service("1"), target: .inactive)
+        #expect(try await access.explain(timer).contains { $0.contains("there is no unit") } == false)
     }
 
     @Test("a unit that no machine takes is explained, one that runs is not")
@@ -91,5 +140,32 @@ struct RegistryClusterAccessTests {
             if update.state.units.count == 6 { break }
         }
         #expect(seen.count == 5)
+    }
+}
+
+/// A store that gives no reading while it is silent, as etcd without a quorum.
+private final class SilentStore: KeyValueStore {
+    static let refusal = EtcdError(
+        code: .unreachable, message: "no quorum", isTransient: true, mayHaveHappened: false)
+
+    let silence = Mutex(false)
+    private let store: MemoryStore
+
+    init(store: MemoryStore) { self.store = store }
+
+    func get(_ selector: KeySelector, revision: Int64) async throws(EtcdError) -> (keys: [KeyValue], revision: Int64) {
+        if silence.withLock({ $0 }) { throw Self.refusal }
+        return try await store.get(selector, revision: revision)
+    }
+    func commit(_ transaction: Transaction) async throws(EtcdError) -> TransactionResult {
+        try await store.commit(transaction)
+    }
+    func grantLease(ttl: Int) async throws(EtcdError) -> (lease: LeaseID, ttl: Int) {
+        try await store.grantLease(ttl: ttl)
+    }
+    func keepAlive(_ lease: LeaseID) async throws(EtcdError) -> Int? { try await store.keepAlive(lease) }
+    func revoke(_ lease: LeaseID) async throws(EtcdError) { try await store.revoke(lease) }
+    func watch(_ selector: KeySelector, from revision: Int64) -> AsyncThrowingStream<WatchBatch, any Error> {
+        store.watch(selector, from: revision)
     }
 }

@@ -97,6 +97,9 @@ machine_start() {
 
 # machine_supervise NAME BIND...: the machine's power supply: starts it, and again each time it reboots itself.
 #
+# The console is read, into console.log: one that nobody reads fills up, and PID 1, which writes to it as it shuts down, then
+# waits for ever.
+#
 # nspawn with --keep-unit leaves that to its caller: it ends with status 133. The supervisor itself stays outside of the
 # machine's control group, for in cgroup v2 a group with processes cannot be divided.
 machine_supervise() {
@@ -110,7 +113,7 @@ machine_supervise() {
             cgroup_enter "$cluster_name/$name"
             exec setsid nsenter --net="/run/netns/$cluster_name" -- systemd-nspawn --quiet --directory=/ \
                 --volatile=yes --register=no --keep-unit --machine="$cluster_name-$name" --hostname="$name" \
-                --uuid="$(machine_id "$name")" --network-bridge="$cluster_bridge" --console=passive \
+                --uuid="$(machine_id "$name")" --network-bridge="$cluster_bridge" --console=read-only \
                 --kill-signal=SIGRTMIN+3 --resolv-conf=off --timezone=off --link-journal=no "$@" \
                 --bind-ro="$binaries:/opt/flotilla/build" \
                 --bind-ro="$repository/bin:/opt/flotilla/source/bin" \

@@ -4,6 +4,7 @@
 import ArgumentParser
 import FleetAPI
 import FleetAPIClient
+import FleetCore
 import FoundationEssentials
 
 /// `audit`: who did what.
@@ -11,14 +12,22 @@ struct Audit: FleetCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show who changed what, from where, and who was refused.",
         discussion: """
-            Changes and refusals of the last 30 days, unless the agents are set otherwise; the newest are last.
+            Changes and refusals of the last 30 days, unless the agents are set otherwise; the newest are last. Times are UTC.
+
+            Columns: \(AuditRow.columns.map(\.field).joined(separator: ", ")).
 
             EXAMPLES:
               cluster-manager audit --since 1h
               cluster-manager audit --user ada --unit web.service --output json
             """)
 
-    @Option(help: ArgumentHelp("Only what is younger, such as 30m, 1h, 7d.", valueName: "time")) var since: String?
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Only what is younger: 30m, 1h, 7d, or a moment as for 'journal --since'.", valueName: "time"))
+    var since: String?
+    @Option(parsing: .unconditional, help: ArgumentHelp("Only what is older, in the same forms.", valueName: "time"))
+    var until: String?
     @Option(help: ArgumentHelp("Only what this user did.", valueName: "name")) var user: String?
     @Option(
         help: ArgumentHelp("Only what was done to this unit.", valueName: "unit"),
@@ -27,18 +36,20 @@ struct Audit: FleetCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("At most so many, the newest.", valueName: "number")) var number =
         100
     @OptionGroup var list: ListOptions
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
         let columns = try AuditRow.columns(for: list.fieldNames ?? AuditRow.defaultFields)
         guard number > 0 else { throw ClusterManagerError(.usage, "--number must be at least 1") }
         var query = [("limit", String(number))]
-        if let since {
-            let start = Date().timeIntervalSince1970 * 1000 - Double(try Period.seconds(since)) * 1000
-            query.append(("since", String(Int64(start))))
-        }
+        let now = Int64(Date().timeIntervalSince1970 * 1_000_000)
+        let start = try since.map { try JournalTime.moment($0, option: "--since", now: now) }
+        let end = try until.map { try JournalTime.moment($0, option: "--until", now: now) }
+        if let start, let end, start > end { throw ClusterManagerError(.usage, "--since is later than --until") }
+        if let start { query.append(("since", String(start / 1000))) }
+        if let end { query.append(("until", String(end / 1000))) }
         if let user { query.append(("user", user)) }
-        if let unit { query.append(("unit", unit)) }
+        if let unit { query.append(("unit", try UnitArgument(unit).name().rawValue)) }
         let client = try context.client()
         let events = try await asked { [query] () async throws(APIError) in try await client.audit(query) }
         try context.render(events.map(AuditRow.init), columns: columns, layout: list.layout)

@@ -105,7 +105,8 @@ struct ClusterAdmit: LocalCommand {
             the machine's key: hand it on as you would a password, to \(MachineFolder.standard) on the machine.
 
             EXAMPLES:
-              cluster-manager cluster admit 9f2c4e1a... --name web-1 --address 10.0.0.7 --out ./web-1
+              cluster-manager cluster admit 9f2c4e1a... --name web-1 \\
+                  --address 10.0.0.7 --out ./web-1
             """)
 
     @Argument(help: ArgumentHelp("The machine's id, 32 hexadecimal digits.", valueName: "machine")) var machine: String
@@ -117,7 +118,7 @@ struct ClusterAdmit: LocalCommand {
     @Option(help: ArgumentHelp("Folder for its identity.", valueName: "folder"), completion: .directory)
     var out: String
     @OptionGroup var authority: AuthorityOptions
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.localTitle) var global: GlobalOptions
 
     func run(on console: Console) async throws {
         try await offline {
@@ -149,7 +150,8 @@ struct ClusterCertificate: LocalCommand {
             Writes certificate.pem and key.pem. etcd takes them as --cert-file and --key-file, and reads them anew by itself.
 
             EXAMPLES:
-              cluster-manager cluster certificate etcd --address 10.0.0.1 --out /etc/etcd/tls
+              cluster-manager cluster certificate etcd --address 10.0.0.1 \\
+                  --out /etc/etcd/tls
             """)
 
     @Argument(help: ArgumentHelp("Name of the server.", valueName: "name")) var name: String
@@ -159,7 +161,7 @@ struct ClusterCertificate: LocalCommand {
     @Option(help: ArgumentHelp("How long it is good.", valueName: "time")) var life = "365d"
     @Option(help: ArgumentHelp("Folder of the authority.", valueName: "folder"), completion: .directory)
     var directory = AuthorityFolder.standard
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.localTitle) var global: GlobalOptions
 
     func run(on console: Console) async throws {
         try await offline {
@@ -171,8 +173,8 @@ struct ClusterCertificate: LocalCommand {
                     try CertificateRequest(pem: try key.request(name: name)), name: name, addresses: address,
                     now: Date(), life: TimeInterval(try Period.seconds(life))))
             try IdentityFile.makeFolder(out, tightens: false)
-            try IdentityFile.write(key.pem, to: out + "/key.pem", mode: IdentityFile.secretMode)
-            try IdentityFile.write(pem, to: out + "/certificate.pem", mode: IdentityFile.publicMode)
+            try IdentityFile.write(key.pem, toNamed: out + "/key.pem", mode: IdentityFile.secretMode)
+            try IdentityFile.write(pem, toNamed: out + "/certificate.pem", mode: IdentityFile.publicMode)
             console.errors.line("wrote \(out)/certificate.pem and \(out)/key.pem")
         }
     }
@@ -214,7 +216,7 @@ struct ClusterAuthority: AsyncParsableCommand {
                   cluster-manager cluster ca show
                 """)
 
-        @OptionGroup var global: GlobalOptions
+        @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
             let client = try context.client()
@@ -237,7 +239,7 @@ struct ClusterAuthority: AsyncParsableCommand {
                 """)
 
         @Flag(help: "End belief in the old authority.") var finish = false
-        @OptionGroup var global: GlobalOptions
+        @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
             let client = try context.client()

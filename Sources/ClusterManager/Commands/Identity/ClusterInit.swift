@@ -21,7 +21,8 @@ struct ClusterInit: LocalCommand {
 
             EXAMPLES:
               cluster-manager cluster init --etcd-endpoints http://10.0.0.1:2379
-              cluster-manager cluster init --name lab --etcd-endpoints https://10.0.0.1:2379 --etcd-ca-file etcd-ca.pem \\
+              cluster-manager cluster init --name lab \\
+                  --etcd-endpoints https://10.0.0.1:2379 --etcd-ca-file etcd-ca.pem \\
                   --etcd-root-password-file /root/etcd-root
             """)
 
@@ -46,7 +47,7 @@ struct ClusterInit: LocalCommand {
         name: .customLong("offline"),
         help: "Make only the authority and the profile; etcd and the machine come with the next call.")
     var offlineOnly = false
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.localTitle) var global: GlobalOptions
 
     func run(on console: Console) async throws {
         try await offline { try await initialize(console) }
@@ -159,7 +160,7 @@ struct ClusterInit: LocalCommand {
         }
         try IdentityFile.makeFolder("/etc/flotilla", mode: 0o755, tightens: false)
         try IdentityFile.write(
-            try settings.text(), to: MembershipSettings.standardFile, mode: IdentityFile.publicMode)
+            try settings.text(), toNamed: MembershipSettings.standardFile, mode: IdentityFile.publicMode)
         try folder.store(
             key: key, certificate: membership.certificate, authorities: membership.authorities,
             etcdPassword: membership.login?.password)

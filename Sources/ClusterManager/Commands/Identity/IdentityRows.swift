@@ -4,20 +4,6 @@
 import FleetAPI
 import FoundationEssentials
 
-/// A span of time as people write it.
-enum Period {
-    /// Seconds of `90`, `90s`, `10m`, `1h` or `7d`.
-    ///
-    /// - Throws: `ClusterManagerError.usage`.
-    static func seconds(_ text: String) throws -> Int64 {
-        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
-        let unit = text.last.flatMap { units[$0] }
-        guard let number = Int64(unit == nil ? Substring(text) : text.dropLast()), number > 0, number < 1_000_000_000
-        else { throw ClusterManagerError(.usage, "'\(text)' is no span of time; write it like 30s, 10m, 1h or 7d") }
-        return number * (unit ?? 1)
-    }
-}
-
 /// Pairs as `--metadata` takes them.
 enum Pairs {
     /// - Throws: `ClusterManagerError.usage`.
@@ -36,11 +22,12 @@ enum Pairs {
 
 /// Moments as the tables about identities show them.
 enum Clock {
-    /// UTC to the second; `-` for none.
+    /// UTC to the second, with a Z behind; `-` for none.
     static func text(_ milliseconds: Int64?) -> String {
         guard let milliseconds else { return "-" }
         return Date(timeIntervalSince1970: Double(milliseconds) / 1000)
             .formatted(.iso8601.year().month().day().dateTimeSeparator(.space).time(includingFractionalSeconds: false))
+            + "Z"
     }
 }
 
@@ -127,41 +114,6 @@ struct MemberRow: TableRow, Equatable {
     ]
 }
 
-/// A line of `audit`.
-struct AuditRow: TableRow, Equatable {
-    let time: Int64
-    let user: String
-    let from: String
-    let action: String
-    let unit: String?
-    let before: String?
-    let after: String?
-    let refusal: String?
-
-    init(_ event: API.AuditEvent) {
-        time = event.time
-        user = event.caller
-        from = event.origin
-        action = event.action
-        unit = event.unit
-        before = event.before
-        after = event.after
-        refusal = event.refusal
-    }
-
-    static let defaultFields = ["time", "user", "from", "action", "before", "after", "refused"]
-    static let columns: [Column<AuditRow>] = [
-        Column("time") { row, _ in Clock.text(row.time) },
-        Column("user") { row, _ in row.user },
-        Column("from") { row, _ in row.from },
-        Column("action") { row, _ in row.action },
-        Column("unit") { row, _ in row.unit ?? "-" },
-        Column("before") { row, _ in row.before ?? "-" },
-        Column("after") { row, _ in row.after ?? "-" },
-        Column("refused") { row, _ in row.refusal ?? "-" },
-    ]
-}
-
 /// A line of `profile list`.
 struct ProfileRow: TableRow, Equatable {
     let name: String
@@ -170,12 +122,17 @@ struct ProfileRow: TableRow, Equatable {
     let endpoints: [String]
     let isCurrent: Bool
 
+    fileprivate var shortEndpoints: String {
+        guard let first = endpoints.first else { return "" }
+        return endpoints.count == 1 ? first : "\(first)(+\(endpoints.count - 1))"
+    }
+
     static let defaultFields = ["profile", "cluster", "user", "endpoint", "current"]
     static let columns: [Column<ProfileRow>] = [
         Column("profile") { row, _ in row.name },
         Column("cluster") { row, _ in row.cluster },
         Column("user") { row, _ in row.user },
-        Column("endpoint") { row, full in full ? row.endpoints.joined(separator: ",") : row.endpoints.first ?? "-" },
+        Column("endpoint") { row, full in full ? row.endpoints.joined(separator: ",") : row.shortEndpoints },
         Column("current") { row, _ in row.isCurrent ? "yes" : "-" },
     ]
 }

@@ -20,7 +20,7 @@ struct ProfileCommand: AsyncParsableCommand {
               cluster-manager profile use lab
               cluster-manager profile list
             """,
-        subcommands: [Add.self, List.self, Use.self, Renew.self])
+        subcommands: [Add.self, List.self, Use.self, Renew.self, Remove.self])
 
     fileprivate static var store: ProfileStore { ProfileStore(environment: ProcessInfo.processInfo.environment) }
 
@@ -37,7 +37,7 @@ struct ProfileCommand: AsyncParsableCommand {
         var file: String
         @Option(help: ArgumentHelp("What to call it; without it, after the cluster.", valueName: "name"))
         var name: String?
-        @OptionGroup var global: GlobalOptions
+        @OptionGroup(title: GlobalOptions.localTitle) var global: GlobalOptions
 
         func run(on console: Console) async throws {
             do {
@@ -66,7 +66,7 @@ struct ProfileCommand: AsyncParsableCommand {
                 """)
 
         @OptionGroup var list: ListOptions
-        @OptionGroup var global: GlobalOptions
+        @OptionGroup(title: GlobalOptions.localTitle) var global: GlobalOptions
 
         func run(on console: Console) async throws {
             let format = try global.format()
@@ -104,7 +104,7 @@ struct ProfileCommand: AsyncParsableCommand {
                   cluster-manager profile renew --profile lab
                 """)
 
-        @OptionGroup var global: GlobalOptions
+        @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
             let environment = context.environment
@@ -141,14 +141,54 @@ struct ProfileCommand: AsyncParsableCommand {
                   cluster-manager profile use lab
                 """)
 
-        @Argument(help: ArgumentHelp("The profile.", valueName: "name")) var name: String
-        @OptionGroup var global: GlobalOptions
+        @Argument(
+            help: ArgumentHelp("The profile.", valueName: "name"), completion: .custom(UnitCompletion.profiles))
+        var name: String
+        @OptionGroup(title: GlobalOptions.localTitle) var global: GlobalOptions
 
         func run(on console: Console) async throws {
             do {
                 try ProfileCommand.store.use(name)
             } catch {
                 throw ClusterManagerError(.usage, error.message)
+            }
+            switch try global.format() {
+            case .table: console.output.line("profile \(name) is in use")
+            case .json: console.output.write(try JSONOutput.text(["profile": name, "done": "use"]))
+            }
+        }
+    }
+
+    struct Remove: LocalCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Forget a profile and the key in it.",
+            discussion: """
+                The user stays a user of the cluster; 'user revoke' ends that. A profile that is lost is not made again: an \
+                administrator revokes the user and adds it anew.
+
+                EXAMPLES:
+                  cluster-manager profile remove lab
+                """)
+
+        @Argument(
+            help: ArgumentHelp("The profile.", valueName: "name"), completion: .custom(UnitCompletion.profiles))
+        var name: String
+        @OptionGroup(title: GlobalOptions.localTitle) var global: GlobalOptions
+
+        func run(on console: Console) async throws {
+            let store = ProfileCommand.store
+            let wasCurrent = store.current == name
+            do {
+                try store.remove(name)
+            } catch {
+                throw ClusterManagerError(.usage, error.message)
+            }
+            switch try global.format() {
+            case .table: console.output.line("profile \(name) is gone")
+            case .json: console.output.write(try JSONOutput.text(["profile": name, "done": "remove"]))
+            }
+            if wasCurrent, !store.names.isEmpty {
+                console.errors.line("no profile is in use now; choose one with: cluster-manager profile use NAME")
             }
         }
     }

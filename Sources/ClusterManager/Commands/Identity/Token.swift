@@ -26,7 +26,8 @@ struct Token: AsyncParsableCommand {
 
                 EXAMPLES:
                   cluster-manager token create
-                  cluster-manager token create --ttl 10m --uses 1 --roles agent --metadata role=worker,zone=a
+                  cluster-manager token create --ttl 10m --uses 1 --roles agent \\
+                      --metadata role=worker,zone=a
                 """)
 
         @Option(help: ArgumentHelp("How long it is good: 30s, 10m, 1h, 7d.", valueName: "time")) var ttl = "1h"
@@ -34,12 +35,13 @@ struct Token: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Metadata of those machines.", valueName: "key=value,...")) var metadata = ""
         @Option(help: ArgumentHelp("What they do, of agent, engine and api.", valueName: "role,..."))
         var roles = "agent,engine,api"
-        @OptionGroup var global: GlobalOptions
+        @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
             let order = API.TokenOrder(
                 ttl: try Period.seconds(ttl), uses: uses, roles: roles.split(separator: ",").map(String.init),
                 metadata: try Pairs.parse(metadata))
+            try context.requireOutput()
             let client = try context.client()
             let new = try await asked { () async throws(APIError) in try await client.createToken(order) }
             if context.format == .json { return context.console.output.write(try JSONOutput.text(new)) }
@@ -58,7 +60,7 @@ struct Token: AsyncParsableCommand {
                 """)
 
         @OptionGroup var list: ListOptions
-        @OptionGroup var global: GlobalOptions
+        @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
             let columns = try TokenRow.columns(for: list.fieldNames ?? TokenRow.defaultFields)
@@ -76,12 +78,16 @@ struct Token: AsyncParsableCommand {
                   cluster-manager token revoke 3f2a9c01d4e5
                 """)
 
-        @Argument(help: ArgumentHelp("The token's id, from 'token list'.", valueName: "id")) var id: String
-        @OptionGroup var global: GlobalOptions
+        @Argument(
+            help: ArgumentHelp("The token's id, from 'token list'.", valueName: "id"),
+            completion: .custom(UnitCompletion.tokens))
+        var id: String
+        @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
             let client = try context.client()
             try await asked { () async throws(APIError) in try await client.revokeToken(id) }
+            try context.tell("token \(id) is worth nothing now", ["token": id, "done": "revoke"])
         }
     }
 }

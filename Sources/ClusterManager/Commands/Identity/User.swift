@@ -37,11 +37,23 @@ struct User: AsyncParsableCommand {
         var role: String
         @Option(help: ArgumentHelp("File to write the profile to.", valueName: "file"), completion: .file())
         var out: String?
-        @OptionGroup var global: GlobalOptions
+        @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
             let key = KeyPair()
             do {
+                // Nobody but the profile has the key: a user without one would have to be revoked and added anew.
+                if let out {
+                    try IdentityFile.checkWritable(out)
+                } else {
+                    try context.requireOutput()
+                    guard !context.console.output.isTerminal else {
+                        throw ClusterManagerError(
+                            .usage,
+                            "the profile holds a private key, which is not for a terminal; say --out FILE, or send the "
+                                + "output to a file or a program; nothing was done")
+                    }
+                }
                 let request = try key.request(name: "user:\(name)")
                 let client = try context.client()
                 let issued = try await asked { () async throws(APIError) in
@@ -51,7 +63,7 @@ struct User: AsyncParsableCommand {
                     name: issued.cluster, cluster: issued.cluster, endpoints: issued.endpoints, user: name,
                     authorities: issued.authorities, certificate: issued.certificate, key: key.pem)
                 guard let out else { return context.console.output.write(profile.json) }
-                try IdentityFile.write(profile.json, to: out, mode: IdentityFile.secretMode)
+                try IdentityFile.write(profile.json, toNamed: out, mode: IdentityFile.secretMode)
                 context.console.errors.line(
                     "wrote \(out); user \(name) takes it up with: cluster-manager profile add \(out)")
             } catch let error as IdentityError {
@@ -69,7 +81,7 @@ struct User: AsyncParsableCommand {
                 """)
 
         @OptionGroup var list: ListOptions
-        @OptionGroup var global: GlobalOptions
+        @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
             let columns = try UserLine.columns(for: list.fieldNames ?? UserLine.defaultFields)
@@ -87,12 +99,15 @@ struct User: AsyncParsableCommand {
                   cluster-manager user revoke ada
                 """)
 
-        @Argument(help: ArgumentHelp("The user.", valueName: "name")) var name: String
-        @OptionGroup var global: GlobalOptions
+        @Argument(
+            help: ArgumentHelp("The user.", valueName: "name"), completion: .custom(UnitCompletion.users))
+        var name: String
+        @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
             let client = try context.client()
             try await asked { () async throws(APIError) in try await client.revokeUser(name) }
+            try context.tell("user \(name) is revoked", ["user": name, "done": "revoke"])
         }
     }
 }
@@ -117,7 +132,7 @@ struct Machine: AsyncParsableCommand {
                 """)
 
         @OptionGroup var list: ListOptions
-        @OptionGroup var global: GlobalOptions
+        @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
             let columns = try MemberRow.columns(for: list.fieldNames ?? MemberRow.defaultFields)
@@ -138,24 +153,23 @@ struct Machine: AsyncParsableCommand {
                   cluster-manager machine revoke 9f2c4e1a
                 """)
 
-        @Argument(help: ArgumentHelp("Name, or the beginning of the id.", valueName: "machine")) var machine: String
-        @OptionGroup var global: GlobalOptions
+        @Argument(help: ArgumentHelp("Its name, or at least four digits of its id.", valueName: "machine")) var machine:
+            String
+        @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
             let client = try context.client()
             let members = try await asked { () async throws(APIError) in try await client.members() }
-            let named = members.filter { $0.name == machine && $0.revokedAt == nil }
-            // Every id begins with an empty word, as of a script's unset variable.
-            let begun = members.filter { $0.name == machine || $0.id.hasPrefix(machine.lowercased()) }
-            let found = machine.isEmpty ? [] : named.count == 1 ? named : begun
-            guard found.count == 1, let member = found.first else {
-                throw ClusterManagerError(
-                    .usage,
-                    found.isEmpty
-                        ? "no machine '\(machine)' belongs to the cluster; see 'cluster-manager machine list'"
-                        : "'\(machine)' is the beginning of \(found.count) machines; write more of it")
+            // Of a machine that was revoked and joined anew under another id the living one is meant.
+            let living = members.filter { $0.revokedAt == nil }
+            func find(_ members: [API.Member]) throws -> API.Member {
+                try MachineChoice.find(machine, among: members, listing: "machine list", id: \.id) { [$0.name] }
             }
+            let member = try (try? find(living)) ?? find(members)
             try await asked { () async throws(APIError) in try await client.revokeMachine(member.id) }
+            let label = FleetMachine.label(id: member.id, name: member.name)
+            try context.tell(
+                "\(label) is revoked; it stops its units and leaves", ["machine": member.id, "done": "revoke"])
         }
     }
 }

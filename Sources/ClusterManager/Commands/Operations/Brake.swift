@@ -30,7 +30,7 @@ struct BrakeCommand: AsyncParsableCommand {
                   cluster-manager brake show --output json
                 """)
 
-        @OptionGroup var global: GlobalOptions
+        @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
             let client = try context.client()
@@ -52,11 +52,13 @@ struct BrakeCommand: AsyncParsableCommand {
                   cluster-manager brake release
                 """)
 
-        @OptionGroup var global: GlobalOptions
+        @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
             let client = try context.client()
             try await asked { () async throws(APIError) in try await client.releaseBrake() }
+            try context.tell(
+                "the brake is released; the units of the machines that vanished start elsewhere", ["done": "release"])
         }
     }
 }
@@ -76,15 +78,20 @@ struct Backup: FleetCommand {
 
     @Argument(help: ArgumentHelp("File to write; - is standard output.", valueName: "file"), completion: .file())
     var file: String
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
+        do {
+            if file == "-" { try context.requireOutput() } else { try IdentityFile.checkWritable(file) }
+        } catch let error as IdentityError {
+            throw ClusterManagerError(.usage, error.message)
+        }
         let client = try context.client()
         let bytes = try await asked { () async throws(APIError) in try await client.backup() }
         let text = String(decoding: bytes, as: UTF8.self)
         guard file != "-" else { return context.console.output.write(text) }
         do {
-            try IdentityFile.write(text, to: file, mode: IdentityFile.secretMode)
+            try IdentityFile.write(text, toNamed: file, mode: IdentityFile.secretMode)
         } catch {
             throw ClusterManagerError(.usage, error.message)
         }
@@ -98,7 +105,8 @@ struct Restore: FleetCommand {
         abstract: "Make the cluster want what a backup says.",
         discussion: """
             The whole file is checked before anything is written. A cluster that wants something already is refused unless \
-            you say --overwrite; units that are not in the backup stay all the same.
+            you say --overwrite; units that are not in the backup stay all the same. Of the backup of another cluster only the \
+            units come in: its users, machines, metadata and cordons do with --with-members.
 
             EXAMPLES:
               cluster-manager restore cluster.json
@@ -108,7 +116,11 @@ struct Restore: FleetCommand {
     @Argument(help: ArgumentHelp("The backup; - is standard input.", valueName: "file"), completion: .file())
     var file: String
     @Flag(help: "Let what is there give way to what the backup says.") var overwrite = false
-    @OptionGroup var global: GlobalOptions
+    @Flag(
+        name: .customLong("with-members"),
+        help: "Bring in the users, machines, metadata and cordons of another cluster, too.")
+    var withMembers = false
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
         var bytes: [UInt8] = []
@@ -123,10 +135,15 @@ struct Restore: FleetCommand {
         let client = try context.client()
         let backup = bytes
         let report = try await asked { () async throws(APIError) in
-            try await client.restore(backup, overwrite: overwrite)
+            try await client.restore(backup, overwrite: overwrite, withMembers: withMembers)
         }
         if context.format == .json { return context.console.output.write(try JSONOutput.text(report)) }
         context.console.output.line("restored \(report.units) units and \(report.others) other records")
+        if let count = report.leftOut {
+            context.console.errors.line(
+                "left out \(count) records about users and machines of the other cluster; --with-members brings them in"
+            )
+        }
         if !report.kept.isEmpty {
             context.console.errors.line("not in the backup, left alone: \(report.kept.joined(separator: ", "))")
         }

@@ -26,7 +26,7 @@ struct ClusterAdopt: FleetCommand {
             """)
 
     @Flag(help: "Do not ask whether it is meant.") var yes = false
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
         let client = try context.client()
@@ -34,7 +34,7 @@ struct ClusterAdopt: FleetCommand {
         let plan = try AdoptionPlan(survey.machines)
         for line in plan.lines { context.console.errors.line(line) }
         if !yes { try Self.confirm(context.console) }
-        let adoption = try await asked { () async throws(APIError) in try await client.adoptStore(plan.found) }
+        let adoption = try await Self.adopt(plan.found, client)
         if context.format == .json {
             context.console.output.write(try JSONOutput.text(adoption))
         } else {
@@ -48,6 +48,31 @@ struct ClusterAdopt: FleetCommand {
                     + "node-agent adopt")
         }
     }
+
+    /// Gives the order; when its answer is lost, looks what came of it, for the machine that was asked ends by it, too.
+    private static func adopt(_ found: String, _ client: FleetClient) async throws -> API.Adoption {
+        do {
+            return try await client.adoptStore(found)
+        } catch {
+            guard error.code == .connectionLost || error.code == .timedOut else { throw ClusterManagerError(error) }
+            let survey = try await Persistence.ask(until: .now + patience) { () async throws(APIError) in
+                try await client.storeSurvey()
+            }
+            return API.Adoption(
+                outcomes: survey.machines.map { report in
+                    let words =
+                        report.isSilent == true
+                        ? "cannot be asked: \(report.problem ?? "")"
+                        : report.isRefused ? "refuses; the order's answer was lost" : "refuses no store"
+                    return API.Adoption.Outcome(
+                        machine: report.machine, name: report.name,
+                        isDone: !report.isRefused && report.isSilent != true, words: words)
+                })
+        }
+    }
+
+    /// How long an agent may take to be back that ended by the order.
+    private static let patience: Duration = .seconds(30)
 
     /// Asks on the terminal; without one nobody can have meant it.
     private static func confirm(_ console: Console) throws {

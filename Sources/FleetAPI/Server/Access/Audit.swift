@@ -59,7 +59,8 @@ struct Trail {
         await audit.record(
             AuditedAct(
                 caller: caller.name, origin: caller.origin,
-                action: method + " /" + path.segments.joined(separator: "/"), unit: unit, before: before,
+                action: method + " /" + path.segments.joined(separator: "/"), unit: unit,
+                before: before ?? reply.former,
                 after: isChange ? (await service.summary(of: unit) ?? reply.note) : nil, status: reply.status,
                 reason: reason))
     }

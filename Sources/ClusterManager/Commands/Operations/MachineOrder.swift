@@ -1,0 +1,140 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetAPI
+import FleetAPIClient
+
+/// What is asked of one machine, step by step.
+struct MachineOrder {
+    let id: String
+    /// How answers name it: `worker-2 (19feb34b)`.
+    let label: String
+    let context: CommandContext
+    let client: FleetClient
+
+    /// How often a wait looks.
+    private static let pause: Duration = .milliseconds(300)
+    /// How long a question is asked again that has to be answered before anything is begun.
+    private static let firstPatience: Duration = .seconds(2)
+
+    /// The command with which a machine that was left closed is opened again.
+    var remedy: String { "cluster-manager uncordon \(id.prefix(8)) opens it" }
+
+    /// Finds the machine among those that are alive; of one that is away the whole id will do.
+    init(_ text: String, in context: CommandContext) async throws {
+        self.context = context
+        client = try context.client()
+        let machines = try await context.fleet.machines()
+        do {
+            let machine = try RemoteTarget.machine(text, among: machines)
+            (id, label) = (machine.id, machine.label)
+        } catch {
+            let isID = text.utf8.count == 32 && text.utf8.allSatisfy(Self.isDigit)
+            guard isID else { throw error }
+            (id, label) = (text, FleetMachine.label(id: text, name: ""))
+        }
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte) }
+
+    /// Says what was done.
+    func tell(_ control: API.Control, _ words: String) throws { try context.tell("\(label) \(words)", control) }
+
+    /// Orders `cordon`, `drain` or `uncordon`.
+    @discardableResult
+    func give(_ change: String) async throws -> API.Control {
+        try await asked { () async throws(APIError) in try await client.control(id, change) }
+    }
+
+    /// Opens the machine again, however often that has to be said.
+    func open(within patience: Duration) async throws -> API.Control {
+        try await Persistence.ask(until: .now + patience) { () async throws(APIError) in
+            try await client.control(id, "uncordon")
+        }
+    }
+
+    /// What is wanted of the machine now.
+    func control() async throws -> API.Control { try await control(until: .now + Self.firstPatience) }
+
+    private func control(until deadline: ContinuousClock.Instant) async throws -> API.Control {
+        try await Persistence.ask(until: deadline) { () async throws(APIError) in try await client.control(of: id) }
+    }
+
+    /// Waits until nothing is left that can go elsewhere.
+    @discardableResult
+    func untilDrained(within patience: Duration) async throws -> API.Control {
+        var progress = ProgressLine(context.console.errors)
+        defer { progress.clear() }
+        let deadline = ContinuousClock.now + patience
+        var last: [String] = []
+        var since = ContinuousClock.now
+        while true {
+            let control = try await control(until: deadline)
+            guard control.draining else {
+                throw ClusterManagerError(
+                    .refused, "\(label) is not being drained any more: somebody else has said uncordon")
+            }
+            let left = control.units
+            if left.isEmpty { return control }
+            if left != last {
+                last = left
+                since = .now
+            }
+            // A unit that fits nowhere else is told of by explain; one that is under way changes soon.
+            if ContinuousClock.now - since > .seconds(3), let stuck = Self.reasons(left, control) {
+                throw ClusterManagerError(.partial, "\(label) keeps units that fit nowhere else: \(stuck)")
+            }
+            guard ContinuousClock.now < deadline else {
+                throw ClusterManagerError(
+                    .timedOut, "\(label) still has \(left.joined(separator: ", ")); it goes on handing them over")
+            }
+            progress.show("\(label): \(left.count) units left")
+            try await Task.sleep(for: Self.pause)
+        }
+    }
+
+    /// Why these units stay; `nil` while one of them may still go.
+    private static func reasons(_ names: [String], _ control: API.Control) -> String? {
+        var words: [String] = []
+        for name in names {
+            guard let reason = control.held?[name] else { return nil }
+            words.append("\(name) (\(reason))")
+        }
+        return words.joined(separator: ", ")
+    }
+
+    /// Restarts the machine and waits until it is back.
+    func reboot(within patience: Duration) async throws {
+        var unanswered: ClusterManagerError?
+        do {
+            try await client.reboot(id)
+        } catch {
+            // Who acts by ending may end before the answer is out: whether it happened is what we look for then.
+            guard error.code == .connectionLost || error.code == .timedOut else { throw ClusterManagerError(error) }
+            unanswered = ClusterManagerError(error)
+        }
+        var progress = ProgressLine(context.console.errors)
+        defer { progress.clear() }
+        let deadline = ContinuousClock.now + patience
+        var isGone = false
+        while true {
+            do {
+                let isThere = try await context.fleet.machines().contains { $0.id == id }
+                if !isThere { isGone = true }
+                if isGone, isThere { return }
+            } catch let error as ClusterManagerError {
+                // Whoever is asked may be the machine itself: nobody else would tell us that it was gone. If it was another that
+                // did not answer, we uncordon too early, and what comes to the machine then leaves as it goes down.
+                if error.code == .unreachable { isGone = true }
+            }
+            guard ContinuousClock.now < deadline else {
+                let order = unanswered.map { " (the order had no answer: \($0.message))" } ?? ""
+                throw ClusterManagerError(
+                    .timedOut,
+                    "\(label) \(isGone ? "has not come back" : "has not gone down")\(order); it stays cordoned")
+            }
+            progress.show(isGone ? "\(label) restarts" : "\(label) goes down")
+            try await Task.sleep(for: .milliseconds(200))
+        }
+    }
+}

@@ -1,0 +1,186 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetAPI
+import FleetCore
+import FoundationEssentials
+import Testing
+
+@testable import ClusterManager
+
+@Suite("words of the command line")
+struct CommandWordsTests {
+    @Test(
+        "a command that is none is named, with the one that was probably meant",
+        arguments: [
+            ("staus felix@1", "unknown command 'staus'; did you mean 'status'?"),
+            ("strat", "unknown command 'strat'; did you mean 'start'?"),
+            ("lst-units", "unknown command 'lst-units'; did you mean 'list-units'?"),
+            ("logs web", "unknown command 'logs'; did you mean 'journal'?"),
+            ("ps", "unknown command 'ps'; did you mean 'list-units'?"),
+            ("nodes", "unknown command 'nodes'; did you mean 'list-machines'?"),
+            ("list-machine", "unknown command 'list-machine'; did you mean 'list-machines'?"),
+            ("help nope", "unknown command 'nope'; see 'cluster-manager --help'"),
+            ("help token craete", "unknown command 'token craete'; did you mean 'token create'?"),
+            ("token craete --ttl 1h", "unknown command 'token craete'; did you mean 'token create'?"),
+            ("frobnicate a b c", "unknown command 'frobnicate'; see 'cluster-manager --help'"),
+        ])
+    func unknown(arguments: String, words: String) async {
+        let session = await Session.run(arguments)
+        #expect(session.status == .failure)
+        #expect(session.output.isEmpty)
+        #expect(session.errors.hasPrefix("cluster-manager: \(words)"), "\(session.errors)")
+        #expect(session.errors.count { $0 == "\n" } == 1)
+    }
+
+    @Test("the help of a command is about the command: the common options are named in three lines")
+    func help() async {
+        let cordon = await Session.run("cordon --help").output
+        #expect(cordon.split(separator: "\n").count < 20, "\(cordon)")
+        for name in ["--endpoint", "--profile", "--request-timeout", "--output", "--debug"] {
+            #expect(cordon.contains(name))
+        }
+        #expect(await Session.run("help cordon").output == cordon)
+        let verify = await Session.run("verify --help").output
+        #expect(!verify.contains("--endpoint") && verify.contains("--output <table|json>"))
+        let root = await Session.run("--help").output
+        #expect(root.contains("Where the cluster's API answers"))
+    }
+
+    @Test("help is whole on any terminal, and its examples can be pasted", arguments: ["1", "20", "80", "200"])
+    func width(columns: String) async throws {
+        let dump = await Session.run("--experimental-dump-help").output
+        let manual = try ManualSource(Data(dump.utf8), section: 1)
+        for command in manual.commands {
+            let page = await Session.run(command + ["--help"], on: FakeFleet(), environment: ["COLUMNS": columns])
+            #expect(page.status == .success && page.output.contains("USAGE"), "\(command)")
+            guard columns == "80" else { continue }
+            let lines = page.output.split(separator: "\n", omittingEmptySubsequences: false)
+            let examples = lines.drop { $0 != "EXAMPLES:" }.dropFirst().prefix { !$0.isEmpty }
+            for (line, next) in zip(examples, examples.dropFirst()) where !next.hasPrefix("  cluster-manager ") {
+                #expect(line.hasSuffix("\\") || line.hasSuffix("|"), "\(command): \(line)\n\(next)")
+            }
+        }
+    }
+
+    @Test(
+        "a time may be seconds or have a unit, in every command",
+        arguments: [("90", 90), ("2.5", 2.5), ("30s", 30), ("10m", 600), ("1h", 3600), ("7d", 604_800)])
+    func times(text: String, seconds: Double) async throws {
+        #expect(Period.time(text) == seconds)
+        let fleet = FakeFleet(units: [try Fixtures.unit("web.service", .inactive)])
+        let session = await Session.run("start web --timeout \(text)", on: fleet)
+        #expect(session.status == .success, "\(session.errors)")
+        let asked = await Session.run("list-units --request-timeout \(seconds > 86_400 ? "1d" : text)", on: fleet)
+        #expect(asked.status == .success, "\(asked.errors)")
+    }
+
+    @Test("what is no time is none", arguments: ["", "s", "soon", "0", "-1", "1w", "1e3", "inf", "nan", "1 h", "0x10"])
+    func noTimes(text: String) { #expect(Period.time(text) == nil) }
+
+    @Test("why a unit waits stands in the listing that is asked for it, and in JSON")
+    func reasons() async throws {
+        let fleet = FakeFleet(
+            units: [
+                try Fixtures.unit("far.service", reason: "0 of 5 machines can take it"),
+                try Fixtures.unit("near.service", machine: Fixtures.id("10")),
+            ], runsUnits: false)
+        let table = await Session.run("list-unit-files --no-legend --fields unit,reason", on: fleet).output
+        #expect(table == "far.service   0 of 5 machines can take it\nnear.service  -\n")
+        let json = await Session.run("list-unit-files --output json", on: fleet).output
+        #expect(json.contains(#""reason" : "0 of 5 machines can take it""#))
+    }
+
+    @Test("a unit that systemd cannot load shows as such")
+    func badSetting() async throws {
+        let unit = try Fixtures.unit("web.service", machine: Fixtures.id("10"))
+        let good = Fixtures.state(unit, on: Fixtures.id("10"))
+        let bad = Fixtures.state(unit, on: Fixtures.id("11"), "inactive", "dead", load: "bad-setting")
+        let both = await Session.run("list-units", on: FakeFleet(units: [unit], states: [good, bad])).output
+        #expect(both.split(separator: "\n").first?.hasSuffix("SUB      LOAD") == true, "\(both)")
+        #expect(both.contains("bad-setting"))
+        let fine = await Session.run("list-units", on: FakeFleet(units: [unit], states: [good])).output
+        #expect(!fine.contains("LOAD"))
+    }
+
+    @Test("cordoned machines count as what they are for a unit that would be placed")
+    func cordons() async throws {
+        var machines = Fixtures.machines(4)
+        for index in 0..<4 { machines[index].isCordoned = index < 3 }
+        let unit = try Fixtures.unit("web.service")
+        let some = await Session.run("explain web", on: FakeFleet(units: [unit], machines: machines, runsUnits: false))
+        #expect(some.output.contains("3 of 4 machines are cordoned and take no new units.\n"), "\(some.output)")
+        #expect(some.output.contains("It has no rules: any of 1 machines would do."))
+        machines[3].isCordoned = true
+        let none = await Session.run("explain web", on: FakeFleet(units: [unit], machines: machines, runsUnits: false))
+        #expect(none.output.contains("any of 0 machines would do"))
+        let celix = try Fixtures.unit("celix@1.service")
+        let ruled = await Session.run(
+            "explain celix@1", on: FakeFleet(units: [celix], machines: machines, runsUnits: false))
+        #expect(ruled.output.contains("0 of 4 machines pass all rules and take it now."), "\(ruled.output)")
+    }
+
+    @Test("a load of a unit that runs says that it goes on running")
+    func loadOfLaunched() async throws {
+        let fleet = FakeFleet(units: [try Fixtures.unit("web.service", machine: Fixtures.id("10"))])
+        let session = await Session.run("load web", on: fleet)
+        #expect(session.output == "Unit web.service is launched and stays so; 'stop' leaves it loaded\n")
+        #expect(session.status == .success)
+        #expect(await fleet.requests.isEmpty)
+    }
+
+    @Test("a dry run of destroy names the units and destroys none")
+    func destroyDryRun() async throws {
+        let fleet = FakeFleet(units: [try Fixtures.unit("w@1.service"), try Fixtures.unit("w@2.service")])
+        let session = await Session.run("destroy --dry-run w@*", on: fleet)
+        #expect(session.output == "would destroy w@1.service\nwould destroy w@2.service\n")
+        #expect(await fleet.requests.isEmpty)
+        let json = await Session.run("destroy --dry-run w@1 --output json", on: fleet).output
+        #expect(
+            try JSONDecoder().decode([String: [String]].self, from: Data(json.utf8)) == [
+                "wouldDestroy": ["w@1.service"]
+            ])
+        #expect(await fleet.requests.isEmpty)
+    }
+
+    @Test(
+        "the audit says what was done in the words of the command that does it",
+        arguments: [
+            ("PUT /fleet/v1/units/web@1.service", nil, "inactive 3f2a9c01", "submit web@1.service"),
+            ("PUT /fleet/v1/units/web@1.service", "inactive 3f2a9c01", "launched 3f2a9c01", "start web@1.service"),
+            ("PUT /fleet/v1/units/web@1.service", "launched 3f2a9c01", "loaded 3f2a9c01", "stop web@1.service"),
+            ("PUT /v1-alpha/units/web@1.service", "launched 3f2a9c01", "inactive 3f2a9c01", "unload web@1.service"),
+            ("PUT /fleet/v1/units/w.service", "launched 3f2a9c01", "launched 77777777, restart 1", "replace w.service"),
+            ("PUT /fleet/v1/units/w.service", "launched 3f2a9c01", nil, "change w.service"),
+            ("DELETE /fleet/v1/units/w.service", "launched 3f2a9c01", nil, "destroy w.service"),
+            (
+                "POST /fleet/v1/units/w.service/restart", "launched 3f2a9c01", "launched 3f2a9c01, restart 1",
+                "restart w.service"
+            ),
+            ("POST /flotilla/v1/machines/19feb34b000000000000000000000000/drain", nil, nil, "drain 19feb34b"),
+            ("POST /flotilla/v1/machines/19feb34b000000000000000000000000/revoke", nil, nil, "machine revoke 19feb34b"),
+            ("POST /flotilla/v1/tokens", nil, nil, "token create"), ("PUT /flotilla/v1/backup", nil, nil, "restore"),
+            (
+                "PATCH /fleet/v1/machines", "19feb34b000000000000000000000000 role=web",
+                "19feb34b000000000000000000000000 role=db", "metadata 19feb34b role=db"
+            ),
+            ("GET /fleet/v1/machines", nil, nil, "GET /fleet/v1/machines"), ("connect", nil, nil, "connect"),
+        ] as [(String, String?, String?, String)])
+    func audit(action: String, before: String?, after: String?, did: String) {
+        let event = API.AuditEvent(
+            time: 0, caller: "user:ada", origin: "10.0.0.9", action: action, unit: nil, before: before, after: after,
+            refusal: nil)
+        #expect(AuditWords.did(event) == did)
+    }
+
+    @Test("unit files and folders here complete the commands that take them")
+    func fileCompletion() async throws {
+        try await Fixtures.withFolder(
+            ["web.service": "", "notes.txt": "", "units/x": ""].filter { !$0.key.contains("/") }
+        ) {
+            folder in
+            #expect(UnitCompletion.files("\(folder)/") == ["\(folder)/web.service"])
+            #expect(UnitCompletion.files("\(folder)/n").isEmpty)
+        }
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetAPI
+import FleetAPIClient
+import FoundationEssentials
+import Testing
+
+@testable import ClusterManager
+
+@Suite("results and where they go")
+struct OutputTests {
+    @Test(
+        "a result that is not written is a failure, told in one line",
+        arguments: [
+            ("version > /dev/full", "No space left on device"),
+            ("completion bash > /dev/full", "No space left on device"),
+            ("--help > /dev/full", "No space left on device"), ("profile list > /dev/full", "No space left on device"),
+            ("version >&-", "it is closed"), ("version --output json >&-", "it is closed"),
+        ])
+    func lost(line: String, reason: String) async throws {
+        let outcome = try await Command.run(["sh", "-c", "'\(try Command.clusterManager)' \(line)"])
+        #expect(outcome.status == 1)
+        let words = "cannot write the result to standard output: \(reason)"
+        #expect(outcome.errors.contains(words), "\(outcome.errors)")
+        #expect(outcome.errors.count { $0 == "\n" } == 1)
+    }
+
+    @Test("a command without a result does not mind a closed output")
+    func noResult() async throws {
+        let line = "'\(try Command.clusterManager)' verify /nowhere.service >&-"
+        let outcome = try await Command.run(["sh", "-c", line])
+        #expect(outcome.errors == "cluster-manager: there is no file or folder /nowhere.service\n")
+    }
+
+    @Test("who follows a journal for nobody stops")
+    func follower() async throws {
+        let fleet = FakeFleet(units: [try Fixtures.unit("web.service")])
+        await fleet.setJournals([.caughtUp])
+        let captured = CapturedConsole()
+        let full = Console(
+            output: Console.Stream(failure: { "full" }) { _ in }, errors: captured.console.errors)
+        let program = Program(console: full, environment: [:], connect: { _ in fleet })
+        #expect(await program.run(["journal", "-f", "web"]) == .failure)
+        #expect(captured.errors.hasSuffix("cannot write the result to standard output: full\n"))
+    }
+
+    @Test("a key is neither shown on a terminal nor made for an output that is closed")
+    func secrets() async throws {
+        for (stream, words) in [
+            (Console.Stream(isTerminal: true) { _ in }, "say --out FILE"),
+            (Console.Stream(isOpen: false) { _ in }, "standard output is closed"),
+        ] {
+            let api = CannedAPI([:])
+            let error = await #expect(throws: ClusterManagerError.self) {
+                try await api.run(["user", "add", "ada", "--role", "viewer"], output: stream)
+            }
+            #expect(error?.message.contains(words) == true, "\(String(describing: error))")
+            #expect(api.asked.isEmpty)
+        }
+        let api = CannedAPI([:])
+        let error = await #expect(throws: ClusterManagerError.self) {
+            try await api.run("user add ada --role viewer --out /nowhere/ada.json")
+        }
+        #expect(error?.message == "cannot write /nowhere/ada.json: No such file or directory")
+        await #expect(throws: ClusterManagerError.self) { try await api.run("backup /nowhere/cluster.json") }
+        await #expect(throws: ClusterManagerError.self) {
+            try await api.run(["token", "create"], output: Console.Stream(isOpen: false) { _ in })
+        }
+        #expect(api.asked.isEmpty)
+    }
+
+    @Test(
+        "an error is an object for who asked for JSON",
+        arguments: [
+            ("cat none --output json", "unit", 1), ("frobnicate --output=json", "usage", 1),
+            ("start --output json", "usage", 1), ("--output json --etcd-keyfile x list-units", "usage", 1),
+        ])
+    func jsonErrors(arguments: String, code: String, status: Int) async throws {
+        struct Answer: Decodable {
+            struct Reason: Decodable {
+                let code: String
+                let message: String
+                let status: Int
+            }
+            let error: Reason
+        }
+        let session = await Session.run(arguments)
+        #expect(session.output.isEmpty)
+        let answer = try JSONDecoder().decode(Answer.self, from: Data(session.errors.utf8))
+        #expect(answer.error.code == code && answer.error.status == status && !answer.error.message.isEmpty)
+        #expect(session.errors.count { $0 == "\n" } == 1)
+    }
+
+    @Test("what is done is said, also as JSON")
+    func done() async throws {
+        let api = CannedAPI(["DELETE /flotilla/v1/users/ada": TransportResponse(status: 204)])
+        #expect(try await api.run("user revoke ada").output == "user ada is revoked\n")
+        let json = try await api.run("user revoke ada --output json").output
+        #expect(try JSONDecoder().decode([String: String].self, from: Data(json.utf8))["user"] == "ada")
+        let version = await Session.run("version --output json").output
+        #expect(
+            try JSONDecoder().decode([String: String].self, from: Data(version.utf8)) == ["version": Program.version])
+    }
+
+    @Test("old answers are told of by their age")
+    func ages() {
+        let ages = AnswerAges()
+        #expect(ages.words == nil)
+        func answer(_ age: String, _ asOf: String) -> TransportResponse {
+            TransportResponse(
+                status: 200, headers: [(name: "age", value: age), (name: "x-flotilla-as-of", value: asOf)])
+        }
+        ages.note(TransportResponse(status: 200))
+        #expect(ages.words == nil)
+        ages.note(answer("12", "2026-03-09T14:30:00Z"))
+        ages.note(answer("3", "2026-03-09T14:30:09Z"))
+        #expect(ages.words == "etcd has not answered for 12 s; this is as of 2026-03-09T14:30:00Z")
+    }
+}
