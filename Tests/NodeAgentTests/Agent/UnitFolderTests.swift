@@ -54,7 +54,7 @@ struct UnitFolderTests {
         let file = try UnitFile(parsing: "# c\n" + UnitFile.service("1").text)
         let folder = try await open()
         _ = try await folder.write(file.named(file.canonicalHash), for: web)
-        await folder.note(web, started: file.canonicalHash)
+        try await folder.note(web, started: file.canonicalHash)
         let found = try #require(try await open().files().first)
         #expect(found.hash == file.canonicalHash)
         #expect(found.startedHash == file.canonicalHash)
