@@ -139,4 +139,12 @@ import Testing
         #expect((options.conflicts + options.replaces).contains { $0.matches(UnitName(unchecked: other)) } == isMeant)
         #expect(SchedulingOptions.problems(of: file, for: name).isEmpty)
     }
+
+    @Test("a backslash in a name is one in a pattern that the name was put into")
+    func backslash() throws {
+        let file = try UnitFile(parsing: "[X-Fleet]\nConflicts=%p@*.service")
+        let options = SchedulingOptions(of: file, for: UnitName(unchecked: #"a\b@1.service"#))
+        #expect(options.conflicts(with: UnitName(unchecked: #"a\b@2.service"#)))
+        #expect(!options.conflicts(with: UnitName(unchecked: "ab@2.service")))
+    }
 }

@@ -85,6 +85,30 @@ import Testing
         }
     }
 
+    @Test(
+        "what version 0.1 has stored is read, saved and destroyed: files under their canonical hash, names refused today",
+        arguments: StoreKind.allCases)
+    func former(_ kind: StoreKind) async throws {
+        let test = try await kind.make()
+        let registry = test.registry
+        let file = try UnitFile(parsing: "# a comment\n" + Sample.file("true").text)
+        let hash = file.canonicalHash
+        let names = [".service", "a--b.slice", "dbus.service"].map { UnitName(unchecked: $0) }
+        let record = TargetEntry(hash: hash, target: .loaded, restarts: 0).bytes
+        _ = try await test.store.commit(
+            Transaction(
+                then: [.put(registry.keys.file(hash), Array(file.text.utf8))]
+                    + names.map { .put(registry.keys.unit($0), record) }))
+        let read = try await registry.file(hash)
+        #expect(read == file && read.hash == hash)
+        let (backup, problems) = try await registry.backup(at: 5)
+        #expect(problems.isEmpty)
+        #expect(backup.records.count == 4)
+        _ = try ClusterBackup(parsing: backup.bytes)
+        for name in names { _ = try await registry.destroyUnit(name) }
+        #expect(try await registry.backup(at: 6).backup.records.allSatisfy { $0.path.hasPrefix("files/") })
+    }
+
     @Test("a cluster that wants something already is not overwritten unless told", arguments: StoreKind.allCases)
     func overwrite(_ kind: StoreKind) async throws {
         let test = try await cluster(kind)
