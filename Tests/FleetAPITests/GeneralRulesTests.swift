@@ -144,6 +144,20 @@ struct GeneralRulesTests {
         }
     }
 
+    @Test(
+        "what machines ask one another waits for no etcd and has no age", arguments: [("peer", false), ("other", true)])
+    func peers(part: String, isDated: Bool) async {
+        cluster.setStaleness(Staleness(asOf: 1_770_000_000_000, age: 12, reason: "no quorum"))
+        let path = "/flotilla/v1/\(part)/x"
+        let route = Route(
+            path, needs: Permission.none, ["GET": { (_, _) async throws(ServerFailure) in ServerReply(status: 200) }])
+        let reply = await APIService(access: cluster, version: "9.9", extraRoutes: [route]).respond(
+            to: ServerRequest(
+                method: "GET", target: path, caller: .itself, body: { () async throws(ServerFailure) in [] }))
+        #expect(reply.status == 200)
+        #expect((reply.header("Age") != nil) == isDated)
+    }
+
     @Test("the discovery document lists what fleet's lists", arguments: ["/fleet/v1/discovery", "/v1-alpha/discovery"])
     func discovery(target: String) async throws {
         try await withAPI(.inProcess, cluster) { ask async throws in

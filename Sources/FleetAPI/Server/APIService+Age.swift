@@ -11,9 +11,11 @@ import FoundationEssentials
 extension APIService {
     /// Puts the age on an answer that tells of the cluster's state; one without a date is of now.
     func dated(_ reply: ServerReply, to request: ServerRequest) async -> ServerReply {
-        let first = RequestPath(request.path).segments.first ?? ""
+        let segments = RequestPath(request.path).segments
         guard request.method == "GET" || request.method == "HEAD", (200..<300).contains(reply.status),
-            ["fleet", "v1-alpha", "flotilla"].contains(first), let staleness = await access.staleness()
+            ["fleet", "v1-alpha", "flotilla"].contains(segments.first),
+            // What machines ask one another is about themselves, and must not wait for an etcd that is away.
+            segments.dropFirst(2).first != "peer", let staleness = await access.staleness()
         else { return reply }
         var reply = reply
         reply.headers.append((name: API.asOfHeader, value: Self.moment(staleness.asOf)))
