@@ -14,9 +14,9 @@ struct ArgumentTests {
             ("foo", "cluster-manager: unknown command 'foo'; see 'cluster-manager --help'"),
             (
                 "strat web",
-                "cluster-manager: unknown command 'strat'; did you mean 'start'?; see 'cluster-manager --help'"
+                "cluster-manager: unknown command 'strat'; did you mean 'start'? see 'cluster-manager --help'"
             ),
-            ("list-unit", "cluster-manager: unknown command 'list-unit'; did you mean 'list-units'?; see"),
+            ("list-unit", "cluster-manager: unknown command 'list-unit'; did you mean 'list-units'? see"),
             ("scale t@ -1", "cluster-manager: the number of instances must be 0 or more, not -1; see"),
             ("scale t@ --timeout 3 -12", "cluster-manager: the number of instances must be 0 or more, not -12; see"),
             ("start --foo x", "cluster-manager: unknown option '--foo'; see 'cluster-manager start --help'"),

@@ -36,7 +36,7 @@ import Testing
         #expect(FleetMachine(API.Machine(id: "a")).trouble.isEmpty)
     }
 
-    @Test("a machine that is off is meant by its whole id, one that is alive by the beginning of it")
+    @Test("a machine that is off is meant by its whole id, one that is alive by four digits of it")
     func cordonOfMachineThatIsOff() async throws {
         let off = String(repeating: "c", count: 32)
         func answer(_ id: String) throws -> [String: TransportResponse] {
@@ -50,7 +50,7 @@ import Testing
         _ = try await api.run(["cordon", off], fleet: fleet)
         #expect(api.asked.contains("POST /flotilla/v1/machines/\(off)/cordon"))
         let begun = CannedAPI(try answer(Self.ids[0]))
-        _ = try await begun.run(["cordon", "aa"], fleet: fleet)
+        _ = try await begun.run(["cordon", "aaaa"], fleet: fleet)
         #expect(begun.asked.contains("POST /flotilla/v1/machines/\(Self.ids[0])/cordon"))
         await #expect(throws: ClusterManagerError.self) { try await api.run(["cordon", "cc"], fleet: fleet) }
     }

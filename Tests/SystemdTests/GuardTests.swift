@@ -64,12 +64,16 @@ struct GuardTests {
     func badPaths() {
         for (executable, folder) in [("/bin/x\nExecStart=/bin/y", "/run/f"), ("bin/x", "/run/f"), ("/bin/x", "run/f")] {
             let error = #expect(throws: SystemdError.self) {
-                try GuardUnit.text(executable: executable, runtimeDirectory: folder, controlGroups: ControlGroupTree.ofThisMachine().root, initialSeconds: 5)
+                try GuardUnit.text(
+                    executable: executable, runtimeDirectory: folder,
+                    controlGroups: ControlGroupTree.ofThisMachine().root, initialSeconds: 5)
             }
             #expect(error?.code == .invalidArgument)
         }
         let error = #expect(throws: SystemdError.self) {
-            try GuardUnit.text(executable: "/bin/x", runtimeDirectory: "/run/f", controlGroups: ControlGroupTree.ofThisMachine().root, initialSeconds: 0)
+            try GuardUnit.text(
+                executable: "/bin/x", runtimeDirectory: "/run/f", controlGroups: ControlGroupTree.ofThisMachine().root,
+                initialSeconds: 0)
         }
         #expect(error?.code == .invalidArgument)
     }

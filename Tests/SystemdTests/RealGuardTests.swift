@@ -33,7 +33,9 @@ struct RealGuardTests {
     ) async throws {
         try await NspawnMachine.with(readable: try SystemdTestPrograms.folders()) { machine in
             let text = try GuardUnit.text(
-                executable: try SystemdTestPrograms.path("guard-probe"), runtimeDirectory: Self.runtime, controlGroups: ControlGroupTree.ofThisMachine().root, initialSeconds: 100, arguments: watchdogAlone ? ["--watchdog-only"] : [])
+                executable: try SystemdTestPrograms.path("guard-probe"), runtimeDirectory: Self.runtime,
+                controlGroups: ControlGroupTree.ofThisMachine().root, initialSeconds: 100,
+                arguments: watchdogAlone ? ["--watchdog-only"] : [])
             try machine.write(text, to: Self.folder + GuardUnit.defaultName)
             try machine.write(
                 fenced.map { $0 + "\n" }.joined(), to: GuardUnit.fencedUnits(runtimeDirectory: Self.runtime))

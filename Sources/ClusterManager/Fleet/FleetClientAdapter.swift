@@ -165,7 +165,8 @@ extension FleetUnitState {
         self.init(
             name: UnitName(unchecked: state.name), machine: state.machineID, hash: state.hash,
             load: state.systemdLoadState, active: state.systemdActiveState, sub: state.systemdSubState,
-            since: state.since, health: state.health, acted: state.acted.flatMap { TargetState(rawValue: $0) },
+            since: state.since, health: state.health,
+            acted: state.acted.flatMap { TargetState(rawValue: $0) } ?? (state.health == nil ? nil : .launched),
             restarts: state.restarts)
     }
 }

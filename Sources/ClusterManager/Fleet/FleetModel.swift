@@ -55,7 +55,7 @@ package struct FleetUnitState: Hashable, Sendable {
     package var since: Int64
     /// Why the machine could not do what it was ordered, or what systemd said of the last start; `nil` when all is well.
     package var health: String?
-    /// What the machine has acted on; `nil` from a server that does not tell it with the state.
+    /// What the machine has acted on; `nil` when the answer does not tell, and the unit's `current` does.
     package var acted: TargetState?
     /// The number of restarts that the machine has acted on.
     package var restarts: Int

@@ -28,6 +28,7 @@ package struct BringingUp: Sendable {
     /// - Parameters:
     ///   - finding: The unit in the cluster and on disk.
     ///   - isDown: Whether its machine says that it neither runs nor starts, though it is launched.
+    /// - Returns: What to ask for and to wait for; the warning is for people.
     /// - Throws: `ClusterManagerError.unit` for a template that shall run, and for a replacement that would stop a unit
     ///   which the command does not start again.
     package func step(

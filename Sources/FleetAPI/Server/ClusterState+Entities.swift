@@ -56,7 +56,8 @@ extension API.UnitState {
         self.init(
             name: state.unit.rawValue, hash: state.hash.rawValue, machineID: state.machine.rawValue,
             systemdLoadState: state.load, systemdActiveState: state.active, systemdSubState: state.sub,
-            since: state.since, health: state.health, acted: state.acted.rawValue, restarts: state.restarts,
+            since: state.since, health: state.health, acted: state.acted == .launched ? nil : state.acted.rawValue,
+            restarts: state.restarts,
             automaticRestarts: state.automaticRestarts)
     }
 }

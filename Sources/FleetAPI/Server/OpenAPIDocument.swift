@@ -362,12 +362,12 @@ enum OpenAPIDocument {
                   "desiredState": {
                     "type": "string",
                     "description": "What the user wants.",
-                    "enum": ["inactive", "loaded", "launched"]
+                    "enum": ["inactive", "loaded"]
                   },
                   "currentState": {
                     "type": "string",
                     "description": "How far it has come; left out for a global unit read by name.",
-                    "enum": ["inactive", "loaded", "launched"],
+                    "enum": ["inactive", "loaded"],
                     "readOnly": true
                   },
                   "machineID": {"type": "string", "description": "Where it is assigned.", "readOnly": true},
@@ -427,8 +427,8 @@ enum OpenAPIDocument {
                   },
                   "acted": {
                     "type": "string",
-                    "enum": ["inactive", "loaded", "launched"],
-                    "description": "What the machine has acted on; launched once systemd has shown or said that it started the unit. Not in fleet."
+                    "enum": ["inactive", "loaded"],
+                    "description": "What the machine has acted on; left out once systemd has shown or said that it started the unit. Not in fleet."
                   },
                   "restarts": {
                     "type": "integer",
@@ -508,12 +508,12 @@ enum OpenAPIDocument {
                   "desiredState": {
                     "type": "string",
                     "description": "What the user wants.",
-                    "enum": ["inactive", "loaded", "launched"]
+                    "enum": ["inactive", "loaded"]
                   },
                   "currentState": {
                     "type": "string",
                     "description": "How far it has come.",
-                    "enum": ["inactive", "loaded", "launched"]
+                    "enum": ["inactive", "loaded"]
                   },
                   "machineIDs": {"type": "array", "items": {"type": "string"}},
                   "reasons": {

@@ -15,7 +15,7 @@ extension API {
         package var since: Int64
         /// Why the machine could not do what it was ordered, or what systemd said of the last start; absent when all is well.
         package var health: String?
-        /// What the machine has acted on: `loaded`, or `launched` once systemd has shown or said that it started the unit.
+        /// What the machine has acted on, when that is not `launched`: systemd has not shown or said that it started the unit.
         package var acted: String?
         /// The number of `Unit.restarts` that the machine has acted on.
         package var restarts: Int

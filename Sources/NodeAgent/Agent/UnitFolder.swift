@@ -111,7 +111,7 @@ actor UnitFolder {
         let section = InstallSection(of: file, for: unit)
         for name in [unit] + section.aliases { try links.claim(name, for: path, of: unit) }
         for alias in section.aliases where installed?[alias] != nil {
-            throw HostError("its alias \(alias) is a unit of its own on this machine; one of the two needs another name")
+            throw HostError("its alias \(alias) is another unit on this machine; one of the two needs another name")
         }
         let isReplacement = installed?[unit] != nil || removed.contains(unit)
         var entry = entry(file, unit)

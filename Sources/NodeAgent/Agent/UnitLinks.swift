@@ -33,7 +33,8 @@ struct UnitLinks: Sendable {
                 let path = place + "/" + name
                 guard HostFiles.exists(path), !isOurs(path, unitFile, unit) else { continue }
                 throw HostError(
-                    "this machine has a unit \(name) of its own, \(path), which is not replaced; give the unit another name")
+                    "this machine has a unit \(name) of its own, \(path), which is not replaced; give the unit another name"
+                )
             }
         }
     }

@@ -20,7 +20,9 @@ actor UnitProcesses {
 
     /// Kills what is left of units that systemd says are down, and waits for its end.
     ///
-    /// - Parameter patience: How long to wait; a process that the kernel keeps in a device outlives SIGKILL.
+    /// - Parameters:
+    ///   - units: Their names.
+    ///   - patience: How long to wait; a process that the kernel keeps in a device outlives SIGKILL.
     /// - Returns: The units that still have a living process then, by name.
     func end(_ units: [String], patience: Duration) async -> [String] {
         let deadline = BootClock.now + patience

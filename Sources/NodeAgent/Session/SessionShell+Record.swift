@@ -80,7 +80,8 @@ extension SessionShell {
         guard (machines.count - closed.count) * 3 >= machines.count * 2 else {
             return hooks.status("keeps its units, since too few machines can take them: \(agentTrouble)")
         }
-        logger.error("this machine gives its session up, so that others run its units", metadata: ["error": "\(agentTrouble)"])
+        logger.error(
+            "this machine gives its session up, so that others run its units", metadata: ["error": "\(agentTrouble)"])
         surrender()
     }
 

@@ -32,7 +32,8 @@ package enum GuardUnit {
     /// - Returns: The whole file.
     /// - Throws: `invalidArgument` for paths that are not absolute or hold control characters.
     package static func text(
-        executable: String, runtimeDirectory: String, controlGroups: String, initialSeconds: Int, arguments: [String] = []
+        executable: String, runtimeDirectory: String, controlGroups: String, initialSeconds: Int,
+        arguments: [String] = []
     ) throws(SystemdError) -> String {
         guard initialSeconds > 0 else {
             throw SystemdError(

@@ -41,7 +41,8 @@ package struct ControlGroupTree: Sendable {
         var slices = [root]
         while let slice = slices.popLast() {
             for name in Self.folders(in: slice) {
-                if name.hasSuffix(".slice"), !(slice == root && name == "user.slice") { slices.append(slice + "/" + name) }
+                let isOfUsers = slice == root && name == "user.slice"
+                if name.hasSuffix(".slice"), !isOfUsers { slices.append(slice + "/" + name) }
                 // systemd puts an underscore before names that the kernel's own files could have.
                 let unit = name.hasPrefix("_") ? String(name.dropFirst()) : name
                 if units.contains(unit), !name.hasSuffix(".slice") { found.append(slice + "/" + name) }

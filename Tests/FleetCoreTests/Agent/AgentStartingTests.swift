@@ -159,7 +159,7 @@ import Testing
         #expect(AgentScript.transcript(script, showsPublishing: true) == script.text)
     }
 
-    @Test("a unit that flaps is told of a few times at once, then ever more rarely; what an order brings is told at once")
+    @Test("a unit that flaps is told of a few times at once, then ever more rarely")
     func pace() {
         var pace = ReportPace()
         var reports: [Double] = []
