@@ -246,6 +246,38 @@ extension ClusterTests {
             #expect(list == ["guarded.service"])
         }
 
+        @Test("a machine whose runtime folder is full says so, gets no new units, and keeps those that it has")
+        func fullDisk() async throws {
+            let cluster = try Cluster.shared
+            try await cluster.start("witness.service", on: home)
+            let before = try await cluster.sightings(of: ["witness.service"]).map(\.identity)
+            try await cluster.inside(
+                home,
+                "mount -o remount,size=$(($(df --output=used -B1 /run | tail -n 1) + 8192)) /run; "
+                    + "dd if=/dev/zero of=/run/full bs=4k 2>/dev/null || true")
+            let outcome = try await give(cluster, "start", "pinned.service", Cluster.sleeper)
+            #expect(outcome.status == 1 && outcome.error.contains("No space left"), "\(outcome)")
+            try await until("the machine says so") {
+                try await cluster.manager("list-machines").error.contains("its runtime folder takes no files")
+            }
+            let units = (1...10).map { Cluster.Unit("free@\($0).service", Cluster.sleeper) }
+            try await cluster.give("start", units)
+            let places = try await cluster.running(units.map(\.name))
+            #expect(places.values.allSatisfy { $0.machine != home }, "\(places.values.map(\.machine))")
+            let process = try await cluster.agentProcess(home)
+            try await cluster.inside(home, "systemctl kill --signal=KILL node-agent.service")
+            try await until("another agent is there") {
+                let now = try await cluster.agentProcess(home)
+                return now != 0 && now != process
+            }
+            try await cluster.inside(home, "rm /run/full; mount -o remount,size=20% /run")
+            try await cluster.running(["pinned.service"], on: [home])
+            #expect(try await cluster.sightings(of: ["witness.service"]).map(\.identity) == before)
+            try await until("all is well again") {
+                try await cluster.manager("list-machines").error.contains("runtime folder") == false
+            }
+        }
+
         @Test("a drain takes the next unit when systemd says that the one before is ready elsewhere")
         func drainOneByOne() async throws {
             let cluster = try Cluster.shared

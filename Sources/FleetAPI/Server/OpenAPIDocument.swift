@@ -362,12 +362,12 @@ enum OpenAPIDocument {
                   "desiredState": {
                     "type": "string",
                     "description": "What the user wants.",
-                    "enum": ["inactive", "loaded"]
+                    "enum": ["inactive", "loaded", "launched"]
                   },
                   "currentState": {
                     "type": "string",
                     "description": "How far it has come; left out for a global unit read by name.",
-                    "enum": ["inactive", "loaded"],
+                    "enum": ["inactive", "loaded", "launched"],
                     "readOnly": true
                   },
                   "machineID": {"type": "string", "description": "Where it is assigned.", "readOnly": true},
@@ -508,12 +508,12 @@ enum OpenAPIDocument {
                   "desiredState": {
                     "type": "string",
                     "description": "What the user wants.",
-                    "enum": ["inactive", "loaded"]
+                    "enum": ["inactive", "loaded", "launched"]
                   },
                   "currentState": {
                     "type": "string",
                     "description": "How far it has come.",
-                    "enum": ["inactive", "loaded"]
+                    "enum": ["inactive", "loaded", "launched"]
                   },
                   "machineIDs": {"type": "array", "items": {"type": "string"}},
                   "reasons": {

@@ -206,6 +206,7 @@ extension Engine {
             }
             return awaken()
         }
+        if former.isClosed, !machine.isClosed { awaken() }
         guard former.metadata != machine.metadata else { return }
         dirty.formUnion((occupancy.slots[slot]?.occupants.keys).map(Array.init) ?? [])
         awaken()

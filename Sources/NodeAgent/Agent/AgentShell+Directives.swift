@@ -106,7 +106,11 @@ extension AgentShell {
                 .startEnded(unit, .waiting("\(UnitState.queuedWord): systemd runs other jobs of this machine first")))
         }
         defer { patience.cancel() }
-        guard let result = try? await job.result() else { return }
+        guard let result = try? await job.result() else {
+            // Whoever waits is not left without a word: what systemd tells of the unit counts from now on.
+            if !Task.isCancelled { inbox.yield(.startEnded(unit, .cancelled)) }
+            return
+        }
         patience.cancel()
         let end = await startEnd(unit, result, since: mark)
         if case .refused(let reason) = end {

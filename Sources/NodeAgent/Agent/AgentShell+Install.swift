@@ -8,7 +8,8 @@ import Systemd
 
 /// Bringing unit files to systemd and taking them away, a batch at a time, with one reload for a batch at most.
 extension AgentShell {
-    private typealias Written = (order: Order, file: InstalledFile, isReplacement: Bool)
+    /// A file that was written; `isNew` when none of its unit was there, `isReplacement` when systemd may know an earlier one.
+    private typealias Written = (order: Order, file: InstalledFile, isReplacement: Bool, isNew: Bool)
 
     /// Fetches, writes, links and loads a batch; one unit's failure does not hold up the others.
     ///
@@ -25,6 +26,7 @@ extension AgentShell {
         var events: [AgentEvent] = []
         var written: [Written] = []
         var wereLinked = false
+        let there = Set(await folder.files().map(\.unit))
         for order in orders {
             guard let file = files[order.assignment.hash] else {
                 let reason = "unit file \(order.assignment.hash.short) is missing from the store or damaged"
@@ -35,7 +37,7 @@ extension AgentShell {
                 // The links that the file in force asked for; the new one asks for its own.
                 if try await folder.disable([order.unit]) { wereLinked = true }
                 let (installed, isReplacement) = try await folder.write(file, for: order.unit)
-                written.append((order, installed, isReplacement))
+                written.append((order, installed, isReplacement, !there.contains(order.unit)))
             } catch {
                 note(error)
                 events += refused([order], error.message, isTransient: true)
@@ -53,6 +55,7 @@ extension AgentShell {
             try await guardControl.list(fenced: await folder.fencedUnits())
         } catch {
             note(error)
+            for one in written { await takeAway(one) }
             events += refused(written.map(\.order), error.message, isTransient: true)
             written = []
         }
@@ -86,11 +89,10 @@ extension AgentShell {
 
     /// Leaves nothing behind of a unit that systemd does not take; one that is there in another form keeps its file.
     private func takeAway(_ written: Written) async {
-        guard !written.isReplacement else { return }
+        guard written.isNew else { return }
         do {
             try await folder.disable([written.file.unit])
             try await folder.remove(written.file.unit)
-            try await guardControl.list(fenced: await folder.fencedUnits())
         } catch {
             logger.warning(
                 "unit file not removed", metadata: ["unit.name": "\(written.file.unit)", "error": "\(error.message)"])

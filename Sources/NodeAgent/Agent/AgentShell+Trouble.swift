@@ -49,7 +49,8 @@ extension AgentShell {
         let since = followFailure ?? now
         followFailure = since
         guard now >= since + Self.scheduleSilence else { return }
-        change { $0.schedule = "it cannot follow its schedule: \(reason)" }
+        // Told once: each word of it begins another tenure.
+        change { $0.schedule = $0.schedule ?? "it cannot follow its schedule: \(reason)" }
         let end = since + Self.schedulePatience
         if now >= end, await !folder.files().isEmpty { troubleHooks.giveUp(end) }
     }
@@ -61,8 +62,10 @@ extension AgentShell {
 
     /// A write to the runtime folder failed; one that fails for want of space concerns every unit.
     func note(_ error: HostError) {
-        guard error.isStorage else { return }
-        change { $0.storage = "it cannot start units: \(error.message); make room there" }
+        guard let reason = error.storage else { return }
+        change {
+            $0.storage = "it cannot start units, since its runtime folder takes no files (\(reason)); make room there"
+        }
     }
 
     /// Looks whether there is room again, for as long as there is none; until cancelled.

@@ -75,9 +75,10 @@ enum HostFiles {
     /// What errno says of an action on a path.
     private static func failure(_ action: String, _ path: String) -> HostError {
         let number = errno
+        let reason = String(cString: strerror(number))
         return HostError(
-            "cannot \(action) \(path): \(String(cString: strerror(number)))",
-            isStorage: [ENOSPC, EDQUOT, EROFS, EIO].contains(number))
+            "cannot \(action) \(path): \(reason)",
+            storage: [ENOSPC, EDQUOT, EROFS, EIO].contains(number) ? reason : nil)
     }
 
     /// Whether there is anything of that name, be it a link that leads nowhere.
@@ -148,12 +149,12 @@ enum HostFiles {
 /// Something on this machine that does not work: what failed, on what, and why.
 package struct HostError: Error, Hashable, Sendable, CustomStringConvertible {
     package let message: String
-    /// The file system takes nothing: it is full, broken or read-only.
-    package let isStorage: Bool
+    /// Why the file system takes nothing: it is full, broken or read-only; `nil` when that is not what failed.
+    package let storage: String?
 
-    package init(_ message: String, isStorage: Bool = false) {
+    package init(_ message: String, storage: String? = nil) {
         self.message = message
-        self.isStorage = isStorage
+        self.storage = storage
     }
 
     package var description: String { message }

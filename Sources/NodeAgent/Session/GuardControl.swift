@@ -121,7 +121,10 @@ actor GuardControl {
     func list(fenced units: [UnitName]) throws(HostError) {
         guard isEnabled, units != listed else { return }
         let text = units.map { $0.rawValue + "\n" }.joined()
-        try HostFiles.write(text, to: GuardUnit.fencedUnits(runtimeDirectory: runtimeDirectory), mode: 0o600)
+        let path = GuardUnit.fencedUnits(runtimeDirectory: runtimeDirectory)
+        // What a former run of the agent wrote is as good, and a disk may be full by now.
+        let isWritten = listed == nil && (try? HostFiles.read(path)) == text
+        if !isWritten { try HostFiles.write(text, to: path, mode: 0o600) }
         listed = units
     }
 }

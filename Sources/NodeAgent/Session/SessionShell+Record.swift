@@ -115,10 +115,12 @@ extension SessionShell {
             case .registered(let revision):
                 guard core.currentLease == lease else { return }
                 recordRevision = max(recordRevision, revision)
+                isRecordBehind = false
                 await hooks.enter(Tenure(machine: record.id, lease: LeaseID(lease.id), recordRevision: revision))
             case .taken: await leaseGone(lease)
             }
         } catch {
+            isRecordBehind = true
             logger.warning("this machine's record is not written anew", metadata: ["error": "\(error.message)"])
             if error.code == .sessionLost { await leaseGone(lease) }
         }

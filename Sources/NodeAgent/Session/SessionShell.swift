@@ -40,6 +40,8 @@ actor SessionShell {
     var sighting: OwnRecordUpdate?
     /// The record is being written anew within the session.
     var isRewriting = false
+    /// The record in the store lacks what is to be said; it is written at the next renewal.
+    var isRecordBehind = false
     /// What is wrong with this machine's addresses; empty when nothing is.
     var addressTrouble = ""
     /// What keeps it from doing what it is ordered; empty when nothing does.
@@ -248,7 +250,7 @@ extension SessionShell {
                 answer(isOwn ? .ownStoreReturned : .foreignStore, about: lease)
             } else if isAlive, await !isStoreSetBack() {
                 answer(.renewed(sent: sent), about: lease)
-                if updateTrouble(), core.currentLease == lease { await rewrite(lease) }
+                if updateTrouble() || isRecordBehind, core.currentLease == lease { await rewrite(lease) }
             } else if isAlive {
                 answer(.foreignStore, about: lease)
             } else {

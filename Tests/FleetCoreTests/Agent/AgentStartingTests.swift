@@ -211,5 +211,17 @@ import Testing
         #expect(last.map(\.sub) == ["running"])
     }
 
+    @Test("a machine has done what it can about a unit when it has acted, or says why it could not")
+    func settled() {
+        var state = UnitState(machine: Short.machine("A"), unit: Short.unit("web"), hash: ContentHash(of: "web"))
+        func isSettled(_ acted: TargetState, _ active: String, _ sub: String, _ health: String? = nil) -> Bool {
+            (state.acted, state.active, state.sub, state.health) = (acted, active, sub, health)
+            return state.isSettled(for: .launched)
+        }
+        #expect(!isSettled(.loaded, "inactive", "dead") && isSettled(.loaded, "inactive", "dead", "no such unit"))
+        #expect(!isSettled(.launched, "activating", "start") && isSettled(.launched, "activating", "auto-restart"))
+        #expect(isSettled(.launched, "active", "running") && isSettled(.launched, "failed", "failed"))
+    }
+
     private static func moment(_ seconds: Double) -> Moment { Moment(nanoseconds: Int64(seconds * 1e9)) }
 }

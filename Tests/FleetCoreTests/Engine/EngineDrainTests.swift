@@ -23,6 +23,14 @@ struct EngineDrainTests {
             uncordon A => -B: db, A: db launched if B is gone
             """),
         NamedScript(
+            "a machine that can take no units keeps those that it has, and gets what waits when it can again",
+            """
+            A; web launched => A: web launched
+            A> web launched; A !full; db launched => -
+            why db => 0 of 1 machines can take it: 1 machine can take no units (such as aaaaaaaa: full)
+            A => A: db launched
+            """),
+        NamedScript(
             "units leave one by one, each when the former one has settled",
             """
             A; B; a launched; b launched => A: a launched | B: b launched

@@ -86,10 +86,18 @@ struct ClusterText {
         let words = Text.words(line)
         guard let first = words.first else { return [] }
         if Short.isMachine(first) {
-            let pairs = words.dropFirst().map { $0.split(separator: "=").map(String.init) }
+            let pairs = words.dropFirst().filter { !$0.hasPrefix("!") }.map {
+                $0.split(separator: "=").map(String.init)
+            }
             let metadata = Dictionary(uniqueKeysWithValues: pairs.map { ($0[0], $0[1]) })
             let id = Short.machine(first)
-            return [.machinePut(MachineRecord(id: id, name: first, address: "", metadata: metadata))]
+            let trouble = words.first { $0.hasPrefix("!") }.map { String($0.dropFirst()) } ?? ""
+            return [
+                .machinePut(
+                    MachineRecord(
+                        id: id, name: first, address: "", metadata: metadata, trouble: trouble,
+                        isClosed: !trouble.isEmpty))
+            ]
         }
         if first == "file" { return file(of: words[1]) }
         if first == "meta" { return [.metadataPut(Short.machine(words[1]), Self.overlay(words.dropFirst(2)))] }

@@ -160,6 +160,42 @@ struct SessionShellTests {
         }
     }
 
+    @Test("a machine that can take no units says so, and gives its session up in its turn while others do better")
+    func gaveUp() async throws {
+        let rig = try SessionRig(server: try await SharedEtcd.running(), ttl: 600)
+        let trouble = "it cannot follow its schedule"
+        try await rig.run { shell, notes in
+            try await until("entering") { !notes.entered.isEmpty }
+            let registry = try rig.registry()
+            func put(_ id: String, isClosed: Bool = false) async throws {
+                let id = try required(MachineID(String(repeating: id, count: 32)))
+                let record = MachineRecord(id: id, name: "other", address: "", trouble: trouble, isClosed: isClosed)
+                try await rig.server.client().put(registry.keys.machine(id), MachineEntry(record).bytes)
+            }
+            await shell.giveUp(since: Moment(nanoseconds: 0))
+            #expect(notes.fences.isEmpty, "nothing is wrong with it")
+            await shell.announce(agentTrouble: trouble)
+            try await until("another tenure") { notes.entered.count == 2 }
+            let record = try required(try await registry.machines().first { $0.id == rig.machine })
+            #expect(record.isClosed && record.trouble == trouble)
+
+            try await put("f")
+            await shell.giveUp(since: Moment(nanoseconds: 0))
+            #expect(notes.fences.isEmpty && notes.lastWords.hasPrefix("keeps its units"), "one of two is too few")
+            for id in ["e", "d", "c"] { try await put(id) }
+            try await put("0", isClosed: true)
+            await shell.giveUp(since: BootClock.now)
+            #expect(notes.fences.isEmpty, "another goes first")
+            await shell.giveUp(since: Moment(nanoseconds: 0))
+            try await until("a new session") { notes.entered.count == 3 }
+            #expect(notes.fences.count == 1)
+            #expect(try await registry.machines().first { $0.id == rig.machine }?.isClosed == true)
+            await shell.announce(agentTrouble: nil)
+            try await until("all is well") { notes.entered.count == 4 }
+            #expect(try await registry.machines().first { $0.id == rig.machine }?.isClosed == false)
+        }
+    }
+
     @Test("a machine with the id of a live one is refused with words, and nothing changes")
     func clone() async throws {
         let rig = try SessionRig(server: try await SharedEtcd.running(), ttl: 30)
