@@ -46,6 +46,9 @@ package struct NodeAgentProgram: Sendable {
         etcdSettings.expectedRevision = saved.expectedRevision
         // A key that every agent may read, also where etcd gives each machine rights to its own keys alone.
         etcdSettings.historyKey = RegistryKeys(cluster: settings.cluster).mark
+        // Several watches break together; one word is enough.
+        let (losses, lossInbox) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        etcdSettings.onBrokenWatch = { lossInbox.yield() }
         let etcd = try EtcdClient(etcdSettings, logger: logger)
         // The session has connections and a thread of its own: a heavy load elsewhere must not delay a renewal.
         let sessionEtcd = try EtcdClient(etcdSettings, sameStoreAs: etcd, logger: logger)
@@ -155,6 +158,10 @@ package struct NodeAgentProgram: Sendable {
                 while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
             }
             if roles.contains(.api) { group.addTask { try await server.run() } }
+            group.addTask {
+                for await _ in losses { await session.connectionLost() }
+                while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
+            }
             group.addTask { await Self.feedWatchdog(session) }
             group.addTask {
                 for await news in troubles {
@@ -163,6 +170,7 @@ package struct NodeAgentProgram: Sendable {
                     case .patienceEnded(let since): await session.giveUp(since: since)
                     }
                 }
+                while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
             }
             group.addTask { await Self.followAddress(publicAddress, listeners: settings.apiListen, session) }
             group.addTask {

@@ -56,6 +56,7 @@ actor WatchReader {
                 try await readOnce()
             } catch {
                 if error.code == .cancelled { return nil }
+                if connection != nil, error.isTransient { client.configuration.onBrokenWatch() }
                 try await recover(from: error)
             }
         }

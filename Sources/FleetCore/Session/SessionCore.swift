@@ -54,6 +54,8 @@ package struct SessionCore: Sendable, Equatable {
         case noQuorum(asked: Moment)
         /// The question for the quorum brought no proof.
         case quorumUnproven
+        /// A connection to the store broke while nothing was asked of it: the store may be down.
+        case connectionLost
         /// A peer renewed the lease for us; `sent` is when we asked it.
         case relayed(sent: Moment)
         /// The store that answers has another cluster id than the one that holds our session.
@@ -151,6 +153,7 @@ package struct SessionCore: Sendable, Equatable {
         case .relayed(let sent): proven(sent, at: now, report: nil)
         case .renewFailed: renewFailed(at: now)
         case .leaseGone: leaseGone(at: now)
+        case .connectionLost: connectionLost()
         case .noQuorum(let asked): noQuorum(asked: asked, at: now)
         case .quorumUnproven: quorumUnproven(at: now)
         case .foreignStore: foreignStore(at: now)
@@ -288,6 +291,16 @@ extension SessionCore {
         guard mayAsk(at: now) else { return report + fenceOrWake(at: now) }
         asked = now
         return report + [.askForQuorum] + fenceOrWake(at: now)
+    }
+
+    /// Renews at once, before the store that went down comes up again.
+    ///
+    /// A store that starts takes connections and answers nothing for seconds. Who had just renewed would meet that silence with
+    /// a proof as old as its last renewal; who asks while the store is down has a fresh one (rule R4).
+    private mutating func connectionLost() -> [Directive] {
+        guard case .held(let lease, _, true) = phase, !isRenewing else { return [] }
+        isRenewing = true
+        return [.renew(lease)]
     }
 
     private mutating func noQuorum(asked: Moment, at now: Moment) -> [Directive] {

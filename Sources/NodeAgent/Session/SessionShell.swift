@@ -104,6 +104,9 @@ actor SessionShell {
     /// Its units must be stopped before.
     func stop() { inbox.yield(.stopping) }
 
+    /// A connection to the store broke that was waiting for its word: the session is renewed at once, while the store is down.
+    func connectionLost() { inbox.yield(.connectionLost) }
+
     /// Gives the session up, since the store refuses what this machine has to write: others take over when the lease has ended.
     func surrender() { inbox.yield(.keptOut) }
 

@@ -134,6 +134,7 @@ final class Follower {
         guard stream.isOpen, self.stream === stream else { return }
         stream.close()
         guard !scope.isCancelled else { return }
+        process.session.send(.connectionLost)
         watchFailures += 1
         client.turnAway(from: stream.member)
         let count = world.etcd.members.count

@@ -45,7 +45,7 @@ struct SessionScript {
         "grant-failed": .grantFailed, "registered": .registered, "taken": .taken, "register-failed": .registerFailed,
         "renew-failed": .renewFailed, "lease-gone": .leaseGone, "quorum-unproven": .quorumUnproven,
         "foreign": .foreignStore, "own-store": .ownStoreReturned, "fenced": .fenced, "woke": .woke,
-        "stopping": .stopping, "kept-out": .keptOut, "guard-fired": .guardFired,
+        "stopping": .stopping, "kept-out": .keptOut, "connection-lost": .connectionLost, "guard-fired": .guardFired,
         "register-lease-gone": .registerLeaseGone,
     ]
 
