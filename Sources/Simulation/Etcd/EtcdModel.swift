@@ -10,7 +10,9 @@ import FleetCore
 /// loss of a leader and the members' notice of it requests get no answer, and may be carried out by the next leader.
 final class EtcdModel {
     struct Member {
-        var isUp = true
+        /// Faults that keep it down; it comes up again when the last of them is over.
+        var outages = 0
+        var isUp: Bool { outages == 0 }
         var isPaused = false
         /// Takes connections and serves nobody: from its start until it knows a leader.
         fileprivate(set) var isStarting = false

@@ -86,10 +86,10 @@ extension World {
     private func takeDown(_ members: [Int], _ span: Int64) {
         // Between two silences machines need a moment to renew: without it rule R4 does not hold, as its text says.
         if etcd.isBarelyBack { disturbAll(2 * Span.second) }
-        for member in members { etcd.change(member) { $0.isUp = false } }
+        for member in members { etcd.change(member) { $0.outages += 1 } }
         for member in members {
             // They do not all come back at one moment.
-            until(span + random.between(0, Span.second)) { [unowned self] in etcd.change(member) { $0.isUp = true } }
+            until(span + random.between(0, Span.second)) { [unowned self] in etcd.change(member) { $0.outages -= 1 } }
         }
     }
 
