@@ -319,7 +319,9 @@ package struct AgentCore: Sendable, Equatable {
                 // A start that left no trace in systemd may never have reached it; only work that is done once is left at that.
                 let isUp = entry.observed.map { !$0.isDown } ?? false
                 let wasStarted = file.startedHash != nil && (isUp || file.runs != .always)
-                entry.acted = max(entry.acted, wasStarted ? .launched : state.acted)
+                // One that was on its way down when the former run ended was being stopped, as far as anybody can tell.
+                let wasStopping = state.active == "deactivating" && !isUp && file.runs == .always
+                entry.acted = wasStopping ? .loaded : max(entry.acted, wasStarted ? .launched : state.acted)
                 entry.restarts = state.restarts
                 entry.automaticRestarts = state.automaticRestarts
                 if state.acted == .launched, file.startedHash == nil, state.hash != file.hash {
@@ -377,6 +379,8 @@ package struct AgentCore: Sendable, Equatable {
             directives.start.append(unit)
         } else if assignment.target == .launched, entry.outdated != nil || entry.restarts < assignment.restarts {
             entries[unit]?.operation = .restarting
+            // What is at work now is not what this order starts: its end is not the end of that.
+            entries[unit]?.isAtWork = false
             entries[unit]?.issuedRestarts = assignment.restarts
             directives.restart.append(unit)
         } else if assignment.target == .loaded, entry.acted == .launched {

@@ -25,6 +25,16 @@ struct AgentSessionTests {
 
     static let adoptionTables = [
         NamedScript(
+            "a unit that was being stopped when the agent ended is started if it is wanted again",
+            """
+            enter; own web launched v1 deactivating/stop; order web launched v1 @5; file web v1 started; seen web inactive/dead => start web
+            """),
+        NamedScript(
+            "a unit that ended by itself while there was no agent is left as it is",
+            """
+            enter; own web launched v1 active/running; order web launched v1 @5; file web v1 started; seen web inactive/dead => -
+            """),
+        NamedScript(
             "a unit that runs as ordered is not touched",
             """
             enter; own web launched v1 #2; order web launched v1 #2 @5; file web v1; seen web active/running => -
