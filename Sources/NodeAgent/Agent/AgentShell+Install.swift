@@ -166,12 +166,14 @@ extension AgentShell {
     ) async throws(SystemdError) -> [UnitName: String] {
         var found: [UnitName: String] = [:]
         let known = Set(statuses.map(\.name))
+        // A masked unit runs for nobody, and systemd says so of each order.
+        let masked = Set(statuses.filter { $0.load == "masked" }.map(\.name))
         let paths = try await units.fragmentPaths(of: names)
         for name in names {
             let unit = UnitName(unchecked: name)
             if !known.contains(name), !statuses.isEmpty {
                 found[unit] = "systemd on this machine knows \(name) as another unit's name"
-            } else if let path = paths[name], await !folder.isOurs(path, unit) {
+            } else if !masked.contains(name), let path = paths[name], await !folder.isOurs(path, unit) {
                 found[unit] = "this machine has a unit \(name) of its own, \(path), which is not replaced"
             }
         }

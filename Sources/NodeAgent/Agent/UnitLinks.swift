@@ -32,6 +32,8 @@ struct UnitLinks: Sendable {
             for place in searchPath + [folder] {
                 let path = place + "/" + name
                 guard HostFiles.exists(path), !isOurs(path, unitFile, unit) else { continue }
+                // A mask elsewhere is systemd's to tell of; one in this folder would be replaced by our link.
+                if place != folder, HostFiles.target(of: path) == "/dev/null" { continue }
                 throw HostError(
                     "this machine has a unit \(name) of its own, \(path), which is not replaced; give the unit another name"
                 )
