@@ -77,7 +77,7 @@ struct SessionCoreTests {
             2 registered => feed 54, enter 7 new, wake 15
             3 connection-lost => renew 7
             3 connection-lost => -
-            4 renew-failed => report renewalsFailing, ask quorum, wake 15
+            4 renew-failed => report renewalsFailing, ask, wake 15
             """),
         NamedScript(
             "kept out late in the life of the last proof: units are dead before the lease can end all the same",
