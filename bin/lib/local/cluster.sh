@@ -145,16 +145,26 @@ cluster_status() {
     done < <(machine_names)
 }
 
-# healthy_socket: the API socket of the first machine whose agent answers.
+# answering_machine: the first machine whose agent is well; when none is, the first whose agent answers at all, since one that has no
+# etcd, or refuses it, is there to be asked what is wrong.
+answering_machine() {
+    local name check
+    for check in agent_healthy agent_answers; do
+        while read -r name; do
+            if "$check" "$name"; then
+                printf '%s\n' "$name"
+                return 0
+            fi
+        done < <(machine_names)
+    done
+    die "no machine's node agent answers; see: bin/local-cluster status"
+}
+
+# healthy_socket: the API socket of a machine whose agent answers.
 healthy_socket() {
     local name
-    while read -r name; do
-        if agent_healthy "$name"; then
-            machine_socket "$name"
-            return 0
-        fi
-    done < <(machine_names)
-    die "no machine's node agent answers; see: bin/local-cluster status"
+    name=$(answering_machine)
+    machine_socket "$name"
 }
 
 # healthy_endpoint: the same, as an address for the command line in the cluster's network.
@@ -164,13 +174,8 @@ healthy_endpoint() {
         printf 'unix:%s\n' "$(healthy_socket)"
         return 0
     fi
-    while read -r name; do
-        if agent_healthy "$name"; then
-            printf 'tls:%s:%d\n' "$(machine_address "$name")" "$api_port"
-            return 0
-        fi
-    done < <(machine_names)
-    die "no machine's node agent answers; see: bin/local-cluster status"
+    name=$(answering_machine)
+    printf 'tls:%s:%d\n' "$(machine_address "$name")" "$api_port"
 }
 
 # end_processes: all that belongs to this cluster, whether its number is known or not.

@@ -150,6 +150,14 @@ agent_healthy() {
         --unix-socket "/proc/$leader/root/run/flotilla/api.sock" http://localhost/healthz
 }
 
+# agent_answers NAME: its node agent answers, whatever it says of itself.
+agent_answers() {
+    local leader
+    leader=$(machine_leader "$1") || return 1
+    curl --silent --max-time 3 --output /dev/null \
+        --unix-socket "/proc/$leader/root/run/flotilla/api.sock" http://localhost/healthz
+}
+
 # agent_joined NAME: healthy, and a machine of the cluster by its own word.
 agent_joined() {
     local leader
