@@ -46,7 +46,7 @@ extension ClusterTests {
             #expect(rows.map { $0.split(separator: " ").joined(separator: " ") } == ["\(name) \(place) active running"])
             let status = try await cluster.manage("status", name)
             let title = status.first ?? ""
-            #expect(title.hasSuffix("\(name) - Instance %i"), "\(status)")
+            #expect(title.hasSuffix("\(name) - Instance 1"), "\(status)")
             #expect(status.joined().contains("Active: active (running)"))
 
             try await cluster.manage("restart", name, "--timeout", "60")
