@@ -93,9 +93,9 @@ extension AgentShell {
         } catch {
             refuse(operation, unit, error.message)
             await takeBack(unit, file?.startedHash)
-            let event = error.isTransient && error.code != .conflict
+            let isOutage = error.isTransient && error.code != .conflict
             return inbox.yield(
-                event ? .issueFailed(unit, reason: error.message) : .startEnded(unit, .refused(error.message))
+                isOutage ? .issueFailed(unit, reason: error.message) : .startEnded(unit, .refused(error.message))
             ).discard()
         }
         logger.info("unit \(operation.rawValue) issued", metadata: ["unit.name": "\(unit)"])
