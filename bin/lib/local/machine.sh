@@ -32,13 +32,27 @@ machine_leader() {
     return 1
 }
 
+# visit LEADER COMMAND...: runs COMMAND in all namespaces of the machine whose PID 1 is LEADER.
+#
+# A machine that is going down stops all its processes, ends them, and waits for them (systemd-shutdown, broadcast_signal). A
+# visitor's parent is outside: nsenter as parent would stop with its child and never bury it, so a shell is the parent; and
+# only a parent gets SIGCHLD, without which systemd-shutdown looks again after 90 seconds, so each visit ends with it.
+visit() {
+    local leader=$1 status=0
+    shift
+    # shellcheck disable=SC2016 # the inner shell expands it; its exit keeps it from becoming the command itself
+    nsenter --target "$leader" --all --no-fork -- /bin/sh -c '"$@"; exit $?' sh "$@" || status=$?
+    kill -s CHLD "$leader" 2>/dev/null || true
+    return "$status"
+}
+
 # in_machine NAME COMMAND...: runs COMMAND inside the machine.
 in_machine() {
     local leader name=$1
     shift
     leader=$(machine_leader "$name") || die "$name is down; run: bin/local-cluster boot $name"
     # env: nothing of the caller's login leaks in, and the program search path is the machine's.
-    nsenter --target "$leader" --all -- env --ignore-environment TERM="${TERM:-dumb}" HOME=/root LANG=C.UTF-8 \
+    visit "$leader" env --ignore-environment TERM="${TERM:-dumb}" HOME=/root LANG=C.UTF-8 \
         PATH=/opt/flotilla/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin "$@"
 }
 
@@ -136,7 +150,7 @@ machine_booted() {
     local leader
     process_gone "$state/machines/$1/nspawn.pid" && return 0
     leader=$(machine_leader "$1") || return 1
-    case $(nsenter --target "$leader" --all -- systemctl is-active flotilla-provision.service 2>/dev/null) in
+    case $(visit "$leader" systemctl is-active flotilla-provision.service 2>/dev/null) in
     active | failed) return 0 ;;
     *) return 1 ;;
     esac
