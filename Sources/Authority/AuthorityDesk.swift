@@ -91,6 +91,8 @@ package struct AuthorityDesk: Sendable {
         package var certificate: String
         package var authorities: String
         package var login: StoreLogin?
+        /// What the machine shows etcd.
+        package var etcdCertificate: String
     }
 
     /// All roles that a machine may have.
@@ -111,15 +113,7 @@ package struct AuthorityDesk: Sendable {
         guard !admission.roles.isEmpty, admission.roles.isSubset(of: Self.allRoles) else {
             throw .invalid("a machine's roles are some of agent, engine and api")
         }
-        let issued = try identities { () throws(IdentityError) in
-            let authority = try folder.authority()
-            return (
-                try folder.chain(
-                    try authority.issue(
-                        try CertificateRequest(pem: request), for: .machine(admission.machine.rawValue),
-                        addresses: admission.addresses, now: now)), try folder.bundle().pem
-            )
-        }
+        let issued = try renew(admission.machine, request: request, addresses: admission.addresses, now: now)
         try await records { () throws(RegistryError) in
             try await registry.addMachine(
                 MachineIdentity(
@@ -135,7 +129,9 @@ package struct AuthorityDesk: Sendable {
                 throw .store(error.message)
             }
         }
-        return Membership(certificate: issued.0, authorities: issued.1, login: login)
+        return Membership(
+            certificate: issued.certificate, authorities: issued.authorities, login: login,
+            etcdCertificate: issued.etcdCertificate)
     }
 
     /// Lets the bearer of a token join: uses the token, then admits the machine with the roles and metadata it carries.
@@ -182,16 +178,18 @@ package struct AuthorityDesk: Sendable {
         return (membership, entry.roles, entry.metadata, token.id)
     }
 
-    /// Signs the next certificate of a machine that has proven with the present one who it is.
+    /// Signs the next certificates of a machine that has proven with the present one who it is.
     package func renew(
         _ machine: MachineID, request: String, addresses: [String], now: Date
-    ) throws(AuthorityError) -> (certificate: String, authorities: String) {
+    ) throws(AuthorityError) -> (certificate: String, authorities: String, etcdCertificate: String) {
         try identities { () throws(IdentityError) in
-            (
+            let request = try CertificateRequest(pem: request)
+            return (
                 try folder.chain(
                     try folder.authority().issue(
-                        try CertificateRequest(pem: request), for: .machine(machine.rawValue), addresses: addresses,
-                        now: now)), try folder.bundle().pem
+                        request, for: .machine(machine.rawValue), addresses: addresses, now: now)),
+                try folder.bundle().pem,
+                try folder.storeAuthority(now: now).issueClient(request, name: machine.rawValue, now: now)
             )
         }
     }
@@ -287,7 +285,10 @@ package struct AuthorityDesk: Sendable {
             let next = try CertificateAuthority(cluster: try folder.cluster(), now: now)
             let both = bundle.joined(with: next.trust)
             try folder.storeVouch(try folder.authority().vouch(for: next, now: now))
+            // Made before the key that appoints it is another.
+            _ = try folder.storeAuthority(now: now)
             try folder.store(next, bundle: both)
+            try folder.reappointStoreAuthority(now: now)
             return both
         }
         try await publish(signer: nil)
@@ -318,10 +319,12 @@ package struct AuthorityDesk: Sendable {
     /// An etcd whose certificate the old authority signed would be lost to every machine at once.
     private func checkEtcd(believing bundle: TrustBundle) async throws(AuthorityError) {
         guard etcdAuthorities == nil else { return }
+        let tls = try identities { () throws(IdentityError) in
+            try folder.storeAccess(believing: bundle, now: Date())
+        }
         for endpoint in etcdEndpoints where endpoint.hasPrefix("https:") {
             let answer = try? await HTTPClient().send(
-                HTTPRequest(
-                    url: endpoint + "/version", deadline: .seconds(5), tls: TLSSettings(authorities: bundle.pem)))
+                HTTPRequest(url: endpoint + "/version", deadline: .seconds(5), tls: tls))
             guard answer != nil else {
                 throw .conflict(
                     "etcd at \(endpoint) does not answer with a certificate of the new authority; give it one (cluster-manager "

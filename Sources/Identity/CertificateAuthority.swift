@@ -17,11 +17,12 @@ package struct CertificateAuthority: Sendable {
     }
 
     /// Clocks of machines differ: what is signed now is good for somebody whose clock is so many seconds behind.
-    private static let allowance: TimeInterval = 300
+    static let allowance: TimeInterval = 300
 
     package let cluster: String
-    let certificate: Certificate
-    private let key: KeyPair
+    private let signer: Signer
+    var certificate: Certificate { signer.certificate }
+    private var key: KeyPair { signer.key }
 
     /// Makes a new authority with a new key.
     ///
@@ -32,16 +33,10 @@ package struct CertificateAuthority: Sendable {
     /// - Throws: `.malformed` when the library refuses, which it has no reason to.
     package init(cluster: String, now: Date, life: TimeInterval = Life.authority) throws(IdentityError) {
         let key = KeyPair()
-        let name: DistinguishedName
+        // A part of the key's hash tells two authorities of one cluster apart, as during a rotation.
+        let name = try Self.subject("\(cluster) authority \(key.mark)")
         do {
-            name = try DistinguishedName {
-                OrganizationName("Flotilla")
-                // A part of the key's hash tells two authorities of one cluster apart, as during a rotation.
-                CommonName(
-                    "\(cluster) authority \(Self.hex(SHA256.hash(data: key.key.publicKey.rawRepresentation).prefix(4)))"
-                )
-            }
-            certificate = try Certificate(
+            let certificate = try Certificate(
                 version: .v3, serialNumber: .init(), publicKey: key.certificateKey.publicKey,
                 notValidBefore: now - Self.allowance, notValidAfter: now + life, issuer: name, subject: name,
                 signatureAlgorithm: .ecdsaWithSHA256,
@@ -51,20 +46,16 @@ package struct CertificateAuthority: Sendable {
                     Critical(KeyUsage(keyCertSign: true, cRLSign: true))
                     SubjectKeyIdentifier(hash: key.certificateKey.publicKey)
                 }, issuerPrivateKey: key.certificateKey)
+            signer = Signer(certificate: certificate, key: key)
         } catch {
             throw IdentityError(.malformed, "no authority can be made for cluster \(cluster): \(error)")
         }
         self.cluster = cluster
-        self.key = key
     }
 
     /// Takes an authority up from its files.
     package init(cluster: String, certificatePEM: String, keyPEM: String) throws(IdentityError) {
-        key = try KeyPair(pem: keyPEM)
-        certificate = try TrustBundle.certificates(pem: certificatePEM)[0]
-        guard certificate.publicKey == key.certificateKey.publicKey else {
-            throw IdentityError(.malformed, "the authority's key is not the one of its certificate")
-        }
+        signer = try Signer(certificatePEM: certificatePEM, keyPEM: keyPEM)
         self.cluster = cluster
     }
 
@@ -79,24 +70,11 @@ package struct CertificateAuthority: Sendable {
     /// Shown beside a certificate that `next` signed, it lets those believe it who know this authority alone, such as
     /// users whose profile is older than the rotation.
     ///
-    /// - Throws: `.malformed` when the library refuses, which it has no reason to.
+    /// - Throws: `.expired` when this authority's own time is over.
     package func vouch(for next: CertificateAuthority, now: Date) throws(IdentityError) -> String {
-        do {
-            let signed = try Certificate(
-                version: .v3, serialNumber: .init(), publicKey: next.certificate.publicKey,
-                notValidBefore: max(now - Self.allowance, certificate.notValidBefore),
-                notValidAfter: certificate.notValidAfter, issuer: certificate.subject,
-                subject: next.certificate.subject, signatureAlgorithm: .ecdsaWithSHA256,
-                extensions: try Certificate.Extensions {
-                    Critical(BasicConstraints.isCertificateAuthority(maxPathLength: 0))
-                    Critical(KeyUsage(keyCertSign: true, cRLSign: true))
-                    SubjectKeyIdentifier(hash: next.certificate.publicKey)
-                    AuthorityKeyIdentifier(keyIdentifier: try ownKeyIdentifier)
-                }, issuerPrivateKey: key.certificateKey)
-            return try signed.serializeAsPEM().pemString
-        } catch {
-            throw IdentityError(.malformed, "the old authority cannot vouch for the new one: \(error)")
-        }
+        let signed = try signer.appoint(
+            next.certificate.publicKey, as: next.certificate.subject, now: now, until: certificate.notValidAfter)
+        return try Signer.pem(of: signed)
     }
 
     /// Signs a certificate that speaks for `principal`, in PEM form.
@@ -125,7 +103,7 @@ package struct CertificateAuthority: Sendable {
             now: now, life: life ?? standard)
     }
 
-    /// Signs a certificate for a server that is no machine of the cluster, such as etcd; it speaks for nobody.
+    /// Signs a certificate for a server that is no machine of the cluster; it speaks for nobody.
     package func issueServer(
         _ request: CertificateRequest, name: String, addresses: [String], now: Date, life: TimeInterval = Life.server
     ) throws(IdentityError) -> String {
@@ -134,43 +112,37 @@ package struct CertificateAuthority: Sendable {
             now: now, life: life)
     }
 
-    /// Says in what it signs which key did; RFC 5280, 4.2.1.1, asks for it, and strict readers refuse a certificate without.
-    private var ownKeyIdentifier: ArraySlice<UInt8> {
-        get throws {
-            let own =
-                try certificate.extensions.subjectKeyIdentifier ?? SubjectKeyIdentifier(hash: certificate.publicKey)
-            return own.keyIdentifier
-        }
-    }
-
     private func sign(
         _ request: CertificateRequest, name: String, names: [GeneralName], usages: [ExtendedKeyUsage.Usage], now: Date,
         life: TimeInterval
     ) throws(IdentityError) -> String {
-        guard now < certificate.notValidAfter else {
-            throw IdentityError(.expired, "the cluster's authority has expired; see cluster-manager cluster ca rotate")
-        }
+        try signer.sign(request, name: name, names: names, usages: usages, now: now, life: life)
+    }
+
+    /// Lets another key sign for one purpose, such as etcd.
+    ///
+    /// - Parameters:
+    ///   - key: The key that is to sign.
+    ///   - name: What it is called.
+    ///   - now: The present time.
+    /// - Returns: The other key's certificate.
+    /// - Throws: `.expired` when the authority's own time is over.
+    func appoint(_ key: KeyPair, as name: DistinguishedName, now: Date) throws(IdentityError) -> Certificate {
+        try signer.appoint(key.certificateKey.publicKey, as: name, now: now, until: certificate.notValidAfter)
+    }
+
+    static func subject(_ name: String) throws(IdentityError) -> DistinguishedName {
         do {
-            let signed = try Certificate(
-                version: .v3, serialNumber: .init(), publicKey: request.publicKey,
-                notValidBefore: max(now - Self.allowance, certificate.notValidBefore),
-                notValidAfter: min(now + life, certificate.notValidAfter), issuer: certificate.subject,
-                subject: try DistinguishedName { CommonName(name) }, signatureAlgorithm: .ecdsaWithSHA256,
-                extensions: try Certificate.Extensions {
-                    Critical(BasicConstraints.notCertificateAuthority)
-                    Critical(KeyUsage(digitalSignature: true))
-                    try ExtendedKeyUsage(usages)
-                    SubjectAlternativeNames(names)
-                    SubjectKeyIdentifier(hash: request.publicKey)
-                    AuthorityKeyIdentifier(keyIdentifier: try ownKeyIdentifier)
-                }, issuerPrivateKey: key.certificateKey)
-            return try signed.serializeAsPEM().pemString
+            return try DistinguishedName {
+                OrganizationName("Flotilla")
+                CommonName(name)
+            }
         } catch {
-            throw IdentityError(.malformed, "no certificate can be made for \(name): \(error)")
+            throw IdentityError(.malformed, "'\(name)' is no name for an authority: \(error)")
         }
     }
 
-    private static func generalName(_ address: String) throws(IdentityError) -> GeneralName {
+    static func generalName(_ address: String) throws(IdentityError) -> GeneralName {
         if let bytes = IPAddress.bytes(address) { return .ipAddress(ASN1OctetString(contentBytes: bytes[...])) }
         let isName =
             !address.isEmpty && address.utf8.count <= 253

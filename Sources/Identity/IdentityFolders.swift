@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import FoundationEssentials
+package import FoundationEssentials
 
 #if canImport(Glibc)
     import Glibc
@@ -81,9 +81,15 @@ package struct MachineFolder: Hashable, Sendable {
 
     package init(path: String = MachineFolder.standard) { self.path = path }
 
+    /// Certificate and key as one file, so that no reader ever sees the one without the other.
+    package var credentialsFile: String { path + "/credentials.pem" }
+    /// The key once more, by itself, for people and for version 0.1.
     package var keyFile: String { path + "/key.pem" }
+    /// The certificate once more, by itself.
     package var certificateFile: String { path + "/certificate.pem" }
     package var authoritiesFile: String { path + "/authorities.pem" }
+    /// What the machine shows etcd, certificate and key; missing where the cluster's authority is older than this.
+    package var etcdCredentialsFile: String { path + "/etcd-credentials.pem" }
     /// The password of the machine's own user in etcd, where etcd asks for one.
     package var etcdPasswordFile: String { path + "/etcd-password" }
 
@@ -93,24 +99,47 @@ package struct MachineFolder: Hashable, Sendable {
     /// Whether the machine has joined a cluster.
     package var exists: Bool { IdentityFile.exists(certificateFile) }
 
-    /// Writes everything that joining brought; the certificate comes last, so that a folder with one is whole.
+    /// Writes everything that joining or a renewal brought; the certificate comes last, so that a folder with one is whole.
     package func store(
-        key: KeyPair, certificate: String, authorities: String, etcdPassword: String?
+        key: KeyPair, certificate: String, authorities: String, etcdPassword: String?, etcdCertificate: String?
     ) throws(IdentityError) {
         try IdentityFile.makeFolder(path)
-        try IdentityFile.write(key.pem, to: keyFile, mode: IdentityFile.secretMode)
         try IdentityFile.write(authorities, to: authoritiesFile, mode: IdentityFile.publicMode)
         if let etcdPassword {
             try IdentityFile.write(etcdPassword + "\n", to: etcdPasswordFile, mode: IdentityFile.secretMode)
         }
+        if let etcdCertificate {
+            try IdentityFile.write(
+                Self.credentials(etcdCertificate, key), to: etcdCredentialsFile, mode: IdentityFile.secretMode)
+        }
+        try IdentityFile.write(
+            Self.credentials(certificate, key), to: credentialsFile, mode: IdentityFile.secretMode)
+        try IdentityFile.write(key.pem, to: keyFile, mode: IdentityFile.secretMode)
         try IdentityFile.write(certificate, to: certificateFile, mode: IdentityFile.publicMode)
     }
 
-    package func key() throws(IdentityError) -> KeyPair {
-        try KeyPair(pem: try IdentityFile.read(keyFile, isSecret: true))
+    private static func credentials(_ certificate: String, _ key: KeyPair) -> String {
+        certificate + "\n" + key.pem + "\n"
     }
 
-    package func certificate() throws(IdentityError) -> String { try IdentityFile.read(certificateFile) }
+    /// Makes one file of key and certificate where version 0.1 has left two.
+    package func unite() throws(IdentityError) {
+        guard !IdentityFile.exists(credentialsFile) else { return }
+        let key = try KeyPair(pem: try IdentityFile.read(keyFile, isSecret: true))
+        let certificate = try IdentityFile.read(certificateFile)
+        try IdentityFile.write(
+            Self.credentials(certificate, key), to: credentialsFile, mode: IdentityFile.secretMode)
+    }
+
+    /// The machine's certificate, with what vouches for it, and the key that belongs to it.
+    package func credentials() throws(IdentityError) -> (certificate: String, key: KeyPair) {
+        guard IdentityFile.exists(credentialsFile) else {
+            return (
+                try IdentityFile.read(certificateFile), try KeyPair(pem: try IdentityFile.read(keyFile, isSecret: true))
+            )
+        }
+        return try Credentials.parts(of: try IdentityFile.read(credentialsFile, isSecret: true))
+    }
 
     package func trust() throws(IdentityError) -> TrustBundle {
         try TrustBundle(pem: try IdentityFile.read(authoritiesFile))
@@ -134,6 +163,9 @@ package struct AuthorityFolder: Hashable, Sendable {
     package var vouchFile: String { path + "/vouch.pem" }
     /// Password of etcd's root user.
     package var etcdPasswordFile: String { path + "/etcd-root-password" }
+    /// Who signs for etcd and its clients.
+    package var storeCertificateFile: String { path + "/etcd-authority.pem" }
+    package var storeKeyFile: String { path + "/etcd-authority-key.pem" }
 
     package var exists: Bool { IdentityFile.exists(keyFile) }
 
@@ -153,6 +185,29 @@ package struct AuthorityFolder: Hashable, Sendable {
     package func storeVouch(_ pem: String) throws(IdentityError) {
         try IdentityFile.makeFolder(path)
         try IdentityFile.write(pem, to: vouchFile, mode: IdentityFile.publicMode)
+    }
+
+    /// The authority of etcd, made when it is first asked for.
+    package func storeAuthority(now: Date) throws(IdentityError) -> StoreAuthority {
+        if IdentityFile.exists(storeCertificateFile) {
+            return try StoreAuthority(
+                certificatePEM: try IdentityFile.read(storeCertificateFile),
+                keyPEM: try IdentityFile.read(storeKeyFile, isSecret: true))
+        }
+        let made = try StoreAuthority(appointedBy: try authority(), now: now)
+        try write(store: made)
+        return made
+    }
+
+    /// Has the present authority appoint etcd's, as when it has taken over from another; etcd need not hear of it.
+    package func reappointStoreAuthority(now: Date) throws(IdentityError) {
+        try write(store: try storeAuthority(now: now).reappointed(by: try authority(), now: now))
+    }
+
+    /// Writes etcd's authority; the certificate comes last, so that one that is there has its key.
+    private func write(store made: StoreAuthority) throws(IdentityError) {
+        try IdentityFile.write(made.keyPEM, to: storeKeyFile, mode: IdentityFile.secretMode)
+        try IdentityFile.write(made.certificatePEM, to: storeCertificateFile, mode: IdentityFile.publicMode)
     }
 
     /// What is shown beside each certificate that this authority signs.

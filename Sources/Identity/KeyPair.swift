@@ -26,6 +26,9 @@ package struct KeyPair: Sendable, CustomStringConvertible, CustomDebugStringConv
 
     var certificateKey: Certificate.PrivateKey { Certificate.PrivateKey(key) }
 
+    /// Eight hexadecimal digits of the public key's hash: enough to tell two keys of one cluster apart.
+    var mark: String { CertificateAuthority.hex(SHA256.hash(data: key.publicKey.rawRepresentation).prefix(4)) }
+
     package var description: String { "private key (not shown)" }
     package var debugDescription: String { description }
 

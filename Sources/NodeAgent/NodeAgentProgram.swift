@@ -32,6 +32,7 @@ package struct NodeAgentProgram: Sendable {
 
     /// Runs until `stop` says to end, or a part cannot go on.
     package func run(stop: AsyncStream<Void>) async throws {
+        let settings = settings.showingOwnCertificate
         let identity = try HostIdentity(machineIDFile: settings.machineIDFile)
         let logger = labelled(identity.id)
         let publicAddress = PublicAddress(configured: settings.publicIP, endpoints: settings.etcd.endpoints)
@@ -125,6 +126,7 @@ package struct NodeAgentProgram: Sendable {
                 file: sessionFile, folder: folder, etcd: settings.etcd, cluster: settings.cluster,
                 machine: identity.id, name: record.name),
             roster: roster, tls: tls)
+        let storeWatch = StoreWatch(settings.etcd, logger: logger)
         let server = FleetAPIServer(
             access: access, listeners: listeners, version: Self.version, allowsRemote: settings.isInsecure,
             identity: security?.own.server, recognition: security?.recognition ?? OpenDoor(), audit: security?.audit,
@@ -133,7 +135,7 @@ package struct NodeAgentProgram: Sendable {
                 + OperatorRoutes(
                     registry: registry, access: access, machine: identity.id, units: units, tls: security?.own.tls,
                     reboot: { () async throws(SystemdError) in try await units.reboot() }
-                ).routes + storeRoutes.routes, logger: logger)
+                ).routes + storeRoutes.routes + [storeWatch.route], logger: logger)
         let apiAddress = record.apiAddress
         Notifier.ready(status: "joining the cluster \(settings.cluster)")
         logger.info("agent started", metadata: ["machine.address": "\(address)", "agent.version": "\(Self.version)"])
@@ -163,6 +165,7 @@ package struct NodeAgentProgram: Sendable {
                 while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
             }
             group.addTask { await Self.feedWatchdog(session) }
+            group.addTask { await storeWatch.run() }
             group.addTask {
                 for await news in troubles {
                     switch news {

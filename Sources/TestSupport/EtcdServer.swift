@@ -3,18 +3,41 @@
 
 package import Etcd
 internal import Glibc
-internal import HTTPTransport
+package import HTTPTransport
 
 /// A real etcd on free loopback ports and a folder of its own, for tests.
 ///
 /// It dies with the test process, whatever ends that, and its folder goes with the object.
 package final class EtcdServer: Sendable {
+    /// Files with which etcd lets in whom they say, and nobody else.
+    package struct Closure: Sendable {
+        /// etcd's settings as lines of its environment; lines that begin with # say nothing.
+        package var environment: String
+        /// What a client shows.
+        package var settings: TLSSettings
+
+        package init(environment: String, settings: TLSSettings) {
+            self.environment = environment
+            self.settings = settings
+        }
+
+        /// etcd takes each setting from a flag as well: `ETCD_CERT_FILE=x` is `--cert-file=x`.
+        var flags: [String] {
+            environment.split(separator: "\n").filter { !$0.hasPrefix("#") }.map { line in
+                let sides = line.split(separator: "=", maxSplits: 1)
+                return "--" + sides[0].dropFirst(5).lowercased().replacing("_", with: "-") + "=" + sides[1]
+            }
+        }
+    }
+
     /// How to run etcd.
     package struct Options: Sendable {
         /// Space quota in bytes; `nil` is etcd's default.
         package var quotaBytes: Int?
         /// Certificates for the clients' side; `nil` is plain HTTP.
         package var certificates: EtcdCertificates?
+        /// Mutual TLS for clients and peers, in the place of `certificates`.
+        package var closure: Closure?
         /// Whether clients must show a certificate of the same authority.
         package var wantsClientCertificates = false
         /// Another loopback address to listen on for clients; certificates do not name it.
@@ -44,8 +67,9 @@ package final class EtcdServer: Sendable {
     private let process = Locked<ChildProcess?>(nil)
 
     package var endpoint: String {
-        "\(options.certificates == nil ? "http" : "https")://127.0.0.1:\(clientPort)"
+        "\(options.certificates == nil && options.closure == nil ? "http" : "https")://127.0.0.1:\(clientPort)"
     }
+    package var peerEndpoint: String { "\(options.closure == nil ? "http" : "https")://127.0.0.1:\(peerPort)" }
     private var listenURLs: String {
         guard let second = options.secondAddress else { return endpoint }
         return endpoint + "," + endpoint.replacing("127.0.0.1", with: second)
@@ -87,7 +111,8 @@ package final class EtcdServer: Sendable {
     /// Members that know of each other, not started.
     static func prepare(count: Int, options: Options) throws -> [EtcdServer] {
         let ports = try freePorts(count * 2)
-        let cluster = (0..<count).map { "m\($0)=http://127.0.0.1:\(ports[$0 * 2 + 1])" }.joined(separator: ",")
+        let scheme = options.closure == nil ? "http" : "https"
+        let cluster = (0..<count).map { "m\($0)=\(scheme)://127.0.0.1:\(ports[$0 * 2 + 1])" }.joined(separator: ",")
         return try (0..<count).map {
             EtcdServer(
                 name: "m\($0)", clientPort: ports[$0 * 2], peerPort: ports[$0 * 2 + 1], options: options,
@@ -108,8 +133,8 @@ package final class EtcdServer: Sendable {
         var arguments = [
             options.program, "--name", name, "--data-dir", "\(folder)/data", "--listen-client-urls",
             listenURLs,
-            "--advertise-client-urls", endpoint, "--listen-peer-urls", "http://127.0.0.1:\(peerPort)",
-            "--initial-advertise-peer-urls", "http://127.0.0.1:\(peerPort)", "--initial-cluster", initialCluster,
+            "--advertise-client-urls", endpoint, "--listen-peer-urls", peerEndpoint,
+            "--initial-advertise-peer-urls", peerEndpoint, "--initial-cluster", initialCluster,
             "--heartbeat-interval", String(options.heartbeatMilliseconds),
             "--election-timeout", String(options.heartbeatMilliseconds * 10), "--log-level", "warn", "--logger", "zap",
         ]
@@ -122,6 +147,7 @@ package final class EtcdServer: Sendable {
                 arguments += ["--client-cert-auth", "--trusted-ca-file", certificates.authority]
             }
         }
+        arguments += options.closure?.flags ?? []
         let child = try ChildProcess(arguments + options.extra, output: logFile)
         let previous = process.withLock { process in
             defer { process = child }
@@ -158,7 +184,8 @@ package final class EtcdServer: Sendable {
     /// What a client needs to reach it; times out sooner than the default does where `timeout` says so.
     package func configuration(timeout: Duration = .seconds(5)) -> EtcdConfiguration {
         EtcdConfiguration(
-            endpoints: [endpoint], tls: options.certificates?.settings, requestTimeout: timeout,
+            endpoints: [endpoint], tls: options.closure?.settings ?? options.certificates?.settings,
+            requestTimeout: timeout,
             probeTimeout: .seconds(3))
     }
 
@@ -210,7 +237,7 @@ package final class EtcdCluster: Sendable {
 
     package func configuration(timeout: Duration = .seconds(5)) -> EtcdConfiguration {
         EtcdConfiguration(
-            endpoints: endpoints, tls: members.first?.options.certificates?.settings, requestTimeout: timeout,
+            endpoints: endpoints, tls: members.first?.configuration().tls, requestTimeout: timeout,
             probeTimeout: .seconds(3))
     }
 

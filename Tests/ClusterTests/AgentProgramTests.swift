@@ -116,7 +116,9 @@ extension ClusterTests {
             let dead = "machines/\(String(repeating: "d", count: 32))"
             func purge() async throws -> [String] {
                 try await cluster.control(
-                    "net", "env", "ETCD_CA_FILE=\(cluster.state)/authority/authorities.pem", "ETCD_USER=root",
+                    "net", "env", "ETCD_CA_FILE=\(cluster.state)/authority/authorities.pem",
+                    "ETCD_CERT_FILE=\(cluster.state)/etcd/tls/certificate.pem",
+                    "ETCD_KEY_FILE=\(cluster.state)/etcd/tls/key.pem", "ETCD_USER=root",
                     "ETCD_PASSWORD_FILE=\(cluster.state)/authority/etcd-root-password",
                     "\(Shell.repository)/bin/purge-discovery", "--registrations", "https://172.17.8.2:2379")
             }

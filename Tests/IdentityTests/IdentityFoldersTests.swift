@@ -24,24 +24,80 @@ struct IdentityFoldersTests {
             let key = KeyPair()
             let certificate = try scene.issue(.machine(Scene.machine), key: key)
             try folder.store(
-                key: key, certificate: certificate, authorities: scene.authority.trust.pem, etcdPassword: "pass word")
+                key: key, certificate: certificate, authorities: scene.authority.trust.pem, etcdPassword: "pass word",
+                etcdCertificate: nil)
             #expect(folder.exists)
-            #expect(try folder.key().pem == key.pem)
-            #expect(try folder.certificate() == certificate)
+            let credentials = try folder.credentials()
+            #expect(credentials.key.pem == key.pem)
+            #expect(try der(credentials.certificate) == der(certificate))
             #expect(try folder.trust().fingerprints == [scene.authority.fingerprint])
             #expect(try IdentityFile.read(folder.etcdPasswordFile, isSecret: true) == "pass word\n")
             #expect(try mode(folder.path) == 0o700)
-            #expect(try mode(folder.keyFile) == 0o600)
-            #expect(try mode(folder.etcdPasswordFile) == 0o600)
+            for secret in [folder.keyFile, folder.credentialsFile, folder.etcdPasswordFile] {
+                #expect(try mode(secret) == 0o600)
+            }
+            #expect(!IdentityFile.exists(folder.etcdCredentialsFile))
 
-            try #require(chmod(folder.keyFile, 0o644) == 0)
-            let error = #expect(throws: IdentityError.self) { try folder.key() }
+            try #require(chmod(folder.credentialsFile, 0o644) == 0)
+            let error = #expect(throws: IdentityError.self) { try folder.credentials() }
             #expect(error?.code == .file)
         }
     }
 
+    @Test("certificate and key are one file, made of the two of version 0.1 where need be, and go before them")
+    func credentials() async throws {
+        let scene = try Scene()
+        try await withTemporaryFolder { parent in
+            let folder = MachineFolder(path: "\(parent)/identity")
+            let (old, new) = (KeyPair(), KeyPair())
+            func certificate(_ key: KeyPair) throws -> String { try scene.issue(.machine(Scene.machine), key: key) }
+            try IdentityFile.makeFolder(folder.path)
+            try IdentityFile.write(old.pem, to: folder.keyFile, mode: IdentityFile.secretMode)
+            try IdentityFile.write(try certificate(old), to: folder.certificateFile, mode: IdentityFile.publicMode)
+            #expect(try folder.credentials().key.pem == old.pem)
+            try folder.unite()
+            // A renewal that broke off between key and certificate, as when the power went.
+            try IdentityFile.write(new.pem, to: folder.keyFile, mode: IdentityFile.secretMode)
+            try folder.unite()
+            #expect(try folder.credentials().key.pem == old.pem)
+            #expect(try IdentityFile.read(folder.credentialsFile).contains("CERTIFICATE"))
+
+            for text in ["", old.pem, try certificate(old), try certificate(old) + "\n" + new.pem] {
+                try IdentityFile.write(text, to: folder.credentialsFile, mode: IdentityFile.secretMode)
+                let error = #expect(throws: IdentityError.self) { try folder.credentials() }
+                #expect(error?.code == .malformed, "\(text.prefix(40))")
+            }
+            // With what vouches for it.
+            let vouch = try scene.authority.vouch(for: try Scene().authority, now: Scene.now)
+            try folder.store(
+                key: new, certificate: try certificate(new) + "\n" + vouch, authorities: scene.authority.trust.pem,
+                etcdPassword: nil, etcdCertificate: try certificate(new))
+            let parts = try folder.credentials()
+            #expect(parts.key.pem == new.pem)
+            #expect(parts.certificate.components(separatedBy: "BEGIN CERTIFICATE").count == 3)
+            #expect(try mode(folder.etcdCredentialsFile) == 0o600)
+        }
+    }
+
+    @Test("etcd's authority is made once, and keeps its key when the cluster's is another")
+    func storeAuthority() async throws {
+        let (scene, next) = (try Scene(), try Scene())
+        try await withTemporaryFolder { parent in
+            let folder = AuthorityFolder(path: "\(parent)/authority")
+            try folder.store(scene.authority, bundle: scene.authority.trust)
+            let made = try folder.storeAuthority(now: Scene.now)
+            #expect(try folder.storeAuthority(now: Scene.now).certificatePEM == made.certificatePEM)
+            #expect(try mode(folder.storeKeyFile) == 0o600)
+            try folder.store(next.authority, bundle: next.authority.trust)
+            try folder.reappointStoreAuthority(now: Scene.now)
+            let after = try folder.storeAuthority(now: Scene.now)
+            #expect(after.keyPEM == made.keyPEM && after.certificatePEM != made.certificatePEM)
+        }
+    }
+
     @Test(
-        "a machine whose joining broke off has not joined", arguments: ["key.pem", "authorities.pem", "etcd-password"])
+        "a machine whose joining broke off has not joined",
+        arguments: ["credentials.pem", "authorities.pem", "etcd-password"])
     func brokenOff(file: String) async throws {
         let scene = try Scene()
         try await withTemporaryFolder { parent in
@@ -52,7 +108,7 @@ struct IdentityFoldersTests {
             #expect(throws: IdentityError.self) {
                 try folder.store(
                     key: key, certificate: try scene.issue(.machine(Scene.machine), key: key),
-                    authorities: scene.authority.trust.pem, etcdPassword: "p")
+                    authorities: scene.authority.trust.pem, etcdPassword: "p", etcdCertificate: nil)
             }
             #expect(!folder.exists)
         }

@@ -130,6 +130,38 @@ struct OpenSSLTests {
         }
     }
 
+    @Test("openssl believes what etcd's authority signs, by the cluster's, and reads no common name in it")
+    func store() async throws {
+        try await withRig { rig async throws in
+            let store = try StoreAuthority(appointedBy: rig.authority, now: Date())
+            let request = try CertificateRequest(pem: try KeyPair().request(name: "CN of a request"))
+            let (leaf, middle) = ("\(rig.folder)/leaf.pem", "\(rig.folder)/middle.pem")
+            try write(store.certificatePEM, to: middle)
+            for (pem, purpose) in [
+                (try store.issueMember(request, addresses: ["10.0.0.1"], now: Date()), "sslserver"),
+                (try store.issueMember(request, addresses: ["10.0.0.1"], now: Date()), "sslclient"),
+                (try store.issueClient(request, name: "x", now: Date()), "sslclient"),
+            ] {
+                try write(pem, to: leaf)
+                let words = [
+                    "verify", "-x509_strict", "-CAfile", rig.bundle, "-untrusted", middle, "-purpose", purpose,
+                ]
+                let believed = try await Shell.run(["openssl"] + words + [leaf])
+                #expect(believed.status == 0, "\(believed.error)")
+                // etcd trusts the middle one alone.
+                let partial = ["verify", "-partial_chain", "-CAfile", middle, "-purpose", purpose, leaf]
+                #expect(try await Shell.run(["openssl"] + partial).status == 0)
+                let text = try await rig.openssl("x509", "-in", leaf, "-noout", "-text").output
+                let names = "X509v3 Subject Alternative Name: critical"
+                #expect(text.contains(names) && !text.contains("CN of a request"), "\(text)")
+                #expect(try await rig.openssl("x509", "-in", leaf, "-noout", "-subject").lines == ["subject="])
+            }
+            try write(try store.issueClient(request, name: "x", now: Date()), to: leaf)
+            let server = ["verify", "-partial_chain", "-CAfile", middle, "-purpose", "sslserver", leaf]
+            #expect(try await Shell.run(["openssl"] + server).status != 0)
+        }
+    }
+
     @Test("openssl finds our key and our request to be whole")
     func request() async throws {
         try await withRig { rig async throws in

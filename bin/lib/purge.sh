@@ -57,16 +57,18 @@ purge_token() {
     ! v2 GET "$base/$token/_state" || die "$base/$token/_state is still or again there; are machines starting with it?"
 }
 
-# log_in SERVER: the token for a secured etcd in `etcd_token`; empty where ETCD_USER is not set.
+# log_in SERVER: the token for a secured etcd in `etcd_token`, empty where ETCD_USER is not set; what curl shows in `etcd_proof`.
 #
 # Neither password nor token is ever an argument of a program, which everybody on the machine could read.
 log_in() {
     local password reply
-    etcd_token=''
+    etcd_token='' etcd_proof=()
+    [[ -z ${ETCD_CA_FILE-} ]] || etcd_proof+=(--cacert "$ETCD_CA_FILE")
+    [[ -z ${ETCD_CERT_FILE-} ]] || etcd_proof+=(--cert "$ETCD_CERT_FILE" --key "${ETCD_KEY_FILE:?is needed beside ETCD_CERT_FILE}")
     [[ -n ${ETCD_USER-} ]] || return 0
     password=$(head -n 1 "${ETCD_PASSWORD_FILE:?is needed beside ETCD_USER}") || die "cannot read $ETCD_PASSWORD_FILE"
     reply=$(jq --null-input --arg name "$ETCD_USER" --rawfile password <(printf '%s' "$password") '$ARGS.named' |
-        curl --silent --show-error --max-time 10 ${ETCD_CA_FILE:+--cacert "$ETCD_CA_FILE"} --data @- \
+        curl --silent --show-error --max-time 10 "${etcd_proof[@]}" --data @- \
             "$1/v3/auth/authenticate" 2>&1) || die "no answer from $1/v3/auth/authenticate: $reply"
     etcd_token=$(jq --raw-output '.token // empty' <<<"$reply") || true
     [[ -n $etcd_token ]] || die "etcd at $1 refuses the login of $ETCD_USER"
@@ -76,7 +78,7 @@ log_in() {
 v3() {
     local reply headers=/dev/null
     [[ -z ${etcd_token-} ]] || headers=/dev/stdin
-    reply=$(curl --silent --show-error --max-time 10 ${ETCD_CA_FILE:+--cacert "$ETCD_CA_FILE"} --header @"$headers" \
+    reply=$(curl --silent --show-error --max-time 10 "${etcd_proof[@]}" --header @"$headers" \
         --data "$3" "$1/v3/$2" 2>&1 <<<"Authorization: ${etcd_token-}") || die "no answer from $1/v3/$2: $reply"
     jq --exit-status 'has("header") or has("result")' >/dev/null 2>&1 <<<"$reply" ||
         die "$1/v3/$2 failed: ${reply:0:200}"

@@ -89,6 +89,7 @@ package struct DemonstrationRun: Sendable {
         }
         context.warnOfTrouble(view.sortedMachines)
         await context.warnOfBrake()
+        await context.warnOfOpenStore()
     }
 
     private func waiter(_ patience: UnitOperation.Patience, units: [UnitName]) async throws -> Waiter? {

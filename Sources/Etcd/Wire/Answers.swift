@@ -190,6 +190,17 @@ struct StatusAnswer: Answer {
     }
 }
 
+/// What `/version` tells; it has no header.
+struct VersionAnswer: Answer {
+    var header = AnswerHeader()
+    var version: EtcdVersion?
+
+    mutating func read(_ name: String, from reader: inout JSONReader) throws(JSONError) {
+        guard name == "etcdserver" else { return try reader.skip() }
+        version = EtcdVersion(try reader.string())
+    }
+}
+
 struct MembersAnswer: Answer {
     var header = AnswerHeader()
     var members: [EtcdMember] = []

@@ -62,6 +62,11 @@ extension FleetClient {
         return try await ask("POST", "\(API.ownPrefix)/store/adoption", body: body, isRepeatable: true, action: action)
     }
 
+    /// How far etcd lets in those whom nobody has admitted, as the agent that is asked finds it.
+    package func storeOpenness() async throws(APIError) -> API.StoreOpenness {
+        try await ask("GET", "\(API.ownPrefix)/store/openness", action: "ask whether etcd takes strangers")
+    }
+
     private func order(_ method: String, _ target: String, action: String) async throws(APIError) {
         let answer = try await exchange(method, target: target, body: [], action: action)
         guard (200..<300).contains(answer.status) else { throw refusal(of: answer, action: action) }

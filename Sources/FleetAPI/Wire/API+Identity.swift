@@ -67,11 +67,15 @@ extension API {
         package var password: String?
         /// Who signed etcd's certificates, PEM; missing where the cluster's own authority has.
         package var authorities: String?
+        /// What the machine shows etcd, for the key of its request, PEM; missing from servers of version 0.1.
+        package var certificate: String?
 
         package init(
-            endpoints: [String], user: String? = nil, password: String? = nil, authorities: String? = nil
+            endpoints: [String], user: String? = nil, password: String? = nil, authorities: String? = nil,
+            certificate: String? = nil
         ) {
             self.authorities = authorities
+            self.certificate = certificate
             self.endpoints = endpoints
             self.user = user
             self.password = password
@@ -95,8 +99,14 @@ extension API {
         package var authorities: String
         /// Where the API answers over TLS, for a profile; empty for machines.
         package var endpoints: [String]
+        /// What a machine shows etcd, for the same key, PEM; missing for users, and from servers of version 0.1.
+        package var etcdCertificate: String?
 
-        package init(cluster: String, certificate: String, authorities: String, endpoints: [String] = []) {
+        package init(
+            cluster: String, certificate: String, authorities: String, endpoints: [String] = [],
+            etcdCertificate: String? = nil
+        ) {
+            self.etcdCertificate = etcdCertificate
             self.cluster = cluster
             self.certificate = certificate
             self.authorities = authorities

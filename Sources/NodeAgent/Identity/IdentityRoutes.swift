@@ -94,7 +94,7 @@ struct IdentityRoutes: Sendable {
                     metadata: joined.metadata,
                     etcd: API.EtcdLogin(
                         endpoints: desk.etcdEndpoints, user: login?.user, password: login?.password,
-                        authorities: desk.etcdAuthorities)),
+                        authorities: desk.etcdAuthorities, certificate: joined.membership.etcdCertificate)),
                 status: 201)
             reply.note = "machine \(machine.rawValue) (\(name)) joined with token \(joined.token)"
             return reply
@@ -112,7 +112,8 @@ struct IdentityRoutes: Sendable {
             let issued = try desk.renew(machine, request: body.request, addresses: body.addresses, now: Date())
             var reply = Self.json(
                 API.IssuedCertificate(
-                    cluster: cluster, certificate: issued.certificate, authorities: issued.authorities))
+                    cluster: cluster, certificate: issued.certificate, authorities: issued.authorities,
+                    etcdCertificate: issued.etcdCertificate))
             reply.note = "certificate of machine \(machine.rawValue) renewed"
             return reply
         } catch {

@@ -162,7 +162,7 @@ struct JoinPlan: Sendable {
         try IdentityFile.write(settings(answer), toNamed: settingsFile, mode: IdentityFile.publicMode)
         try folder.store(
             key: key, certificate: answer.certificate, authorities: answer.authorities,
-            etcdPassword: answer.etcd.password)
+            etcdPassword: answer.etcd.password, etcdCertificate: answer.etcd.certificate)
         return answer
     }
 

@@ -14,6 +14,8 @@ final class OwnIdentity: Sendable {
     /// For the server's side of TLS.
     let server: ServerIdentity
     private let believed: Mutex<(trust: TrustBundle, generation: Int)>
+    /// Whether the authority has said that it signs nothing for etcd; one of version 0.1 does not.
+    private let hasNoStoreAuthority = Mutex(false)
 
     /// Reads the identity that joining left in `folder`.
     ///
@@ -21,30 +23,37 @@ final class OwnIdentity: Sendable {
     init(folder: MachineFolder, cluster: String) throws {
         self.folder = folder
         self.cluster = cluster
-        let certificate = try folder.certificate()
-        server = try ServerIdentity(
-            certificate: Array(certificate.utf8), key: Array(try folder.key().pem.utf8))
+        try folder.unite()
+        let (certificate, key) = try folder.credentials()
+        server = try ServerIdentity(certificate: Array(certificate.utf8), key: Array(key.pem.utf8))
         believed = Mutex((try folder.trust(), 0))
     }
 
     /// For the client's side of TLS; files, so that each new connection shows what is there by then.
     var tls: TLSSettings {
         TLSSettings(
-            authorityFile: folder.authoritiesFile, certificateFile: folder.certificateFile, keyFile: folder.keyFile)
+            authorityFile: folder.authoritiesFile, certificateFile: folder.credentialsFile,
+            keyFile: folder.credentialsFile)
     }
 
     /// The authorities that are believed now, and how often they have changed.
     var trust: (bundle: TrustBundle, generation: Int) { believed.withLock { ($0.trust, $0.generation) } }
 
-    /// Whether two thirds of the certificate's life are over, or another authority has begun to sign.
+    /// Whether two thirds of the certificate's life are over, another authority has begun to sign, or the one for etcd is missing.
     func isRenewalDue(at now: Date) throws -> Bool {
-        let certificate = try folder.certificate()
+        let certificate = try folder.credentials().certificate
         return now >= (try CertificateInfo(pem: certificate)).renewal || !trust.bundle.newestSigned(certificate)
+            || (!IdentityFile.exists(folder.etcdCredentialsFile) && !hasNoStoreAuthority.withLock { $0 })
     }
 
     /// Takes a renewed certificate with its new key into use.
-    func renew(certificate: String, key: KeyPair, authorities: String) throws {
-        try folder.store(key: key, certificate: certificate, authorities: authorities, etcdPassword: nil)
+    ///
+    /// `etcdCertificate` is what it shows etcd, for the same key; `nil` where the authority signs none.
+    func renew(certificate: String, key: KeyPair, authorities: String, etcdCertificate: String?) throws {
+        try folder.store(
+            key: key, certificate: certificate, authorities: authorities, etcdPassword: nil,
+            etcdCertificate: etcdCertificate)
+        hasNoStoreAuthority.withLock { $0 = etcdCertificate == nil }
         try server.replace(certificate: Array(certificate.utf8), key: Array(key.pem.utf8))
         try believe(authorities, isStored: true)
     }

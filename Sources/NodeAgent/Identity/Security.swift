@@ -164,7 +164,9 @@ struct Security: Sendable {
                     endpoint: endpoint, transport: CurlTransport(endpoint: endpoint, tls: own.tls),
                     deadline: .seconds(10))
                 let issued = try await client.renewCertificate(of: machine.rawValue, order)
-                try own.renew(certificate: issued.certificate, key: key, authorities: issued.authorities)
+                try own.renew(
+                    certificate: issued.certificate, key: key, authorities: issued.authorities,
+                    etcdCertificate: issued.etcdCertificate)
                 return
             } catch {
                 failure = error

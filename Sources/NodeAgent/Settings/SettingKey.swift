@@ -63,7 +63,7 @@ package enum SettingKey: String, CaseIterable, Sendable {
         case .etcdUser: "user to log in to etcd with"
         case .etcdPasswordFile: "file that holds that user's password, on one line"
         case .etcdCAFile: "authority that signed etcd's certificates, PEM"
-        case .etcdCertFile: "this machine's certificate for etcd, PEM"
+        case .etcdCertFile: "this machine's certificate for etcd, PEM (default: the one that joining brought)"
         case .etcdKeyFile: "the certificate's private key, PEM"
         case .cluster: "which cluster this machine belongs to; clusters share an etcd without seeing each other"
         case .publicIP:

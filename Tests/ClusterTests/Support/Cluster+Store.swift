@@ -122,7 +122,9 @@ extension Cluster {
 
     /// etcd's own command line as its root user.
     var command: String {
-        "env ETCDCTL_API=3 etcdctl --dial-timeout=30s --command-timeout=60s --endpoints=\(endpoints) --cacert=\(state)/authority/authorities.pem "
+        "env ETCDCTL_API=3 etcdctl --dial-timeout=30s --command-timeout=60s --endpoints=\(endpoints) "
+            + "--cacert=\(state)/authority/authorities.pem --cert=\(state)/etcd/tls/certificate.pem "
+            + "--key=\(state)/etcd/tls/key.pem "
             + "--user=\"root:$(cat \(state)/authority/etcd-root-password)\""
     }
 

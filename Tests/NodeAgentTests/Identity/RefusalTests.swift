@@ -55,7 +55,8 @@ struct RefusalTests {
                 try CertificateRequest(pem: try key.request(name: "x")), for: principal, now: issued, life: life)
             let own = MachineFolder(path: "\(folder)/client-\(UInt32.random(in: 0 ... .max))")
             try own.store(
-                key: key, certificate: pem, authorities: identity.trust.bundle.pem, etcdPassword: nil)
+                key: key, certificate: pem, authorities: identity.trust.bundle.pem, etcdPassword: nil,
+                etcdCertificate: nil)
             return client(
                 TLSSettings(
                     authorityFile: own.authoritiesFile, certificateFile: own.certificateFile, keyFile: own.keyFile))
@@ -78,7 +79,8 @@ struct RefusalTests {
                 certificate: try authority.issue(
                     try CertificateRequest(pem: try key.request(name: "x")), for: .machine(Self.machine),
                     addresses: ["127.0.0.1"], now: Date()),
-                authorities: authority.trust.pem, etcdPassword: nil)
+                authorities: authority.trust.pem, etcdPassword: nil,
+                etcdCertificate: nil)
             let identity = try OwnIdentity(folder: machineFolder, cluster: "default")
             let records = Records()
             records.machines.withLock { $0[Self.machine] = 0 }
@@ -252,7 +254,7 @@ struct RefusalTests {
             try rig.identity.renew(
                 certificate: try next.issue(
                     try CertificateRequest(pem: try key.request(name: "x")), for: .machine(Self.machine),
-                    addresses: ["127.0.0.1"], now: Date()), key: key, authorities: next.trust.pem)
+                    addresses: ["127.0.0.1"], now: Date()), key: key, authorities: next.trust.pem, etcdCertificate: nil)
             // Now the server itself shows a certificate that only the new authority's believers take.
             #expect(try await rig.client(.user("ada"), by: next).units().isEmpty)
             let late = await #expect(throws: APIError.self) { _ = try await rig.client(.user("ada")).units() }

@@ -16,11 +16,21 @@ etcd_folder() {
     if [[ $1 == 1 ]]; then echo "$state/etcd"; else echo "$state/etcd-$1"; fi
 }
 
+# etcd_scheme: of all its ports.
+etcd_scheme() { if [[ $secured == yes ]]; then echo https; else echo http; fi; }
+
 # etcd_member_url MEMBER
-etcd_member_url() {
-    local scheme=https
-    [[ $secured == yes ]] || scheme=http
-    printf '%s://%s:2379' "$scheme" "$(etcd_address "$1")"
+etcd_member_url() { printf '%s://%s:2379' "$(etcd_scheme)" "$(etcd_address "$1")"; }
+
+# etcd_peer_url MEMBER
+etcd_peer_url() { printf '%s://%s:7001' "$(etcd_scheme)" "$(etcd_address "$1")"; }
+
+# etcd_curl ARGUMENT...: curl as one whom etcd lets in, with a certificate that is etcd's own.
+etcd_curl() {
+    local proof=()
+    [[ $secured == no ]] || proof=(--cacert "$state/authority/authorities.pem" --cert "$state/etcd/tls/certificate.pem"
+        --key "$state/etcd/tls/key.pem")
+    in_network curl --silent "${proof[@]}" "$@"
 }
 
 # etcd_name MEMBER
@@ -30,7 +40,7 @@ etcd_name() { if [[ $etcd_count == 1 ]]; then echo bootstrap; else echo "member-
 etcd_peers() {
     local member
     for member in $(etcd_members); do
-        printf '%s=http://%s:7001\n' "$(etcd_name "$member")" "$(etcd_address "$member")"
+        printf '%s=%s\n' "$(etcd_name "$member")" "$(etcd_peer_url "$member")"
     done | paste --serial --delimiters ,
 }
 
@@ -42,16 +52,12 @@ etcd_set_url() {
 
 # etcd_answers MEMBER: it answers, and has a leader.
 etcd_answers() {
-    local trust=()
-    [[ $secured == no ]] || trust=(--cacert "$state/authority/authorities.pem")
-    in_network curl --silent --fail --max-time 2 --output /dev/null "${trust[@]}" "$(etcd_member_url "$1")/health"
+    etcd_curl --fail --max-time 2 --output /dev/null "$(etcd_member_url "$1")/health"
 }
 
 # etcd_listens MEMBER: it answers, with a leader or without. Without one, as when too few others are up, that is all to wait for.
 etcd_listens() {
-    local trust=()
-    [[ $secured == no ]] || trust=(--cacert "$state/authority/authorities.pem")
-    in_network curl --silent --max-time 2 --output /dev/null "${trust[@]}" "$(etcd_member_url "$1")/version"
+    etcd_curl --max-time 2 --output /dev/null "$(etcd_member_url "$1")/version"
 }
 
 # etcd_up_or_ended MEMBER QUESTION: ends a wait early when the process is gone; the caller then asks which it was.
@@ -61,15 +67,15 @@ etcd_up_or_ended() {
 
 # etcd_launch MEMBER: starts its process, or lets it go on.
 etcd_launch() {
-    local environment certificate=() folder
+    local environment closed=() folder
     folder=$(etcd_folder "$1")
     if ! process_gone "$folder/pid"; then
         process_kill "$folder/pid" CONT
         return 0
     fi
     mkdir -p "$folder"
-    [[ $secured == no ]] || certificate=("$state/etcd/tls/certificate.pem" "$state/etcd/tls/key.pem")
-    mapfile -t environment < <(etcd_environment "$(etcd_address "$1")" "$folder/data" "${certificate[@]}")
+    [[ $secured == no ]] || closed=("$state/etcd/tls")
+    mapfile -t environment < <(etcd_environment "$(etcd_address "$1")" "$folder/data" "${closed[@]}")
     # Of two values for one name the later one holds.
     [[ -z $etcd_quota ]] || environment+=("ETCD_QUOTA_BACKEND_BYTES=$((etcd_quota << 20))")
     if [[ $etcd_count -gt 1 ]]; then
@@ -148,7 +154,7 @@ etcd_restore() {
         rm -rf "$(etcd_folder "$member")/data"
         ETCDCTL_API=3 etcdctl snapshot restore "$1" --data-dir "$(etcd_folder "$member")/data" \
             --name "$(etcd_name "$member")" --initial-cluster "$peers" --initial-cluster-token "$token" \
-            --initial-advertise-peer-urls "http://$(etcd_address "$member"):7001" >/dev/null 2>&1 || die "$1 is no snapshot"
+            --initial-advertise-peer-urls "$(etcd_peer_url "$member")" >/dev/null 2>&1 || die "$1 is no snapshot"
     done
     etcd_start ''
 }

@@ -58,6 +58,7 @@ etcdctl_command() {
         # In the environment, which root alone can read, and not among the arguments.
         ETCDCTL_USER=root:$(cat "$state/authority/etcd-root-password")
         export ETCDCTL_USER ETCDCTL_CACERT=$state/authority/authorities.pem
+        export ETCDCTL_CERT=$state/etcd/tls/certificate.pem ETCDCTL_KEY=$state/etcd/tls/key.pem
     fi
     in_network etcdctl "$@"
 }

@@ -22,11 +22,12 @@ struct Cluster: AsyncParsableCommand {
             no certificate is renewed; whoever else has it is master of the cluster.
 
             EXAMPLES:
-              cluster-manager cluster init --etcd-endpoints http://10.0.0.1:2379
+              cluster-manager cluster init --etcd-endpoints https://10.0.0.1:2379
               cluster-manager cluster ca rotate
             """,
         subcommands: [
-            ClusterInit.self, ClusterAdmit.self, ClusterCertificate.self, ClusterAuthority.self, ClusterAdopt.self,
+            ClusterInit.self, ClusterAdmit.self, ClusterCertificate.self, ClusterAuthority.self, ClusterStore.self,
+            ClusterAdopt.self,
         ])
 }
 
@@ -45,6 +46,18 @@ struct AuthorityOptions: ParsableArguments {
         help: ArgumentHelp("Who signed etcd's certificates, PEM.", valueName: "file"), completion: .file())
     var etcdAuthorities: String?
 
+    @Option(
+        name: .customLong("etcd-cert-file"),
+        help: ArgumentHelp(
+            "Certificate to show an etcd that trusts another authority, PEM, without a common name (CN).",
+            valueName: "file"), completion: .file())
+    var etcdCertificate: String?
+
+    @Option(
+        name: .customLong("etcd-key-file"),
+        help: ArgumentHelp("Key of that certificate.", valueName: "file"), completion: .file())
+    var etcdKey: String?
+
     var folder: AuthorityFolder { AuthorityFolder(path: directory) }
 
     /// The desk at the authority's folder, with etcd's root user.
@@ -53,10 +66,7 @@ struct AuthorityOptions: ParsableArguments {
         guard let name = ClusterName(cluster) else {
             throw ClusterManagerError(.usage, "\(folder.clusterFile) does not hold a cluster's name")
         }
-        var configuration = EtcdConfiguration(
-            endpoints: etcdEndpoints.split(separator: ",").map(String.init),
-            tls: etcdAuthorities.map { TLSSettings(authorityFile: $0) })
-        configuration = try configuration.checked()
+        let configuration = try configuration().checked()
         let access = try StoreAccess(configuration, rootPassword: rootPassword, cluster: name)
         let registry = ClusterRegistry(store: access.etcd, cluster: name)
         let foreign: String? = try etcdAuthorities.flatMap { file in
@@ -67,6 +77,28 @@ struct AuthorityOptions: ParsableArguments {
             folder: folder, registry: registry, access: access, etcdEndpoints: configuration.endpoints,
             etcdAuthorities: foreign)
         return (desk, access)
+    }
+
+    /// Where etcd is, for who has nothing to show.
+    var strangers: EtcdConfiguration {
+        EtcdConfiguration(endpoints: etcdEndpoints.split(separator: ",").map(String.init))
+    }
+
+    /// Where etcd is, and what this command shows it: what the authority signs for the occasion, unless files are named.
+    func configuration() throws -> EtcdConfiguration {
+        var configuration = strangers
+        let files = [etcdAuthorities, etcdCertificate, etcdKey]
+        guard
+            files.contains(where: { $0 != nil }) || configuration.endpoints.contains(where: { $0.hasPrefix("https:") })
+        else { return configuration }
+        var tls = try folder.storeAccess(now: Date())
+        if let etcdAuthorities { (tls.authorities, tls.authorityFile) = (nil, etcdAuthorities) }
+        if etcdCertificate != nil || etcdKey != nil {
+            (tls.certificate, tls.certificateFile) = (nil, etcdCertificate)
+            (tls.key, tls.keyFile) = (nil, etcdKey)
+        }
+        configuration.tls = tls
+        return configuration
     }
 
     func knownPassword() throws -> String {
@@ -135,7 +167,7 @@ struct ClusterAdmit: LocalCommand {
                 request: try key.request(name: "machine:\(machine)"), now: Date(), mayReplace: true)
             try MachineFolder(path: out).store(
                 key: key, certificate: membership.certificate, authorities: membership.authorities,
-                etcdPassword: membership.login?.password)
+                etcdPassword: membership.login?.password, etcdCertificate: membership.etcdCertificate)
             console.errors.line("wrote the identity of machine \(machine) to \(out)")
         }
     }
@@ -145,16 +177,21 @@ struct ClusterAdmit: LocalCommand {
 struct ClusterCertificate: LocalCommand {
     static let configuration = CommandConfiguration(
         commandName: "certificate",
-        abstract: "Sign a certificate for a server that is no machine of the cluster, such as etcd.",
+        abstract: "Sign a certificate for etcd, or for another server that is no machine of the cluster.",
         discussion: """
-            Writes certificate.pem and key.pem. etcd takes them as --cert-file and --key-file, and reads them anew by itself.
+            Writes certificate.pem and key.pem. For 'etcd' it also writes clients.pem, with whom etcd is to believe, and \
+            etcd.env, etcd's settings by which it takes members of the cluster alone: its clients and its peers show \
+            certificates, and nobody else gets in. etcd reads a renewed certificate by itself. Each of three members gets \
+            files of its own. etcd's user has to own them, and Debian's etcd reads its settings from /etc/default/etcd.
 
             EXAMPLES:
+              cluster-manager cluster init --offline
               cluster-manager cluster certificate etcd --address 10.0.0.1 \\
                   --out /etc/etcd/tls
             """)
 
-    @Argument(help: ArgumentHelp("Name of the server.", valueName: "name")) var name: String
+    @Argument(help: ArgumentHelp("Name of the server; etcd is the cluster's store.", valueName: "name")) var name:
+        String
     @Option(help: ArgumentHelp("Where it is reached; may be given several times.", valueName: "address"))
     var address: [String]
     @Option(help: ArgumentHelp("Folder for both files.", valueName: "folder"), completion: .directory) var out: String
@@ -166,8 +203,9 @@ struct ClusterCertificate: LocalCommand {
     func run(on console: Console) async throws {
         try await offline {
             guard Principal.isName(name) else { throw ClusterManagerError(.usage, "'\(name)' is no server's name") }
-            let key = KeyPair()
             let folder = AuthorityFolder(path: directory)
+            guard name != Self.storeName else { return try makeStoreMember(folder, console) }
+            let key = KeyPair()
             let pem = try folder.chain(
                 try folder.authority().issueServer(
                     try CertificateRequest(pem: try key.request(name: name)), name: name, addresses: address,
@@ -177,6 +215,19 @@ struct ClusterCertificate: LocalCommand {
             try IdentityFile.write(pem, toNamed: out + "/certificate.pem", mode: IdentityFile.publicMode)
             console.errors.line("wrote \(out)/certificate.pem and \(out)/key.pem")
         }
+    }
+
+    private static let storeName = "etcd"
+
+    private func makeStoreMember(_ authority: AuthorityFolder, _ console: Console) throws {
+        // etcd's own folder is another than this command's.
+        let folder = out.hasPrefix("/") ? out : FileManager.default.currentDirectoryPath + "/" + out
+        let files = StoreMemberFiles(folder: folder)
+        try files.make(by: authority, addresses: address, now: Date(), life: TimeInterval(try Period.seconds(life)))
+        console.errors.line("wrote certificate.pem, key.pem, clients.pem and etcd.env to \(folder)")
+        console.errors.line(
+            "\(files.settingsFile) has the settings with which etcd takes members of the cluster alone; its URLs begin with "
+                + "https then, and its user must be able to read the folder")
     }
 }
 

@@ -6,6 +6,7 @@ import Authority
 import Etcd
 import FleetCore
 import FoundationEssentials
+import HTTPTransport
 import Identity
 import Registry
 
@@ -19,8 +20,12 @@ struct ClusterInit: LocalCommand {
             own keys only; makes this machine the first of the cluster and starts its agent; and prints the command with which \
             others join. Done again, it completes what is missing and changes nothing else.
 
+            etcd has to ask its callers for certificates: whoever reaches one that does not can make himself root on every \
+            machine. --offline makes the authority, 'cluster certificate etcd' what etcd needs, and the second call the cluster.
+
             EXAMPLES:
-              cluster-manager cluster init --etcd-endpoints http://10.0.0.1:2379
+              cluster-manager cluster init --offline
+              cluster-manager cluster init --etcd-endpoints https://10.0.0.1:2379
               cluster-manager cluster init --name lab \\
                   --etcd-endpoints https://10.0.0.1:2379 --etcd-ca-file etcd-ca.pem \\
                   --etcd-root-password-file /root/etcd-root
@@ -47,6 +52,10 @@ struct ClusterInit: LocalCommand {
         name: .customLong("offline"),
         help: "Make only the authority and the profile; etcd and the machine come with the next call.")
     var offlineOnly = false
+    @Flag(
+        name: .customLong("allow-open-store"),
+        help: "Take an etcd that takes anybody; every --status will say that it does.")
+    var allowsOpenStore = false
     @OptionGroup(title: GlobalOptions.localTitle) var global: GlobalOptions
 
     func run(on console: Console) async throws {
@@ -54,6 +63,7 @@ struct ClusterInit: LocalCommand {
     }
 
     private func initialize(_ console: Console) async throws {
+        if !offlineOnly { try await checkStore(console) }
         let folder = authority.folder
         if !folder.exists {
             guard let cluster = ClusterName(name) else {
@@ -69,18 +79,6 @@ struct ClusterInit: LocalCommand {
         let endpoints = api.isEmpty ? address.map { ["tls:\($0):\(MembershipSettings.standardPort)"] } ?? [] : api
         let profile = try administrator(signer, endpoints, console)
         guard !offlineOnly else { return }
-        if !noMachine, let route = try LocalAddress.towards(authority.etcdEndpoints), LocalAddress.isLoopback(route) {
-            throw ClusterManagerError(
-                .usage,
-                "etcd at \(authority.etcdEndpoints) can be reached from this machine alone; name it by an address that "
-                    + "all machines reach: --etcd-endpoints http://ADDRESS:2379")
-        }
-
-        if authority.etcdEndpoints.contains("http://") {
-            console.errors.line(
-                "warning: passwords go to etcd at \(authority.etcdEndpoints) in the clear; to give it TLS: cluster-manager "
-                    + "cluster certificate etcd --help")
-        }
         let (desk, access) = try authority.desk(rootPassword: try rootPassword())
         try await access.prepare()
         try await desk.publish(signer: nil)
@@ -99,6 +97,35 @@ struct ClusterInit: LocalCommand {
         try await admitThisMachine(desk, address, console)
         try await printToken(desk, signer, address, console)
         try ExternalProgram("systemctl", ["enable", "--now", "node-agent.service"]).become()
+    }
+
+    /// Refuses, before anything is made, an etcd that other machines cannot reach, and one that strangers can unless that was
+    /// asked for by name.
+    private func checkStore(_ console: Console) async throws {
+        if !noMachine, let route = try LocalAddress.towards(authority.etcdEndpoints), LocalAddress.isLoopback(route) {
+            throw ClusterManagerError(
+                .usage,
+                "etcd at \(authority.etcdEndpoints) can be reached from this machine alone; name it by an address that "
+                    + "all machines reach: --etcd-endpoints https://ADDRESS:2379")
+        }
+        // What a command shows etcd is signed by an authority that may not be there yet; strangers show nothing.
+        let configuration =
+            try authority.folder.exists ? authority.configuration().checked() : authority.strangers.checked()
+        let http = HTTPClient()
+        for endpoint in configuration.endpoints {
+            let found = await StoreOpenness.of(
+                endpoint, showing: configuration.tls, by: http, within: configuration.requestTimeout)
+            guard found.isPlain || found.takesStrangers == true else { continue }
+            let what =
+                "etcd at \(endpoint) \(found.isPlain ? "speaks without TLS" : "asks its callers for no certificate")"
+            guard allowsOpenStore else {
+                throw ClusterManagerError(
+                    .refused,
+                    "\(what), so whoever reaches it can make himself root on every machine; close it as 'cluster-manager "
+                        + "cluster certificate --help' shows, or say --allow-open-store")
+            }
+            console.errors.line("warning: \(what): whoever reaches it can make himself root on every machine")
+        }
     }
 
     private func rootPassword() throws -> String {
@@ -163,7 +190,7 @@ struct ClusterInit: LocalCommand {
             try settings.text(), toNamed: MembershipSettings.standardFile, mode: IdentityFile.publicMode)
         try folder.store(
             key: key, certificate: membership.certificate, authorities: membership.authorities,
-            etcdPassword: membership.login?.password)
+            etcdPassword: membership.login?.password, etcdCertificate: membership.etcdCertificate)
         console.errors.line("this machine, \(id.short), is the first of the cluster")
     }
 

@@ -65,6 +65,35 @@ struct TokenRow: TableRow, Equatable {
     ]
 }
 
+/// A line of `cluster store`.
+struct StoreMemberRow: TableRow, Equatable {
+    let endpoint: String
+    let version: String?
+    /// Whether it speaks without TLS.
+    let isPlain: Bool
+    let takesStrangers: Bool?
+    let asksForLogin: Bool?
+
+    init(_ member: API.StoreMember) {
+        endpoint = member.endpoint
+        version = member.version
+        isPlain = member.isPlain
+        takesStrangers = member.takesStrangers
+        asksForLogin = member.asksForLogin
+    }
+
+    static let defaultFields = ["endpoint", "version", "strangers", "login"]
+    static let columns: [Column<StoreMemberRow>] = [
+        Column("endpoint") { row, _ in row.endpoint },
+        Column("version") { row, _ in row.version ?? "-" },
+        Column("strangers") { row, _ in
+            if row.isPlain { return "taken, without TLS" }
+            return row.takesStrangers.map { $0 ? "taken" : "closed" } ?? "-"
+        },
+        Column("login") { row, _ in row.asksForLogin.map { $0 ? "asked" : "not asked" } ?? "-" },
+    ]
+}
+
 /// A line of `user list`.
 struct UserLine: TableRow, Equatable {
     let name: String
