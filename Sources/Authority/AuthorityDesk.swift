@@ -253,14 +253,20 @@ package struct AuthorityDesk: Sendable {
 
     // MARK: The authority itself
 
+    /// How many rotations a machine may have missed.
+    private static let vouchesKept = 8
+
     /// Makes the cluster's records name this authority, and this machine's API among those that sign.
     package func publish(signer: String?) async throws(AuthorityError) {
-        let bundle = try identities { () throws(IdentityError) in try folder.bundle() }
+        let (bundle, vouch) = try identities { () throws(IdentityError) in (try folder.bundle(), try folder.vouch()) }
         for _ in 0..<8 {
             let found = try await records { () throws(RegistryError) in try await registry.authorities() }
             var signers = found?.entry.signers ?? []
             if let signer, !signers.contains(signer) { signers.append(signer) }
-            let entry = AuthoritiesEntry(bundle: bundle.pem, signers: signers)
+            // Kept for machines that were away for more than one rotation.
+            var vouches = found?.entry.vouches ?? []
+            if let vouch, !vouches.contains(vouch) { vouches = (vouches + [vouch]).suffix(Self.vouchesKept) }
+            let entry = AuthoritiesEntry(bundle: bundle.pem, signers: signers, vouches: vouches)
             guard entry != found?.entry else { return }
             do {
                 try await registry.setAuthorities(entry, expecting: found?.modRevision ?? 0)

@@ -29,7 +29,8 @@ extension Transfer {
             return failure(.tls, reason)
         case CURLE_RECV_ERROR where isCertificateAlert(reason), CURLE_SEND_ERROR where isCertificateAlert(reason):
             // With TLS 1.3 a server refuses our certificate only after the request has gone out; it never read it.
-            var error = failure(.tls, reason)
+            let shown = request.tls?.certificateFile ?? (request.tls?.certificate == nil ? nil : "a certificate")
+            var error = failure(.tls, "the server refuses who shows \(shown ?? "no certificate"): \(reason)")
             error.mayHaveReachedServer = false
             return error
         case CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_GOT_NOTHING, CURLE_PARTIAL_FILE, CURLE_SEND_FAIL_REWIND:

@@ -212,8 +212,13 @@ package struct AuthorityFolder: Hashable, Sendable {
 
     /// What is shown beside each certificate that this authority signs.
     package func chain(_ certificate: String) throws(IdentityError) -> String {
-        guard IdentityFile.exists(vouchFile) else { return certificate }
-        return certificate + "\n" + (try IdentityFile.read(vouchFile))
+        guard let vouch = try vouch() else { return certificate }
+        return certificate + "\n" + vouch
+    }
+
+    /// The predecessor's word for this authority; `nil` before the first rotation.
+    package func vouch() throws(IdentityError) -> String? {
+        IdentityFile.exists(vouchFile) ? try IdentityFile.read(vouchFile) : nil
     }
 
     package func cluster() throws(IdentityError) -> String {

@@ -50,6 +50,59 @@ package struct TrustBundle: Sendable {
         TrustBundle(authorities: authorities.filter { CertificateInfo.fingerprint(of: $0) != fingerprint })
     }
 
+    /// Whether an authority of this bundle has signed the certificate.
+    package func hasSigned(_ pem: String) -> Bool {
+        guard let leaf = try? Self.certificates(pem: pem).first else { return false }
+        return authorities.contains {
+            $0.subject == leaf.issuer && $0.publicKey.isValidSignature(leaf.signature, for: leaf)
+        }
+    }
+
+    /// Goes over to another bundle, as during a rotation, when all its authorities follow from those of this one.
+    ///
+    /// An authority that somebody merely names is not believed, whoever that is: with rights to write it where members look it
+    /// up, or a server of one's own that they ask, a stolen machine would be master of the cluster.
+    ///
+    /// - Parameters:
+    ///   - other: Whom to believe from now on.
+    ///   - vouches: PEM texts, each with certificates in which a former authority vouches for its successor; others are passed over.
+    ///   - now: The present time.
+    /// - Returns: `other`.
+    /// - Throws: `.unknownAuthority` when one of its authorities neither is believed nor follows.
+    package func following(_ other: TrustBundle, vouches: [String], now: Date) throws(IdentityError) -> TrustBundle {
+        // What signs the next step, and what may be believed in the end: a word is the first, never the second.
+        var (signers, believed) = (authorities, authorities)
+        var words = vouches.flatMap { (try? Self.certificates(pem: $0)) ?? [] }
+        let candidates = other.authorities.filter { candidate in
+            candidate.issuer == candidate.subject
+                && candidate.publicKey.isValidSignature(candidate.signature, for: candidate)
+        }
+        // One step after the other: who was away for two rotations has two to go, and the middle one may be in no bundle.
+        var steps = words.count
+        while steps > 0 {
+            steps -= 1
+            guard let index = words.firstIndex(where: { Self.vouches($0, in: signers, now) }) else { break }
+            let word = words.remove(at: index)
+            let isNamed = { (one: Certificate) in one.publicKey == word.publicKey && one.subject == word.subject }
+            signers.append(word)
+            believed += candidates.filter(isNamed)
+        }
+        guard let stranger = other.authorities.first(where: { !believed.contains($0) }) else { return other }
+        throw IdentityError(
+            .unknownAuthority,
+            "no authority that is believed vouches for '\(stranger.subject)', so what it signs counts for nothing")
+    }
+
+    /// Whether one of `signers` has signed this word for another authority, and it is good now.
+    private static func vouches(_ word: Certificate, in signers: [Certificate], _ now: Date) -> Bool {
+        guard now <= word.notValidAfter, case .isCertificateAuthority? = try? word.extensions.basicConstraints else {
+            return false
+        }
+        return signers.contains {
+            $0.subject == word.issuer && $0.publicKey.isValidSignature(word.signature, for: word)
+        }
+    }
+
     /// Finds out whom a certificate speaks for, after proving that an authority of this bundle vouches for it now.
     ///
     /// That its sender holds the key is for the TLS handshake to prove.

@@ -89,6 +89,8 @@ extension ClusterTests {
                     """
                     systemd-run --quiet --unit=flotilla-guard-elsewhere --service-type=notify /opt/flotilla/bin/node-agent \\
                         --cluster=elsewhere --runtime-directory=/run/elsewhere --guard=off --identity-directory=/run/none \\
+                        --etcd-cert-file=/var/lib/flotilla/identity/etcd-credentials.pem \\
+                        --etcd-key-file=/var/lib/flotilla/identity/etcd-credentials.pem \\
                         --api-listen=unix:/run/elsewhere/api.sock \(login)
                     """)
             }

@@ -79,7 +79,7 @@ extension ClusterTests {
         private static let closedStore = """
             cluster-manager cluster init --offline
             cluster-manager cluster certificate etcd --address 172.17.8.101 --out /run/etcd-tls
-            systemd-run --quiet --unit=etcd --property=Type=notify --property=EnvironmentFile=/run/etcd-tls/etcd.env \
+            systemd-run --quiet --unit=store --property=Type=notify --property=EnvironmentFile=/run/etcd-tls/etcd.env \
               etcd --name one --data-dir /run/etcd-data \
               --listen-client-urls https://172.17.8.101:2379 --advertise-client-urls https://172.17.8.101:2379 \
               --listen-peer-urls https://172.17.8.101:7001 --initial-advertise-peer-urls https://172.17.8.101:7001 \

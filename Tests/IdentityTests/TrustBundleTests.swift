@@ -268,6 +268,34 @@ struct TrustBundleTests {
         }
     }
 
+    @Test("an authority is believed when one that is believed vouches for it, over several steps, never by its name")
+    func following() throws {
+        let (a, b, c) = (try Scene().authority, try Scene().authority, try Scene().authority)
+        let (ab, bc) = (try a.vouch(for: b, now: Scene.now), try b.vouch(for: c, now: Scene.now))
+        let store = try StoreAuthority(appointedBy: a, now: Scene.now)
+        func follows(_ other: TrustBundle, _ vouches: [String], at moment: Date = Scene.now) -> Bool {
+            do {
+                return try a.trust.following(other, vouches: vouches, now: moment).fingerprints == other.fingerprints
+            } catch {
+                #expect(error.code == .unknownAuthority)
+                return false
+            }
+        }
+        let both = a.trust.joined(with: b.trust)
+        #expect(follows(a.trust, []) && follows(both, [ab]) && follows(b.trust, [ab]))
+        // Two rotations were missed, and the words stand in no order, beside others' and what is none.
+        #expect(follows(c.trust, ["", bc, "x", try c.vouch(for: a, now: Scene.now), ab]))
+        #expect(!follows(b.trust, []) && !follows(both, [bc]) && !follows(c.trust, [bc]) && !follows(c.trust, [ab]))
+        #expect(!follows(both, [ab], at: Scene.now + CertificateAuthority.Life.authority + 1))
+        // A certificate of its own, and one that a former authority has signed for somebody else, vouch for nobody.
+        #expect(!follows(b.trust, [b.certificatePEM, a.certificatePEM]))
+        let machine = try a.issue(
+            try CertificateRequest(pem: try KeyPair().request(name: "x")), for: .machine(Scene.machine), now: Scene.now)
+        #expect(!follows(try TrustBundle(pem: machine), [machine]))
+        #expect(!follows(try TrustBundle(pem: store.certificatePEM), [store.certificatePEM]))
+        #expect(!follows(try TrustBundle(pem: ab), [ab]))
+    }
+
     @Test("a certificate says when it is to be renewed: after two thirds of its life")
     func renewal() throws {
         let scene = try Scene()

@@ -21,7 +21,7 @@ import Testing
         #expect(String(decoding: bytes, as: UTF8.self).contains(#""colour":"red""#))
         #expect(try UserIdentity(bytes: bytes) == user)
         #expect(try MachineIdentity(bytes: Self.machine.bytes) == Self.machine)
-        let authorities = AuthoritiesEntry(bundle: "PEM", signers: ["tcp:10.0.0.1:1"])
+        let authorities = AuthoritiesEntry(bundle: "PEM", signers: ["tcp:10.0.0.1:1"], vouches: ["a", "b"])
         #expect(try AuthoritiesEntry(bytes: authorities.bytes) == authorities)
         #expect(UserRole.viewer < .operator && UserRole.operator < .admin)
     }

@@ -49,21 +49,27 @@ final class OwnIdentity: Sendable {
     /// Takes a renewed certificate with its new key into use.
     ///
     /// `etcdCertificate` is what it shows etcd, for the same key; `nil` where the authority signs none.
-    func renew(certificate: String, key: KeyPair, authorities: String, etcdCertificate: String?) throws {
+    ///
+    /// - Throws: `.unknownAuthority` for a certificate that nobody would take; whom to believe is not for the one to say who
+    ///   was asked for it.
+    func renew(certificate: String, key: KeyPair, etcdCertificate: String?) throws {
+        let trust = trust.bundle
+        guard trust.hasSigned(certificate) else {
+            throw IdentityError(.unknownAuthority, "the new certificate is signed by an authority that is not believed")
+        }
         try folder.store(
-            key: key, certificate: certificate, authorities: authorities, etcdPassword: nil,
+            key: key, certificate: certificate, authorities: trust.pem, etcdPassword: nil,
             etcdCertificate: etcdCertificate)
         hasNoStoreAuthority.withLock { $0 = etcdCertificate == nil }
         try server.replace(certificate: Array(certificate.utf8), key: Array(key.pem.utf8))
-        try believe(authorities, isStored: true)
     }
 
-    /// Takes other authorities into use, as during a rotation.
-    func believe(_ authorities: String, isStored: Bool = false) throws {
-        let bundle = try TrustBundle(pem: authorities)
-        if !isStored {
-            try IdentityFile.write(bundle.pem, to: folder.authoritiesFile, mode: IdentityFile.publicMode)
-        }
+    /// Takes other authorities into use, as during a rotation, when those that are believed vouch for them.
+    ///
+    /// - Throws: `.unknownAuthority` when they do not; everything stays as it is then.
+    func believe(_ authorities: String, vouches: [String], now: Date) throws {
+        let bundle = try trust.bundle.following(try TrustBundle(pem: authorities), vouches: vouches, now: now)
+        try IdentityFile.write(bundle.pem, to: folder.authoritiesFile, mode: IdentityFile.publicMode)
         believed.withLock { $0 = (bundle, $0.generation + 1) }
     }
 }

@@ -103,9 +103,14 @@ struct Security: Sendable {
             do {
                 for try await entry in registry.followAuthorities() {
                     guard let entry, entry.bundle != own.trust.bundle.pem else { continue }
-                    try own.believe(entry.bundle)
+                    try own.believe(entry.bundle, vouches: entry.vouches, now: Date())
                     logger.notice("the cluster's authorities have changed")
                 }
+            } catch let error as IdentityError {
+                // It says so each time that it reads them anew, which is at most every 5 s.
+                logger.error(
+                    "the authorities in etcd are not believed, and the former ones count on: \(error.message); who wrote them?"
+                )
             } catch {
                 logger.warning("the cluster's authorities are not followed", metadata: ["error": "\(error)"])
             }
@@ -165,8 +170,7 @@ struct Security: Sendable {
                     deadline: .seconds(10))
                 let issued = try await client.renewCertificate(of: machine.rawValue, order)
                 try own.renew(
-                    certificate: issued.certificate, key: key, authorities: issued.authorities,
-                    etcdCertificate: issued.etcdCertificate)
+                    certificate: issued.certificate, key: key, etcdCertificate: issued.etcdCertificate)
                 return
             } catch {
                 failure = error

@@ -94,20 +94,26 @@ package struct AuthoritiesEntry: StoredRecord {
     package var bundle: String
     /// API addresses of the machines that sign.
     package var signers: [String]
+    /// The word of former authorities for their successors, in PEM; a machine believes a new one by it, and by nothing else.
+    package var vouches: [String]
 
-    package init(bundle: String, signers: [String]) {
+    package init(bundle: String, signers: [String], vouches: [String] = []) {
         self.bundle = bundle
         self.signers = signers
+        self.vouches = vouches
     }
 
     package init(_ object: JSONObject) throws(RecordError) {
         bundle = try object.required("bundle", "certificates") { $0.isEmpty ? nil : $0 }
         signers = try object.texts("signers")
+        vouches = try object.texts("vouches")
     }
 
     package func write(to object: inout JSONObject) {
         object["bundle"] = .string(bundle)
         object["signers"] = .array(signers.map { .string($0) })
+        // Left out where there are none, as version 0.1 writes it.
+        object["vouches"] = vouches.isEmpty ? nil : .array(vouches.map { .string($0) })
     }
 }
 

@@ -247,14 +247,36 @@ struct RefusalTests {
             let before = try rig.client(.user("ada"), by: next)
             let error = await #expect(throws: APIError.self) { _ = try await before.units() }
             #expect(error?.status == 401)
-            try rig.identity.believe(rig.authority.trust.joined(with: next.trust).pem)
+            let both = rig.authority.trust.joined(with: next.trust).pem
+            let vouch = try rig.authority.vouch(for: next, now: Date())
+            // Somebody who may write the record names an authority of his own.
+            let impostor = try CertificateAuthority(cluster: "default", now: Date())
+            for (bundle, vouches) in [
+                (both, []), (both, [try impostor.vouch(for: next, now: Date())]), (impostor.trust.pem, [vouch]),
+                (rig.authority.trust.joined(with: impostor.trust).pem, [vouch, impostor.certificatePEM]),
+            ] {
+                let refused = #expect(throws: IdentityError.self) {
+                    try rig.identity.believe(bundle, vouches: vouches, now: Date())
+                }
+                #expect(refused?.code == .unknownAuthority)
+            }
+            #expect(rig.identity.trust.generation == 0)
+            try rig.identity.believe(both, vouches: [vouch], now: Date())
             #expect(try await rig.client(.user("ada"), by: next).units().isEmpty)
             #expect(try await rig.client(.user("ada")).units().isEmpty)
             let key = KeyPair()
+            let foreign = #expect(throws: IdentityError.self) {
+                try rig.identity.renew(
+                    certificate: try impostor.issue(
+                        try CertificateRequest(pem: try key.request(name: "x")), for: .machine(Self.machine),
+                        now: Date()), key: key, etcdCertificate: nil)
+            }
+            #expect(foreign?.code == .unknownAuthority)
             try rig.identity.renew(
                 certificate: try next.issue(
                     try CertificateRequest(pem: try key.request(name: "x")), for: .machine(Self.machine),
-                    addresses: ["127.0.0.1"], now: Date()), key: key, authorities: next.trust.pem, etcdCertificate: nil)
+                    addresses: ["127.0.0.1"], now: Date()), key: key, etcdCertificate: nil)
+            try rig.identity.believe(next.trust.pem, vouches: [], now: Date())
             // Now the server itself shows a certificate that only the new authority's believers take.
             #expect(try await rig.client(.user("ada"), by: next).units().isEmpty)
             let late = await #expect(throws: APIError.self) { _ = try await rig.client(.user("ada")).units() }

@@ -122,7 +122,10 @@ struct ProfileCommand: AsyncParsableCommand {
                     try await client.renewCertificate(ofUser: user, order)
                 }
                 profile.certificate = issued.certificate
-                profile.authorities = issued.authorities
+                // What vouches for a new authority comes with the certificate that it has signed.
+                profile.authorities = try TrustBundle(pem: profile.authorities).following(
+                    try TrustBundle(pem: issued.authorities), vouches: [issued.certificate], now: Date()
+                ).pem
                 profile.key = key.pem
                 try store.store(profile, replacing: true)
                 context.console.errors.line(
