@@ -279,6 +279,15 @@ struct UnitCommandTests {
 
                 """)
         #expect(good.status == .success)
+        var refused = Fixtures.state(unit, on: machine, "inactive", "dead")
+        refused.health = "not started: no\u{07} such unit"
+        let stuck = FakeFleet(units: [unit], states: [refused], runsUnits: false)
+        let shown = await Session.run("status web", on: stuck).output
+        #expect(shown.hasSuffix("     Reason: not started: no\\x07 such unit\n"), "\(shown)")
+        for command in ["status web", "list-units"] {
+            let json = await Session.run("\(command) --output json", on: stuck).output
+            #expect(json.contains(#""health" : "not started: no\u0007 such unit""#), "\(json)")
+        }
         let bad = await Session.run("status felix@9", on: fleet)
         #expect(bad.output.contains("     Reason: 5 machines: all conflict\n"))
         #expect(bad.errors.isEmpty && bad.status == .failure)

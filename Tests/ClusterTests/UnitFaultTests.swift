@@ -86,10 +86,15 @@ extension ClusterTests {
             let fails = try await give(
                 cluster, "start", "fails.service",
                 "[Unit]\nRequires=broken.service\nAfter=broken.service\n\(Cluster.sleeper)")
-            #expect(fails.status == 1, "\(fails)")
+            #expect(fails.status == 1 && fails.error.contains("broken.service not found"), "\(fails)")
             let broken = try await give(
                 cluster, "start", "broken.service", "[Service]\nType=notify\nExecStart=/usr/bin/false\n")
             #expect(broken.status == 1 && broken.error.contains("exit-code, status 1"), "\(broken)")
+
+            try await until("the unit that needs it says what is wrong with it") {
+                try await cluster.manager("status", "fails.service").output
+                    .contains("a dependency failed: broken.service failed (exit-code, status 1)")
+            }
 
             let refuses = try await give(
                 cluster, "start", "shy.timer", "[Timer]\nOnActiveSec=1h\nUnit=nowhere.service\n")

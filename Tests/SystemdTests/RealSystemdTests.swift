@@ -122,13 +122,17 @@ struct RealSystemdTests {
                 try machine.write("[Unit]\n\(line)\n\(SampleUnit.oneshot)", to: Self.folder + name)
             }
             #expect(try await manager.startUnit("skipped.service") == .done)
-            #expect(try await manager.startReport(of: "skipped.service").conditions == ["ConditionPathExists=/absent"])
+            #expect(
+                try await manager.startReport(of: "skipped.service", after: .done).conditions
+                    == ["ConditionPathExists=/absent"])
             #expect(try await manager.startUnit("asserting.service") == .assert)
-            #expect(try await manager.startReport(of: "asserting.service").asserts == ["AssertPathExists=!/usr"])
+            #expect(
+                try await manager.startReport(of: "asserting.service", after: .assert).asserts
+                    == ["AssertPathExists=!/usr"])
 
             #expect(try await manager.startUnit("failing.service") == .failed)
             #expect(
-                try await manager.startReport(of: "failing.service")
+                try await manager.startReport(of: "failing.service", after: .failed)
                     == StartReport(result: "exit-code", main: StartReport.Exit(isSignal: false, status: 7)))
             let failed = try await manager.properties(of: "failing.service")
             #expect(failed.result == "exit-code" && failed.execMainStatus == 7)
@@ -156,6 +160,87 @@ struct RealSystemdTests {
                 try await manager.linkUnitFiles(["/run/absent.service"], runtime: true, force: false)
             }
             #expect(error?.code == .noSuchUnit)
+        }
+    }
+
+    @Test("a start that ends with 'dependency' names the units at fault, and no other one")
+    func dependencies() async throws {
+        try await NspawnMachine.with { machine in
+            let manager = try await machine.manager(machine.direct)
+            func unit(_ name: String, _ settings: String, _ service: String = SampleUnit.oneshot) throws {
+                try machine.write("[Unit]\n\(settings)\n\n\(service)", to: Self.folder + name)
+            }
+            /// Settings by which one unit needs others, and comes after them.
+            func needs(_ setting: String, _ names: String) -> String { "\(setting)=\(names)\nAfter=\(names)" }
+            let restarting =
+                "[Service]\nType=oneshot\nRestart=on-failure\nRestartSec=1h\nExecStart=/bin/sh -c 'kill -9 $$$$'"
+            let absent = "[Service]\nType=exec\nExecStart=/absent"
+            try unit("failing.service", "", SampleUnit.failing)
+            try unit("absent.service", "", absent)
+            try unit("restarting.service", "", restarting)
+            try unit("asserting.service", "AssertPathExists=/absent")
+            try unit("skipped.service", "ConditionPathExists=/absent")
+            try unit("fine.service", "", "[Service]\nType=oneshot\nExecStart=/bin/true")
+            try unit("down.service", "")
+            try unit("middle.service", needs("Requires", "down.service failing.service"))
+            try unit("one.service", needs("Requires", "fine.service failing.service"))
+            try unit("other.service", needs("Requires", "absent.service"))
+            try unit("two.service", needs("Requisite", "fine.service down.service"))
+            try unit("chain.service", needs("BindsTo", "middle.service"))
+            try unit("again.service", needs("Requires", "restarting.service"))
+            try unit("wishes.service", needs("Requisite", "down.service"))
+            try unit("asserts.service", needs("Requires", "asserting.service"))
+            try unit("bound.service", needs("BindsTo", "skipped.service"))
+            let failing = DependencyFault(
+                name: "failing.service", dependent: "one.service", active: "failed", result: "exit-code",
+                main: StartReport.Exit(isSignal: false, status: 7))
+            var gone = failing
+            gone.name = "absent.service"
+            gone.dependent = "other.service"
+            gone.main?.status = 203
+            var further = failing
+            further.dependent = "middle.service"
+            var again = DependencyFault(name: "restarting.service", dependent: "again.service", active: "activating")
+            again.result = "signal"
+            again.main = StartReport.Exit(isSignal: true, status: 9)
+            let wanted: [(String, [DependencyFault])] = [
+                ("one.service", [failing]),
+                ("other.service", [gone]),
+                (
+                    "two.service",
+                    ["down.service", "fine.service"].map {
+                        DependencyFault(name: $0, setting: "Requisite", dependent: "two.service")
+                    }
+                ),
+                ("chain.service", [further]),
+                ("again.service", [again]),
+                (
+                    "wishes.service",
+                    [DependencyFault(name: "down.service", setting: "Requisite", dependent: "wishes.service")]
+                ),
+                (
+                    "asserts.service",
+                    [
+                        DependencyFault(
+                            name: "asserting.service", dependent: "asserts.service",
+                            checks: ["AssertPathExists=/absent"])
+                    ]
+                ),
+                (
+                    "bound.service",
+                    [
+                        DependencyFault(
+                            name: "skipped.service", setting: "BindsTo", dependent: "bound.service",
+                            checks: ["ConditionPathExists=/absent"])
+                    ]
+                ),
+            ]
+            for (name, faults) in wanted {
+                // What stands in the way of one start must not be left over from another.
+                try await machine.run("systemctl", "stop", "*ing.service", "down.service")
+                #expect(try await manager.startUnit(name) == .dependency, "\(name)")
+                #expect(try await manager.startReport(of: name, after: .dependency).dependencies == faults, "\(name)")
+            }
         }
     }
 

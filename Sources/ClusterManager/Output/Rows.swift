@@ -39,6 +39,8 @@ package struct UnitRow: TableRow, Equatable {
     package let hash: String
     /// Milliseconds since 1970; 0 when unknown.
     package let since: Int64
+    /// What stands against the unit there, in systemd's or the machine's words.
+    package let health: String?
 
     package init(_ state: FleetUnitState, in view: FleetView) {
         self.unit = state.name.rawValue
@@ -49,6 +51,7 @@ package struct UnitRow: TableRow, Equatable {
         self.sub = state.sub
         self.hash = state.hash
         self.since = state.since
+        self.health = state.health
     }
 
     package static let defaultFields = ["unit", "machine", "active", "sub"]

@@ -137,43 +137,6 @@ extension AgentShell {
         }
     }
 
-    /// What the end of a job means, with systemd's words for it; `mark` is the count of changes when it was queued.
-    private func startEnd(_ unit: UnitName, _ result: JobResult, since mark: Int) async -> StartEnd {
-        let report = (try? await units.startReport(of: unit.rawValue)) ?? StartReport()
-        let status = try? await units.listUnits(names: [unit.rawValue]).first
-        // The report has taken a while: what systemd told of the unit before the job's end has been taken in.
-        let isUntouched = status?.active == "inactive" && lastSign[unit.rawValue, default: 0] <= mark
-        switch result {
-        case .done, .skipped:
-            // systemd takes a condition that is not met for a job that is done (systemd 252, job_perform_on_unit).
-            guard isUntouched, !report.conditions.isEmpty else { return .done }
-            return .skipped("not started, since \(Self.unmet(report.conditions))")
-        case .canceled, .collected, .once: return .cancelled
-        case .dependency:
-            return .refused("not started: a unit that it depends on failed or is not there (dependency)")
-        case .assert: return .refused("not started, since \(Self.unmet(report.asserts))")
-        case .invalid, .unsupported: return .refused("not started: systemd says \(result.rawValue)")
-        case .failed where isUntouched:
-            let triggers = report.triggers.joined(separator: ", ")
-            return .refused(
-                triggers.isEmpty
-                    ? "not started: systemd refuses it; 'journalctl -u \(unit)' on the machine says why"
-                    : "not started: systemd cannot load \(triggers), which it is to start")
-        case .failed, .timeout, .unknown: return .failed(Self.words(report, result))
-        }
-    }
-
-    private static func unmet(_ checks: [String]) -> String {
-        guard checks.count > 1 else { return "\(checks.first ?? "an assertion") is not met" }
-        return "one of \(checks.joined(separator: ", ")) is not met"
-    }
-
-    private static func words(_ report: StartReport, _ result: JobResult) -> String {
-        var words = "start failed: \(report.result ?? result.rawValue)"
-        if let main = report.main { words += main.isSignal ? ", signal \(main.status)" : ", status \(main.status)" }
-        return words
-    }
-
     /// Stops a unit and waits until it is down, however long its own time-out lets it take.
     func stop(_ unit: UnitName) async -> AgentEvent {
         do {

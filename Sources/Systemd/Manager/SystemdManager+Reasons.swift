@@ -17,16 +17,15 @@ extension SystemdManager {
         return paths
     }
 
-    package func startReport(of name: String) async throws(SystemdError) -> StartReport {
+    package func startReport(
+        of name: String, after result: JobResult
+    ) async throws(SystemdError) -> StartReport {
         let type = name.split(separator: ".").last.map { $0.prefix(1).uppercased() + $0.dropFirst() } ?? "Service"
         var report = StartReport()
         report.conditions = try await checks("Conditions", of: name)
         report.asserts = try await checks("Asserts", of: name)
-        report.triggers = try await call(Self.request("Unit", "Triggers", name)) { reader throws(SystemdError) in
-            try reader.inside(SD_BUS_TYPE_VARIANT, "as") { reader throws(SystemdError) in
-                try reader.array(of: "s") { reader throws(SystemdError) in try reader.string() }
-            }
-        }
+        report.triggers = try await strings("Unit", "Triggers", of: name)
+        if result == .dependency { report.dependencies = (try? await dependencyFaults(of: name)) ?? [] }
         // Types that run nothing have neither.
         report.result = try? await text(String(type), "Result", of: name)
         let code = try? await number(String(type), "ExecMainCode", of: name)
@@ -39,6 +38,14 @@ extension SystemdManager {
     private func text(_ type: String, _ property: String, of name: String) async throws(SystemdError) -> String? {
         try await call(Self.request(type, property, name)) { reader throws(SystemdError) in
             try reader.variant()?.text.flatMap { $0.isEmpty ? nil : $0 }
+        }
+    }
+
+    func strings(_ type: String, _ property: String, of name: String) async throws(SystemdError) -> [String] {
+        try await call(Self.request(type, property, name)) { reader throws(SystemdError) in
+            try reader.inside(SD_BUS_TYPE_VARIANT, "as") { reader throws(SystemdError) in
+                try reader.array(of: "s") { reader throws(SystemdError) in try reader.string() }
+            }
         }
     }
 
@@ -95,17 +102,20 @@ package struct StartReport: Hashable, Sendable {
     package var asserts: [String]
     /// The units that a timer, socket or path starts.
     package var triggers: [String]
+    /// The units at fault when the job ended with `dependency`, by name; none where they have come right meanwhile.
+    package var dependencies: [DependencyFault]
     /// systemd's word for the outcome: `success`, `exit-code`, `signal`, `timeout`, `start-limit-hit` and so on.
     package var result: String?
     package var main: Exit?
 
     package init(
-        conditions: [String] = [], asserts: [String] = [], triggers: [String] = [], result: String? = nil,
-        main: Exit? = nil
+        conditions: [String] = [], asserts: [String] = [], triggers: [String] = [],
+        dependencies: [DependencyFault] = [], result: String? = nil, main: Exit? = nil
     ) {
         self.conditions = conditions
         self.asserts = asserts
         self.triggers = triggers
+        self.dependencies = dependencies
         self.result = result
         self.main = main
     }

@@ -47,8 +47,8 @@ package protocol UnitManager: Sendable {
     func listUnits(names: [String]) async throws(SystemdError) -> [UnitStatus]
     /// From which file systemd has loaded each of these units; names without a file are left out.
     func fragmentPaths(of names: [String]) async throws(SystemdError) -> [String: String]
-    /// What came of the unit's last start; for one whose job is over.
-    func startReport(of name: String) async throws(SystemdError) -> StartReport
+    /// What came of the unit's last start, whose job ended with `result`.
+    func startReport(of name: String, after result: JobResult) async throws(SystemdError) -> StartReport
     /// What `UnitProperties` lists; loads the unit if it is not loaded.
     func properties(of name: String) async throws(SystemdError) -> UnitProperties
     /// Reports changes of these units from now on, through `changes()`; answers how they are now.

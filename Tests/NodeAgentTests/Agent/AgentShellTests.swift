@@ -278,37 +278,6 @@ struct AgentShellTests {
         }
     }
 
-    @Test(
-        "the end of systemd's job is told of in its words",
-        arguments: [
-            (
-                JobResult.done, StartReport(conditions: ["ConditionPathExists=/x"]), TargetState.launched,
-                "not started, since ConditionPathExists=/x is not met"
-            ),
-            (
-                .assert, StartReport(asserts: ["AssertPathExists=/x"]), .loaded,
-                "not started, since AssertPathExists=/x is not met"
-            ),
-            (
-                .dependency, StartReport(), .loaded,
-                "not started: a unit that it depends on failed or is not there (dependency)"
-            ),
-            (
-                .failed, StartReport(triggers: ["other.service"]), .loaded,
-                "not started: systemd cannot load other.service, which it is to start"
-            ),
-        ])
-    func jobEnds(result: JobResult, report: StartReport, acted: TargetState, words: String) async throws {
-        let rig = try await AgentRig()
-        try await rig.store(file)
-        await rig.units.setResults("web.service", Array(repeating: result, count: 100), report)
-        try await rig.run { _ in
-            try await rig.order(web, file)
-            try await until("systemd's word") { try await rig.state(web)?.health == words }
-            #expect(try await rig.state(web)?.acted == acted)
-        }
-    }
-
     @Test("a unit that systemd loads from another file is refused alone, leaves nothing behind, and is never stopped")
     func stranger() async throws {
         let rig = try await AgentRig()

@@ -154,7 +154,9 @@ actor FakeUnits: UnitManager {
         return paths
     }
 
-    func startReport(of name: String) throws(SystemdError) -> StartReport { reports[name] ?? StartReport() }
+    func startReport(of name: String, after result: JobResult) throws(SystemdError) -> StartReport {
+        reports[name] ?? StartReport()
+    }
 
     func watch(_ units: [String]) async throws(SystemdError) -> [UnitStatus] {
         watched.formUnion(units)

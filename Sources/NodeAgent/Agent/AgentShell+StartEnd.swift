@@ -1,0 +1,76 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetCore
+import Systemd
+
+/// What people are told of a start that is over.
+extension AgentShell {
+    /// What the end of a job means, with systemd's words for it; `mark` is the count of changes when it was queued.
+    func startEnd(_ unit: UnitName, _ result: JobResult, since mark: Int) async -> StartEnd {
+        let report = (try? await units.startReport(of: unit.rawValue, after: result)) ?? StartReport()
+        let status = try? await units.listUnits(names: [unit.rawValue]).first
+        // The report has taken a while: what systemd told of the unit before the job's end has been taken in.
+        let isUntouched = status?.active == "inactive" && lastSign[unit.rawValue, default: 0] <= mark
+        switch result {
+        case .done, .skipped:
+            // systemd takes a condition that is not met for a job that is done (systemd 252, job_perform_on_unit).
+            guard isUntouched, !report.conditions.isEmpty else { return .done }
+            return .skipped("not started, since \(Self.unmet(report.conditions))")
+        case .canceled, .collected, .once: return .cancelled
+        case .dependency:
+            return .refused("not started: \(Self.words(report.dependencies, for: unit))")
+        case .assert: return .refused("not started, since \(Self.unmet(report.asserts))")
+        case .invalid, .unsupported: return .refused("not started: systemd says \(result.rawValue)")
+        case .failed where isUntouched:
+            let triggers = report.triggers.joined(separator: ", ")
+            return .refused(
+                triggers.isEmpty
+                    ? "not started: systemd refuses it; 'journalctl -u \(unit)' on the machine says why"
+                    : "not started: systemd cannot load \(triggers), which it is to start")
+        case .failed, .timeout, .unknown: return .failed(Self.words(report, result))
+        }
+    }
+
+    private static func unmet(_ checks: [String]) -> String {
+        guard checks.count > 1 else { return "\(checks.first ?? "an assertion") is not met" }
+        return "one of \(checks.joined(separator: ", ")) is not met"
+    }
+
+    private static func words(_ report: StartReport, _ result: JobResult) -> String {
+        "start failed: \(outcome(report.result ?? result.rawValue, report.main))"
+    }
+
+    /// systemd's word for how a unit ended, and what its main process left.
+    private static func outcome(_ result: String, _ main: StartReport.Exit?) -> String {
+        guard let main else { return result }
+        return result + (main.isSignal ? ", signal \(main.status)" : ", status \(main.status)")
+    }
+
+    /// As many units at fault are named.
+    private static let namedFaults = 3
+
+    private static func words(_ faults: [DependencyFault], for unit: UnitName) -> String {
+        guard !faults.isEmpty else { return "a unit that it depends on failed or is not there (dependency)" }
+        let more = faults.count > namedFaults ? "; and \(faults.count - namedFaults) more" : ""
+        return "a dependency failed: "
+            + faults.prefix(namedFaults).map { words($0, for: unit) }.joined(separator: "; ") + more
+    }
+
+    private static func words(_ fault: DependencyFault, for unit: UnitName) -> String {
+        let setting = "\(fault.setting)=\(fault.name)"
+        let words: String
+        if fault.load == "not-found" {
+            words = "\(setting): no such unit"
+        } else if !fault.isLoaded {
+            words = "\(setting): systemd cannot load it (\(fault.load))"
+        } else if fault.hasFailed {
+            words = fault.name + " failed" + (fault.result.map { " (\(outcome($0, fault.main)))" } ?? "")
+        } else {
+            // systemd forgets which of them did not hold together with the unit.
+            let needs = fault.checks.isEmpty ? "" : " (it needs \(fault.checks.joined(separator: ", ")))"
+            words = "\(setting): it is \(fault.active)\(needs)"
+        }
+        return fault.dependent == unit.rawValue ? words : "\(words), which \(fault.dependent) needs"
+    }
+}

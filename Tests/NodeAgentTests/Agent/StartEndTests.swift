@@ -1,0 +1,101 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetCore
+import Systemd
+import Testing
+
+@testable import NodeAgent
+
+/// What the store is told of a start that is over.
+@Suite("the end of a start", .timeLimit(.minutes(1)))
+struct StartEndTests {
+    private let web = UnitName(unchecked: "web.service")
+    private let file: UnitFile
+
+    init() throws { file = try .service("1") }
+
+    private func expect(
+        _ words: String, _ acted: TargetState, after result: JobResult, _ report: StartReport
+    ) async throws {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        await rig.units.setResults("web.service", Array(repeating: result, count: 100), report)
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await until("systemd's word: \(words)") { try await rig.state(web)?.health == words }
+            #expect(try await rig.state(web)?.acted == acted)
+        }
+    }
+
+    @Test(
+        "the end of systemd's job is told of in its words",
+        arguments: [
+            (
+                JobResult.done, StartReport(conditions: ["ConditionPathExists=/x"]), TargetState.launched,
+                "not started, since ConditionPathExists=/x is not met"
+            ),
+            (
+                .assert, StartReport(asserts: ["AssertPathExists=/x"]), .loaded,
+                "not started, since AssertPathExists=/x is not met"
+            ),
+            (
+                .failed, StartReport(triggers: ["other.service"]), .loaded,
+                "not started: systemd cannot load other.service, which it is to start"
+            ),
+        ])
+    func jobEnds(result: JobResult, report: StartReport, acted: TargetState, words: String) async throws {
+        try await expect(words, acted, after: result, report)
+    }
+
+    private static func failed(_ name: String, needing dependent: String = "web.service") -> DependencyFault {
+        DependencyFault(
+            name: name, dependent: dependent, active: "failed", result: "exit-code",
+            main: StartReport.Exit(isSignal: false, status: 203))
+    }
+
+    @Test(
+        "a start that a dependency stood in the way of names it, and what is wrong with it",
+        arguments: [
+            ([], "a unit that it depends on failed or is not there (dependency)"),
+            ([failed("db.service")], "a dependency failed: db.service failed (exit-code, status 203)"),
+            (
+                [failed("disk.mount", needing: "db.service")],
+                "a dependency failed: disk.mount failed (exit-code, status 203), which db.service needs"
+            ),
+            (
+                [DependencyFault(name: "dev-sdb.device", dependent: "web.service", active: "failed")],
+                "a dependency failed: dev-sdb.device failed"
+            ),
+            (
+                [
+                    DependencyFault(
+                        name: "db.service", dependent: "web.service", active: "failed", result: "signal",
+                        main: StartReport.Exit(isSignal: true, status: 9))
+                ], "a dependency failed: db.service failed (signal, signal 9)"
+            ),
+            (
+                [DependencyFault(name: "absent.service", dependent: "web.service", load: "not-found")],
+                "a dependency failed: Requires=absent.service: no such unit"
+            ),
+            (
+                [DependencyFault(name: "db.service", setting: "BindsTo", dependent: "web.service", load: "masked")],
+                "a dependency failed: BindsTo=db.service: systemd cannot load it (masked)"
+            ),
+            (
+                [
+                    DependencyFault(
+                        name: "db.service", setting: "Requisite", dependent: "web.service",
+                        checks: ["AssertPathExists=/x"])
+                ], "a dependency failed: Requisite=db.service: it is inactive (it needs AssertPathExists=/x)"
+            ),
+            (
+                (1...5).map { failed("db\($0).service") },
+                "a dependency failed: db1.service failed (exit-code, status 203); db2.service failed (exit-code, status 203); "
+                    + "db3.service failed (exit-code, status 203); and 2 more"
+            ),
+        ])
+    func dependencies(faults: [DependencyFault], words: String) async throws {
+        try await expect("not started: \(words)", .loaded, after: .dependency, StartReport(dependencies: faults))
+    }
+}
