@@ -58,6 +58,27 @@ extension ClusterTests {
             try await cluster.expectNothingTwice()
         }
 
+        @Test("a reboot ends well however long the machine is away, also longer than connections are kept")
+        func longReboot() async throws {
+            let cluster = try Cluster.shared
+            let (machine, id) = ("worker-3", try await cluster.machineID("worker-3"))
+            let address = try await cluster.machine(machine).address
+            async let reboot = cluster.manager("reboot", id)
+            try await until("it is gone") { try await !cluster.visibleAddresses().contains(address) }
+            let gone = monotonicNow()
+            // As one whose firmware takes its time.
+            try await cluster.control("halt", machine)
+            try await until("a minute has gone by", within: .seconds(120)) { monotonicNow() - gone > 60 }
+            #expect(try await cluster.machine(machine).condition == "down")
+            #expect(try await !cluster.visibleAddresses().contains(address))
+            try await cluster.control("boot", machine)
+            let outcome = try await reboot
+            #expect(outcome.status == 0, "\(outcome)")
+            #expect(outcome.lines.last?.hasSuffix("is back and takes units again") == true, "\(outcome)")
+            report("a reboot with a minute without power", monotonicNow() - gone)
+            try await cluster.start("proof.service", on: machine)
+        }
+
         @Test("when three of five machines vanish nothing is moved until the operator says so")
         func brake() async throws {
             let cluster = try Cluster.shared

@@ -83,10 +83,12 @@ package struct WaitReport: Sendable {
 
     /// The one line that tells a person at a terminal what is being waited for.
     package func progress(elapsed: Duration) -> String {
-        let total = pending.count + outcomes.count
-        let named = pending.prefix(3).map(\.unit.rawValue).joined(separator: ", ")
-        let more = pending.count > 3 ? ", ..." : ""
-        return "\(outcomes.count) of \(total) done, waiting for \(named)\(more) (\(elapsed.inWords))"
+        "\(outcomes.count) of \(pending.count + outcomes.count) done, waiting for \(names) (\(elapsed.inWords))"
+    }
+
+    /// What is waited for; of many the first.
+    package var names: String {
+        pending.prefix(3).map(\.unit.rawValue).joined(separator: ", ") + (pending.count > 3 ? ", ..." : "")
     }
 }
 

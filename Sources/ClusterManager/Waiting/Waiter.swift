@@ -4,7 +4,24 @@
 package import FleetCore
 
 /// Follows the cluster's events until goals are reached; nothing is polled.
+///
+/// An agent that restarts, a cable that is out, a store without a leader end no wait: it goes on, at whichever agent answers,
+/// for as long as its user wants.
 package struct Waiter: Sendable {
+    /// When a wait tries again, and when it speaks.
+    package struct Rhythm: Sendable {
+        /// Before a lost stream of events is opened again; twice as long after each failure, up to the longest.
+        package var pause: Duration = .milliseconds(100)
+        package var longestPause: Duration = .seconds(5)
+        /// For how long nobody has answered when that is said.
+        package var silence: Duration = .seconds(2)
+        /// When it is first said again what is waited for; then after twice the time, up to the longest.
+        package var reminder: Duration = .seconds(30)
+        package var longestReminder: Duration = .seconds(600)
+
+        package init() {}
+    }
+
     /// What the cluster looked like before the command changed anything.
     package let before: FleetView
     private let fleet: any FleetService
@@ -12,9 +29,11 @@ package struct Waiter: Sendable {
     /// Whose events are followed; empty for everybody's.
     private let units: [UnitName]
     private let events: AsyncThrowingStream<FleetEvent, any Error>
+    private let rhythm: Rhythm
 
-    /// How often a lost event stream is opened again before the wait ends with an error.
-    private static let reconnects = 8
+    /// How often in a row a lost event stream is refused before the wait ends with that refusal: an agent that has just begun
+    /// may know neither its store nor its callers.
+    private static let mostRefusals = 8
     /// How many units are named to the event stream at most; beyond that it is cheaper to follow everything.
     private static let mostNamed = 100
     /// How many units are explained at a time, so that a thousand that wait do not hold up the events.
@@ -32,8 +51,12 @@ package struct Waiter: Sendable {
     ///   - fleet: The cluster to follow.
     ///   - units: The units that will be waited for.
     ///   - console: Where failures, reasons and progress are shown.
+    ///   - rhythm: People's, unless a test is in a hurry.
     /// - Throws: `ClusterManagerError` when the stream cannot be opened.
-    package init(_ fleet: any FleetService, units: [UnitName], console: Console) async throws {
+    package init(
+        _ fleet: any FleetService, units: [UnitName], console: Console, rhythm: Rhythm = Rhythm()
+    ) async throws {
+        self.rhythm = rhythm
         self.fleet = fleet
         self.console = console
         self.units = units.count <= Self.mostNamed ? units : []
@@ -57,7 +80,9 @@ package struct Waiter: Sendable {
         case begin
         case event(FleetEvent)
         case view(FleetView)
-        case lost(ClusterManagerError)
+        /// The stream is lost or could not be opened again; why.
+        case silence(String)
+        case refused(ClusterManagerError)
         case tick
         case timeout
     }
@@ -66,8 +91,8 @@ package struct Waiter: Sendable {
     package struct Result: Sendable {
         /// How goals were settled, in the order in which it was found out.
         package var outcomes: [WaitReport.Line]
-        /// `unitFailed` if a unit cannot reach its goal, `timedOut` when the time was up, `unreachable` when the event
-        /// stream was lost for good; `nil` when every goal was reached.
+        /// `unitFailed` if a unit cannot reach its goal, `timedOut` when the time was up, the refusal when a lost event stream
+        /// was refused again and again; `nil` when every goal was reached.
         package var error: ClusterManagerError?
     }
 
@@ -92,6 +117,8 @@ package struct Waiter: Sendable {
         var view = before
         var explained: Set<UnitName> = []
         var attention: Duration = .zero
+        var silence = Silence()
+        var reminders = Reminders(rhythm)
 
         let (inputs, continuation) = AsyncStream.makeStream(of: Input.self)
         continuation.yield(.begin)
@@ -111,12 +138,19 @@ package struct Waiter: Sendable {
             case .view(let new):
                 view = new
                 explained = []
-            case .lost(let error): return Result(outcomes: report.outcomes, error: error)
-            case .tick:
+                if silence.end() { say("the cluster answers again", &progress) }
+            case .silence(let reason): silence.note(reason)
+            case .refused(let error): return Result(outcomes: report.outcomes, error: error)
+            case .tick where silence.reason == nil:
                 attention += Self.tick
                 await explain(report.pending, in: &view, explained: &explained)
+            case .tick:
+                if let words = silence.words(after: rhythm.silence) {
+                    say("\(words); still waiting for \(report.names)", &progress)
+                }
             case .timeout:
-                let message = report.givenUp(after: timeout ?? start.duration(to: clock.now))
+                let nobody = silence.reason.map { "; nobody answers now: \($0)" } ?? ""
+                let message = report.givenUp(after: timeout ?? start.duration(to: clock.now)) + nobody
                 return Result(outcomes: report.outcomes, error: ClusterManagerError(.timedOut, message))
             }
             let elapsed = start.duration(to: clock.now)
@@ -126,7 +160,15 @@ package struct Waiter: Sendable {
                 if line.kind == .reached { reached(line) } else { console.errors.line("cluster-manager: \(line.text)") }
             }
             if report.isDone { break }
-            if elapsed >= Self.patience { progress.show(report.progress(elapsed: elapsed)) }
+            // A person at a terminal sees the line below all the time.
+            if reminders.isDue(elapsed), !console.errors.isTerminal {
+                say(
+                    report.progress(elapsed: elapsed) + (silence.reason.map { "; nobody answers: \($0)" } ?? ""),
+                    &progress)
+            }
+            if elapsed >= Self.patience {
+                progress.show((silence.reason == nil ? "" : "no answer; ") + report.progress(elapsed: elapsed))
+            }
         }
         guard report.failureCount > 0 else { return Result(outcomes: report.outcomes) }
         // Of a single unit everything has been said.
@@ -180,39 +222,58 @@ package struct Waiter: Sendable {
         inputs.finish()
     }
 
+    private func say(_ words: String, _ progress: inout ProgressLine) {
+        progress.clear()
+        console.errors.line("cluster-manager: \(words)")
+    }
+
     /// Passes events on, and mends a lost stream by a new one, which begins with the state of then.
     private func follow(_ inputs: AsyncStream<Input>.Continuation) async {
         // `init` has read the present state off this stream; the changes since then are still in it.
         var stream = events
-        var attempts = 0
-        var failure = ClusterManagerError(.unreachable, "the cluster ended the stream of events", isTransient: true)
+        var pause = rhythm.pause
         while !Task.isCancelled {
+            let opened = ContinuousClock.now
+            var reason = "the cluster ended the stream of events"
             do {
-                for try await event in stream {
-                    attempts = 0
-                    inputs.yield(.event(event))
-                }
-            } catch let error as ClusterManagerError {
-                failure = error
+                for try await event in stream { inputs.yield(.event(event)) }
             } catch {
-                failure = ClusterManagerError(.unreachable, "lost the stream of events: \(error)", isTransient: true)
+                reason = ClusterManagerError(wrapping: error).message
             }
-            guard !Task.isCancelled else { return }
-            attempts += 1
-            guard attempts <= Self.reconnects else { break }
-            // 0.1 s, 0.2 s, ... up to 3.2 s: an API server that restarts is back within a few seconds.
-            try? await Task.sleep(for: .milliseconds(100 << min(attempts - 1, 5)))
+            // One that breaks as soon as it is there is not asked for at once again and again.
+            if ContinuousClock.now - opened > rhythm.longestPause { pause = rhythm.pause }
+            guard let next = await reopened(inputs, since: reason, pause: &pause) else { return }
+            stream = next
+        }
+    }
+
+    /// Opens the stream again, however long that takes; `nil` when cancelled, and when it was refused.
+    private func reopened(
+        _ inputs: AsyncStream<Input>.Continuation, since reason: String, pause: inout Duration
+    ) async -> AsyncThrowingStream<FleetEvent, any Error>? {
+        var reason = reason
+        var refusals = 0
+        while !Task.isCancelled {
+            inputs.yield(.silence(reason))
+            try? await Task.sleep(for: pause)
+            pause = min(pause * 2, rhythm.longestPause)
             do {
-                let next = try await fleet.events(of: units)
-                var view = try await Self.presentState(in: next)
+                let stream = try await fleet.events(of: units)
+                var view = try await Self.presentState(in: stream)
                 for machine in try await fleet.machines() { view.apply(.machine(machine)) }
                 inputs.yield(.view(view))
-                stream = next
+                return stream
             } catch {
-                stream = AsyncThrowingStream { $0.finish(throwing: error) }
+                let error = ClusterManagerError(wrapping: error)
+                reason = error.message
+                refusals = error.isTransient ? 0 : refusals + 1
+                guard refusals < Self.mostRefusals else {
+                    inputs.yield(.refused(error))
+                    return nil
+                }
             }
         }
-        if !Task.isCancelled { inputs.yield(.lost(failure)) }
+        return nil
     }
 }
 

@@ -27,6 +27,8 @@ package struct FleetAPIServer: Service {
         package var request: Duration = .seconds(60)
         /// Until a client that stopped reading its answer must read on.
         package var stall: Duration = .seconds(60)
+        /// How long a server that is cancelled goes on, so that the requests that it has taken are answered first.
+        package var farewell: Duration = .seconds(1)
         /// Requests a second that a known caller may make for long, and at once after a pause.
         package var rate = 1000.0
         package var burst = 5000.0
@@ -47,6 +49,7 @@ package struct FleetAPIServer: Service {
     let logger: Logger
     let onListening: @Sendable (APIEndpoint) async -> Void
     private let count = ConnectionCount()
+    private let exchanges = Exchanges()
 
     /// Connections that are open at all its addresses together.
     package var openConnections: Int { count.value }
@@ -85,10 +88,26 @@ package struct FleetAPIServer: Service {
 
     /// Serves until cancelled or shut down gracefully; then lets requests in progress end.
     ///
+    /// A request may be what ends this program: an order to adopt another store, to restart, to leave. Whoever gave it learns
+    /// that it was taken, for what has been asked before a cancellation is answered before the connections go.
+    ///
     /// - Throws: `ListenerError`, or what binding to an address fails with; the other addresses are then given up too.
     package func run() async throws {
         for listener in listeners { try Listener.prepare(listener, allowsRemote: allowsRemote) }
         defer { for listener in listeners { Listener.cleanUp(listener) } }
+        // A task of its own, which our cancellation does not reach at once.
+        let serving = Task { try await serveAll() }
+        try await withTaskCancellationHandler {
+            try await serving.value
+        } onCancel: {
+            Task {
+                await exchanges.answered(within: limits.farewell)
+                serving.cancel()
+            }
+        }
+    }
+
+    private func serveAll() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for listener in listeners {
                 group.addTask { try await serve(listener) }
@@ -133,7 +152,8 @@ package struct FleetAPIServer: Service {
         let connections = ConnectionsPerAddress(limit: limits.connectionsPerAddress)
         return HTTP1Channel.Configuration(
             additionalChannelHandlers: [
-                AddressLimit(connections, count: count), ConnectionDeadlines(limits: deadlines),
+                AddressLimit(connections, count: count), ExchangeWatch(exchanges),
+                ConnectionDeadlines(limits: deadlines),
             ],
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: limits.head, maxHeaderListSize: limits.head, maxHeaderFieldCount: limits.headFields)

@@ -108,7 +108,7 @@ struct StoreRoutes: Sendable {
 
     /// Has another machine adopt the store; when its answer is lost, looks whether it did.
     ///
-    /// It ends soon after it has taken the order, and may do so before the answer is out.
+    /// It ends soon after it has taken the order; it answers first, but what goes wrong then takes the answer along.
     static func adoption(by client: FleetClient, _ found: String) async throws(APIError) -> API.Adoption.Outcome {
         do {
             return try await client.adoptPeerStore(found)

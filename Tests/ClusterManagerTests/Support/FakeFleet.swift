@@ -111,7 +111,19 @@ actor FakeFleet: FleetService {
         tell(.machine(record))
     }
 
+    /// How often a stream of events was asked for.
+    private(set) var eventQuestions = 0
+    private var refusalsOfEvents: (left: Int, error: ClusterManagerError)?
+
+    /// Has the next streams of events fail to open.
+    func refuseEvents(_ count: Int, _ error: ClusterManagerError) { refusalsOfEvents = (count, error) }
+
     func events(of units: [UnitName]) async throws -> AsyncThrowingStream<FleetEvent, any Error> {
+        eventQuestions += 1
+        if let refusal = refusalsOfEvents, refusal.left > 0 {
+            refusalsOfEvents?.left -= 1
+            throw refusal.error
+        }
         let (stream, continuation) = AsyncThrowingStream.makeStream(of: FleetEvent.self)
         let wanted = Set(units)
         for unit in view.sortedUnits where wanted.isEmpty || wanted.contains(unit.name) {
