@@ -47,7 +47,7 @@ import Testing
 
     @Test(
         "seeds that once found a bug hold every rule",
-        arguments: [35, 41, 104, 121, 267, 369, 468, 621, 889, 5185, 5530, 6212, 6425, 7384] as [UInt64])
+        arguments: [35, 41, 104, 121, 267, 369, 468, 621, 889, 5185, 5530, 6212, 6425, 7384, 13585, 21793] as [UInt64])
     func regressions(seed: UInt64) {
         let violation = Simulation(plan: Plan(seed: seed, seconds: 60)).run().violation
         #expect(violation == nil, "cluster-sim run --seed \(seed) --shrink --trace")

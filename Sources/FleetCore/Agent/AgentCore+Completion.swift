@@ -18,16 +18,28 @@ extension AgentCore {
         var retry: Moment?
     }
 
-    /// A word of systemd's that may be the beginning of a run.
+    /// A run of a unit that runs once.
+    enum Work: Hashable, Sendable {
+        /// Seen at work; its end is the end of what was ordered.
+        case underWay
+        /// Under way when an order to restart was given: until systemd has ended it, its word is of this run, not of the next.
+        case overtaken
+    }
+
+    /// A word of systemd's that may be the beginning of a run, or the end of one that an order to restart has overtaken.
     mutating func noticeWork(_ observation: Observation) {
-        guard observation.active == "activating", case .once? = entries[observation.unit]?.file?.runs else { return }
-        entries[observation.unit]?.isAtWork = true
+        guard case .once? = entries[observation.unit]?.file?.runs else { return }
+        switch (entries[observation.unit]?.work, observation.active == "activating") {
+        case (nil, true): entries[observation.unit]?.work = .underWay
+        case (.overtaken, false): entries[observation.unit]?.work = nil
+        case (nil, false), (.underWay, _), (.overtaken, true): break
+        }
     }
 
     mutating func jobEnded(_ unit: UnitName, _ end: JobEnd) {
-        guard let entry = entries[unit], entry.isAtWork else { return }
-        entries[unit]?.isAtWork = false
-        guard end != .cancelled, let file = entry.file, case .once(let retriesFailure) = file.runs,
+        guard let entry = entries[unit], let work = entry.work else { return }
+        entries[unit]?.work = nil
+        guard work == .underWay, end != .cancelled, let file = entry.file, case .once(let retriesFailure) = file.runs,
             let observed = entry.observed, observed.isDown
         else { return }
         // The answer to the order to start may come after the end of what it started.
@@ -76,7 +88,7 @@ extension AgentCore {
                     unit: file.unit, machine: machine, hash: file.hash, restarts: state.restarts, isSuccess: true,
                     moment: entry.observed?.since ?? 0))
         } else {
-            entries[state.unit]?.isAtWork = entry.observed?.active == "activating"
+            entries[state.unit]?.work = entry.observed?.active == "activating" ? .underWay : nil
         }
     }
 

@@ -44,8 +44,8 @@ package struct AgentCore: Sendable, Equatable {
         var observed: Observation?
         /// Stopped since `observed` was told, which may be older than the stop.
         var isStopped = false
-        /// A unit that runs once was seen at work, and its job has not ended since.
-        var isAtWork = false
+        /// What is known of a run of a unit that runs once, until its job ends.
+        var work: Work?
         /// The end that the unit came to elsewhere, for which it is not started here.
         var heldBack: Completion?
         /// Why the file could not be installed; shown as the unit's state.
@@ -324,9 +324,9 @@ package struct AgentCore: Sendable, Equatable {
                 entry.acted = wasStopping ? .loaded : max(entry.acted, wasStarted ? .launched : state.acted)
                 entry.restarts = state.restarts
                 entry.automaticRestarts = state.automaticRestarts
-                if state.acted == .launched, file.startedHash == nil, state.hash != file.hash {
-                    entry.outdated = state.hash
-                }
+                // Of one that was being stopped nothing runs that could be out of date.
+                let isLaunched = entry.acted == .launched && state.acted == .launched
+                if isLaunched, file.startedHash == nil, state.hash != file.hash { entry.outdated = state.hash }
             }
             resume(state)
         }
@@ -346,7 +346,7 @@ package struct AgentCore: Sendable, Equatable {
             entries[unit]?.published = nil
             entries[unit]?.operation = nil
             entries[unit]?.heldBack = nil
-            entries[unit]?.isAtWork = false
+            entries[unit]?.work = nil
             entries[unit]?.start = nil
             entries[unit]?.retry = nil
             entries[unit]?.pace = ReportPace()
@@ -380,7 +380,8 @@ package struct AgentCore: Sendable, Equatable {
         } else if assignment.target == .launched, entry.outdated != nil || entry.restarts < assignment.restarts {
             entries[unit]?.operation = .restarting
             // What is at work now is not what this order starts: its end is not the end of that.
-            entries[unit]?.isAtWork = false
+            let isUnderWay = entry.observed?.active == "activating" || entry.start != nil
+            entries[unit]?.work = isUnderWay ? .overtaken : nil
             entries[unit]?.issuedRestarts = assignment.restarts
             directives.restart.append(unit)
         } else if assignment.target == .loaded, entry.acted == .launched {

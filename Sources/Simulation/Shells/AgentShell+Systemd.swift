@@ -41,12 +41,13 @@ extension AgentShell {
                 return written.map { host.systemd.observation(of: $0.0.unit) }
             } then: { [self] observed in
                 listFenced()
+                // Before the word that they are installed, which starts them.
+                handle(.observed(observed), tenure)
                 for (order, variant) in written {
                     let file = InstalledFile(
                         unit: order.unit, hash: variant.file.hash, isKept: variant.isKept, runs: variant.runs)
                     handle(.installed(file), tenure)
                 }
-                handle(.observed(observed), tenure)
             }
         }
     }

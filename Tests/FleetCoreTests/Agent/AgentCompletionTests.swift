@@ -99,6 +99,31 @@ struct AgentCompletionTests {
                 seen job inactive/dead; job job done => wake 1, wake 1
                 """),
         NamedScript(
+            "systemd's late word of a run that a restart has overtaken does not make it count",
+            started + """
+                issued job; seen job activating/start-pre => -
+                order job launched v2 #1 @6 => install job v2
+                installed job once => restart job
+                seen job activating/start; seen job inactive/dead; job job done => -
+                issued job; seen job activating/start; seen job inactive/dead; job job done => done job v2 #1@6
+                """),
+        NamedScript(
+            "the first word of a run comes after the order to restart that has overtaken it",
+            started + """
+                issued job => -
+                order job launched v2 #1 @6 => install job v2
+                installed job once => restart job
+                seen job activating/start; seen job inactive/dead; job job done => -
+                """),
+        NamedScript(
+            "the run that a restart starts counts when systemd has ended the one before",
+            started + """
+                issued job; seen job activating/start => -
+                order job launched v2 #1 @6 => install job v2
+                installed job once => restart job
+                seen job deactivating/stop; seen job activating/start; seen job inactive/dead; job job done => done job v2 #1@6
+                """),
+        NamedScript(
             "a report that failed is sent again",
             started + """
                 issued job; seen job activating/start; seen job inactive/dead; job job done => done job v1 #1@5

@@ -197,6 +197,11 @@ struct AgentSessionTests {
 
     static let reportTables = [
         NamedScript(
+            "a unit that was being stopped for another file when the agent ended is reported with that file",
+            """
+            enter; own web launched v1 deactivating/stop; order web loaded v2 @5; file web v2; seen web inactive/dead => publish web v2 loaded inactive/dead
+            """),
+        NamedScript(
             "what happens while a report is under way goes into the next one",
             """
             enter; order web launched v1 @5 => claim web@5
