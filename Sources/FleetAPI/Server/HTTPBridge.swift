@@ -22,11 +22,12 @@ struct HTTPBridge: HTTPResponder {
     func respond(to request: Request, context: Context) async throws -> Response {
         let body = request.body
         let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
-        let caller = await recognition.caller(at: context.origin(at: listener))
+        let origin = await context.origin(at: listener)
+        let caller = await recognition.caller(at: origin)
         let limit = bodyLimit(of: request, from: caller)
         guard rates.admits(caller) else {
             let failure = ServerFailure(429, "too many requests at once; wait a second")
-            return self.response(to: request, APIService.reply(to: failure))
+            return self.response(to: request, APIService.reply(to: failure), caller, origin)
         }
         let reply = await service.respond(
             to: ServerRequest(
@@ -37,7 +38,7 @@ struct HTTPBridge: HTTPResponder {
                     guard announced <= limit else { throw Self.tooLarge(limit) }
                     return try await Self.read(body, limit: limit)
                 }))
-        return response(to: request, reply)
+        return response(to: request, reply, caller, origin)
     }
 
     /// The largest body that is taken, in bytes: a backup of a whole cluster may have more than any other request.
@@ -63,7 +64,9 @@ struct HTTPBridge: HTTPResponder {
         }
     }
 
-    private func response(to request: Request, _ reply: ServerReply) -> Response {
+    private func response(
+        to request: Request, _ reply: ServerReply, _ caller: Caller, _ origin: ConnectionOrigin
+    ) -> Response {
         var headers = HTTPFields()
         for header in reply.headers {
             guard let name = HTTPField.Name(header.name) else { continue }
@@ -82,9 +85,9 @@ struct HTTPBridge: HTTPResponder {
                 status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
             return request.method == .head ? response.createHeadResponse() : response
         case .events(let feed):
-            return Response(status: status, headers: headers, body: Self.stream(feed, for: request))
+            return Response(status: status, headers: headers, body: stream(feed, for: request, caller, origin))
         case .stream(let stream):
-            return Response(status: status, headers: headers, body: Self.stream(stream, for: request))
+            return Response(status: status, headers: headers, body: self.stream(stream, for: request, caller, origin))
         }
     }
 
@@ -94,12 +97,16 @@ struct HTTPBridge: HTTPResponder {
         return response
     }
 
-    /// Writes the body until the client goes or the server is asked to end.
-    private static func stream(_ feed: any ReplyStream, for request: Request) -> ResponseBody {
+    /// Writes the body until the client goes, the server is asked to end, or the caller is no longer who he was.
+    private func stream(
+        _ feed: any ReplyStream, for request: Request, _ caller: Caller, _ origin: ConnectionOrigin
+    ) -> ResponseBody {
         let incoming = request.body
-        return ResponseBody { writer in
+        return ResponseBody { [recognition] writer in
             // Only the feed's own task writes, and this one again after the feed has ended.
             nonisolated(unsafe) var output = writer
+            let watch = Task { await Self.closeWhenRefused(feed, caller, at: origin, by: recognition) }
+            defer { watch.cancel() }
             try await withGracefulShutdownHandler {
                 try await incoming.consumeWithInboundCloseHandler { _ in
                     try await feed.run { try await output.write(ByteBuffer(bytes: $0)) }
@@ -110,6 +117,20 @@ struct HTTPBridge: HTTPResponder {
                 feed.close()
             }
             try await output.finish(nil)
+        }
+    }
+
+    /// How often a stream's caller is looked up anew; `docs/security.md` promises an end within two seconds.
+    private static let lookInterval = Duration.seconds(1)
+
+    /// Ends a stream when its caller is revoked, gets another role, or shows a certificate that has ended meanwhile.
+    private static func closeWhenRefused(
+        _ feed: any ReplyStream, _ caller: Caller, at origin: ConnectionOrigin, by recognition: any CallerRecognition
+    ) async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: lookInterval)
+            guard !Task.isCancelled, await recognition.caller(at: origin) != caller else { continue }
+            return feed.close()
         }
     }
 }

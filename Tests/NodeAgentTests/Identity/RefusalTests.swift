@@ -159,6 +159,27 @@ struct RefusalTests {
         }
     }
 
+    @Test(
+        "a stream ends when its caller is revoked, gets another role, or his certificate ends, and not before",
+        arguments: ["revoked", "demoted", "expired"])
+    func streamEnds(cause: String) async throws {
+        try await withRig { rig async throws in
+            rig.records.users.withLock { $0["ada"] = (.admin, 0) }
+            let ada = try rig.client(.user("ada"), life: cause == "expired" ? 4 : 3600)
+            // Who is let in until the end sees that the stream is one: it lasts over several looks at its caller.
+            let began = ContinuousClock.now
+            let stream = try await ada.events()
+            let end = Task { for try await _ in stream {} }
+            switch cause {
+            case "revoked": rig.records.users.withLock { $0["ada"] = nil }
+            case "demoted": rig.records.users.withLock { $0["ada"] = (.viewer, 0) }
+            default: break
+            }
+            _ = await end.result
+            if cause == "expired" { #expect(ContinuousClock.now - began > .seconds(3)) }
+        }
+    }
+
     @Test("a viewer starts nothing, a machine speaks for itself alone")
     func roles() async throws {
         try await withRig { rig async throws in
