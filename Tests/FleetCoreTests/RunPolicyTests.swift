@@ -13,6 +13,12 @@ import Testing
             ("job.service", "[Service]\nType=oneshot\nRestart=on-failure", .once(retriesFailure: true)),
             ("job.service", "[Service]\nType=oneshot\nRestart=no", .once(retriesFailure: false)),
             ("job.service", "[Service]\nType=oneshot\nType=simple", .always),
+            ("job.service", "[Service]\nType=oneshot\nType=\nType=once", .once(retriesFailure: false)),
+            (
+                "job.service", "[Service]\nType=oneshot\nRestart=always\nRestart=\nRestart=yes",
+                .once(retriesFailure: true)
+            ),
+            ("job.service", "[Service]\nExecStop=/bin/true\nRemainAfterExit=yes", .always),
             ("job.service", "[Service]\nType=oneshot\nRemainAfterExit=Yes", .always),
             ("job.service", "[Service]\nType=oneshot\n[X-Fleet]\nRunAgain=true", .always),
             ("job.service", "[Service]\nType=oneshot\n[X-Fleet]\nRunAgain=no", .once(retriesFailure: false)),

@@ -6,6 +6,16 @@ import Testing
 
 @Suite struct UnitFileEffectiveTests {
     @Test(
+        "%f is the path that the instance, or else the prefix, stands for",
+        arguments: [
+            ("mount@srv-data.service", "/srv/data"), ("srv-data.service", "/srv/data"), ("x@-srv.service", "/srv"),
+        ])
+    func path(name: String, path: String) throws {
+        let file = try UnitFile(parsing: "[Unit]\nDescription=on %f")
+        #expect(file.description(of: UnitName(unchecked: name)) == "on \(path)")
+    }
+
+    @Test(
         "a setting has the values that systemd gives it",
         arguments: [
             ("[S]\nA=1\nA=2\n", ["1", "2"]),

@@ -78,6 +78,14 @@ import Testing
                 "a.service", "[Service]\nExecStart=/bin/a\n[Install]\nAlias=dbus.service\n",
                 "Alias=dbus.service: the name"
             ),
+            (
+                "a.service", "[Service]\nExecStart=/bin/a\n[Install]\nAlias=a.socket\n",
+                "Alias=a.socket: systemd gives a.service no such name, for it is of another type"
+            ),
+            (
+                "a@1.service", "[Service]\nExecStart=/bin/a\n[Install]\nAlias=%p-%i.service\n",
+                "Alias=a-1.service: systemd gives a@1.service no such name, for an alias has the unit's own instance"
+            ),
         ])
     func settings(name: String, text: String, says: String) throws {
         #expect(try #require(try refusal(name, text)).contains(says))
@@ -111,9 +119,11 @@ import Testing
         arguments: [
             ("a.service", "Alias=b.service c.service\nAlias=d.service", ["b.service", "c.service", "d.service"]),
             ("a.service", "Alias=b.service\nAlias=\nAlias=c.service", ["c.service"]),
-            ("a@1.service", "Alias=b-%i.service %p.service", ["b-1.service", "a.service"]),
+            ("a@1.service", "Alias=b-%i.service %p.service b@2.service c@%i.service", ["c@1.service"]),
+            ("a.service", "Alias=b.socket b@1.service b@.service %p-c.service", ["a-c.service"]),
             ("a@1.service", "Alias=b@.service", ["b@1.service"]), ("a@.service", "Alias=b@.service", []),
             ("a.service", "Alias=a.service %H.service b.service b.service", ["b.service"]),
+            ("a.service", #"Alias="b.service" 'c'.service 'd.service"#, ["b.service", "c.service"]),
             ("a.mount", "Alias=b.mount", []), ("a.service", "WantedBy=b.target", []),
         ])
     func found(name: String, install: String, expected: [String]) throws {
@@ -149,14 +159,14 @@ import Testing
         #expect(try #require(clash).contains(says))
     }
 
-    @Test("a unit's own alias, and one that instances of a template share, stand in nobody's way")
+    @Test("a unit's own alias stands not in its way, nor does that of another instance")
     func noClash() throws {
-        let text = "[Install]\nAlias=www.service\n"
+        let text = "[Install]\nAlias=www@.service\n"
         let file = try UnitFile(parsing: text)
         let state = try state([("web@1.service", text)])
         func clash(_ name: String) -> String? { state.aliasClash(of: UnitName(unchecked: name), with: file) }
         #expect(clash("web@1.service") == nil)
         #expect(clash("web@2.service") == nil)
-        #expect(clash("web.service") != nil)
+        #expect(clash("net@1.service") != nil)
     }
 }

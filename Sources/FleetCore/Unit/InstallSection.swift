@@ -15,11 +15,11 @@ package struct InstallSection: Hashable, Sendable {
 
     /// Reads the section for `unit`; names that are none, which systemd would refuse as well, are left out.
     package init(of file: UnitFile, for unit: UnitName) {
-        aliases = file.aliases(of: unit).filter { $0.type == unit.type && !$0.isTemplate }
+        aliases = file.aliases(of: unit)
         var dependents: [String] = []
         for (option, folder) in [("WantedBy", "wants"), ("RequiredBy", "requires"), ("UpheldBy", "upholds")] {
             for value in file.effectiveValues(section: "Install", name: option) {
-                for word in UnitText.words(of: value) {
+                for word in UnitText.unquotedWords(of: value) {
                     let (text, isComplete) = unit.systemdText(word)
                     guard isComplete, let name = try? UnitName(validating: text) else { continue }
                     let link = "\(name).\(folder)/\(unit)"

@@ -16,9 +16,8 @@ package enum RunPolicy: Hashable, Sendable {
     /// A service of `Type=oneshot` that does not stay active afterwards runs once, unless `RunAgain=` says otherwise. Its
     /// failure is final unless `Restart=` asks for more. A global unit runs on every machine, so it has no end of its own.
     package init(of file: UnitFile, for name: UnitName) {
-        func last(_ setting: String) -> String? { file.effectiveValues(section: "Service", name: setting).last }
         let stays = file.flag(section: "Service", name: "RemainAfterExit") ?? false
-        guard name.type == .service, last("Type") == "oneshot", !stays else {
+        guard name.type == .service, Self.type(of: file) == "oneshot", !stays else {
             self = .always
             return
         }
@@ -27,6 +26,19 @@ package enum RunPolicy: Hashable, Sendable {
             self = .always
             return
         }
-        self = .once(retriesFailure: (last("Restart") ?? "no") != "no")
+        self = .once(retriesFailure: Self.restart(of: file) != "no")
+    }
+
+    /// The `Type=` that systemd takes from the file; `nil` where it chooses one itself, and then never one that ends by itself:
+    /// without `ExecStart=` it loads only what stays active.
+    package static func type(of file: UnitFile) -> String? {
+        let words = ["simple", "exec", "forking", "oneshot", "dbus", "notify", "idle"]
+        return file.word(section: "Service", name: "Type", among: words)
+    }
+
+    /// The `Restart=` that systemd gives a service.
+    package static func restart(of file: UnitFile) -> String {
+        let words = ["no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always"]
+        return file.word(section: "Service", name: "Restart", among: words) ?? "no"
     }
 }

@@ -9,14 +9,25 @@ extension UnitFile {
 
     /// The further names that `Alias=` in `[Install]` gives the unit `name`, each once, in the order of the file.
     ///
+    /// Left out is what systemd makes no alias of (`unit_validate_alias_symlink_or_warn`): names of another type, and names whose
+    /// instance is not the unit's own, a plain name for an instance among them.
+    package func aliases(of name: UnitName) -> [UnitName] {
+        namesAsked(of: name).filter { alias in
+            alias.type == name.type && alias.instance == name.instance
+                && (try? UnitName(validating: alias.rawValue)) != nil
+        }
+    }
+
+    /// The names that `Alias=` asks for, also those that systemd refuses the unit.
+    ///
     /// systemd's rules: an empty assignment clears the list, `%n` and its like are expanded, types that systemd gives no
     /// aliases have none, and a template's name as an alias stands for the instance that `name` is. A template itself is on no
     /// machine, so it has none. Left out are the unit's own name and what only a machine can tell, such as `%H.service`.
-    package func aliases(of name: UnitName) -> [UnitName] {
+    func namesAsked(of name: UnitName) -> [UnitName] {
         guard hasAliases, !name.isTemplate, let type = name.type, type.allowsAliases else { return [] }
         var found: [UnitName] = []
         for value in effectiveValues(section: "Install", name: "Alias") {
-            for word in UnitText.words(of: value) {
+            for word in UnitText.unquotedWords(of: value) {
                 let (text, isComplete) = name.systemdText(word)
                 guard isComplete else { continue }
                 var alias = UnitName(unchecked: text)
@@ -33,8 +44,6 @@ extension UnitFile {
 extension ClusterState {
     /// Why the unit `name` cannot have `file`: the two of them and another unit would be called the same on a machine.
     ///
-    /// Instances of one template may share an alias: they are told apart where they run.
-    ///
     /// - Returns: The clash with the unit that is first by name, in one line; `nil` when there is none.
     package func aliasClash(of name: UnitName, with file: UnitFile) -> String? {
         let mine = file.aliases(of: name)
@@ -46,7 +55,6 @@ extension ClusterState {
         guard !theirs.isEmpty else { return nil }
         let others = units.values.filter { other in
             theirs.contains(other.hash) && other.name != name
-                && (name.template == nil || other.name.template != name.template)
         }
         for other in others.sorted(by: { $0.name < $1.name }) {
             let aliases = files[other.hash]?.aliases(of: other.name) ?? []

@@ -35,6 +35,13 @@ extension UnitFile {
             .compactMap { Self.truth($0.value) }.last
     }
 
+    /// What systemd makes of a setting that takes one of `words`: the last value that is one; `nil` where there is none.
+    ///
+    /// As with a flag, systemd passes over an empty assignment and words that it does not know, with a warning.
+    package func word(section: String, name: String, among words: [String]) -> String? {
+        entries.last { $0.option.section == section && $0.option.name == name && words.contains($0.value) }?.value
+    }
+
     /// systemd's words for yes and no (`parse_boolean`), in any case.
     private static func truth(_ text: String) -> Bool? {
         switch text.lowercased() {

@@ -40,8 +40,8 @@ extension UnitName {
 
     /// `text` as systemd reads it for this unit, as far as the unit's name decides (systemd.unit(5), "Specifiers").
     ///
-    /// One pass: `%n`, `%N`, `%p`, `%i`, `%j` and, unescaped, `%P`, `%I`, `%J`; `%%` is a percent sign. What depends on the
-    /// machine, such as `%H`, stays as it is written.
+    /// One pass: `%n`, `%N`, `%p`, `%i`, `%j` and, unescaped, `%P`, `%I`, `%J`; `%f` is the path that the instance, or else the
+    /// prefix, stands for; `%%` is a percent sign. What depends on the machine, such as `%H`, stays as it is written.
     ///
     /// - Returns: The text, and whether nothing of it is left to a machine.
     package func systemdText(_ text: String) -> (text: String, isComplete: Bool) {
@@ -65,6 +65,7 @@ extension UnitName {
                 case "I": Self.unescaped(instance ?? "")
                 case "j": final
                 case "J": Self.unescaped(final)
+                case "f": Self.path(instance ?? prefix)
                 case "%": "%"
                 default: nil
                 }
@@ -77,6 +78,11 @@ extension UnitName {
             bytes += value.utf8
         }
         return (String(decoding: bytes, as: UTF8.self), isComplete)
+    }
+
+    private static func path(_ text: String) -> String {
+        let path = unescaped(text)
+        return path.utf8.first == UInt8(ascii: "/") ? path : "/" + path
     }
 
     /// `text` with `-` as `/` and `\xNN` as the byte (systemd-escape(1)); as it is where an escape is cut short.

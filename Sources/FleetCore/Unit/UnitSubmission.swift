@@ -89,8 +89,14 @@ package enum UnitSubmission {
     }
 
     private static func aliases(_ file: UnitFile, _ name: UnitName) -> [Problem] {
-        file.aliases(of: name).compactMap { alias in
-            problems(of: alias).first.map { Problem("Alias=\(alias): \($0.message)") }
+        let possible = file.aliases(of: name)
+        return file.namesAsked(of: name).compactMap { alias in
+            if let problem = problems(of: alias).first { return Problem("Alias=\(alias): \(problem.message)") }
+            if possible.contains(alias) { return nil }
+            let why =
+                alias.type == name.type
+                ? "an alias has the unit's own instance, or none where the unit has none" : "it is of another type"
+            return Problem("Alias=\(alias): systemd gives \(name) no such name, for \(why); remove it")
         }
     }
 }

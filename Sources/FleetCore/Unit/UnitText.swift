@@ -103,4 +103,29 @@ enum UnitText {
     static func words(of text: String) -> [String] {
         text.unicodeScalars.split(whereSeparator: isWhite).map { String($0) }
     }
+
+    /// The words of `text` as systemd takes those of `[Install]`.
+    ///
+    /// They are parted by blanks outside of quotes, which vanish wherever they stand; a backslash is a character like any other.
+    /// Quotes that do not close end the list before their word.
+    static func unquotedWords(of text: String) -> [String] {
+        var words: [String] = []
+        var word: [UInt8]?
+        var quote: UInt8?
+        for byte in text.utf8 {
+            if byte == quote {
+                quote = nil
+            } else if quote == nil, byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") {
+                quote = byte
+                word = word ?? []
+            } else if quote == nil, isBlank(byte) {
+                if let word { words.append(String(decoding: word, as: UTF8.self)) }
+                word = nil
+            } else {
+                word = (word ?? []) + [byte]
+            }
+        }
+        if let word, quote == nil { words.append(String(decoding: word, as: UTF8.self)) }
+        return words
+    }
 }
