@@ -47,14 +47,17 @@ extension AgentShell {
         return result + (main.isSignal ? ", signal \(main.status)" : ", status \(main.status)")
     }
 
-    /// As many units at fault are named.
-    private static let namedFaults = 3
+    /// As many units at fault, and things that one needs, are named: a reason is a line.
+    private static let named = 3
+
+    private static func listed(_ texts: [String], by separator: String) -> String {
+        let more = texts.count > named ? "\(separator)and \(texts.count - named) more" : ""
+        return texts.prefix(named).joined(separator: separator) + more
+    }
 
     private static func words(_ faults: [DependencyFault], for unit: UnitName) -> String {
         guard !faults.isEmpty else { return "a unit that it depends on failed or is not there (dependency)" }
-        let more = faults.count > namedFaults ? "; and \(faults.count - namedFaults) more" : ""
-        return "a dependency failed: "
-            + faults.prefix(namedFaults).map { words($0, for: unit) }.joined(separator: "; ") + more
+        return "a dependency failed: " + listed(faults.map { words($0, for: unit) }, by: "; ")
     }
 
     private static func words(_ fault: DependencyFault, for unit: UnitName) -> String {
@@ -68,7 +71,7 @@ extension AgentShell {
             words = fault.name + " failed" + (fault.result.map { " (\(outcome($0, fault.main)))" } ?? "")
         } else {
             // systemd forgets which of them did not hold together with the unit.
-            let needs = fault.checks.isEmpty ? "" : " (it needs \(fault.checks.joined(separator: ", ")))"
+            let needs = fault.checks.isEmpty ? "" : " (it needs \(listed(fault.checks, by: ", ")))"
             words = "\(setting): it is \(fault.active)\(needs)"
         }
         return fault.dependent == unit.rawValue ? words : "\(words), which \(fault.dependent) needs"

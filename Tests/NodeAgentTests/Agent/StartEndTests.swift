@@ -86,8 +86,10 @@ struct StartEndTests {
                 [
                     DependencyFault(
                         name: "db.service", setting: "Requisite", dependent: "web.service",
-                        checks: ["AssertPathExists=/x"])
-                ], "a dependency failed: Requisite=db.service: it is inactive (it needs AssertPathExists=/x)"
+                        checks: (1...4).map { "AssertPathExists=/\($0)" })
+                ],
+                "a dependency failed: Requisite=db.service: it is inactive "
+                    + "(it needs AssertPathExists=/1, AssertPathExists=/2, AssertPathExists=/3, and 1 more)"
             ),
             (
                 (1...5).map { failed("db\($0).service") },
