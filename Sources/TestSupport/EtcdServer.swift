@@ -108,6 +108,23 @@ package final class EtcdServer: Sendable {
         throw last
     }
 
+    /// Starts another etcd that learns from this one, which must be alone: it has no vote.
+    package func startLearner() async throws -> EtcdServer {
+        let ports = try freePorts(2)
+        let address = "http://127.0.0.1:\(ports[1])"
+        let outcome = try await Shell.run(
+            ["etcdctl", "--endpoints", endpoint, "member", "add", "learner", "--learner", "--peer-urls", address],
+            environment: ["ETCDCTL_API": "3"])
+        guard outcome.status == 0 else { throw TestFixtureError("no learner beside \(endpoint): \(outcome.error)") }
+        var options = options
+        options.extra += ["--initial-cluster-state", "existing"]
+        let learner = EtcdServer(
+            name: "learner", clientPort: ports[0], peerPort: ports[1], options: options,
+            folder: try temporaryFolder("flotilla-etcd"), initialCluster: "\(initialCluster),learner=\(address)")
+        try await learner.start()
+        return learner
+    }
+
     /// Members that know of each other, not started.
     static func prepare(count: Int, options: Options) throws -> [EtcdServer] {
         let ports = try freePorts(count * 2)

@@ -52,11 +52,13 @@ extension AgentShell {
         // Told once: each word of it begins another tenure.
         change { $0.schedule = $0.schedule ?? "it cannot follow its schedule: \(reason)" }
         let end = since + Self.schedulePatience
-        if now >= end, await !folder.files().isEmpty { troubleHooks.giveUp(end) }
+        // Once: the next session is as deaf as this one, and would end as soon as it has begun.
+        if now >= end, !hasHandedOver, await !folder.files().isEmpty { troubleHooks.giveUp(end) }
     }
 
     func follows() {
         followFailure = nil
+        hasHandedOver = false
         change { $0.schedule = nil }
     }
 

@@ -24,6 +24,8 @@ actor AgentShell {
     var trouble = AgentTrouble()
     /// Since when the schedule cannot be followed; `nil` while it can.
     var followFailure: Moment?
+    /// Nothing that others could take over runs here: it was stopped with a session, and without a schedule nothing starts.
+    var hasHandedOver = false
     private var core: AgentCore
     private var serving: Task<Void, Never>?
     private var timer: Task<Void, Never>?
@@ -86,6 +88,7 @@ actor AgentShell {
             }
         }
         _ = core.handle(.left, at: BootClock.now)
+        hasHandedOver = true
     }
 
     /// Stops every unit of this machine in order, as at a shutdown, and takes their states out of the store.

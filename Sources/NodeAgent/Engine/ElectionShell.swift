@@ -73,14 +73,19 @@ actor ElectionShell {
 
     /// Reports who leads; a machine that leads or follows needs nothing else of the cluster's state.
     private func followLeader() async {
+        // Told once for each reason, not once a second.
+        var told = ""
         while !Task.isCancelled {
             do {
                 for try await update in registry.followLeader() {
+                    told = ""
                     guard case .leader(let leadership, _) = update else { continue }
                     inbox.yield(.observed(leadership))
                 }
             } catch {
-                logger.error("cannot follow who leads", metadata: ["error": "\(error)"])
+                let reason = "\(error)"
+                if reason != told { logger.error("cannot follow who leads", metadata: ["error": "\(reason)"]) }
+                told = reason
             }
             try? await Task.sleep(for: .seconds(1))
         }

@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import FoundationEssentials
+
 /// What is said of a clock that is not the one of the cluster's store.
 enum ClockTrouble {
     /// From so many seconds on it is a trouble.
@@ -27,5 +29,22 @@ enum ClockTrouble {
         return
             "its clock is \(span) \(error > 0 ? "ahead of" : "behind") etcd's; certificates look ended or not begun to it, so "
             + "set it (timedatectl set-ntp true), then restart its agent"
+    }
+
+    /// What to do where the store's certificate is refused for its dates, which may be the fault of this machine's clock.
+    ///
+    /// Nobody can be asked for the time then: who answers proves himself with such a certificate, too.
+    ///
+    /// - Parameters:
+    ///   - failure: What reaching the store failed with, in libcurl's words.
+    ///   - now: This machine's clock.
+    /// - Returns: Words to follow the failure's; empty for any other failure.
+    static func advice(on failure: String, now: Date) -> String {
+        guard failure.contains("certificate has expired") || failure.contains("certificate is not yet valid") else {
+            return ""
+        }
+        return
+            "; the clock of this machine says \(now.formatted(.iso8601)): if it is wrong, set it (timedatectl set-ntp true), else "
+            + "renew etcd's certificate"
     }
 }

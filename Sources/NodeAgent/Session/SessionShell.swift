@@ -3,6 +3,7 @@
 
 import Etcd
 import FleetCore
+import FoundationEssentials
 import Logging
 import Registry
 
@@ -189,11 +190,12 @@ extension SessionShell {
             memberCount = (try? await etcd.members().count) ?? memberCount
             inbox.yield(.granted(SessionLease(id: lease.rawValue, ttl: ttl), sent: sent))
         } catch {
+            let reason = error.message + ClockTrouble.advice(on: error.message, now: Date())
             if error.message != lastRefusal {
-                logger.warning("no session: etcd grants no lease", metadata: ["error": "\(error.message)"])
+                logger.warning("no session: etcd grants no lease", metadata: ["error": "\(reason)"])
             }
             lastRefusal = error.message
-            hooks.status("waiting for etcd: \(error.message)")
+            hooks.status("waiting for etcd: \(reason)")
             inbox.yield(error.code == .storeReplaced ? .foreignStore : .grantFailed)
         }
     }

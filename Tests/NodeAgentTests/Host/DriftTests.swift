@@ -4,6 +4,7 @@
 import Etcd
 import FleetAPI
 import FleetCore
+import FoundationEssentials
 import Registry
 import TestSupport
 import Testing
@@ -28,6 +29,16 @@ struct DriftTests {
             #expect(words.hasPrefix("its clock is \(span) etcd's; "))
             #expect(words.contains("timedatectl set-ntp true"))
         }
+    }
+
+    @Test("a store whose certificate is refused for its dates is told with the time here, and what to do")
+    func clockAdvice() {
+        let now = Date(timeIntervalSince1970: 1_858_470_000)
+        for words in ["certificate has expired", "certificate is not yet valid"] {
+            let advice = ClockTrouble.advice(on: "SSL certificate problem: \(words)", now: now)
+            #expect(advice.contains("says 2028-11-22T01:40:00Z: ") && advice.contains("timedatectl set-ntp true"))
+        }
+        #expect(ClockTrouble.advice(on: "SSL certificate problem: self-signed certificate", now: now).isEmpty)
     }
 
     @Test("a certificate that is due again at once is not renewed again at once")

@@ -39,7 +39,7 @@ final class AgentRig: Sendable {
     }
 
     /// An agent of this machine, as after a start of the process.
-    func agent() async throws -> AgentShell {
+    func agent(hooks: AgentShell.TroubleHooks = AgentShell.TroubleHooks()) async throws -> AgentShell {
         let folder = UnitFolder(
             folder: base.path + "/units", searchFolder: base.path + "/system", searchPath: [base.path + "/machine"],
             dropIns: UnitDropIns(isGuarded: true, agentService: nil))
@@ -50,7 +50,7 @@ final class AgentRig: Sendable {
         return AgentShell(
             registry: registry, units: units, folder: folder,
             processes: UnitProcesses(tree: ControlGroupTree(root: base.path + "/groups")), machine: machine,
-            guardControl: guardControl, logger: .silent)
+            guardControl: guardControl, troubleHooks: hooks, logger: .silent)
     }
 
     /// Registers the machine, anew if need be.
