@@ -82,7 +82,7 @@ package struct NodeAgentProgram: Sendable {
             registry: registry, units: units, folder: folder, processes: UnitProcesses(tree: .ofThisMachine()),
             machine: identity.id, guardControl: guardControl,
             troubleHooks: AgentShell.TroubleHooks(
-                announce: { troubleInbox.yield(.trouble($0)) }, giveUp: { troubleInbox.yield(.patienceEnded($0)) }),
+                announce: { troubleInbox.yield(.trouble($0)) }, giveUp: { troubleInbox.yield(.patienceEnded) }),
             logger: logger)
         let roles = settings.roles
         let record = MachineRecord(
@@ -170,7 +170,7 @@ package struct NodeAgentProgram: Sendable {
                 for await news in troubles {
                     switch news {
                     case .trouble(let words): await session.announce(agentTrouble: words)
-                    case .patienceEnded(let since): await session.giveUp(since: since)
+                    case .patienceEnded: await session.giveUp()
                     }
                 }
                 while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }

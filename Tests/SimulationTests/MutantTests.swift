@@ -37,6 +37,8 @@ import Testing
         Case(mutant: .forgottenStart, seed: 0, target: .replacedKept),
         Case(mutant: .ignoredResults, seed: 1),
         Case(mutant: .earlyResult, seed: 25),
+        Case(mutant: .impatientLeaver, seed: 370),
+        Case(mutant: .selfishLeaver, seed: 82),
         Case(mutant: .ignoredLostAnswer, seed: 26, target: .lateOrder),
         Case(mutant: .uncomparedClaim, seed: 1, target: .lateClaim),
     ]

@@ -80,6 +80,7 @@ extension AgentCore {
         guard let entry = entries[state.unit], let file = entry.file, case .once = file.runs, state.acted == .launched
         else { return }
         if let done = isDone(entry) {
+            entries[state.unit]?.outdated = nil
             entries[state.unit]?.heldBack = done.machine == machine ? nil : done
         } else if state.active == "activating", entry.observed?.active == "inactive", state.hash == file.hash {
             // It ended while no agent looked; a failure would show as one.

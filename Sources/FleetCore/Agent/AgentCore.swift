@@ -103,6 +103,7 @@ package struct AgentCore: Sendable, Equatable {
 
     private mutating func take(_ event: AgentEvent, at now: Moment) {
         switch event {
+        case .entering: isServing = false
         case .entered(let own, let orders, let installed, let observed):
             enter(own: own, orders: orders, installed: installed, observed: observed)
         case .ordered(let orders, let gone):
@@ -320,13 +321,16 @@ package struct AgentCore: Sendable, Equatable {
                 let isUp = entry.observed.map { !$0.isDown } ?? false
                 let wasStarted = file.startedHash != nil && (isUp || file.runs != .always)
                 // One that was on its way down when the former run ended was being stopped, as far as anybody can tell.
-                let wasStopping = state.active == "deactivating" && !isUp && file.runs == .always
+                let isStopping = entry.observed?.active == "deactivating"
+                let wasStopping = (isStopping || state.active == "deactivating" && !isUp) && file.runs == .always
                 entry.acted = wasStopping ? .loaded : max(entry.acted, wasStarted ? .launched : state.acted)
                 entry.restarts = state.restarts
                 entry.automaticRestarts = state.automaticRestarts
                 // Of one that was being stopped nothing runs that could be out of date.
+                if wasStopping { entry.outdated = nil }
                 let isLaunched = entry.acted == .launched && state.acted == .launched
-                if isLaunched, file.startedHash == nil, state.hash != file.hash { entry.outdated = state.hash }
+                let started = file.startedHash ?? state.hash
+                if isLaunched, state.hash != file.hash, started != file.hash { entry.outdated = started }
             }
             resume(state)
         }

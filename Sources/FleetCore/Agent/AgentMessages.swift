@@ -105,6 +105,8 @@ package struct AgentDirectives: Hashable, Sendable {
 
 /// What became of a directive, or what changed by itself.
 package enum AgentEvent: Hashable, Sendable {
+    /// A tenure begins, and perhaps another one has ended: nothing is decided by what was known then until `entered`.
+    case entering
     /// The session lives and everything has been read: what the store holds of this machine, what it is ordered, what lies
     /// in the runtime folder and what systemd says of those units.
     case entered(own: [UnitState], orders: [Order], installed: [InstalledFile], observed: [Observation])

@@ -8,6 +8,7 @@
 /// ```
 /// idle -> granting -> registering -> held -> fencing -> granting        registering -> refused -> granting
 /// idle -> held (resumed) or fencing (too late)                          held -> suspended -> held
+/// held -> fencing (kept out) -> away -> granting
 /// any -> ended
 /// ```
 ///
@@ -25,6 +26,8 @@ package struct SessionCore: Sendable, Equatable {
         case held(SessionLease, proof: Moment, isConfirmed: Bool)
         /// Units are being stopped because the session may end; dead by `kill`.
         case fencing(kill: Moment)
+        /// The session was given up so that others take the units over; a machine that is back before they have would keep them.
+        case away(until: Moment)
         /// The store is not the one the session was made with: nothing is stopped, nothing is taken on (rule R8).
         case suspended(SessionLease)
         case ended
@@ -121,6 +124,8 @@ package struct SessionCore: Sendable, Equatable {
     package private(set) var isCovered = false
     /// The lease that fencing gives up; ended once the units are dead, so that others need not wait for its lifetime.
     private var abandoned: SessionLease?
+    /// The session was given up for others to take over.
+    private var isLeavingToOthers = false
 
     package init(timing: SessionTiming) { self.timing = timing }
 
@@ -136,7 +141,7 @@ package struct SessionCore: Sendable, Equatable {
     package func isAbout(_ lease: SessionLease) -> Bool {
         switch phase {
         case .registering(let own, _), .held(let own, _, _), .suspended(let own): own.id == lease.id
-        case .idle, .granting, .refused, .fencing, .ended: false
+        case .idle, .granting, .refused, .fencing, .away, .ended: false
         }
     }
 
@@ -160,7 +165,7 @@ package struct SessionCore: Sendable, Equatable {
         case .ownStoreReturned: ownStoreReturned(at: now)
         case .keptOut: keptOut(at: now)
         case .guardFired: guardFired(at: now)
-        case .fenced: fenced()
+        case .fenced: fenced(at: now)
         case .woke: woke(at: now)
         case .stopping: stop()
         }
@@ -336,6 +341,7 @@ extension SessionCore {
         let kill = min(now + timing.stopBudget, timing.killMoment(proof: proof))
         phase = .fencing(kill: kill)
         abandoned = lease
+        isLeavingToOthers = true
         return [.report(.keptOut), .fence(kill: kill)]
     }
 
@@ -361,11 +367,18 @@ extension SessionCore {
         return [.resume(lease), .wake(at: timing.fenceMoment(proof: now))]
     }
 
-    private mutating func fenced() -> [Directive] {
+    private mutating func fenced(at now: Moment) -> [Directive] {
         guard case .fencing = phase else { return [] }
-        phase = .granting
-        defer { abandoned = nil }
-        return [.disarmGuard] + (abandoned.map { [.revoke($0)] } ?? []) + [.grant]
+        let end: [Directive] = [.disarmGuard] + (abandoned.map { [.revoke($0)] } ?? [])
+        abandoned = nil
+        guard isLeavingToOthers else {
+            phase = .granting
+            return end + [.grant]
+        }
+        isLeavingToOthers = false
+        let back = now + timing.absence
+        phase = .away(until: back)
+        return end + [.wake(at: back)]
     }
 
     private mutating func woke(at now: Moment) -> [Directive] {
@@ -378,6 +391,10 @@ extension SessionCore {
             return [.register(lease)]
         case .refused(let retry):
             guard now >= retry else { return [.wake(at: retry)] }
+            phase = .granting
+            return [.grant]
+        case .away(let back):
+            guard now >= back else { return [.wake(at: back)] }
             phase = .granting
             return [.grant]
         case .suspended(let lease): return [.renew(lease), .wake(at: now + timing.renewInterval)]

@@ -37,6 +37,9 @@ package struct SessionTiming: Hashable, Sendable {
     /// How long units have to stop by themselves before they are killed.
     package var stopBudget: Duration { lifetime / 5 }
 
+    /// How long a machine stays away that has given its session up: a leader that leads, or another one, plans within that time.
+    package var absence: Duration { min(lifetime, .seconds(5)) }
+
     /// When fenced units must be dead, by SIGKILL if need be.
     package func killMoment(proof: Moment) -> Moment { proof + lifetime - margin }
 

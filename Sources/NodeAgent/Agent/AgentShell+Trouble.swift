@@ -23,7 +23,7 @@ struct AgentTrouble: Hashable, Sendable {
 /// What the agent's shell has the session's shell know.
 enum AgentNews: Sendable {
     case trouble(String?)
-    case patienceEnded(Moment)
+    case patienceEnded
 }
 
 extension AgentShell {
@@ -34,31 +34,24 @@ extension AgentShell {
         /// Tells the cluster; `nil` when all is well again.
         var announce: @Sendable (String?) -> Void = { _ in }
         /// Gives the session up, if the other machines do better, so that they take this machine's units over.
-        var giveUp: @Sendable (Moment) -> Void = { _ in }
+        var giveUp: @Sendable () -> Void = {}
     }
 
-    /// For how long a machine that cannot follow its schedule keeps its units.
-    static let schedulePatience = Duration.seconds(30)
-    /// For how long it may fail before it is told: a store that is away for a moment is no trouble of the machine's.
-    private static let scheduleSilence = Duration.seconds(3)
     private static let probeInterval = Duration.seconds(2)
 
-    /// The schedule could not be followed, once more.
-    func cannotFollow(_ reason: String) async {
-        let now = BootClock.now
-        let since = followFailure ?? now
-        followFailure = since
-        guard now >= since + Self.scheduleSilence else { return }
+    /// The schedule could not be followed, once more; `holdsOrders` says whether it names units, where that is known.
+    func cannotFollow(_ reason: String, holdsOrders: Bool?) async {
+        var holdsUnits = holdsOrders ?? false
+        if holdsOrders == nil { holdsUnits = await !folder.files().isEmpty }
+        let step = patience.failed(at: BootClock.now, holdsUnits: holdsUnits)
+        guard step > .wait else { return }
         // Told once: each word of it begins another tenure.
         change { $0.schedule = $0.schedule ?? "it cannot follow its schedule: \(reason)" }
-        let end = since + Self.schedulePatience
-        // Once: the next session is as deaf as this one, and would end as soon as it has begun.
-        if now >= end, !hasHandedOver, await !folder.files().isEmpty { troubleHooks.giveUp(end) }
+        if step == .giveUp { troubleHooks.giveUp() }
     }
 
     func follows() {
-        followFailure = nil
-        hasHandedOver = false
+        patience.succeeded()
         change { $0.schedule = nil }
     }
 

@@ -22,10 +22,10 @@ actor AgentShell {
     let troubleHooks: TroubleHooks
     /// What keeps this machine from doing what it is ordered.
     var trouble = AgentTrouble()
-    /// Since when the schedule cannot be followed; `nil` while it can.
-    var followFailure: Moment?
-    /// Nothing that others could take over runs here: it was stopped with a session, and without a schedule nothing starts.
-    var hasHandedOver = false
+    /// How long the schedule cannot be followed by now.
+    var patience = SchedulePatience()
+    /// Whether the schedule names any unit; `nil` as long as nobody could read it.
+    private var holdsOrders: Bool?
     private var core: AgentCore
     private var serving: Task<Void, Never>?
     private var timer: Task<Void, Never>?
@@ -57,6 +57,7 @@ actor AgentShell {
     /// The session lives: adopt what runs, then follow the schedule.
     func enter(_ tenure: Tenure) async {
         await endTenure()
+        _ = core.handle(.entering, at: BootClock.now)
         serving = Task { await self.serve(tenure) }
     }
 
@@ -87,6 +88,7 @@ actor AgentShell {
                 logger.warning("note not removed", metadata: ["unit.name": "\(unit)", "error": "\(error.message)"])
             }
         }
+        patience.fenced(at: BootClock.now)
         _ = core.handle(.left, at: BootClock.now)
         hasHandedOver = true
     }
@@ -154,6 +156,7 @@ actor AgentShell {
                         tell(problems)
                         let orders = stored.map { Order(assignment: $0.assignment, revision: $0.modRevision) }
                         let named = Set(orders.map(\.unit)).union(problems.compactMap { self.unit(of: $0) })
+                        holdsOrders = !named.isEmpty
                         if let before = known {
                             inbox.yield(.ordered(orders, gone: before.subtracting(named).sorted()))
                         } else {
@@ -174,10 +177,10 @@ actor AgentShell {
                     }
                 }
             } catch {
-                if followFailure == nil {
+                if !patience.isFailing {
                     logger.error("cannot follow this machine's schedule", metadata: ["error": "\(error)"])
                 }
-                if !Task.isCancelled { await cannotFollow("\(error)") }
+                if !Task.isCancelled { await cannotFollow("\(error)", holdsOrders: holdsOrders) }
             }
             try? await Task.sleep(for: .seconds(1))
         }

@@ -65,24 +65,34 @@ extension SessionShell {
         await rewrite(lease)
     }
 
-    /// Gives the session up if others can do what this machine cannot, so that they take its units over.
-    ///
-    /// One machine after the other, in the order of their ids, a session's lifetime apart; and only while at least two thirds of
-    /// the machines take units, since what keeps all of them from it must not stop every unit of the cluster (rule R12).
-    ///
-    /// - Parameter since: Since when this machine's patience is at an end.
-    func giveUp(since: Moment) async {
-        guard let lease = core.currentLease, let machines = try? await registry.machines() else { return }
-        let closed = machines.filter(\.isClosed)
-        guard closed.contains(where: { $0.id == record.id }) else { return }
-        let turn = closed.count { $0.id < record.id }
-        guard BootClock.now >= since + .seconds(turn * (lease.ttl + 1)) else { return }
-        guard (machines.count - closed.count) * 3 >= machines.count * 2 else {
-            return hooks.status("keeps its units, since too few machines can take them: \(agentTrouble)")
+    /// Gives the session up if others can do what this machine cannot, so that they take its units over; see `Surrender`.
+    func giveUp() async {
+        guard let lease = core.currentLease, await mayGo() else { return }
+        let asked = BootClock.now
+        do {
+            let seconds = Surrender.turnLifetime(ttl: lease.ttl)
+            guard try await registry.takeTurn(of: record.id, seconds: seconds) else {
+                return hooks.status("keeps its units until it is its turn: \(agentTrouble)")
+            }
+        } catch {
+            return hooks.status("keeps its units: \(error.message); \(agentTrouble)")
         }
+        // Who gave up before this machine had the turn is missing by now.
+        guard await mayGo(), BootClock.now < asked + Surrender.validity, core.currentLease == lease else { return }
         logger.error(
             "this machine gives its session up, so that others run its units", metadata: ["error": "\(agentTrouble)"])
         surrender()
+    }
+
+    private func mayGo() async -> Bool {
+        guard let machines = try? await registry.machines() else { return false }
+        switch Surrender.verdict(of: record.id, among: machines) {
+        case .mayGo: return true
+        case .isOpen: return false
+        case .tooFewAreLeft:
+            hooks.status("keeps its units, since too few machines can take them: \(agentTrouble)")
+            return false
+        }
     }
 
     /// Takes what is wrong with this machine into its record.

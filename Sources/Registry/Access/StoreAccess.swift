@@ -142,6 +142,7 @@ package struct StoreAccess: Sendable {
             // Its reading tells how far the store has come, and so whether it is the same as before (rule R8).
             EtcdPermission(.read, .key(keys.leader)),
             EtcdPermission(.read, .key(keys.mark)),
+            EtcdPermission(.readWrite, .key(keys.turn)),
             // Whom it may ask for help, who may ask it, and whom it may trust; there is no secret in any of it.
             EtcdPermission(.read, keys.machines),
             EtcdPermission(.read, keys.identities),

@@ -36,6 +36,8 @@ package struct RegistryKeys: Hashable, Sendable {
         "\(prefix)states/\(machine.rawValue)/\(unit.rawValue)"
     }
 
+    /// The machine whose turn it is to give its session up; ends by itself.
+    package var turn: String { "\(prefix)turn" }
     /// A random text, written once: another text, or none, is another store (rule R8).
     package var mark: String { "\(prefix)mark" }
     /// Who a machine is to the cluster, as against what it reports of itself.
@@ -82,6 +84,7 @@ package struct RegistryKeys: Hashable, Sendable {
         guard let slash = path.firstIndex(of: UInt8(ascii: "/")) else {
             if key == authorities { return .other(kind: "authorities", rest: "") }
             if key == mark { return .other(kind: "mark", rest: "") }
+            if key == turn { return .other(kind: "turn", rest: "") }
             return key == leader ? .leader : key == brake ? .brake : nil
         }
         let kind = String(Substring(path[..<slash]))

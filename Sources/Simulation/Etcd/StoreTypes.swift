@@ -5,7 +5,9 @@ import FleetCore
 
 /// A key of the store, by numbers instead of text: which kind, which machine, which unit or file.
 struct StoreKey: Hashable, Comparable {
-    enum Kind: UInt32 { case file, machine, metadata, unit, schedule, state, leader, control, seen, brake, result }
+    enum Kind: UInt32 {
+        case file, machine, metadata, unit, schedule, state, leader, control, seen, brake, result, turn
+    }
 
     /// Kind, machine and subject, in this order of significance.
     let raw: UInt32
@@ -27,6 +29,7 @@ struct StoreKey: Hashable, Comparable {
     static func seen(_ index: Int) -> StoreKey { StoreKey(.seen, machine: index) }
     static let brake = StoreKey(.brake)
     static func result(_ index: Int) -> StoreKey { StoreKey(.result, subject: index) }
+    static let turn = StoreKey(.turn)
 
     var kind: Kind { Kind(rawValue: raw >> 24) ?? .leader }
     var machine: Int { Int(raw >> 12 & 0xFFF) }
@@ -40,6 +43,7 @@ enum KeyRange {
     case everything
     case schedule(of: Int)
     case states(of: Int)
+    case machines
     case leader
 
     func contains(_ key: StoreKey) -> Bool {
@@ -47,6 +51,7 @@ enum KeyRange {
         case .everything: true
         case .schedule(let machine): key.kind == .schedule && key.machine == machine
         case .states(let machine): key.kind == .state && key.machine == machine
+        case .machines: key.kind == .machine
         case .leader: key == .leader
         }
     }
@@ -65,6 +70,7 @@ enum StoreValue {
     case seen
     case brake(Brake)
     case result(Completion)
+    case turn(MachineID)
 }
 
 struct StoreEntry {

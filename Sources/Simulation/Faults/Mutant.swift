@@ -51,6 +51,10 @@ package enum Mutant: String, CaseIterable, Sendable {
     case ignoredResults
     /// A machine writes down that work is done when it begins it.
     case earlyResult
+    /// A machine that cannot follow its schedule gives its session up without asking for the turn.
+    case impatientLeaver
+    /// It does so however few machines can take units.
+    case selfishLeaver
     /// The reasons of units that wait are dropped.
     case silentRefusal
 }

@@ -20,6 +20,8 @@ extension Plan {
         case replacedKept
         /// An agent dies between writing a unit's new file and making systemd read it.
         case halfInstalled
+        /// A machine that cannot follow its schedule gives its session up, and others run its units.
+        case givenUp
     }
 
     package init(seed: UInt64, target: Target) {
@@ -67,6 +69,12 @@ extension Plan {
                 user(start, .submit(unit: 0, variant: 1, .launched)),
                 fault(moment, .agentDies(host: 0, span: second)),
             ]
+        case .givenUp:
+            setting.hosts = 3 + Int(seed % 3)
+            setting.profile = .singleFailure
+            setting.seconds = 60
+            events = Catalogue.shared.units.indices.map { user(second, .submit(unit: $0, variant: 0, .launched)) }
+            events.append(fault(start, .agentHindered(host: Int(seed / 3) % setting.hosts, span: .max)))
         case .lateClaim:
             events = [
                 fault(start, .cut(host: 0, member: 0, directions: 1, span: 9 * second)),

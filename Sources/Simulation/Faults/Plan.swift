@@ -16,6 +16,8 @@ package struct Setting: Sendable {
         case massLoss
         /// etcd loses its data: rule R8.
         case storeLoss
+        /// A storm, and machines whose agents cannot follow their schedules: rule R12.
+        case hindered
     }
 
     package var seed: UInt64
@@ -72,6 +74,8 @@ package enum Fault: Sendable, Equatable {
     case agentDies(host: Int, span: Int64)
     case guardDies(host: Int)
     case agentRestarts(host: Int, span: Int64)
+    /// The agent ends, and what stands in the way of the next one lasts for a while.
+    case agentHindered(host: Int, span: Int64)
     case powerCut(host: Int, span: Int64)
     case shutDown(host: Int, span: Int64)
     case unitCrash(host: Int, unit: Int)
@@ -93,10 +97,12 @@ package struct Plan: Sendable {
             case 5, 14: .storeOutage
             case 6: .massLoss
             case 15: .storeLoss
+            case 2: .hindered
             default: .storm
             }
         setting = Setting(
-            seed: seed, hosts: profile == .massLoss ? 3 + random.below(4) : 2 + random.below(4),
+            seed: seed,
+            hosts: profile == .massLoss || profile == .hindered ? 3 + random.below(4) : 2 + random.below(4),
             members: random.chance(1, in: 4) ? 1 : 3, seconds: max(20, seconds),
             profile: profile, operationLimit: random.pick([1, 2, 4, 128]) ?? 128,
             hasSystemdTrouble: profile != .singleFailure && random.chance(1, in: 3))
@@ -125,6 +131,9 @@ private struct PlanMaker {
         case .singleFailure: singleFailure()
         case .storeOutage: storeOutage()
         case .massLoss: massLoss()
+        case .hindered:
+            storm()
+            hinder()
         case .storeLoss:
             operations(count: 6, from: 3 * Span.second, to: end / 3)
             add(at: end / 2 + random.between(0, 5 * Span.second), .fault(.storeWiped))
@@ -143,6 +152,17 @@ private struct PlanMaker {
             guard let kind = random.pick(kinds) else { return }
             let time = random.between(4 * Span.second, end - 2 * Span.second)
             add(at: time, .fault(fault(kind, at: time)))
+        }
+    }
+
+    /// A few machines, or all of them for one cause.
+    private mutating func hinder() {
+        let start = random.between(4, 12) * Span.second
+        var hosts = Array(0..<setting.hosts)
+        if !random.chance(1, in: 6) { hosts = (0...random.below(2)).map { _ in random.below(setting.hosts) } }
+        for host in hosts {
+            let time = start + random.between(0, random.chance(1, in: 2) ? Span.second : 10 * Span.second)
+            add(at: time, .fault(.agentHindered(host: host, span: random.between(20, 60) * Span.second)))
         }
     }
 

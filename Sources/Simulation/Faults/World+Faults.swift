@@ -56,6 +56,11 @@ extension World {
         case .guardDies(let host):
             disturb(host, Span.second)
             hosts[host].guardModel.die()
+        case .agentHindered(let host, let span):
+            disturb(host, span)
+            hosts[host].hindrances += 1
+            until(span) { [unowned self] in hosts[host].hindrances -= 1 }
+            hosts[host].crashAgent(restartAfter: min(200 * Span.millisecond, end - now))
         case .agentRestarts(let host, let span):
             disturb(host, span)
             hosts[host].restartAgent(after: min(span, end - now))

@@ -141,6 +141,7 @@ struct Catalogue: Sendable {
             case .seen: "seen/\(name(ofHost: key.machine))"
             case .brake: "brake"
             case .result: "results/\(name(ofUnit: key.subject))"
+            case .turn: "turn"
             }
         guard let entry = change.entry else { return "-" + place }
         let what =
@@ -152,7 +153,7 @@ struct Catalogue: Sendable {
             case .unit(let unit): "=\(unit.target) v\(fileIndex(of: unit.hash)) #\(unit.restarts)"
             case .assignment(let order): "=\(order.target) v\(fileIndex(of: order.hash)) #\(order.restarts)"
             case .state(let state): "=\(state.active)/\(state.acted) v\(fileIndex(of: state.hash)) #\(state.restarts)"
-            case .leader(let machine): "=" + name(ofHost: hostIndex(of: machine))
+            case .leader(let machine), .turn(let machine): "=" + name(ofHost: hostIndex(of: machine))
             }
         return place + what
     }

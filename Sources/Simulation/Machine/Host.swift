@@ -33,6 +33,8 @@ final class Host {
     private var bootTime: Int64 = 0
     private(set) var bootCount = 0
     private(set) var isOn = false
+    /// How many faults keep its agent from taking stock, and so from its schedule.
+    var hindrances = 0
     var runtime = Runtime(session: SavedSession(token: ""))
     private(set) lazy var systemd = SystemdModel(host: self)
     private(set) lazy var guardModel = GuardModel(host: self)

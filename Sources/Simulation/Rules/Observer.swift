@@ -27,6 +27,7 @@ final class Observer {
     /// When machines vanished that have not come back.
     var losses: [Int: Int64] = [:]
     var suspicion: Suspicion?
+    var surrenders = Surrenders()
     /// By machine: which unit last left it because it is being drained, and under which leader.
     var drained: [Int: (epoch: Int64, unit: Int)] = [:]
 
@@ -108,6 +109,7 @@ final class Observer {
             lastRecordChange[change.key.machine] = world.now
         }
         noteLosses(commit)
+        noteAble(commit)
         for change in commit.changes where change.key.kind == .machine {
             if let entry = change.entry, entry.created == entry.modified { recordSince[change.key.machine] = world.now }
         }

@@ -96,14 +96,23 @@ package struct Simulation: Sendable {
             return nil
         }
         let host: Int
+        var patience: Int64 = 0
         switch failure.cause {
         case .fault(.powerCut(let lost, _)), .fault(.cut(let lost, _, _, _)), .fault(.agentFrozen(let lost, _)):
             host = lost
+        case .fault(.agentHindered(let lost, _)):
+            host = lost
+            patience = SchedulePatience.limit.nanoseconds + Span.second
         default: return nil
         }
         world.run(until: failure.time - 1)
         let lost = world.catalogue.units.indices.filter {
             world.observer.running[$0][host].map { $0.isSingle && !$0.isOnce } ?? false
+        }
+        if patience > 0 { world.run(until: world.now + patience - 2 * Span.second) }
+        if patience > 0, let lost = lost.first(where: { world.observer.running[$0][host] == nil }) {
+            world.observer.violate(
+                .r7, "\(world.catalogue.units[lost]) is stopped, though its machine has not lost patience")
         }
         let start = world.now
         while world.now < start + Self.takeoverBound {

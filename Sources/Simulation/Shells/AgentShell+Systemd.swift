@@ -36,17 +36,20 @@ extension AgentShell {
         let needsReload = written.contains { host.systemd.units[$0.0.unit] != nil }
         let reload = needsReload ? world.random.between(20 * Span.millisecond, 300 * Span.millisecond) : 0
         process.after(reload) { [self] in
+            let mark = changeMark
             bus { [self] in
                 for (order, variant) in written { host.systemd.load(order.unit, variant) }
                 return written.map { host.systemd.observation(of: $0.0.unit) }
             } then: { [self] observed in
                 listFenced()
-                // Before the word that they are installed, which starts them.
-                handle(.observed(observed), tenure)
-                for (order, variant) in written {
-                    let file = InstalledFile(
-                        unit: order.unit, hash: variant.file.hash, isKept: variant.isKept, runs: variant.runs)
-                    handle(.installed(file), tenure)
+                newest(observed, since: mark) { [self] observed in
+                    // Before the word that they are installed, which starts them.
+                    handle(.observed(observed), tenure)
+                    for (order, variant) in written {
+                        let file = InstalledFile(
+                            unit: order.unit, hash: variant.file.hash, isKept: variant.isKept, runs: variant.runs)
+                        handle(.installed(file), tenure)
+                    }
                 }
             }
         }

@@ -14,9 +14,15 @@ final class AgentShell {
     /// Calls to systemd that have not been answered.
     var callsUnderWay = 0
     private var lastWord: Int64 = 0
+    /// How many changes of units systemd has told of, and the number of the last one of each unit.
+    private(set) var changeMark = 0
+    private var lastChange: [UnitName: Int] = [:]
     /// Where this machine's states and its record stand in the store's history.
     var stateRevisions: [UnitName: Int64] = [:]
     private(set) var recordRevision: Int64 = 0
+    private var patience = SchedulePatience()
+    private var holdsOrders: Bool?
+    private var isTroubled = false
 
     init(process: AgentProcess) {
         self.process = process
@@ -27,6 +33,7 @@ final class AgentShell {
     /// The session lives: adopt what runs, then follow the schedule.
     func enter(_ lease: SessionLease, record revision: Int64) {
         endTenure()
+        _ = core.handle(.entering, at: host.now)
         recordRevision = revision
         scope = Scope()
         let tenure = scope
@@ -45,6 +52,7 @@ final class AgentShell {
             settle { [self] in
                 stop(fenced, kill: kill) { [self] in
                     for unit in fenced { host.runtime.started[unit] = nil }
+                    patience.fenced(at: host.now)
                     _ = core.handle(.left, at: host.now)
                     done()
                 }
@@ -119,6 +127,10 @@ final class AgentShell {
             lastWord = max(lastWord, world.now + world.random.between(200 * Span.microsecond, 5 * Span.millisecond))
             world.at(lastWord) { [self] in
                 process.enter { [self] in
+                    if case .observed = event, !tenure.isCancelled {
+                        changeMark += 1
+                        lastChange[name] = changeMark
+                    }
                     if host.runtime.files[name] != nil { handle(event, tenure) }
                 }
             }
@@ -136,6 +148,7 @@ final class AgentShell {
         var isTakingStock = false
         let round = tenure.child()
         func again() {
+            cannotFollow()
             round.cancel()
             process.after(Span.second, in: tenure) { [self] in follow(lease, tenure, from: known) }
         }
@@ -145,14 +158,17 @@ final class AgentShell {
             case .snapshot(let entries, _):
                 let orders = entries.compactMap { order($0.entry) }
                 let named = Set(orders.map(\.unit))
+                holdsOrders = !named.isEmpty
                 if let before = known {
                     known = named
+                    follows()
                     return handle(.ordered(orders, gone: before.subtracting(named).sorted()), lease, tenure)
                 }
                 isTakingStock = true
                 takeStock(orders, lease, round) { [self] event in
                     guard let event else { return again() }
                     known = named
+                    follows()
                     handle(event, lease, tenure)
                     isTakingStock = false
                     let rest = waiting
@@ -174,6 +190,25 @@ final class AgentShell {
         _ = Follower(process: process, range: .schedule(of: host.index), scope: round) { update in take(update) }
     }
 
+    /// Mirrors `AgentShell+Trouble.swift`; what it tells is taken in by another task.
+    private func cannotFollow() {
+        let step = patience.failed(at: host.now, holdsUnits: holdsOrders ?? !host.runtime.files.isEmpty)
+        guard step > .wait else { return }
+        announce(isTroubled: true)
+        if step == .giveUp { process.after(0) { [self] in process.session.giveUp() } }
+    }
+
+    private func follows() {
+        patience.succeeded()
+        announce(isTroubled: false)
+    }
+
+    private func announce(isTroubled: Bool) {
+        guard isTroubled != self.isTroubled else { return }
+        self.isTroubled = isTroubled
+        process.after(0) { [self] in process.session.announce(isTroubled: isTroubled) }
+    }
+
     private func order(_ entry: StoreEntry) -> Order? {
         guard case .assignment(let assignment) = entry.value else { return nil }
         return Order(assignment: assignment, revision: entry.modified)
@@ -184,6 +219,7 @@ final class AgentShell {
         _ orders: [Order], _ lease: SessionLease, _ scope: Scope, _ done: @escaping (AgentEvent?) -> Void
     ) {
         stateRevisions = [:]
+        guard host.hindrances == 0 else { return process.after(0, in: scope) { done(nil) } }
         process.client.call(.range(.states(of: host.index)), in: scope) { [self] result in
             guard case .success(let answer) = result, case .range(let entries) = answer.content else {
                 return done(nil)
@@ -219,14 +255,27 @@ final class AgentShell {
     private func look(
         _ names: [UnitName], _ files: [UnitName: UnitVariant], _ scope: Scope, _ done: @escaping ([Observation]) -> Void
     ) {
+        let mark = changeMark
         bus { [self] in
             // A former tenure may have ended between writing a file and making systemd read it.
             if !world.isMutant(.trustsFolder) {
                 for name in names { files[name].map { host.systemd.load(name, $0) } }
             }
             return names.map { host.systemd.observation(of: $0) }
-        } then: { observed in
-            if !scope.isCancelled { done(observed) }
+        } then: { [self] observed in
+            if !scope.isCancelled { newest(observed, since: mark, done) }
+        }
+    }
+
+    /// Mirrors `newest` of the agent: units that have changed since they were asked about are asked about again.
+    func newest(_ observed: [Observation], since mark: Int, _ done: @escaping ([Observation]) -> Void) {
+        let overtaken = observed.map(\.unit).filter { lastChange[$0, default: 0] > mark }
+        guard !overtaken.isEmpty else { return done(observed) }
+        let mark = changeMark
+        bus { [self] in
+            overtaken.map { host.systemd.observation(of: $0) }
+        } then: { [self] again in
+            newest(observed.filter { !overtaken.contains($0.unit) } + again, since: mark, done)
         }
     }
 

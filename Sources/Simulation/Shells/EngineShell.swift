@@ -328,7 +328,7 @@ final class EngineShell {
             case .control: return .controlGone(catalogue.machines[key.machine])
             case .seen: return .seenGone(catalogue.machines[key.machine])
             case .brake: return .brakeGone
-            case .result: return nil
+            case .result, .turn: return nil
             }
         }
         switch entry.value {
@@ -342,7 +342,7 @@ final class EngineShell {
         case .control(let wanted): return .controlPut(catalogue.machines[key.machine], wanted)
         case .seen: return world.isMutant(.forgetfulSuccessor) ? nil : .seenPut(catalogue.machines[key.machine])
         case .brake(let brake): return world.isMutant(.noBrake) ? nil : .brakePut(brake)
-        case .result: return nil
+        case .result, .turn: return nil
         }
     }
 

@@ -3,12 +3,12 @@
 
 import FleetCore
 
-/// Holds the machine's session; mirrors `SessionShell.swift` of the node agent.
+/// Holds the machine's session; mirrors `SessionShell.swift` and `SessionShell+Record.swift` of the node agent.
 final class SessionShell {
-    private unowned let process: AgentProcess
-    private var host: Host { process.host }
-    private var world: World { process.world }
-    private var client: StoreClient { process.sessionClient }
+    unowned let process: AgentProcess
+    var host: Host { process.host }
+    var world: World { process.world }
+    var client: StoreClient { process.sessionClient }
     private(set) var core: SessionCore
     private var inbox: [SessionCore.Event] = []
     private var directives: [SessionCore.Directive] = []
@@ -17,7 +17,10 @@ final class SessionShell {
     private var timer = 0
     private var ended: (() -> Void)?
     /// Where this run's record of the machine stands in the store's history.
-    private var recordRevision: Int64 = 0
+    var recordRevision: Int64 = 0
+    var isTroubled = false
+    /// The record in the store lacks what is to be said; it is written at the next renewal.
+    var isRecordBehind = false
 
     static let ttl = 5
 
@@ -131,7 +134,7 @@ final class SessionShell {
     private var record: MachineRecord {
         MachineRecord(
             id: host.id, name: host.name, address: "", metadata: host.metadata, bootID: "\(host.bootCount)",
-            token: host.runtime.session.token)
+            token: host.runtime.session.token, isClosed: isTroubled)
     }
 
     private func grant() {
@@ -147,7 +150,7 @@ final class SessionShell {
         }
     }
 
-    private enum Registration {
+    enum Registration {
         case registered(revision: Int64)
         case taken
     }
@@ -166,7 +169,7 @@ final class SessionShell {
     }
 
     /// Mirrors `ClusterRegistry.register`.
-    private func register(
+    func register(
         under lease: SessionLease, tries: Int = 8, _ completion: @escaping (Result<Registration, StoreFailure>) -> Void
     ) {
         guard tries > 0 else { return completion(.failure(StoreFailure(code: .interfered, mayHaveHappened: false))) }
@@ -213,6 +216,7 @@ final class SessionShell {
                     leaseGone(lease)
                 } else {
                     send(.renewed(sent: sent), about: lease)
+                    if isRecordBehind, core.currentLease == lease { rewrite(lease) }
                 }
             case .failure: send(.renewFailed, about: lease)
             }
@@ -241,7 +245,7 @@ final class SessionShell {
     }
 
     /// A store that lost its data knows no lease either; a linearizable read tells the two apart (rule R8).
-    private func leaseGone(_ lease: SessionLease) {
+    func leaseGone(_ lease: SessionLease) {
         client.call(.range(.leader), within: attemptTimeout) { [self] result in
             switch result {
             case .success: send(.leaseGone, about: lease)

@@ -30,6 +30,11 @@ struct AgentSessionTests {
             enter; own web launched v1 deactivating/stop; order web launched v1 @5; file web v1 started; seen web inactive/dead => start web
             """),
         NamedScript(
+            "a unit that is being stopped when the next tenure begins is started if it is wanted again",
+            """
+            enter; own web launched v1; order web launched v1 @5; file web v1 started; seen web deactivating/stop => start web
+            """),
+        NamedScript(
             "a unit that ended by itself while there was no agent is left as it is",
             """
             enter; own web launched v1 active/running; order web launched v1 @5; file web v1 started; seen web inactive/dead => -
@@ -90,6 +95,11 @@ struct AgentSessionTests {
             """
             enter; own web launched v2; order web launched v2 @6; file web v2 from-v1; seen web active/running => restart web
             issued web => -
+            """),
+        NamedScript(
+            "a new file of a unit that has ended by then, which the former run did not get to starting, is started",
+            """
+            enter; own job launched v1; order job launched v2 @6; file job v2 from-v1 once; seen job inactive/dead => restart job
             """),
         NamedScript(
             "what runs from the file that the note tells of is not touched, though the store is behind",
@@ -200,6 +210,14 @@ struct AgentSessionTests {
             "a unit that was being stopped for another file when the agent ended is reported with that file",
             """
             enter; own web launched v1 deactivating/stop; order web loaded v2 @5; file web v2; seen web inactive/dead => publish web v2 loaded inactive/dead
+            """),
+        NamedScript(
+            "nothing is decided between two tenures by what was known in the first",
+            """
+            enter; own web launched v1; order web launched v1 @5; file web v1; seen web active/running => publish web v1 launched active/running
+            published => -
+            entering; seen web failed/failed => -
+            enter; own web launched v1 active/running; order web launched v1 @5; file web v1; seen web failed/failed => publish web v1 launched failed/failed
             """),
         NamedScript(
             "what happens while a report is under way goes into the next one",

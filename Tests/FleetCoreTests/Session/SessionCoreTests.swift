@@ -65,8 +65,11 @@ struct SessionCoreTests {
             4 renewed @3 => -
             5 kept-out => -
             9 woke => -
-            14 fenced => disarm, revoke 7, grant
-            15 grant-failed => wake 18
+            14 fenced => disarm, revoke 7, wake 19
+            15 kept-out => -
+            18 woke => wake 19
+            19 woke => grant
+            20 grant-failed => wake 23
             """),
         NamedScript(
             "a connection that breaks is followed by a renewal at once, one at a time, and by the question for the quorum",

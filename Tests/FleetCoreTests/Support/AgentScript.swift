@@ -102,6 +102,7 @@ struct AgentScript {
             case "recorded": return .recorded
             case "record-failed": return .recordFailed
             case "left": return .left
+            case "entering": return .entering
             case "woke": return .woke
             default:
                 Issue.record("no such event: \(words)")

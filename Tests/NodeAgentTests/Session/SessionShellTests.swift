@@ -172,7 +172,7 @@ struct SessionShellTests {
                 let record = MachineRecord(id: id, name: "other", address: "", trouble: trouble, isClosed: isClosed)
                 try await rig.server.client().put(registry.keys.machine(id), MachineEntry(record).bytes)
             }
-            await shell.giveUp(since: Moment(nanoseconds: 0))
+            await shell.giveUp()
             #expect(notes.fences.isEmpty, "nothing is wrong with it")
             await shell.announce(agentTrouble: trouble)
             try await until("another tenure") { notes.entered.count == 2 }
@@ -180,13 +180,17 @@ struct SessionShellTests {
             #expect(record.isClosed && record.trouble == trouble)
 
             try await put("f")
-            await shell.giveUp(since: Moment(nanoseconds: 0))
+            await shell.giveUp()
             #expect(notes.fences.isEmpty && notes.lastWords.hasPrefix("keeps its units"), "one of two is too few")
             for id in ["e", "d", "c"] { try await put(id) }
             try await put("0", isClosed: true)
-            await shell.giveUp(since: BootClock.now)
-            #expect(notes.fences.isEmpty, "another goes first")
-            await shell.giveUp(since: Moment(nanoseconds: 0))
+            let other = try required(MachineID(String(repeating: "0", count: 32)))
+            #expect(try await registry.takeTurn(of: other, seconds: 600))
+            await shell.giveUp()
+            #expect(notes.fences.isEmpty && notes.lastWords.hasPrefix("keeps its units until it is its turn"))
+            _ = try await rig.server.client().delete(.key(registry.keys.turn))
+            await shell.giveUp()
+            try await until("its record is gone, so that others take over") { try await rig.record() == nil }
             try await until("a new session") { notes.entered.count == 3 }
             #expect(notes.fences.count == 1)
             #expect(try await registry.machines().first { $0.id == rig.machine }?.isClosed == true)
