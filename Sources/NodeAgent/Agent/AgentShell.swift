@@ -90,7 +90,6 @@ actor AgentShell {
         }
         patience.fenced(at: BootClock.now)
         _ = core.handle(.left, at: BootClock.now)
-        hasHandedOver = true
     }
 
     /// Stops every unit of this machine in order, as at a shutdown, and takes their states out of the store.
