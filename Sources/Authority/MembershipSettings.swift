@@ -59,7 +59,7 @@ package struct MembershipSettings: Sendable {
         try add("FLOTILLA_PUBLIC_IP", address)
         let host = address.contains(":") ? "[\(address)]" : address
         try add(
-            "FLOTILLA_API_LISTEN", "unix:/run/flotilla/api.sock,tcp:127.0.0.1:49153,tls:\(host):\(apiPort)")
+            "FLOTILLA_API_LISTEN", "unix:/run/flotilla/api.sock,tls:\(host):\(apiPort)")
         try add("FLOTILLA_ROLES", roles.sorted().joined(separator: ","))
         if !metadata.isEmpty {
             let pairs = metadata.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }

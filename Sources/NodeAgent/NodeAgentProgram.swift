@@ -129,7 +129,9 @@ package struct NodeAgentProgram: Sendable {
         let storeWatch = StoreWatch(settings.etcd, logger: logger)
         let server = FleetAPIServer(
             access: access, listeners: listeners, version: Self.version, allowsRemote: settings.isInsecure,
-            identity: security?.own.server, recognition: security?.recognition ?? OpenDoor(), audit: security?.audit,
+            identity: security?.own.server,
+            recognition: security?.recognition ?? OpenDoor(plain: settings.isInsecure ? .everything : .nothing),
+            audit: security?.audit,
             extraRoutes: PeerRoutes(registry: registry).routes + (security?.routes ?? [])
                 + JournalRoutes(access: access, sources: journals).routes
                 + OperatorRoutes(

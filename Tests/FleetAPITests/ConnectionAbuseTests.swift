@@ -17,7 +17,7 @@ struct ConnectionAbuseTests {
         /// The first line of the answer to a plain request; empty when the server closed instead.
         func ask(_ endpoint: APIEndpoint, from source: UInt8 = 1) async throws -> String {
             let connection = try RawConnection(endpoint, from: source)
-            connection.send("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            connection.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             return String(await connection.readToEnd().prefix { $0 != "\r\n" })
         }
 
@@ -33,7 +33,7 @@ struct ConnectionAbuseTests {
     fileprivate static let ok = "HTTP/1.1 200 OK"
     /// Begins a body that never ends by itself.
     private static let chunked =
-        "Host: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "Host: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 
     private static func limits(_ change: (inout FleetAPIServer.Limits) -> Void) -> FleetAPIServer.Limits {
         var limits = FleetAPIServer.Limits()
@@ -78,7 +78,7 @@ struct ConnectionAbuseTests {
 
     @Test(
         "bytes that drip in one by one win no time",
-        arguments: ["GET /healthz HTTP/1.1\r\nX: ", "PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n"])
+        arguments: ["GET /healthz HTTP/1.1\r\nX: ", "PUT /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n\r\n"])
     func drip(beginning: String) async throws {
         try await withRig(Self.limits { $0.request = .seconds(2) }) { rig async throws in
             let slow = try RawConnection(rig.port)
@@ -114,7 +114,7 @@ struct ConnectionAbuseTests {
         try await withRig(Self.limits { $0.body = 1000 }) { rig async throws in
             let large = try RawConnection(rig.port)
             large.send(
-                "PUT /fleet/v1/units/a.service HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                "PUT /fleet/v1/units/a.service HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                     + "Content-Length: 9000000000000000000\r\n\r\n")
             #expect(await large.readToEnd().hasPrefix("HTTP/1.1 413 "))
             try await rig.isUnharmed()
@@ -126,7 +126,7 @@ struct ConnectionAbuseTests {
         try await withRig { rig async throws in
             let fields = (0..<200).map { "X-\($0): y\r\n" }.joined()
             let talkative = try RawConnection(rig.port)
-            talkative.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\(fields)\r\n")
+            talkative.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\(fields)\r\n")
             #expect(await !talkative.readToEnd().hasPrefix("HTTP/1.1 2"))
             try await rig.isUnharmed()
         }
@@ -135,8 +135,8 @@ struct ConnectionAbuseTests {
     @Test(
         "connections that are reset midway leave nothing",
         arguments: [
-            "", "GET /hea", "PUT /fleet/v1/units/a.service HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{",
-            "GET /fleet/v1/events?snapshot=true HTTP/1.1\r\nHost: x\r\n\r\n", "\u{0}\u{1}\u{2}",
+            "", "GET /hea", "PUT /fleet/v1/units/a.service HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{",
+            "GET /fleet/v1/events?snapshot=true HTTP/1.1\r\nHost: localhost\r\n\r\n", "\u{0}\u{1}\u{2}",
         ])
     func reset(text: String) async throws {
         try await withRig { rig async throws in
@@ -156,7 +156,7 @@ struct ConnectionAbuseTests {
         cluster.apply((0..<20_000).flatMap { Sample.unit("u\($0).service") })
         try await withRig(Self.limits { $0.stall = .milliseconds(200) }, serving: cluster) { rig async throws in
             let deaf = try RawConnection(rig.port)
-            deaf.send("GET /fleet/v1/events?snapshot=true HTTP/1.1\r\nHost: x\r\n\r\n")
+            deaf.send("GET /fleet/v1/events?snapshot=true HTTP/1.1\r\nHost: localhost\r\n\r\n")
             try await eventually({ cluster.watchersEver == 1 }, "the stream does not begin")
             try await rig.isUnharmed()
             deaf.end()
@@ -170,7 +170,7 @@ struct ConnectionAbuseTests {
             let silent = try (0..<100).map { _ in try RawConnection(rig.port) }
             try await eventually({ server.openConnections >= 8 }, "what may come in has not")
             let late = try RawConnection(rig.port, from: 2)
-            late.send("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            late.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             #expect(try await rig.ask(rig.socket) == Self.ok)
             // The system hands over those that wait a few at a time, so the bound is exceeded by less than that.
             #expect(server.openConnections < 24)

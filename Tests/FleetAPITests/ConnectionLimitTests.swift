@@ -14,7 +14,7 @@ struct ConnectionLimitTests {
     /// The first line of the answer to a request from `127.0.0.<source>`; empty when there is none.
     private func ask(_ endpoint: APIEndpoint, from source: UInt8) async throws -> String {
         let connection = try RawConnection(endpoint, from: source)
-        connection.send("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        connection.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         return String(await connection.readToEnd().prefix { $0 != "\r\n" })
     }
 
@@ -56,7 +56,7 @@ struct ConnectionLimitTests {
 
     @Test(
         "silent and half-open connections are closed in time, and their address is served again",
-        arguments: ["", "GET /healthz HTTP/1.1\r\nHost:", "PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"])
+        arguments: ["", "GET /healthz HTTP/1.1\r\nHost:", "PUT /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"])
     func closedInTime(text: String) async throws {
         var limits = FleetAPIServer.Limits()
         limits.request = .seconds(2)

@@ -90,7 +90,7 @@ struct FarewellTests {
             var events = try await client.events().makeAsyncIterator()
             #expect(try await events.next(isolation: #isolation)?.change == .sync)
             let resting = try RawConnection(endpoint)
-            resting.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            resting.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             #expect(await resting.read().hasPrefix("HTTP/1.1 200 "))
             #expect(try await Asker(at: endpoint)("POST", Self.path).status == 200)
             await #expect(throws: APIError.self) { _ = try await events.next(isolation: #isolation) }
@@ -102,7 +102,7 @@ struct FarewellTests {
     func goneClient() async throws {
         try await EndingServer(farewell: .seconds(3600), answer: nil).run(tcp: true) { endpoint in
             let connection = try RawConnection(endpoint)
-            connection.send("POST \(Self.path) HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+            connection.send("POST \(Self.path) HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
             connection.reset()
         }
     }

@@ -72,7 +72,7 @@ struct LiveServerTests {
             #expect(try answer.json["error"]?["code"] == 413)
             let chunked = try RawConnection(endpoint)
             chunked.send(
-                "PUT /fleet/v1/units/b.service HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                "PUT /fleet/v1/units/b.service HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                     + "Transfer-Encoding: chunked\r\n\r\n7d0\r\n\(String(repeating: " ", count: 2000))\r\n0\r\n\r\n")
             #expect(await chunked.readToEnd().hasPrefix("HTTP/1.1 413 "))
         }
@@ -98,7 +98,7 @@ struct LiveServerTests {
         try await withServer(cluster, limits: limits) { endpoint async throws in
             let connection = try RawConnection(endpoint)
             connection.send(
-                "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: \(String(repeating: "x", count: 20_000))\r\n\r\n")
+                "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: \(String(repeating: "x", count: 20_000))\r\n\r\n")
             let answer = await connection.readToEnd()
             #expect(!answer.hasPrefix("HTTP/1.1 2"))
         }
@@ -108,7 +108,7 @@ struct LiveServerTests {
         "who is too slow with a request is cut off",
         arguments: [
             "", "GET /healthz HT",
-            "PUT /fleet/v1/units/b.service HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            "PUT /fleet/v1/units/b.service HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                 + "Content-Length: 100\r\n\r\n{",
         ])
     func slowRequest(text: String) async throws {
@@ -129,7 +129,7 @@ struct LiveServerTests {
             var events = try await FleetClient(endpoint: endpoint).events().makeAsyncIterator()
             #expect(try await events.next(isolation: #isolation)?.change == .sync)
             let connection = try RawConnection(endpoint)
-            connection.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             // The end of this connection proves that more time has gone by than a resting one gets.
             #expect(await connection.readToEnd().hasPrefix("HTTP/1.1 200 "))
             cluster.apply(Sample.unit("z.service"))
@@ -144,7 +144,7 @@ struct LiveServerTests {
         cluster.apply((0..<20_000).flatMap { Sample.unit("u\($0).service") })
         try await withServer(cluster, limits: limits) { endpoint async throws in
             let connection = try RawConnection(endpoint)
-            connection.send("GET /fleet/v1/events?snapshot=true HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.send("GET /fleet/v1/events?snapshot=true HTTP/1.1\r\nHost: localhost\r\n\r\n")
             try await eventually({ cluster.watchersEver == 1 }, "the stream does not begin")
             try await eventually({ cluster.watcherCount == 0 }, "the server waits for a client that does not read")
             connection.end()
@@ -157,7 +157,7 @@ struct LiveServerTests {
         limits.connections = 1
         try await withServer(cluster, limits: limits) { endpoint async throws in
             let first = try RawConnection(endpoint)
-            first.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            first.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             #expect(await first.read().hasPrefix("HTTP/1.1 200 "))
             async let second = Asker(at: endpoint)("GET", "/healthz").status
             first.end()
@@ -169,7 +169,7 @@ struct LiveServerTests {
     func redirection() async throws {
         try await withServer(cluster) { endpoint async throws in
             let connection = try RawConnection(endpoint)
-            connection.send("GET /fleet/v1/../v1//units?all=true HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            connection.send("GET /fleet/v1/../v1//units?all=true HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             let lines = await connection.readToEnd().lowercased().split(separator: "\r\n")
             #expect(lines.first?.hasPrefix("http/1.1 301 ") == true)
             #expect(lines.contains("location: /fleet/v1/units?all=true"))
@@ -181,8 +181,8 @@ struct LiveServerTests {
         try await withServer(cluster) { endpoint async throws in
             let connection = try RawConnection(endpoint)
             connection.send(
-                "DELETE /fleet/v1/units/a.service HTTP/1.1\r\nHost: x\r\n\r\n"
-                    + "HEAD /fleet/v1/units HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                "DELETE /fleet/v1/units/a.service HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                    + "HEAD /fleet/v1/units HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             let text = await connection.readToEnd().lowercased()
             let parts = text.split(separator: "\r\n\r\n", omittingEmptySubsequences: false)
             try #require(parts.count == 3)

@@ -31,7 +31,7 @@ import Testing
                 try contents("\(root)/etc/flotilla/node-agent.conf").split(separator: "\n").dropFirst() == [
                     "FLOTILLA_ETCD_ENDPOINTS=\"http://172.17.8.2:2379\"", "FLOTILLA_CLUSTER=\"default\"",
                     "FLOTILLA_PUBLIC_IP=\"172.17.8.101\"",
-                    "FLOTILLA_API_LISTEN=\"unix:/run/flotilla/api.sock,tcp:127.0.0.1:49153\"",
+                    "FLOTILLA_API_LISTEN=\"unix:/run/flotilla/api.sock\"",
                     "FLOTILLA_METADATA=\"role=worker,zone=a b\"", "FLOTILLA_SESSION_TTL=\"7\"",
                 ])
             let files = FileManager.default

@@ -24,6 +24,9 @@ struct HTTPBridge: HTTPResponder {
         let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
         let origin = await context.origin(at: listener)
         let caller = await recognition.caller(at: origin)
+        if let refusal = plainRefusal(request, caller) {
+            return response(to: request, APIService.reply(to: refusal), caller, origin)
+        }
         let limit = bodyLimit(of: request, from: caller)
         guard rates.admits(caller) else {
             let failure = ServerFailure(429, "too many requests at once; wait a second")
@@ -39,6 +42,14 @@ struct HTTPBridge: HTTPResponder {
                     return try await Self.read(body, limit: limit)
                 }))
         return response(to: request, reply, caller, origin)
+    }
+
+    private func plainRefusal(_ request: Request, _ caller: Caller) -> ServerFailure? {
+        var isKnown = true
+        if case .unknown = caller.identity { isKnown = false }
+        return PlainGate.refusal(
+            target: request.head.path ?? "/", host: request.head.authority,
+            origin: request.headers[.origin], at: listener, isKnown: isKnown)
     }
 
     /// The largest body that is taken, in bytes: a backup of a whole cluster may have more than any other request.

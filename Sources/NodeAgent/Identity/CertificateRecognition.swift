@@ -17,14 +17,6 @@ protocol IdentityRecords: Sendable {
 
 /// Recognizes callers by their certificates, and on this machine by what the kernel says of them.
 actor CertificateRecognition: CallerRecognition {
-    /// What plain TCP is good for.
-    enum PlainAccess: Sendable {
-        /// Reading, from this machine alone.
-        case viewer
-        /// Everything, from everywhere: the operator said `insecure`.
-        case everything
-    }
-
     private let identity: OwnIdentity
     private let records: any IdentityRecords
     private let plain: PlainAccess
@@ -37,7 +29,7 @@ actor CertificateRecognition: CallerRecognition {
     private static let allowance: Int64 = 300
 
     init(
-        identity: OwnIdentity, records: any IdentityRecords, plain: PlainAccess = .viewer,
+        identity: OwnIdentity, records: any IdentityRecords, plain: PlainAccess = .nothing,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         self.identity = identity
@@ -52,11 +44,7 @@ actor CertificateRecognition: CallerRecognition {
             // The socket's mode decided already who gets here: its owner and its group.
             let role: Caller.Role = user == 0 || user == geteuid() ? .admin : .operator
             return Caller(name: "unix:\(user)", origin: origin.address, identity: .user(role))
-        case .plain:
-            switch plain {
-            case .viewer: return Caller(name: "local", origin: origin.address, identity: .user(.viewer))
-            case .everything: return Caller(name: "anybody", origin: origin.address, identity: .user(.admin))
-            }
+        case .plain(let address): return plain.caller(from: address)
         case .tls(let address, nil): return .unknown(origin: address, reason: "no certificate was shown")
         case .tls(let address, let certificate?):
             do {

@@ -42,7 +42,7 @@ struct Security: Sendable {
         self.view = view
         self.logger = logger
         recognition = CertificateRecognition(
-            identity: own, records: ViewRecords(view: view), plain: settings.isInsecure ? .everything : .viewer)
+            identity: own, records: ViewRecords(view: view), plain: settings.isInsecure ? .everything : .nothing)
         let log = AuditLog(registry: registry, retention: settings.auditRetention * 86_400)
         audit = RegistryAudit(logger: logger) { act, now in
             try await log.append(AuditEntry(act, at: now))

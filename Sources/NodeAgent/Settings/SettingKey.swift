@@ -71,7 +71,7 @@ package enum SettingKey: String, CaseIterable, Sendable {
                 + "address that leads towards etcd)"
         case .metadata: "labels for MachineMetadata=, such as role=worker,zone=a"
         case .apiListen:
-            "where the HTTP API listens: unix:/PATH, tls:ADDRESS:PORT or tcp:ADDRESS:PORT (plain), comma-separated"
+            "where the HTTP API listens: unix:/PATH, tls:ADDRESS:PORT or tcp:ADDRESS:PORT (plain, for /healthz alone), comma-separated"
         case .sessionTTL: "seconds after which a silent machine counts as lost, 2 to 3600"
         case .roles: "what this process does, of agent, engine and api"
         case .machineName: "name shown to people (default: the host name)"

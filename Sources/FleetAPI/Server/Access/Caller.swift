@@ -77,16 +77,35 @@ package protocol CallerRecognition: Sendable {
     func caller(at origin: ConnectionOrigin) async -> Caller
 }
 
+/// What plain TCP is good for.
+package enum PlainAccess: Sendable {
+    /// Nothing but asking whether the server is well: nobody proves who he is there.
+    case nothing
+    /// Everything, from everywhere: the operator said `insecure`.
+    case everything
+
+    /// Who comes over plain TCP.
+    package func caller(from address: String) -> Caller {
+        switch self {
+        case .nothing: .unknown(origin: address, reason: "plain TCP shows no certificate")
+        case .everything: Caller(name: "anybody", origin: address, identity: .user(.admin))
+        }
+    }
+}
+
 /// Takes everybody who can connect for the administrator, as fleet did: for clusters without identities.
 package struct OpenDoor: CallerRecognition {
-    package init() {}
+    private let plain: PlainAccess
+
+    /// `plain` is what who comes over plain TCP may do; the unix socket's mode decides for itself who gets there.
+    package init(plain: PlainAccess = .everything) { self.plain = plain }
 
     package func caller(at origin: ConnectionOrigin) async -> Caller {
-        let name =
-            switch origin {
-            case .unix(let user, _, _): "unix:\(user)"
-            case .plain, .tls: "anybody"
-            }
-        return Caller(name: name, origin: origin.address, identity: .user(.admin))
+        switch origin {
+        case .unix(let user, _, _):
+            Caller(name: "unix:\(user)", origin: origin.address, identity: .user(.admin))
+        case .tls(let address, _): Caller(name: "anybody", origin: address, identity: .user(.admin))
+        case .plain(let address): plain.caller(from: address)
+        }
     }
 }
