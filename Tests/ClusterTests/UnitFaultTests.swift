@@ -95,6 +95,9 @@ extension ClusterTests {
                 try await cluster.manager("status", "fails.service").output
                     .contains("a dependency failed: broken.service failed (exit-code, status 1)")
             }
+            let again = try await cluster.manager("start", "fails.service", "--timeout", "60")
+            #expect(
+                again.status == 1 && again.error.contains("broken.service failed (exit-code, status 1)"), "\(again)")
 
             let refuses = try await give(
                 cluster, "start", "shy.timer", "[Timer]\nOnActiveSec=1h\nUnit=nowhere.service\n")
