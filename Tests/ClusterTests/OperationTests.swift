@@ -119,7 +119,9 @@ extension ClusterTests {
             }
             #expect(moved.isEmpty)
             try await cluster.manage("brake", "release")
-            try await until("what has room on two machines runs again") { try await running().count > held.count }
+            // Two may have been missed, and their units taken over, before the third was. A felix goes beside neither another felix
+            // nor provisioning, so two machines take four of the five.
+            try await until("what has room on two machines runs again") { try await running().count == 4 }
             #expect(try await cluster.manage("brake").first == "the brake is not set")
             for machine in lost { try await cluster.control("boot", machine) }
             try await until("all machines are back") { try await cluster.visibleAddresses().count == Cluster.size }

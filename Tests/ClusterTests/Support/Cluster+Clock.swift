@@ -58,8 +58,11 @@ struct AgentClock: Sendable {
     fileprivate init(ground: String) async throws {
         file = "\(ground)/clock"
         try SystemdTestFile.write(Self.library, to: "\(ground)/clock.c")
-        let outcome = try await Shell.run(
-            ["clang", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", "\(ground)/clock.so", "\(ground)/clock.c"])
+        // Swift's own C compiler, which lies beside it.
+        let build =
+            "$(dirname \"$(readlink -f \"$(command -v swift)\")\")/clang -shared -fPIC -O1 -Wall -Werror"
+            + " -o '\(ground)/clock.so' '\(ground)/clock.c'"
+        let outcome = try await Shell.run(["bash", "-c", build])
         guard outcome.status == 0 else { throw ClusterFailure("no library for the clock: \(outcome.error)") }
         try goAhead(by: 0)
     }
