@@ -16,6 +16,8 @@ package struct UnitStatus: Encodable, Sendable {
         package let hash: String
         /// Milliseconds since 1970; 0 when unknown.
         package let since: Int64
+        /// Why it is not as wanted, in systemd's words; `nil` when it is.
+        package let reason: String?
     }
 
     package let unit: String
@@ -38,7 +40,8 @@ package struct UnitStatus: Encodable, Sendable {
         self.copies = (view.states[unit.name] ?? [:]).values.sorted { $0.machine < $1.machine }.map { state in
             Copy(
                 machine: state.machine, ip: view.machines[state.machine]?.address ?? "", load: state.load,
-                active: state.active, sub: state.sub, hash: state.hash, since: state.since)
+                active: state.active, sub: state.sub, hash: state.hash, since: state.since,
+                reason: state.health)
         }
     }
 
@@ -60,6 +63,7 @@ package struct UnitStatus: Encodable, Sendable {
                 "\(copy.active.isEmpty ? "-" : copy.active) (\(copy.sub.isEmpty ? "-" : copy.sub))")
             active = Style.ofActive(copy.active)?.applied(to: active, if: hasColours) ?? active
             lines.append("     Active: \(active)" + Self.since(copy.since))
+            if let reason = copy.reason { lines.append("     Reason: \(Printable.line(reason))") }
         }
         if copies.isEmpty {
             lines.append("    Machine: " + (machine.map(FleetView.short) ?? "-"))
