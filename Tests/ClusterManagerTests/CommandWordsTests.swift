@@ -144,6 +144,14 @@ struct CommandWordsTests {
     }
 
     @Test(
+        "the audit calls those at a machine's own socket what they are",
+        arguments: [("unix:0", "root"), ("unix:1000", "uid 1000"), ("user:ada", "user:ada")])
+    func auditUsers(name: String, shown: String) {
+        #expect(AuditWords.user(name) == shown)
+        #expect(AuditWords.place("unix") == "a machine's socket" && AuditWords.place("10.0.0.1") == "10.0.0.1")
+    }
+
+    @Test(
         "the audit says what was done in the words of the command that does it",
         arguments: [
             ("PUT /fleet/v1/units/web@1.service", nil, "inactive 3f2a9c01", "submit web@1.service"),

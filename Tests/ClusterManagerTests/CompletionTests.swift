@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import ClusterManager
 import FoundationEssentials
 import Testing
+
+@testable import ClusterManager
 
 @Suite("shell completion")
 struct CompletionTests {
@@ -33,6 +34,17 @@ struct CompletionTests {
             """
         let outcome = try await Command.run(["bash", "--norc", "-s"], input: probe)
         #expect(outcome.output.contains("list-machines"), "\(outcome)")
+    }
+
+    @Test(
+        "the columns of a command's table are completed, each once",
+        arguments: [
+            ("list-units", "un", ["unit"]), ("list-units", "unit,su", ["unit,sub"]), ("list-units", "sub,su", []),
+            ("audit", "ref", ["refused"]),
+        ])
+    func fields(command: String, prefix: String, expected: [String]) async {
+        let words = ["cluster-manager", command, "--fields", prefix]
+        #expect(await UnitCompletion.fields(words, 3, prefix) == expected)
     }
 
     @Test("a shell that is not known is a mistake")

@@ -46,6 +46,21 @@ struct ExplainTests {
         #expect(json.output.contains("\"eligible\" : 0"))
     }
 
+    @Test("why a unit that is placed does not run is told by explain and status, in systemd's words")
+    func notStarted() async throws {
+        let machines = machines()
+        let web = try Fixtures.unit("web.service", machine: machines[1].id, text: text)
+        var state = Fixtures.state(web, on: machines[1].id, "inactive", "dead")
+        state.health = "systemd: Unit absent.service not found."
+        let fleet = FakeFleet(units: [web], states: [state], machines: machines, runsUnits: false)
+        let explanation = await Session.run("explain web", on: fleet)
+        #expect(explanation.output.contains("102: inactive (dead): systemd: Unit absent.service not found.\n"))
+        let status = await Session.run("status web", on: fleet)
+        #expect(status.output.contains("\n     Reason: systemd: Unit absent.service not found.\n"))
+        let json = await Session.run("status web --output json", on: fleet)
+        #expect(json.output.contains("\"reason\" : \"systemd: Unit"))
+    }
+
     @Test("why a unit is where it is")
     func somewhere() async throws {
         let machines = machines()

@@ -78,7 +78,9 @@ struct ConnectionAbuseTests {
 
     @Test(
         "bytes that drip in one by one win no time",
-        arguments: ["GET /healthz HTTP/1.1\r\nX: ", "PUT /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n\r\n"])
+        arguments: [
+            "GET /healthz HTTP/1.1\r\nX: ", "PUT /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n\r\n",
+        ])
     func drip(beginning: String) async throws {
         try await withRig(Self.limits { $0.request = .seconds(2) }) { rig async throws in
             let slow = try RawConnection(rig.port)

@@ -56,7 +56,9 @@ struct ConnectionLimitTests {
 
     @Test(
         "silent and half-open connections are closed in time, and their address is served again",
-        arguments: ["", "GET /healthz HTTP/1.1\r\nHost:", "PUT /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"])
+        arguments: [
+            "", "GET /healthz HTTP/1.1\r\nHost:", "PUT /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{",
+        ])
     func closedInTime(text: String) async throws {
         var limits = FleetAPIServer.Limits()
         limits.request = .seconds(2)

@@ -169,7 +169,8 @@ struct LiveServerTests {
     func redirection() async throws {
         try await withServer(cluster) { endpoint async throws in
             let connection = try RawConnection(endpoint)
-            connection.send("GET /fleet/v1/../v1//units?all=true HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            connection.send(
+                "GET /fleet/v1/../v1//units?all=true HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             let lines = await connection.readToEnd().lowercased().split(separator: "\r\n")
             #expect(lines.first?.hasPrefix("http/1.1 301 ") == true)
             #expect(lines.contains("location: /fleet/v1/units?all=true"))

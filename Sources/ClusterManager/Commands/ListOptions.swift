@@ -11,7 +11,9 @@ struct ListOptions: ParsableArguments {
     @Flag(name: [.long, .customShort("l"), .customLong("l")], help: "Show ids and hashes whole.")
     var full = false
 
-    @Option(help: ArgumentHelp("Which columns to show, in this order, separated by commas.", valueName: "list"))
+    @Option(
+        help: ArgumentHelp("Which columns to show, in this order, separated by commas.", valueName: "list"),
+        completion: .custom(UnitCompletion.fields))
     var fields: String?
 
     /// The columns asked for; `nil` for the usual ones.

@@ -91,6 +91,26 @@ enum UnitCompletion {
         return tokens.filter { $0.usesLeft > 0 && $0.id.hasPrefix(prefix) }.map(\.id)
     }
 
+    /// The columns of the command's table that are not in the list yet.
+    @Sendable static func fields(_ words: [String], _: Int, _ prefix: String) async -> [String] {
+        func fields<Row: TableRow>(_: Row.Type) -> [String] { Row.columns.map(\.field) }
+        let all =
+            switch words.first(where: { !$0.hasPrefix("-") && $0 != words.first }) {
+            case "list-units": fields(UnitRow.self)
+            case "list-unit-files": fields(UnitFileRow.self)
+            case "list-machines": fields(MachineRow.self)
+            case "audit": fields(AuditRow.self)
+            case "token": fields(TokenRow.self)
+            case "user": fields(UserLine.self)
+            case "machine": fields(MemberRow.self)
+            case "profile": fields(ProfileRow.self)
+            default: [String]()
+            }
+        let begun = prefix.lastIndex(of: ",").map { String(prefix[...$0]) } ?? ""
+        let named = Set(begun.split(separator: ",").map(String.init))
+        return all.filter { !named.contains($0) }.map { begun + $0 }.filter { $0.hasPrefix(prefix) }
+    }
+
     /// Units that the cluster knows, and unit files and folders here: for commands that take both.
     @Sendable static func namesAndFiles(_ words: [String], _ index: Int, _ prefix: String) async -> [String] {
         await files(prefix) + names(words, index, prefix)

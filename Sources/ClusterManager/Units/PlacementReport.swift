@@ -63,7 +63,8 @@ package struct PlacementReport: Encodable, Hashable, Sendable {
         }
         for machine in machines {
             let state = view.states[UnitName(unchecked: unit)]?[machine]
-            let words = state.map { "\($0.active) (\($0.sub))" } ?? "its machine has not reported it yet"
+            var words = state.map { "\($0.active) (\($0.sub))" } ?? "its machine has not reported it yet"
+            if let reason = state?.health { words += ": \(reason)" }
             lines.append("On \(view.label(of: machine)): \(words)")
         }
         for rule in rules {

@@ -39,6 +39,33 @@ struct ConnectionChoiceTests {
         return Choice(endpoint: settings.endpoint, profile: settings.profile?.name)
     }
 
+    @Test("a profile that is removed is gone with its key, and whoever used it is told that none is in use")
+    func removal() async throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/flotilla-\(UInt64.random(in: 0 ... .max))"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let store = ProfileStore(path: folder)
+        for name in ["lab", "live"] {
+            try store.store(
+                Profile(
+                    name: name, cluster: name, endpoints: ["tls:\(name):1"], user: "ada", authorities: "A",
+                    certificate: "C", key: "K"))
+        }
+        func remove(_ name: String) async throws -> Command.Outcome {
+            try await Command.run(
+                [Command.clusterManager, "profile", "remove", name], environment: ["FLOTILLA_PROFILES": folder])
+        }
+        #expect(store.current == "lab")
+        let used = try await remove("lab")
+        #expect(used.status == 0 && used.output == "profile lab is gone\n")
+        #expect(used.errors.contains("cluster-manager profile use NAME"))
+        #expect(store.names == ["live"] && store.current == nil)
+        let again = try await remove("lab")
+        #expect(again.status == 1)
+        #expect(again.errors.contains("there is no profile 'lab'") && again.errors.contains("live"))
+        #expect(try await remove("live").errors.isEmpty)
+        #expect(store.names.isEmpty)
+    }
+
     @Test("what is said on the command line comes before the environment, and a profile before an address there")
     func order() throws {
         try withProfiles { profiles throws in

@@ -32,8 +32,8 @@ struct AuditRow: TableRow, Equatable {
     static let defaultFields = ["time", "user", "did", "refused"]
     static let columns: [Column<AuditRow>] = [
         Column("time") { row, _ in Clock.text(row.time) },
-        Column("user") { row, _ in row.user },
-        Column("from") { row, _ in row.from },
+        Column("user") { row, _ in AuditWords.user(row.user) },
+        Column("from") { row, _ in AuditWords.place(row.from) },
         Column("did") { row, _ in row.did },
         Column("action") { row, _ in row.action },
         Column("unit") { row, _ in row.unit ?? "-" },
@@ -45,6 +45,15 @@ struct AuditRow: TableRow, Equatable {
 
 /// What an entry of the audit is in the words of the command that does it.
 enum AuditWords {
+    /// Whom the kernel vouches for at a machine's own socket, such as `unix:0`; others as they are.
+    static func user(_ name: String) -> String {
+        guard let number = name.split(separator: ":").last, name.hasPrefix("unix:") else { return name }
+        return number == "0" ? "root" : "uid \(number)"
+    }
+
+    /// `unix` is the socket of the machine that was asked, which the entry does not name.
+    static func place(_ origin: String) -> String { origin == "unix" ? "a machine's socket" : origin }
+
     /// The command, such as `start web.service` or `drain 19feb34b`; the API's own words for what no command does.
     static func did(_ event: API.AuditEvent) -> String {
         let words = event.action.split(separator: " ", maxSplits: 1)
