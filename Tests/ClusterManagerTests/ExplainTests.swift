@@ -58,7 +58,7 @@ struct ExplainTests {
         let status = await Session.run("status web", on: fleet)
         #expect(status.output.contains("\n     Reason: systemd: Unit absent.service not found.\n"))
         let json = await Session.run("status web --output json", on: fleet)
-        #expect(json.output.contains("\"reason\" : \"systemd: Unit"))
+        #expect(json.output.contains("\"health\" : \"systemd: Unit"))
     }
 
     @Test("why a unit is where it is")
