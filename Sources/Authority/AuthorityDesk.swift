@@ -219,6 +219,15 @@ package struct AuthorityDesk: Sendable {
         }
     }
 
+    /// Gives machines that an older version has admitted the rights in etcd that this one needs.
+    package func refreshRights() async throws(AuthorityError) {
+        do {
+            try await access?.refreshRights()
+        } catch {
+            throw .store(error.message)
+        }
+    }
+
     // MARK: Users
 
     /// Makes a user, or one that was revoked anew, and signs its certificate.

@@ -70,6 +70,27 @@ struct StoreAccessTests {
                 == [EtcdPermission(.readWrite, rig.access.keys.everything)])
     }
 
+    @Test(
+        "a machine that an older version has admitted gets the rights of this one, and one that was dismissed gets none"
+    )
+    func refreshed() async throws {
+        let rig = try await rig()
+        let etcd = rig.access.etcd
+        for machine in [Sample.a, Sample.b] { _ = try await rig.access.admit(machine, isManager: false) }
+        let role = StoreAccess.user(of: Sample.a, in: rig.cluster)
+        let whole = try #require(try await etcd.permissions(of: role))
+        let old = [try #require(whole.first), EtcdPermission(.read, .key("/no/longer/read"))]
+        try await etcd.revoke(old[0], from: role)
+        try await etcd.grant(old[1], to: role)
+        // What a dismissal leaves that broke off half way.
+        let gone = StoreAccess.user(of: Sample.b, in: rig.cluster)
+        _ = try await etcd.deleteRole(gone)
+        try await rig.access.refreshRights()
+        #expect(try await etcd.permissions(of: role)?.count == whole.count)
+        #expect(Set(try #require(try await etcd.permissions(of: role))) == Set(whole))
+        #expect(try await etcd.permissions(of: gone) == nil)
+    }
+
     @Test("an attempt to turn logins on that stopped half way is completed")
     func completed() async throws {
         let server = try await EtcdServer.start()

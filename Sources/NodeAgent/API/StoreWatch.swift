@@ -11,13 +11,18 @@ import Synchronization
 
 /// Looks from time to time whether etcd lets in those whom nobody has admitted, and says so.
 ///
-/// Right at the start is not enough: an etcd that is set up anew, or whose logins an operator turned off for a moment, is open
-/// from then on.
+/// Once, at the start, is not enough: an etcd that is set up anew, or whose logins an operator turned off for a moment, is open
+/// from then on. So it looks again from time to time, and whenever somebody asks.
 final class StoreWatch: Sendable {
     private let configuration: EtcdConfiguration
     private let http = HTTPClient()
     private let logger: Logger
-    private let seen = Mutex<[StoreOpenness]>([])
+    private let state = Mutex(State())
+
+    private struct State {
+        var found: [StoreOpenness] = []
+        var lastLook: ContinuousClock.Instant?
+    }
 
     init(_ configuration: EtcdConfiguration, logger: Logger) {
         self.configuration = configuration
@@ -25,29 +30,35 @@ final class StoreWatch: Sendable {
     }
 
     /// How long one request may take.
-    private static let patience = Duration.seconds(5)
-    /// From one look to the next; each is three requests to each member.
-    private static let pause = Duration.seconds(60)
+    private static let patience = Duration.seconds(2)
+    /// From one look to the next, in seconds: each is three requests to each member, from every machine of the cluster.
+    private static let pause = 2_700...4_500
+    /// What was seen so long ago is looked at anew when somebody asks.
+    private static let freshness = Duration.seconds(30)
 
     /// Looks until cancelled.
     func run() async {
         while !Task.isCancelled {
             await look()
-            try? await Task.sleep(for: Self.pause)
+            try? await Task.sleep(for: .seconds(Int.random(in: Self.pause)))
         }
     }
 
     @discardableResult
     private func look() async -> [StoreOpenness] {
-        var found: [StoreOpenness] = []
-        for endpoint in configuration.endpoints {
-            found.append(
-                await StoreOpenness.of(endpoint, showing: configuration.tls, by: http, within: Self.patience))
+        state.withLock { $0.lastLook = .now }
+        let (tls, http) = (configuration.tls, http)
+        let found = await withTaskGroup(of: StoreOpenness.self) { group in
+            for endpoint in configuration.endpoints {
+                group.addTask { await StoreOpenness.of(endpoint, showing: tls, by: http, within: Self.patience) }
+            }
+            let unordered = await group.reduce(into: [:]) { $0[$1.endpoint] = $1 }
+            return configuration.endpoints.compactMap { unordered[$0] }
         }
         guard !Task.isCancelled else { return found }
-        let before = seen.withLock { value in
-            defer { value = found }
-            return value
+        let before = state.withLock { state in
+            defer { state.found = found }
+            return state.found
         }
         for member in found where !before.contains(member) {
             for words in API.StoreMember(member).warnings { logger.warning("\(words)") }
@@ -62,8 +73,13 @@ final class StoreWatch: Sendable {
     }
 
     private func report() async throws(ServerFailure) -> ServerReply {
-        var found = seen.withLock { $0 }
-        if found.isEmpty { found = await look() }
+        var (found, lastLook) = state.withLock { ($0.found, $0.lastLook) }
+        if found.isEmpty {
+            found = await look()
+        } else if lastLook.map({ ContinuousClock.now - $0 > Self.freshness }) ?? true {
+            // Whoever asks next has it; this one does not wait for an etcd that may not answer.
+            Task { await look() }
+        }
         guard let bytes = try? JSONEncoder().encode(API.StoreOpenness(members: found.map(API.StoreMember.init))) else {
             throw ServerFailure(500)
         }

@@ -94,7 +94,10 @@ struct Security: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask { await followAuthorities() }
             group.addTask { await renewInTime(addresses: addresses, clockError: clockError) }
-            if let desk { group.addTask { await expelRevoked(desk) } }
+            if let desk {
+                group.addTask { await expelRevoked(desk) }
+                group.addTask { await refreshRights(desk) }
+            }
         }
     }
 
@@ -177,6 +180,20 @@ struct Security: Sendable {
             }
         }
         throw failure
+    }
+
+    /// Once, when the agent has begun: it may be newer than the one that admitted the machines.
+    private func refreshRights(_ desk: AuthorityDesk) async {
+        while !Task.isCancelled {
+            do {
+                return try await desk.refreshRights()
+            } catch {
+                logger.warning(
+                    "machines have the rights in etcd that an older version gave them; trying again in a minute",
+                    metadata: ["error": "\(error)"])
+                try? await Task.sleep(for: .seconds(60))
+            }
+        }
     }
 
     /// Takes rights and session of revoked machines away; those, too, that were revoked while this agent was not there.

@@ -123,6 +123,18 @@ package struct StoreAccess: Sendable {
         try await etcd.deleteRole(name)
     }
 
+    /// Gives every machine that has a user the rights of this version; one that an older version has admitted lacks some.
+    ///
+    /// What is right already is only read.
+    package func refreshRights() async throws(EtcdError) {
+        for machine in try await admitted() {
+            let role = Self.user(of: machine, in: keys.cluster)
+            // One that was dismissed meanwhile has none, and gets none.
+            guard let present = try await etcd.permissions(of: role) else { continue }
+            try await change(present, to: rights(of: machine), of: role)
+        }
+    }
+
     /// The machines that have a user, sorted.
     package func admitted() async throws(EtcdError) -> [MachineID] {
         let prefix = "flotilla-\(keys.cluster)-machine-"
@@ -153,7 +165,12 @@ package struct StoreAccess: Sendable {
     /// Makes a role that has these rights and no others.
     private func setRights(_ wanted: [EtcdPermission], of role: String) async throws(EtcdError) {
         try await etcd.addRole(role)
-        let present = try await etcd.permissions(of: role) ?? []
+        try await change(try await etcd.permissions(of: role) ?? [], to: wanted, of: role)
+    }
+
+    private func change(
+        _ present: [EtcdPermission], to wanted: [EtcdPermission], of role: String
+    ) async throws(EtcdError) {
         for permission in present where !wanted.contains(permission) {
             try await etcd.revoke(permission, from: role)
         }
