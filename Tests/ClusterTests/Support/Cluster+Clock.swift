@@ -94,6 +94,9 @@ extension Cluster {
         let result: Result<Void, any Error>
         do {
             try #require(try await agentProcess(machine) != process)
+            // Its connections stand and it follows its schedule: a clock that jumps before that is another case.
+            try await start("awake.service", on: machine)
+            try await manage("destroy", "awake.service")
             result = .success(try await body(clock))
         } catch {
             result = .failure(error)
