@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import FoundationEssentials
 import TestSupport
 import Testing
 
@@ -75,16 +76,21 @@ extension ClusterTests {
             try result.get()
         }
 
-        /// As `docs/security.md` has it, with etcd on the first machine.
-        private static let closedStore = """
-            cluster-manager cluster init --offline
-            cluster-manager cluster certificate etcd --address 172.17.8.101 --out /run/etcd-tls
-            systemd-run --quiet --unit=store --property=Type=notify --property=EnvironmentFile=/run/etcd-tls/etcd.env \
-              etcd --name one --data-dir /run/etcd-data \
-              --listen-client-urls https://172.17.8.101:2379 --advertise-client-urls https://172.17.8.101:2379 \
-              --listen-peer-urls https://172.17.8.101:7001 --initial-advertise-peer-urls https://172.17.8.101:7001 \
-              --initial-cluster one=https://172.17.8.101:7001
+        /// What Debian's package of etcd has done on a machine, which here has an `/etc` of its own: its user, and one start.
+        private static let package = """
+            useradd --system --home-dir /var/lib/etcd etcd
+            install --directory --owner etcd /var/lib/etcd
+            mkdir -p /etc/default
+            echo 127.0.0.1 localhost >/etc/hosts
+            systemctl start etcd
             """
+
+        /// The first block of commands of `docs/security.md`, which makes the cluster.
+        private static func documented() throws -> String {
+            let page = try contents("\(Shell.repository)/docs/security.md").components(separatedBy: "```")
+            let block = try #require(page.first { $0.hasPrefix("sh\n") })
+            return String(block.dropFirst(3)).replacing("10.0.0.1", with: "172.17.8.101")
+        }
 
         private func fewCommands(on cluster: Cluster) async throws {
             // The plain etcd of the local cluster.
@@ -92,10 +98,9 @@ extension ClusterTests {
                 in: "worker-1", "cluster-manager", "cluster", "init", "--etcd-endpoints", "http://172.17.8.2:2379")
             #expect(refused.status == 1 && refused.error.contains("--allow-open-store"), "\(refused)")
             #expect(refused.error.contains("speaks without TLS"), "\(refused)")
+            try await cluster.inside("worker-1", Self.package)
             let began = monotonicNow()
-            try await cluster.inside("worker-1", Self.closedStore)
-            let told = try await cluster.inside(
-                "worker-1", "cluster-manager cluster init --etcd-endpoints https://172.17.8.101:2379")
+            let told = try await cluster.inside("worker-1", try Self.documented())
             let join = try #require(told.first { $0.hasPrefix("node-agent join tls:172.17.8.101:49154 FLT1-") })
             for machine in ["worker-2", "worker-3"] { try await cluster.inside(machine, join) }
             try await cluster.inside(
