@@ -300,10 +300,9 @@ package struct AuthorityDesk: Sendable {
             let next = try CertificateAuthority(cluster: try folder.cluster(), now: now)
             let both = bundle.joined(with: next.trust)
             try folder.storeVouch(try folder.authority().vouch(for: next, now: now))
-            // Made before the key that appoints it is another.
-            _ = try folder.storeAuthority(now: now)
             try folder.store(next, bundle: both)
-            try folder.reappointStoreAuthority(now: now)
+            // Appointed by the new one, with its key.
+            _ = try folder.storeAuthority(now: now)
             return both
         }
         try await publish(signer: nil)

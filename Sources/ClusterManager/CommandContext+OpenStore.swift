@@ -9,7 +9,7 @@ extension CommandContext {
     ///
     /// A server that cannot say it, as fleet's or one of version 0.1, makes no error of it.
     func warnOfOpenStore() async {
-        guard let client = try? client(), let found = try? await client.storeOpenness() else { return }
+        guard let client = try? client(), let found = try? await client.storeOpenness(looksNow: false) else { return }
         for words in found.members.flatMap(\.warnings) { warn(words) }
     }
 }

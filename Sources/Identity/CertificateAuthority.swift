@@ -128,7 +128,9 @@ package struct CertificateAuthority: Sendable {
     /// - Returns: The other key's certificate.
     /// - Throws: `.expired` when the authority's own time is over.
     func appoint(_ key: KeyPair, as name: DistinguishedName, now: Date) throws(IdentityError) -> Certificate {
-        try signer.appoint(key.certificateKey.publicKey, as: name, now: now, until: certificate.notValidAfter)
+        try signer.appoint(
+            key.certificateKey.publicKey, as: name, for: [.serverAuth, .clientAuth], now: now,
+            until: certificate.notValidAfter)
     }
 
     static func subject(_ name: String) throws(IdentityError) -> DistinguishedName {

@@ -62,6 +62,8 @@ extension IdentityFile {
     }
 
     /// Puts a new file in the place of `path`; its temporary name is nobody else's.
+    ///
+    /// It belongs to whom the old one did: etcd reads its key as another user than root, who renews it.
     private static func replace(_ path: String, by text: String, mode: UInt32) throws(IdentityError) {
         var name = Array("\(path).XXXXXX".utf8CString)
         let descriptor = mkstemp(&name)
@@ -75,12 +77,22 @@ extension IdentityFile {
             throw error
         }
         // The umask may have taken bits away; a power cut must not leave an empty file behind.
-        let isKept = fchmod(descriptor, mode) == 0 && fsync(descriptor) == 0
+        let isKept = keepOwner(of: path, for: descriptor) && fchmod(descriptor, mode) == 0 && fsync(descriptor) == 0
         guard close(descriptor) == 0, isKept, rename(name, path) == 0 else {
             let error = failure("write", path)
             unlink(name)
             throw error
         }
+    }
+
+    /// Gives a new file the owner and group of the regular file that it is to replace; whether that was possible, or needless.
+    private static func keepOwner(of path: String, for descriptor: Int32) -> Bool {
+        var (old, new) = (stat(), stat())
+        guard lstat(path, &old) == 0, old.st_mode & S_IFMT == S_IFREG else { return true }
+        guard fstat(descriptor, &new) == 0 else { return false }
+        guard (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid) else { return true }
+        // Who is not root owns what he writes, as before.
+        return fchown(descriptor, old.st_uid, old.st_gid) == 0 || geteuid() != 0
     }
 
     /// Makes the file that a link leads to and that is not there yet.

@@ -101,10 +101,12 @@ package struct MachineFolder: Hashable, Sendable {
 
     /// Writes everything that joining or a renewal brought; the certificate comes last, so that a folder with one is whole.
     package func store(
-        key: KeyPair, certificate: String, authorities: String, etcdPassword: String?, etcdCertificate: String?
+        key: KeyPair, certificate: String, authorities: String?, etcdPassword: String?, etcdCertificate: String?
     ) throws(IdentityError) {
         try IdentityFile.makeFolder(path)
-        try IdentityFile.write(authorities, to: authoritiesFile, mode: IdentityFile.publicMode)
+        if let authorities {
+            try IdentityFile.write(authorities, to: authoritiesFile, mode: IdentityFile.publicMode)
+        }
         if let etcdPassword {
             try IdentityFile.write(etcdPassword + "\n", to: etcdPasswordFile, mode: IdentityFile.secretMode)
         }
@@ -122,13 +124,24 @@ package struct MachineFolder: Hashable, Sendable {
         certificate + "\n" + key.pem + "\n"
     }
 
-    /// Makes one file of key and certificate where version 0.1 has left two.
+    /// Makes one file of key and certificate where version 0.1 has left two, or has renewed them since.
     package func unite() throws(IdentityError) {
-        guard !IdentityFile.exists(credentialsFile) else { return }
-        let key = try KeyPair(pem: try IdentityFile.read(keyFile, isSecret: true))
-        let certificate = try IdentityFile.read(certificateFile)
-        try IdentityFile.write(
-            Self.credentials(certificate, key), to: credentialsFile, mode: IdentityFile.secretMode)
+        let present = try? credentials()
+        do {
+            let text = try Self.credentials(
+                try IdentityFile.read(certificateFile), KeyPair(pem: try IdentityFile.read(keyFile, isSecret: true)))
+            let pair = try Credentials.parts(of: text)
+            if let present, IdentityFile.exists(credentialsFile),
+                try CertificateInfo(pem: pair.certificate).notBefore
+                    <= CertificateInfo(pem: present.certificate).notBefore
+            {
+                return
+            }
+            try IdentityFile.write(text, to: credentialsFile, mode: IdentityFile.secretMode)
+        } catch {
+            // Two files of which one is missing, or not the other's, matter only where there is nothing else.
+            if present == nil { throw error }
+        }
     }
 
     /// The machine's certificate, with what vouches for it, and the key that belongs to it.
@@ -163,9 +176,8 @@ package struct AuthorityFolder: Hashable, Sendable {
     package var vouchFile: String { path + "/vouch.pem" }
     /// Password of etcd's root user.
     package var etcdPasswordFile: String { path + "/etcd-root-password" }
-    /// Who signs for etcd and its clients.
-    package var storeCertificateFile: String { path + "/etcd-authority.pem" }
-    package var storeKeyFile: String { path + "/etcd-authority-key.pem" }
+    /// Who signs for etcd and its clients: certificate and key.
+    package var storeFile: String { path + "/etcd-authority.pem" }
 
     package var exists: Bool { IdentityFile.exists(keyFile) }
 
@@ -187,27 +199,28 @@ package struct AuthorityFolder: Hashable, Sendable {
         try IdentityFile.write(pem, to: vouchFile, mode: IdentityFile.publicMode)
     }
 
-    /// The authority of etcd, made when it is first asked for.
+    /// The authority of etcd: made when there is none, and appointed anew, with its key, when the cluster's is another by now.
+    ///
+    /// A rotation that broke off before it came here is completed so by the next who asks.
     package func storeAuthority(now: Date) throws(IdentityError) -> StoreAuthority {
-        if IdentityFile.exists(storeCertificateFile) {
-            return try StoreAuthority(
-                certificatePEM: try IdentityFile.read(storeCertificateFile),
-                keyPEM: try IdentityFile.read(storeKeyFile, isSecret: true))
+        // Programs that ask at once must not each make one: machines would get certificates that etcd does not take.
+        try IdentityFile.locked(path) { () throws(IdentityError) in
+            let signer = try authority()
+            guard IdentityFile.exists(storeFile) else {
+                return try write(store: try StoreAuthority(appointedBy: signer, now: now))
+            }
+            let parts = try Credentials.parts(of: try IdentityFile.read(storeFile, isSecret: true))
+            let present = try StoreAuthority(certificatePEM: parts.certificate, keyPEM: parts.key.pem)
+            guard !signer.trust.hasSigned(parts.certificate) else { return present }
+            return try write(store: try present.reappointed(by: signer, now: now))
         }
-        let made = try StoreAuthority(appointedBy: try authority(), now: now)
-        try write(store: made)
+    }
+
+    /// Certificate and key as one file: the one is nothing without the other.
+    private func write(store made: StoreAuthority) throws(IdentityError) -> StoreAuthority {
+        try IdentityFile.write(
+            made.certificatePEM + "\n" + made.keyPEM + "\n", to: storeFile, mode: IdentityFile.secretMode)
         return made
-    }
-
-    /// Has the present authority appoint etcd's, as when it has taken over from another; etcd need not hear of it.
-    package func reappointStoreAuthority(now: Date) throws(IdentityError) {
-        try write(store: try storeAuthority(now: now).reappointed(by: try authority(), now: now))
-    }
-
-    /// Writes etcd's authority; the certificate comes last, so that one that is there has its key.
-    private func write(store made: StoreAuthority) throws(IdentityError) {
-        try IdentityFile.write(made.keyPEM, to: storeKeyFile, mode: IdentityFile.secretMode)
-        try IdentityFile.write(made.certificatePEM, to: storeCertificateFile, mode: IdentityFile.publicMode)
     }
 
     /// What is shown beside each certificate that this authority signs.

@@ -66,8 +66,12 @@ struct Signer: Sendable {
     }
 
     /// Lets another key sign in this one's name; whom that one would let sign nobody believes.
+    ///
+    /// `usages` limit what it may sign for, and so mark that it is no authority of the cluster: `TrustBundle.following`
+    /// takes no word that has any.
     func appoint(
-        _ publicKey: Certificate.PublicKey, as subject: DistinguishedName, now: Date, until end: Date
+        _ publicKey: Certificate.PublicKey, as subject: DistinguishedName, for usages: [ExtendedKeyUsage.Usage] = [],
+        now: Date, until end: Date
     ) throws(IdentityError) -> Certificate {
         try checkTime(now)
         do {
@@ -78,6 +82,7 @@ struct Signer: Sendable {
                 extensions: try Certificate.Extensions {
                     Critical(BasicConstraints.isCertificateAuthority(maxPathLength: 0))
                     Critical(KeyUsage(keyCertSign: true, cRLSign: true))
+                    if !usages.isEmpty { try ExtendedKeyUsage(usages) }
                     SubjectKeyIdentifier(hash: publicKey)
                     AuthorityKeyIdentifier(keyIdentifier: try ownKeyIdentifier)
                 }, issuerPrivateKey: key.certificateKey)

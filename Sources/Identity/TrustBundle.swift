@@ -95,9 +95,10 @@ package struct TrustBundle: Sendable {
 
     /// Whether one of `signers` has signed this word for another authority, and it is good now.
     private static func vouches(_ word: Certificate, in signers: [Certificate], _ now: Date) -> Bool {
-        guard now <= word.notValidAfter, case .isCertificateAuthority? = try? word.extensions.basicConstraints else {
-            return false
-        }
+        guard now <= word.notValidAfter, case .isCertificateAuthority? = try? word.extensions.basicConstraints,
+            // One that signs for some purpose alone, as etcd's authority does, takes over from nobody.
+            word.extensions[oid: .X509ExtensionID.extendedKeyUsage] == nil
+        else { return false }
         return signers.contains {
             $0.subject == word.issuer && $0.publicKey.isValidSignature(word.signature, for: word)
         }

@@ -163,7 +163,6 @@ struct ClosedStoreTests {
             let old = try scene.authority.authority()
             try scene.authority.storeVouch(try old.vouch(for: next, now: Date()))
             try scene.authority.store(next, bundle: try scene.authority.bundle().joined(with: next.trust))
-            try scene.authority.reappointStoreAuthority(now: Date())
             let fresh = try scene.authority.storeAccess(believing: nil, now: Date())
             #expect(await send("/version", to: cluster.endpoints[0], nil, fresh) == nil)
             let onlyNew = try scene.authority.storeAccess(believing: next.trust, now: Date())

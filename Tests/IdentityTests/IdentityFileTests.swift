@@ -37,6 +37,22 @@ struct IdentityFileTests {
         }
     }
 
+    @Test(
+        "a new content belongs to whom the old one did, as etcd's key does after a renewal",
+        .enabled(if: geteuid() == 0))
+    func owner() async throws {
+        try await withTemporaryFolder { folder in
+            let file = "\(folder)/key.pem"
+            try IdentityFile.write("one", to: file, mode: 0o600)
+            try #require(chown(file, 65_533, 65_532) == 0)
+            try IdentityFile.write("two", to: file, mode: 0o600)
+            var info = stat()
+            try #require(stat(file, &info) == 0)
+            #expect(info.st_uid == 65_533 && info.st_gid == 65_532)
+            #expect(try mode(file) == 0o600)
+        }
+    }
+
     @Test("a folder is its owner's alone, also when it was there before")
     func folders() async throws {
         try await withTemporaryFolder { folder in

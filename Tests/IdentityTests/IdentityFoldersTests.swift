@@ -60,6 +60,13 @@ struct IdentityFoldersTests {
             try IdentityFile.write(new.pem, to: folder.keyFile, mode: IdentityFile.secretMode)
             try folder.unite()
             #expect(try folder.credentials().key.pem == old.pem)
+            // Version 0.1 was back for a while, and has renewed the two.
+            let later = try scene.authority.issue(
+                try CertificateRequest(pem: try new.request(name: "x")), for: .machine(Scene.machine),
+                now: Scene.now + 60)
+            try IdentityFile.write(later, to: folder.certificateFile, mode: IdentityFile.publicMode)
+            try folder.unite()
+            #expect(try folder.credentials().key.pem == new.pem)
             #expect(try IdentityFile.read(folder.credentialsFile).contains("CERTIFICATE"))
 
             for text in ["", old.pem, try certificate(old), try certificate(old) + "\n" + new.pem] {
@@ -87,9 +94,8 @@ struct IdentityFoldersTests {
             try folder.store(scene.authority, bundle: scene.authority.trust)
             let made = try folder.storeAuthority(now: Scene.now)
             #expect(try folder.storeAuthority(now: Scene.now).certificatePEM == made.certificatePEM)
-            #expect(try mode(folder.storeKeyFile) == 0o600)
+            #expect(try mode(folder.storeFile) == 0o600)
             try folder.store(next.authority, bundle: next.authority.trust)
-            try folder.reappointStoreAuthority(now: Scene.now)
             let after = try folder.storeAuthority(now: Scene.now)
             #expect(after.keyPEM == made.keyPEM && after.certificatePEM != made.certificatePEM)
         }

@@ -294,6 +294,19 @@ struct TrustBundleTests {
         #expect(!follows(try TrustBundle(pem: machine), [machine]))
         #expect(!follows(try TrustBundle(pem: store.certificatePEM), [store.certificatePEM]))
         #expect(!follows(try TrustBundle(pem: ab), [ab]))
+        // Who has the key of etcd's authority makes himself an authority of its name: its appointment is no word for that.
+        let thief = try KeyPair(pem: store.keyPEM)
+        let name = try TrustBundle(pem: store.certificatePEM).authorities[0].subject
+        let own = Signer(
+            certificate: try Certificate(
+                version: .v3, serialNumber: .init(), publicKey: thief.certificateKey.publicKey,
+                notValidBefore: Scene.now, notValidAfter: Scene.now + 3600, issuer: name, subject: name,
+                signatureAlgorithm: .ecdsaWithSHA256,
+                extensions: try Certificate.Extensions {
+                    Critical(BasicConstraints.isCertificateAuthority(maxPathLength: nil))
+                }, issuerPrivateKey: thief.certificateKey), key: thief
+        ).certificate
+        #expect(!follows(TrustBundle(authorities: [own]), [store.certificatePEM]))
     }
 
     @Test("a certificate says when it is to be renewed: after two thirds of its life")

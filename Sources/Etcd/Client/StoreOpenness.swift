@@ -48,16 +48,19 @@ package struct StoreOpenness: Hashable, Sendable {
                     method: body == nil ? "GET" : "POST", url: endpoint + path, body: body ?? [], deadline: patience,
                     connectTimeout: patience, tls: found.isPlain ? nil : tls, bodyLimit: 1 << 20))
         }
+        var refusal: HTTPError?
         do {
             // Whoever it is: the question is whether it lets a stranger in, not whether a stranger should believe it.
             _ = try await ask("/version", by: TLSSettings(verifiesServer: false))
             found.takesStrangers = true
         } catch {
-            if error.code == .tls { found.takesStrangers = false }
+            refusal = error
         }
         if let answer = try? await ask("/version", by: tls), answer.status == 200 {
             found.version = (try? VersionAnswer(answer.body))?.version
         }
+        // A server that hangs up at once may do so before its refusal is read.
+        if refusal?.code == .tls || (refusal?.code == .aborted && found.version != nil) { found.takesStrangers = false }
         let key = JSONWriter.object { $0.data("key", [0]) }
         if let answer = try? await ask("/v3/kv/range", by: tls, key) {
             if answer.status == 200 {

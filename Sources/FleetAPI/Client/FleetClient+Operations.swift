@@ -63,8 +63,12 @@ extension FleetClient {
     }
 
     /// How far etcd lets in those whom nobody has admitted, as the agent that is asked finds it.
-    package func storeOpenness() async throws(APIError) -> API.StoreOpenness {
-        try await ask("GET", "\(API.ownPrefix)/store/openness", action: "ask whether etcd takes strangers")
+    ///
+    /// With `looksNow` the agent asks etcd first; otherwise it tells what it found last, which may be an hour old.
+    package func storeOpenness(looksNow: Bool) async throws(APIError) -> API.StoreOpenness {
+        let query = looksNow ? "?look=now" : ""
+        return try await ask(
+            "GET", "\(API.ownPrefix)/store/openness\(query)", action: "ask whether etcd takes strangers")
     }
 
     private func order(_ method: String, _ target: String, action: String) async throws(APIError) {

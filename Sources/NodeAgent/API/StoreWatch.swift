@@ -69,12 +69,16 @@ final class StoreWatch: Sendable {
     var route: Route {
         Route(
             API.ownPrefix + "/store/openness", needs: .role(.viewer),
-            ["GET": { [self] (_, _) async throws(ServerFailure) in try await report() }])
+            [
+                "GET": { [self] (request, _) async throws(ServerFailure) in
+                    try await report(mayBeOld: request.queryValues("look").last != "now")
+                }
+            ])
     }
 
-    private func report() async throws(ServerFailure) -> ServerReply {
+    private func report(mayBeOld: Bool) async throws(ServerFailure) -> ServerReply {
         var (found, lastLook) = state.withLock { ($0.found, $0.lastLook) }
-        if found.isEmpty {
+        if found.isEmpty || !mayBeOld {
             found = await look()
         } else if lastLook.map({ ContinuousClock.now - $0 > Self.freshness }) ?? true {
             // Whoever asks next has it; this one does not wait for an etcd that may not answer.

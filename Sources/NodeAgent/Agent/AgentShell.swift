@@ -25,7 +25,7 @@ actor AgentShell {
     /// How long the schedule cannot be followed by now.
     var patience = SchedulePatience()
     /// Whether the schedule names any unit; `nil` as long as nobody could read it.
-    private var holdsOrders: Bool?
+    private(set) var holdsOrders: Bool?
     private var core: AgentCore
     private var serving: Task<Void, Never>?
     private var timer: Task<Void, Never>?
@@ -167,7 +167,9 @@ actor AgentShell {
                         tell(problems)
                         let event = Self.event(of: changes)
                         if case .ordered(let orders, let gone) = event {
-                            known = (known ?? []).union(orders.map(\.unit)).subtracting(gone)
+                            let named = (known ?? []).union(orders.map(\.unit)).subtracting(gone)
+                            holdsOrders = !named.isEmpty
+                            known = named
                             if !(orders.isEmpty && gone.isEmpty) { inbox.yield(event) }
                         }
                     case .disconnected(let error):

@@ -53,12 +53,11 @@ final class OwnIdentity: Sendable {
     /// - Throws: `.unknownAuthority` for a certificate that nobody would take; whom to believe is not for the one to say who
     ///   was asked for it.
     func renew(certificate: String, key: KeyPair, etcdCertificate: String?) throws {
-        let trust = trust.bundle
-        guard trust.hasSigned(certificate) else {
+        guard trust.bundle.hasSigned(certificate) else {
             throw IdentityError(.unknownAuthority, "the new certificate is signed by an authority that is not believed")
         }
         try folder.store(
-            key: key, certificate: certificate, authorities: trust.pem, etcdPassword: nil,
+            key: key, certificate: certificate, authorities: nil, etcdPassword: nil,
             etcdCertificate: etcdCertificate)
         hasNoStoreAuthority.withLock { $0 = etcdCertificate == nil }
         try server.replace(certificate: Array(certificate.utf8), key: Array(key.pem.utf8))

@@ -182,7 +182,9 @@ final class AgentShell {
                     let unit = world.catalogue.units[change.key.subject]
                     if let entry = change.entry { order(entry).map { orders.append($0) } } else { gone.append(unit) }
                 }
-                known = (known ?? []).union(orders.map(\.unit)).subtracting(gone)
+                let named = (known ?? []).union(orders.map(\.unit)).subtracting(gone)
+                holdsOrders = !named.isEmpty
+                known = named
                 handle(.ordered(orders, gone: gone), lease, tenure)
             case .ended: again()
             }

@@ -16,7 +16,7 @@ struct OpenStoreTests {
 
     private func store(_ members: API.StoreMember...) async throws -> (output: String, errors: String) {
         let api = CannedAPI([
-            "GET /flotilla/v1/store/openness": try CannedAPI.json(API.StoreOpenness(members: members))
+            "GET /flotilla/v1/store/openness?look=now": try CannedAPI.json(API.StoreOpenness(members: members))
         ])
         let captured = try await api.run("cluster store --no-legend")
         return (captured.output, captured.errors)

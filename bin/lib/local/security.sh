@@ -24,7 +24,7 @@ security_make() {
     if [[ ! -e $state/authority/key.pem ]]; then
         manager cluster init --name "$flotilla_cluster" --directory "$state/authority" --offline
     fi
-    if [[ ! -e $state/etcd/tls/certificate.pem ]]; then
+    if [[ ! -e $state/etcd/tls/etcd.env ]]; then
         for member in $(etcd_members); do addresses+=(--address "$(etcd_address "$member")"); done
         manager cluster certificate etcd --directory "$state/authority" "${addresses[@]}" --address 127.0.0.1 \
             --out "$state/etcd/tls"
@@ -43,7 +43,7 @@ security_machine() {
     [[ $secured == yes ]] || return 0
     local folder=$state/machines/$1/identity
     mkdir -p "$folder"
-    [[ ! -e $folder/certificate.pem ]] || return 0
+    [[ ! -e $folder/etcd-credentials.pem ]] || return 0
     manager cluster admit "$(machine_id "$1")" --name "$1" --directory "$state/authority" \
         --address "$(machine_address "$1")" --etcd-endpoints "$etcd_url" \
         --etcd-ca-file "$state/authority/authorities.pem" ${roles:+--roles "$roles"} --out "$folder"

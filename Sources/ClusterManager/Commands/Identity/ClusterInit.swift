@@ -72,6 +72,8 @@ struct ClusterInit: LocalCommand {
             }
             let made = try CertificateAuthority(cluster: cluster.rawValue, now: Date())
             try folder.store(made, bundle: made.trust)
+            // Now, so that a copy of the folder has it.
+            _ = try folder.storeAuthority(now: Date())
             console.errors.line("made the authority of cluster \(cluster) in \(folder.path)")
         }
         let signer = try folder.authority()
@@ -115,6 +117,11 @@ struct ClusterInit: LocalCommand {
         for endpoint in configuration.endpoints {
             let found = await StoreOpenness.of(
                 endpoint, showing: configuration.tls, by: http, within: configuration.requestTimeout)
+            if found.takesStrangers == nil, !allowsOpenStore {
+                throw ClusterManagerError(
+                    .unreachable, "etcd at \(endpoint) cannot be asked whether it takes strangers; does it run there?",
+                    isTransient: true)
+            }
             guard found.isPlain || found.takesStrangers == true else { continue }
             let what =
                 "etcd at \(endpoint) \(found.isPlain ? "speaks without TLS" : "asks its callers for no certificate")"

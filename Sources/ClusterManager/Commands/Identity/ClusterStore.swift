@@ -25,7 +25,7 @@ struct ClusterStore: FleetCommand {
     func run(in context: CommandContext) async throws {
         let columns = try StoreMemberRow.columns(for: list.fieldNames ?? StoreMemberRow.defaultFields)
         let client = try context.client()
-        let found = try await asked { () async throws(APIError) in try await client.storeOpenness() }
+        let found = try await asked { () async throws(APIError) in try await client.storeOpenness(looksNow: true) }
         try context.render(found.members.map(StoreMemberRow.init), columns: columns, layout: list.layout)
         for words in found.members.flatMap(\.warnings) { context.warn(words) }
         let old = found.members.filter { $0.letsUsersPastTheirRights == true }.compactMap(\.version)
