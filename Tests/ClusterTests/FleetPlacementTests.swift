@@ -104,15 +104,17 @@ extension ClusterTests {
         @Test("a unit that waits because of conflicts goes to a machine that joins, and no other moves")
         func joining() async throws {
             let cluster = try Cluster.shared
-            try await cluster.control("shutdown", "worker-5")
             let names = (1...5).map { "loner@\($0).service" }
             try await cluster.give("start", names.map { .sleeper($0, "Conflicts=loner@*.service") })
-            try await until("four run") { try await cluster.places(names).count == 4 }
-            let before = try await cluster.running(Array(try await cluster.places(names).keys))
-            let waiting = try #require(names.first { before[$0] == nil })
+            let all = try await cluster.running(names)
+            let waiting = try #require(names.first { all[$0]?.machine == "worker-5" })
+            let before = all.filter { $0.key != waiting }
+            try await cluster.control("halt", "worker-5")
+            // It is assigned to the lost machine for as long as no other can take it, and must not count as being there.
             try await until("the fifth says why it waits") {
                 try await cluster.reason(waiting).contains("Conflicts refuses 4")
             }
+            #expect(try await cluster.manage("--status").contains("Units waiting for a machine:"))
             try await cluster.control("boot", "worker-5")
             try await cluster.running([waiting], on: ["worker-5"])
             try await cluster.expectUntouched(before)

@@ -94,6 +94,29 @@ struct EventTests {
         }
     }
 
+    /// As when it fits nowhere else: until another machine takes it, it stays assigned to the one that was lost.
+    @Test("a unit is on no machine once its machine is gone, and on it again when that is back")
+    func lostMachine() async throws {
+        let cluster = MemoryCluster(
+            Sample.unit("a.service", .launched) + [Sample.machine(Sample.machineA), Sample.assigned("a.service")])
+        try await withAPI(.inProcess, cluster) { ask async throws in
+            let client = ask.client()
+            var events = try await client.events().makeAsyncIterator()
+            _ = try await read(&events) { _ in true }
+            let steps: [(ClusterEvent, String?)] = [
+                (.machineGone(Sample.machineA), nil), (Sample.machine(Sample.machineA), Sample.machineA.rawValue),
+            ]
+            for (change, home) in steps {
+                cluster.apply([change])
+                let seen = try await read(&events) { if case .unit = $0.change { true } else { false } }
+                #expect(seen.count == 2)
+                guard case .unit(let unit) = seen.last?.change else { continue }
+                #expect(unit.machineID == home)
+                #expect(try await client.unit("a.service").machineID == home)
+            }
+        }
+    }
+
     @Test("what a client cannot see is no event")
     func invisible() async throws {
         try await withAPI(.inProcess, cluster) { ask async throws in

@@ -19,7 +19,8 @@ struct FleetctlRestartTests {
     }
 
     private let clock = HandClock()
-    private let cluster = MemoryCluster(Sample.unit("hello.service", .launched))
+    private let cluster = MemoryCluster(
+        Sample.unit("hello.service", .launched) + [Sample.machine(Sample.machineA)])
 
     private static let client = "google-api-go-client/0.5"
 

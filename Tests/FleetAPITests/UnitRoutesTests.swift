@@ -11,7 +11,8 @@ struct UnitRoutesTests {
         Sample.unit("b.service", .launched) + Sample.unit("a.service")
             + Sample.unit("g.service", .launched, file: Sample.global)
             + [
-                Sample.assigned("b.service"), Sample.reported("b.service"), Sample.assigned("g.service"),
+                Sample.machine(Sample.machineA), Sample.assigned("b.service"), Sample.reported("b.service"),
+                Sample.assigned("g.service"),
                 Sample.reported("g.service"),
             ])
 

@@ -49,7 +49,7 @@ extension APIService {
             API.Explanation(
                 name: name, desiredState: unit.target.rawValue,
                 currentState: state.entity(of: unit).currentState ?? TargetState.inactive.rawValue,
-                machineIDs: state.sortedAssignments(of: unit.name).map(\.machine.rawValue), reasons: reasons))
+                machineIDs: state.livingAssignments(of: unit.name).map(\.machine.rawValue), reasons: reasons))
     }
 
     private func find(_ name: String) async throws(ServerFailure) -> (state: ClusterState, unit: UnitRecord) {

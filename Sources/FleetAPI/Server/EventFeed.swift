@@ -91,7 +91,8 @@ package struct EventFeed: Sendable {
         var seen: Set<Subject> = []
         let touched =
             update.replacesAll
-            ? Subject.all(in: previous, update.state) : update.changes.flatMap(Subject.touched(by:))
+            ? Subject.all(in: previous, update.state)
+            : update.changes.flatMap { Subject.touched(by: $0, from: previous, to: update.state) }
         for subject in touched where wants(subject) && seen.insert(subject).inserted {
             guard let change = subject.difference(from: previous, to: update.state) else { continue }
             text += try encode(change, update.revision)
@@ -126,10 +127,11 @@ private enum Subject: Hashable {
     case machine(MachineID)
 
     /// The entities that `change` may have altered.
-    static func touched(by change: ClusterEvent) -> [Subject] {
+    static func touched(by change: ClusterEvent, from old: ClusterState, to new: ClusterState) -> [Subject] {
         switch change {
-        case .machinePut(let machine): [.machine(machine.id)]
-        case .machineGone(let id), .metadataPut(let id, _), .metadataGone(let id): [.machine(id)]
+        case .machinePut(let machine): touched(by: machine.id, from: old, to: new)
+        case .machineGone(let id): touched(by: id, from: old, to: new)
+        case .metadataPut(let id, _), .metadataGone(let id): [.machine(id)]
         case .unitPut(let unit): [.unit(unit.name)]
         case .unitGone(let name): [.unit(name)]
         case .assignmentPut(let assignment): [.unit(assignment.unit)]
@@ -139,6 +141,12 @@ private enum Subject: Hashable {
         case .controlPut(let id, _), .controlGone(let id): [.machine(id)]
         case .filePut, .fileGone, .leaderPut, .leaderGone, .seenPut, .seenGone, .brakePut, .brakeGone: []
         }
+    }
+
+    /// The machine and, when it came or went, the units that are assigned to it: only one that is there is a unit's machine.
+    private static func touched(by id: MachineID, from old: ClusterState, to new: ClusterState) -> [Subject] {
+        guard (old.machines[id] == nil) != (new.machines[id] == nil) else { return [.machine(id)] }
+        return [.machine(id)] + Set(old.units(on: id)).union(new.units(on: id)).sorted().map { .unit($0) }
     }
 
     /// Every entity of either state, in the order of a snapshot.

@@ -102,12 +102,18 @@ package struct ClusterState: Sendable, Equatable {
         (assignments[unit] ?? [:]).values.sorted { $0.machine < $1.machine }
     }
 
+    /// Where `unit` is assigned on machines that are alive, by machine id.
+    package func livingAssignments(of unit: UnitName) -> [Assignment] {
+        sortedAssignments(of: unit).filter { machines[$0.machine] != nil }
+    }
+
     /// How far an ordinary unit has come, and on which machine.
     ///
     /// As in fleet this says what was issued to systemd, not that a process lives: `inactive` while no machine holds
-    /// it, then `loaded` and `launched` as its machine reports having acted.
+    /// it, then `loaded` and `launched` as its machine reports having acted. A machine that is gone holds nothing, though what
+    /// was assigned to it stays so until another can take it.
     package func current(of unit: UnitName) -> (state: TargetState, machine: MachineID?) {
-        guard let assignment = sortedAssignments(of: unit).first else { return (.inactive, nil) }
+        guard let assignment = livingAssignments(of: unit).first else { return (.inactive, nil) }
         guard let state = states[unit]?[assignment.machine] else { return (.inactive, assignment.machine) }
         return (state.acted, assignment.machine)
     }

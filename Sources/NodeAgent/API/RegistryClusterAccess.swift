@@ -132,7 +132,7 @@ actor RegistryClusterAccess: ClusterAccess {
         let (state, revision) = try await state()
         guard let unit = state.units[name] else { throw .missing }
         guard unit.target > .inactive else { return [] }
-        let homes = state.sortedAssignments(of: name).map(\.machine).filter { state.machines[$0] != nil }
+        let homes = state.livingAssignments(of: name).map(\.machine)
         let isDraining = homes.contains { state.control[$0]?.isDraining ?? false }
         if !homes.isEmpty, !isDraining { return [] }
         if refusals?.revision != revision {
@@ -221,8 +221,8 @@ extension ClusterAccessError {
         switch error.code {
         case .notFound: self = .missing
         case .conflict: self = .exists
-        case .store, .timedOut, .otherStore: self = .unavailable(error.message)
-        case .interfered, .sessionLost, .deposed, .invalid, .damaged: self = .failed(error.message)
+        case .store, .timedOut, .otherStore: self = .unavailable(error.reason)
+        case .interfered, .sessionLost, .deposed, .invalid, .damaged: self = .failed(error.reason)
         }
     }
 }
