@@ -18,8 +18,15 @@ extension Engine {
         }
         guard brake == nil else { return }
         for machine in draining where occupancy.slot(of: machine) != nil && leaving[machine] == nil {
-            leaving[machine] = nextToLeave(machine, &placement)
+            // A machine that cannot follow its schedule keeps it for long, and a store that is read anew, as after a compaction, does
+            // not say who sent it.
+            leaving[machine] = unitOnItsWayOff(machine) ?? nextToLeave(machine, &placement)
         }
+    }
+
+    /// What a machine still reports and is no longer assigned: it is on its way off, whoever sent it.
+    private func unitOnItsWayOff(_ machine: MachineID) -> UnitName? {
+        state.units(on: machine).first { state.assignments[$0]?[machine] == nil }
     }
 
     private mutating func nextToLeave(_ machine: MachineID, _ placement: inout Placement) -> UnitName? {

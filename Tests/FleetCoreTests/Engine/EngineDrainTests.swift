@@ -77,6 +77,15 @@ struct EngineDrainTests {
             B> a launched; takeover => -A: b
             """),
         NamedScript(
+            "a new leader waits for what the former one sent off and the machine still has",
+            """
+            A; a launched; b launched => A: a launched | A: b launched
+            A> a launched; A> b launched; B; drain A => -A: a
+            takeover => -
+            -A> a => B: a launched
+            B> a launched => -A: b
+            """),
+        NamedScript(
             "uncordon ends it",
             """
             A; a launched; b launched => A: a launched | A: b launched
