@@ -23,6 +23,8 @@ struct WaiterSilenceTests {
     private func hurry() -> Waiter.Rhythm {
         var rhythm = Waiter.Rhythm()
         (rhythm.pause, rhythm.longestPause, rhythm.silence) = (.milliseconds(1), .milliseconds(2), .zero)
+        // What is said now and then would be said here by how slow the host is.
+        rhythm.reminder = .seconds(3600)
         return rhythm
     }
 

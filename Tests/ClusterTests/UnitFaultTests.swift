@@ -259,10 +259,7 @@ extension ClusterTests {
             let cluster = try Cluster.shared
             try await cluster.start("witness.service", on: home)
             let before = try await cluster.sightings(of: ["witness.service"]).map(\.identity)
-            try await cluster.inside(
-                home,
-                "mount -o remount,size=$(($(df --output=used -B1 /run | tail -n 1) + 8192)) /run; "
-                    + "dd if=/dev/zero of=/run/full bs=4k 2>/dev/null || true")
+            try await cluster.fillRuntimeFolder(of: home)
             let outcome = try await give(cluster, "start", "pinned.service", Cluster.sleeper)
             #expect(outcome.status == 1 && outcome.error.contains("No space left"), "\(outcome)")
             try await until("the machine says so") {
@@ -278,7 +275,7 @@ extension ClusterTests {
                 let now = try await cluster.agentProcess(home)
                 return now != 0 && now != process
             }
-            try await cluster.inside(home, "rm /run/full; mount -o remount,size=20% /run")
+            try await cluster.emptyRuntimeFolder(of: home)
             try await cluster.running(["pinned.service"], on: [home])
             #expect(try await cluster.sightings(of: ["witness.service"]).map(\.identity) == before)
             try await until("all is well again") {

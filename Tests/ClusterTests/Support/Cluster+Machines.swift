@@ -83,11 +83,25 @@ extension Cluster {
         return try await processes().isEmpty
     }
 
+    /// Leaves no room in a machine's `/run`.
+    func fillRuntimeFolder(of machine: String) async throws {
+        try await inside(
+            machine,
+            "mount -o remount,size=$(($(df --output=used -B1 /run | tail -n 1) + 8192)) /run; "
+                + "dd if=/dev/zero of=/run/full bs=4k 2>/dev/null || true")
+    }
+
+    /// Undoes `fillRuntimeFolder`.
+    func emptyRuntimeFolder(of machine: String) async throws {
+        try await inside(machine, "! test -e /run/full || { rm /run/full; mount -o remount,size=20% /run; }")
+    }
+
     /// Brings the cluster back to its machines, all up and healthy, without any unit, whatever happened to it.
     func mend() async throws {
         try await control("etcd", "start")
         for machine in try await machines() {
             if machine.condition == "cut" { try await control("heal", machine.name) }
+            if machine.condition != "down" { try await emptyRuntimeFolder(of: machine.name) }
             if machine.condition != "down", machine.agent != "healthy" {
                 try await inside(machine.name, "systemctl kill --signal=CONT node-agent; systemctl start node-agent")
             }
