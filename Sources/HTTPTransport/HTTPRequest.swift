@@ -23,6 +23,11 @@ package struct HTTPRequest: Sendable {
     ///
     /// `nil` decides by the method: only those that HTTP calls idempotent are sent again.
     package var isRepeatable: Bool?
+    /// How many seconds a kept connection may have been idle to carry this; 30 unless said otherwise.
+    ///
+    /// Servers close a connection that is silent for a minute; what is older is not tried, for a request that must not go out
+    /// twice would be lost with it.
+    package var longestIdle = 30
 
     package init(
         method: String = "GET", url: String, headers: [HTTPHeader] = [], body: [UInt8] = [],

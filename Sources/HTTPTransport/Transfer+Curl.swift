@@ -34,9 +34,6 @@ private let onOpenSocket: curl_opensocket_callback = { _, _, address in
 }
 
 extension Transfer {
-    /// How long a connection may have been idle to be used again, in seconds.
-    private static let longestIdle = 30
-
     /// Sets up `handle` for the request.
     ///
     /// - Parameter handle: A fresh or reset libcurl handle; the transfer must outlive its use.
@@ -63,9 +60,7 @@ extension Transfer {
         try set(flotilla_curl_set_long(handle, CURLOPT_TCP_KEEPALIVE, 1), "TCP keepalive")
         try set(flotilla_curl_set_long(handle, CURLOPT_TCP_KEEPIDLE, 10), "TCP keepalive idle time")
         try set(flotilla_curl_set_long(handle, CURLOPT_TCP_KEEPINTVL, 5), "TCP keepalive interval")
-        // Servers close a connection that is silent for a minute; what is older is not tried, for a request that must not go
-        // out twice would be lost with it.
-        try set(flotilla_curl_set_long(handle, CURLOPT_MAXAGE_CONN, Self.longestIdle), "age of kept connections")
+        try set(flotilla_curl_set_long(handle, CURLOPT_MAXAGE_CONN, request.longestIdle), "age of kept connections")
         try set(
             flotilla_curl_set_long(handle, CURLOPT_CONNECTTIMEOUT_MS, request.connectTimeout.curlMilliseconds),
             "connect time-out")

@@ -84,6 +84,22 @@ struct HTTPClientTests {
         #expect(server.connectionCount == 1)
     }
 
+    @Test("a connection that was idle for longer than servers keep one carries nothing more")
+    func idle() async throws {
+        let server = try RawServer { connection in
+            while connection.readRequest() != nil { connection.answer("ok") }
+        }
+        var request = HTTPRequest(method: "POST", url: server.url, body: [1])
+        #expect(request.longestIdle < 60)
+        _ = try await client.send(request)
+        request.longestIdle = 1
+        // It is time itself that is tested: libcurl counts whole seconds.
+        try await Task.sleep(for: .milliseconds(2_100))
+        _ = try await client.send(request)
+        #expect(server.connectionCount == 2)
+        #expect(server.requests.count == 2)
+    }
+
     @Test("many requests run at the same time")
     func parallel() async throws {
         let server = try RawServer { connection in
