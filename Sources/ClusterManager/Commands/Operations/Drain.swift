@@ -64,11 +64,12 @@ struct Drain: FleetCommand {
     func run(in context: CommandContext) async throws {
         let patience = Duration.seconds(try Period.seconds(timeout))
         let order = try await MachineOrder(machine.machine, in: context)
+        // Before the order is out: it may be carried out and its answer not be there yet.
+        Interrupt.says("\(order.label) \(MachineOrder.goesOn); \(order.remedy)")
         let control = try await order.give("drain")
         guard !noBlock else {
             return try order.tell(control, "hands its units over and takes no new ones until 'uncordon'")
         }
-        Interrupt.says("\(order.label) goes on handing its units over and takes no new ones; \(order.remedy)")
         try order.tell(
             try await order.untilDrained(within: patience), "is drained and takes no new units until 'uncordon'")
     }
@@ -96,8 +97,8 @@ struct Reboot: FleetCommand {
         let patience = Duration.seconds(try Period.seconds(timeout))
         let order = try await MachineOrder(machine.machine, in: context)
         let before = try await order.control()
+        Interrupt.says("\(order.label) \(MachineOrder.goesOn); \(order.remedy)")
         try await order.give("drain")
-        Interrupt.says("\(order.label) goes on handing its units over and takes no new ones; \(order.remedy)")
         do {
             try await order.untilDrained(within: patience)
             Interrupt.says("\(order.label) may be restarting, and takes no new units; \(order.remedy)")

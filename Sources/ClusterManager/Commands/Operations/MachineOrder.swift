@@ -17,6 +17,9 @@ struct MachineOrder {
     /// How long a question is asked again that has to be answered before anything is begun.
     private static let firstPatience: Duration = .seconds(2)
 
+    /// What a machine does that was told to drain, whoever still listens.
+    static let goesOn = "goes on handing its units over and takes no new ones"
+
     /// The command with which a machine that was left closed is opened again.
     var remedy: String { "cluster-manager uncordon \(id.prefix(8)) opens it" }
 
