@@ -56,7 +56,7 @@ package final class EtcdTokenKey: Sendable {
     private let folder: String
 
     /// Makes the pair with the `openssl` command.
-    init() throws {
+    package init() throws {
         folder = try temporaryFolder("flotilla-jwt")
         try openssl(["genrsa", "-out", "\(folder)/private.pem", "2048"])
         try openssl(["rsa", "-in", "\(folder)/private.pem", "-pubout", "-out", "\(folder)/public.pem"])
@@ -64,13 +64,12 @@ package final class EtcdTokenKey: Sendable {
 
     deinit { removeTree(folder) }
 
-    /// etcd's flag for it; a token lives for ten minutes.
-    var flags: [String] {
-        [
-            "--auth-token",
-            "jwt,pub-key=\(folder)/public.pem,priv-key=\(folder)/private.pem,sign-method=RS256,ttl=10m",
-        ]
+    /// The value of etcd's `--auth-token` for it; a token lives for ten minutes.
+    package var setting: String {
+        "jwt,pub-key=\(folder)/public.pem,priv-key=\(folder)/private.pem,sign-method=RS256,ttl=10m"
     }
+
+    var flags: [String] { ["--auth-token", setting] }
 
     private func openssl(_ arguments: [String]) throws {
         let log = "\(folder)/openssl.log"

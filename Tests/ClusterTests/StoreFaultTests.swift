@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import Synchronization
 import TestSupport
 import Testing
 
@@ -126,6 +127,50 @@ extension ClusterTests {
             #expect(try await self.leases(cluster) == leases)
             try await cluster.control("etcd", "ctl", "user", "grant-role", user, "flotilla-default-manager")
             try await prove("let-in.service", cluster)
+        }
+
+        /// etcd recommends these for production; each change of its users or roles makes all of them too old at once.
+        @Test(
+            "etcd with JSON web tokens whose users change all the time: units start, and a lost machine's run elsewhere"
+        )
+        func webTokens() async throws {
+            let cluster = try Cluster.shared
+            let units = try await startUnits(cluster)
+            let key = try EtcdTokenKey()
+            try await cluster.control("etcd", "kill")
+            // etcd reads its flags from its environment, too.
+            try await cluster.control(["etcd", "start"], environment: ["ETCD_AUTH_TOKEN": key.setting])
+            try await untilTold("in the cluster", cluster)
+            // Not by cancellation, which would end a change in its middle.
+            let isOver = Mutex(false)
+            defer { isOver.withLock { $0 = true } }
+            async let storm = {
+                var changes = 0
+                while !isOver.withLock({ $0 }) {
+                    let name = "passer-by-\(changes)"
+                    try await cluster.control("etcd", "ctl", "role", "add", name)
+                    try await cluster.control("etcd", "ctl", "role", "delete", name)
+                    changes += 2
+                }
+                return changes
+            }()
+            // Each must come through at its first attempt.
+            for number in 1...5 {
+                try await cluster.withUnit("stormy-\(number).service", Cluster.sleeper) { path in
+                    try await cluster.manage("start", path, "--timeout", "60")
+                }
+            }
+            try await cluster.control("halt", "worker-2")
+            try await cluster.running(units.keys.sorted(), on: ["worker-1"])
+            isOver.withLock { $0 = true }
+            let changes = try await storm
+            #expect(changes > 10)
+            print("figure: \(changes) changes of etcd's roles meanwhile")
+            try await cluster.control("boot", "worker-2")
+            try await cluster.control("etcd", "kill")
+            try await cluster.control("etcd", "start")
+            try await untilTold("in the cluster", cluster)
+            try await prove("simple-again.service", cluster)
         }
 
         private func leader(_ cluster: Cluster) async throws -> String {

@@ -65,8 +65,8 @@ struct Cluster: Sendable {
 
     /// Runs `bin/local-cluster`, which must succeed, and gives what it printed.
     @discardableResult
-    func control(_ words: [String]) async throws -> [String] {
-        let outcome = try await run("bin/local-cluster", words)
+    func control(_ words: [String], environment: [String: String?] = [:]) async throws -> [String] {
+        let outcome = try await run("bin/local-cluster", words, environment: environment)
         guard outcome.status == 0 else {
             throw ClusterFailure("bin/local-cluster \(words.joined(separator: " ")) failed: \(outcome.error)")
         }
@@ -110,8 +110,11 @@ struct Cluster: Sendable {
     }
 
     /// Runs a script of the repository, or any other program, on this cluster.
-    func run(_ script: String, _ words: [String]) async throws -> Shell.Outcome {
-        try await Shell.run([script] + words, environment: ["FLOTILLA_LOCAL_STATE": state, "FLOTILLA_ENDPOINT": nil])
+    func run(
+        _ script: String, _ words: [String], environment: [String: String?] = [:]
+    ) async throws -> Shell.Outcome {
+        let own = ["FLOTILLA_LOCAL_STATE": state, "FLOTILLA_ENDPOINT": nil] as [String: String?]
+        return try await Shell.run([script] + words, environment: own.merging(environment) { _, given in given })
     }
 }
 
