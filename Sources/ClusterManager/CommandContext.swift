@@ -38,10 +38,13 @@ package struct CommandContext: Sendable {
     }
 
     /// Prints rows as a table of these columns, or as JSON with every field, as the user asked.
+    ///
+    /// A person is told in a sentence that there are none; a program finds the header alone, as fleet's scripts expect.
     package func render<Row: TableRow>(_ rows: [Row], columns: [Column<Row>], layout: TableLayout) throws {
         switch format {
         case .json: console.output.write(try JSONOutput.text(rows))
         case .table:
+            if rows.isEmpty, console.output.isTerminal { return console.errors.line("there are no \(Row.subjects)") }
             var layout = layout
             layout.hasColours = console.output.hasColours
             console.output.write(Table(rows, columns: columns, layout: layout).text)

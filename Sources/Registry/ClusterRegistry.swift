@@ -91,7 +91,7 @@ package struct ClusterRegistry: Sendable {
 
     static func interfered(_ action: String) -> RegistryError {
         RegistryError(
-            code: .interfered, message: "\(action): others changed it \(attemptLimit) times in between; try again",
+            code: .interfered, while: action, message: "others changed it \(attemptLimit) times in between; try again",
             isTransient: true)
     }
 }

@@ -37,16 +37,22 @@ package struct RegistryError: Error, Hashable, Sendable, CustomStringConvertible
     }
 
     package var code: Code
-    /// What failed, on what, why, and what to do, in one line.
-    package var message: String
+    /// What failed and on what, such as `revoking user ada`; empty where `reason` says it.
+    package var action: String
+    /// Why, and what to do, in one line.
+    package var reason: String
     /// Whether the same request may succeed later without anybody changing anything.
     package var isTransient: Bool
     /// Whether the request may have been carried out all the same; `false` means that it certainly was not.
     package var mayHaveHappened: Bool
 
-    package init(code: Code, message: String, isTransient: Bool = false, mayHaveHappened: Bool = false) {
+    /// `message` says why and what to do; `action`, what failed and on what, is left out where `message` says that, too.
+    package init(
+        code: Code, while action: String = "", message: String, isTransient: Bool = false, mayHaveHappened: Bool = false
+    ) {
         self.code = code
-        self.message = message
+        self.action = action
+        self.reason = message
         self.isTransient = isTransient
         self.mayHaveHappened = mayHaveHappened
     }
@@ -54,10 +60,14 @@ package struct RegistryError: Error, Hashable, Sendable, CustomStringConvertible
     /// What the store said while `action` was done; a lost lease and another store have codes of their own.
     package init(_ error: EtcdError, while action: String) {
         self.init(
-            code: Code(error),
-            message: "\(action): \(error.message)", isTransient: error.isTransient,
+            code: Code(error), while: action, message: error.message, isTransient: error.isTransient,
             mayHaveHappened: error.mayHaveHappened)
     }
+
+    /// What failed, on what, why, and what to do, in one line.
+    ///
+    /// Who answers a request passes `reason` on: the asker says himself what he asked for.
+    package var message: String { action.isEmpty ? reason : "\(action): \(reason)" }
 
     package var description: String { message }
 

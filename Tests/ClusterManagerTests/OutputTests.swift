@@ -96,11 +96,33 @@ struct OutputTests {
     func done() async throws {
         let api = CannedAPI(["DELETE /flotilla/v1/users/ada": TransportResponse(status: 204)])
         #expect(try await api.run("user revoke ada").output == "user ada is revoked\n")
+        let again = CannedAPI(["DELETE /flotilla/v1/users/ada": try CannedAPI.json(API.Revocation(since: 60_000))])
+        #expect(
+            try await again.run("user revoke ada").output
+                == "user ada was revoked already, at 1970-01-01 00:01:00Z; nothing was done\n")
         let json = try await api.run("user revoke ada --output json").output
         #expect(try JSONDecoder().decode([String: String].self, from: Data(json.utf8))["user"] == "ada")
         let version = await Session.run("version --output json").output
         #expect(
             try JSONDecoder().decode([String: String].self, from: Data(version.utf8)) == ["version": Program.version])
+    }
+
+    @Test(
+        "a person is told that there is nothing to list, a script gets the header alone",
+        arguments: [
+            ("list-units", "units on any machine", "UNIT"), ("list-unit-files", "units", "UNIT"),
+            ("list-machines", "machines", "MACHINE"),
+        ])
+    func nothing(verb: String, subjects: String, header: String) async throws {
+        let captured = CapturedConsole()
+        let terminal = Console.Stream(isTerminal: true) { captured.console.output.write($0) }
+        let person = Program(
+            console: Console(output: terminal, errors: captured.console.errors), environment: [:],
+            connect: { _ in FakeFleet(machines: []) })
+        #expect(await person.run([verb]) == .success)
+        #expect(captured.output.isEmpty && captured.errors == "there are no \(subjects)\n")
+        let script = await Session.run(verb, on: FakeFleet(machines: []))
+        #expect(script.output.hasPrefix(header) && script.output.count { $0 == "\n" } == 1 && script.errors.isEmpty)
     }
 
     @Test("old answers are told of by their age")

@@ -15,6 +15,9 @@ struct VerifyTests {
             ("[Service]\nExecStart=/bin/a\n[X-Fleet]\nConflict=a\nMachineID=zz\nGlobal=maybe\n", [4, 5, 6]),
             ("[Service]\nExecStart=/bin/a \\\n  b\nx\n[X-Fleet]\nMachineMetadata=a=1 b=2\n", [4, 6]),
             ("[Service]\nExecStart=/bin/a\n[X-Fleet]\nGlobal=true\nMachineOf=a.service\n", [nil]),
+            ("[Unit]\nDescription=x\n[Servcie]\nType=simple\nExecStart=/bin/a\n", [4, nil]),
+            ("[Servcie]\nExecStart=/bin/a\n[X-Fleet]\nConflict=a\n", [4, 2, nil]),
+            ("[Service]\nExecStart=/bin/a\n[X-Mine]\na=1\n[Socket]\nListenStream=1\n[Socket]\nAccept=no\n", [6]),
             ("[Unit]\nDescription=x\n", [nil]), ("[Service]\nType=simple\n", [nil]), ("", [nil]),
             ("[Service]\nExecStart=/bin/a\n", []), ("[Service]\nType=oneshot\nExecStop=/bin/a\n", []),
         ] as [(String, [Int?])])
@@ -28,6 +31,20 @@ struct VerifyTests {
     func types(name: String, count: Int) {
         let problems = UnitFileCheck.problems(in: "[Unit]\nDescription=x\n", of: UnitName(unchecked: name))
         #expect(problems.count == count)
+    }
+
+    @Test(
+        "a section that systemd ignores is named with those that it knows",
+        arguments: [
+            (
+                "a.service", "[Service]\nExecStart=/bin/a\n[Instal]\nWantedBy=x\n",
+                "[Instal] of a service; it knows [Unit], [Install], [Service]"
+            ),
+            ("a.target", "[Target]\nx=1\n", "[Target] of a target; it knows [Unit], [Install] and those"),
+        ])
+    func sections(name: String, text: String, says: String) {
+        let problems = UnitFileCheck.problems(in: text, of: UnitName(unchecked: name))
+        #expect(problems.count == 1 && problems[0].message.contains(says), "\(problems)")
     }
 
     @Test(

@@ -5,6 +5,7 @@ import FleetCore
 
 /// A line of `list-machines`.
 package struct MachineRow: TableRow, Equatable {
+    package static let subjects = "machines"
     package let id: String
     package let ip: String
     package let metadata: [String: String]
@@ -30,6 +31,7 @@ package struct MachineRow: TableRow, Equatable {
 
 /// A line of `list-units`: what one machine reports of one unit.
 package struct UnitRow: TableRow, Equatable {
+    package static let subjects = "units on any machine"
     package let unit: String
     package let machine: String
     package let ip: String
@@ -76,6 +78,7 @@ package struct UnitRow: TableRow, Equatable {
 
 /// A line of `list-unit-files`.
 package struct UnitFileRow: TableRow, Equatable {
+    package static let subjects = "units"
     package let unit: String
     package let hash: String
     package let dstate: String
@@ -121,6 +124,7 @@ package struct UnitFileRow: TableRow, Equatable {
 
 /// A line of the status report's last section: a unit that has no machine yet.
 package struct WaitingRow: TableRow, Equatable {
+    package static let subjects = "units that wait"
     package let unit: String
     package let reason: String
 

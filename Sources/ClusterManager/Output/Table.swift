@@ -39,6 +39,8 @@ package struct TableLayout: Sendable {
 
 /// A kind of row: which columns there are, and which are shown unless the user says otherwise.
 package protocol TableRow: Encodable, Sendable {
+    /// What the rows are, in the plural, for the sentence that there are none.
+    static var subjects: String { get }
     static var columns: [Column<Self>] { get }
     static var defaultFields: [String] { get }
 }

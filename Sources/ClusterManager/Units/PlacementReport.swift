@@ -57,7 +57,12 @@ package struct PlacementReport: Encodable, Hashable, Sendable {
 
     /// The lines for people.
     package func text(in view: FleetView) -> String {
-        var lines = ["\(unit) is to be \(desired), and is \(global ? "global" : current)."]
+        // A global unit is on many machines, each with a state of its own; those stand below.
+        var lines = [
+            global
+                ? "\(unit) is to be \(desired) on every machine that qualifies."
+                : "\(unit) is to be \(desired), and is \(current)."
+        ]
         if desired == TargetState.inactive.rawValue {
             lines.append("Nobody has asked for it to be on a machine; 'load' or 'start' would.")
         }

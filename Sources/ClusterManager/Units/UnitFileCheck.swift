@@ -48,13 +48,15 @@ package struct UnitFileCheck: Encodable, Hashable, Sendable {
 
     /// What is wrong with `text` as the file of unit `name`, in no particular order.
     package static func problems(in text: String, of name: UnitName) -> [Problem] {
-        var (problems, file) = syntax(of: text)
-        guard let file else { return problems }
+        let (syntax, file) = syntax(of: text)
+        guard let file else { return syntax }
         // A line that could not be read may have been the missing one.
-        guard problems.isEmpty || !file.options.isEmpty else { return problems }
+        guard syntax.isEmpty || !file.options.isEmpty else { return syntax }
+        var problems = syntax
         problems += UnitSubmission.problems(of: file, as: name).map { Problem(line: $0.line, message: $0.message) }
-        // A header that could not be read may have been the missing one.
-        if problems.isEmpty { problems += missing(in: file, of: name) }
+        problems += foreignSections(in: file, of: name)
+        // A header or a line that could not be read may have been the missing one.
+        if syntax.isEmpty, !file.options.isEmpty { problems += missing(in: file, of: name) }
         return problems
     }
 
@@ -78,6 +80,27 @@ package struct UnitFileCheck: Encodable, Hashable, Sendable {
         }
     }
 
+    /// Sections that systemd passes over with a warning in its log (systemd.syntax(7)), each where its first setting stands.
+    private static func foreignSections(in file: UnitFile, of name: UnitName) -> [Problem] {
+        guard let type = name.type else { return [] }
+        var known = ["Unit", "Install"]
+        if type.hasSection { known.append(type.section) }
+        var told: [String] = []
+        var problems: [Problem] = []
+        for (section, line) in file.sectionLines where !known.contains(section) && !section.hasPrefix("X-") {
+            guard !told.contains(section) else { continue }
+            told.append(section)
+            let choice = known.map { "[\($0)]" }.joined(separator: ", ")
+            problems.append(
+                Problem(
+                    line: line,
+                    message:
+                        "systemd ignores the section [\(section)] of a \(type.rawValue); it knows \(choice) and those "
+                        + "whose names begin with X-"))
+        }
+        return problems
+    }
+
     /// What systemd refuses a unit of this type for (systemd.service(5) and its like), as far as it is plain.
     private static func missing(in file: UnitFile, of name: UnitName) -> [Problem] {
         guard let type = name.type, type.needsSection else { return [] }
@@ -97,6 +120,14 @@ package struct UnitFileCheck: Encodable, Hashable, Sendable {
 extension UnitType {
     /// The section named after the type.
     fileprivate var section: String { rawValue.prefix(1).uppercased() + rawValue.dropFirst() }
+
+    /// Whether systemd knows a section of that name; a target or a device has only the common ones (systemd.unit(5)).
+    fileprivate var hasSection: Bool {
+        switch rawValue {
+        case "target", "device": false
+        default: true
+        }
+    }
 
     /// Whether a unit of the type is nothing without its own section.
     fileprivate var needsSection: Bool {

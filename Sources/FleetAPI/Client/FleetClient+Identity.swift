@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import FleetAPI
+import FoundationEssentials
 
 /// Who belongs to the cluster, and what was done in it.
 extension FleetClient {
@@ -62,8 +63,9 @@ extension FleetClient {
         return list.users
     }
 
-    package func revokeUser(_ name: String) async throws(APIError) {
-        try await tell("DELETE", "\(API.ownPrefix)/users/\(Self.escape(name))", action: "revoke user \(name)")
+    /// - Returns: Since when the user was revoked already, in milliseconds since 1970; `nil` when it was not.
+    package func revokeUser(_ name: String) async throws(APIError) -> Int64? {
+        try await revoke("DELETE", "\(API.ownPrefix)/users/\(Self.escape(name))", action: "revoke user \(name)")
     }
 
     package func members() async throws(APIError) -> [API.Member] {
@@ -71,8 +73,9 @@ extension FleetClient {
         return list.machines
     }
 
-    package func revokeMachine(_ id: String) async throws(APIError) {
-        try await tell(
+    /// - Returns: Since when the machine was revoked already, in milliseconds since 1970; `nil` when it was not.
+    package func revokeMachine(_ id: String) async throws(APIError) -> Int64? {
+        try await revoke(
             "POST", "\(API.ownPrefix)/machines/\(Self.escape(id))/revoke", action: "revoke machine \(id)")
     }
 
@@ -91,6 +94,13 @@ extension FleetClient {
         let page: API.AuditPage = try await ask(
             "GET", "\(API.ownPrefix)/audit" + (pairs.isEmpty ? "" : "?" + pairs), action: "read the audit")
         return page.events
+    }
+
+    private func revoke(_ method: String, _ target: String, action: String) async throws(APIError) -> Int64? {
+        let answer = try await exchange(method, target: target, body: [], action: action)
+        guard (200..<300).contains(answer.status) else { throw refusal(of: answer, action: action) }
+        // 204 is the answer of who did it now.
+        return (try? JSONDecoder().decode(API.Revocation.self, from: Data(answer.body)))?.since
     }
 
     private func tell(_ method: String, _ target: String, action: String) async throws(APIError) {

@@ -206,6 +206,13 @@ extension API {
     }
 
     /// A machine as the cluster's own records have it, alive or not.
+    package struct Revocation: Codable, Hashable, Sendable {
+        /// Milliseconds since 1970.
+        package var since: Int64
+
+        package init(since: Int64) { self.since = since }
+    }
+
     package struct Member: Codable, Hashable, Sendable {
         package var id: String
         package var name: String

@@ -60,6 +60,9 @@ extension UnitFile {
     /// Whether the file has an option in `section`.
     package func hasSection(_ section: String) -> Bool { entries.contains { $0.option.section == section } }
 
+    /// The section of every setting and the line that the setting begins at, from 1, in the order of the text.
+    package var sectionLines: [(section: String, line: Int)] { entries.map { ($0.option.section, $0.line) } }
+
     /// This file with `dropIns` read after it, in systemd's order.
     ///
     /// Drop-ins apply in the byte order of their names; of several with one name the first in the list counts, so the

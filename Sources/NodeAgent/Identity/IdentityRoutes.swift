@@ -144,11 +144,23 @@ struct IdentityRoutes: Sendable {
 
     private func revokeMachine(_ id: String) async throws(ServerFailure) -> ServerReply {
         guard let machine = MachineID(id) else { throw ServerFailure(400, "no machine id") }
+        // Written also when it was revoked before: the authority then tries again to take its rights in etcd.
+        let former = try await records { () throws(RegistryError) in try await registry.machineIdentity(machine) }
         try await records { () throws(RegistryError) in
             try await registry.revokeMachine(machine, at: AuthorityDesk.moment(Date()))
         }
+        return Self.revoked("machine \(machine.rawValue)", already: former?.revokedAt)
+    }
+
+    /// The answer to a revocation; one of what was revoked already changed nothing and is not audited again.
+    private static func revoked(_ subject: String, already moment: Int64?) -> ServerReply {
+        if let moment {
+            var reply = json(API.Revocation(since: moment))
+            reply.isRoutine = true
+            return reply
+        }
         var reply = ServerReply(status: 204)
-        reply.note = "machine \(machine.rawValue) revoked"
+        reply.note = "\(subject) revoked"
         return reply
     }
 
@@ -270,12 +282,11 @@ struct IdentityRoutes: Sendable {
     }
 
     private func revokeUser(_ name: String) async throws(ServerFailure) -> ServerReply {
+        let former = try await records { () throws(RegistryError) in try await registry.userIdentity(name) }
         try await records { () throws(RegistryError) in
             try await registry.revokeUser(name, at: AuthorityDesk.moment(Date()))
         }
-        var reply = ServerReply(status: 204)
-        reply.note = "user \(name) revoked"
-        return reply
+        return Self.revoked("user \(name)", already: former?.revokedAt)
     }
 
     // MARK: Audit
@@ -367,11 +378,11 @@ extension IdentityRoutes {
 extension ServerFailure {
     init(_ error: RegistryError) {
         switch error.code {
-        case .notFound: self.init(404, error.message)
-        case .conflict: self.init(409, error.message)
-        case .invalid: self.init(400, error.message)
-        case .store, .timedOut, .otherStore: self.init(503, error.message)
-        default: self.init(500, error.message)
+        case .notFound: self.init(404, error.reason)
+        case .conflict: self.init(409, error.reason)
+        case .invalid: self.init(400, error.reason)
+        case .store, .timedOut, .otherStore: self.init(503, error.reason)
+        default: self.init(500, error.reason)
         }
     }
 }

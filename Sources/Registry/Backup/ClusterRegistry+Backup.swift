@@ -87,7 +87,8 @@ extension ClusterRegistry {
         guard overwrite || own.isEmpty else {
             throw RegistryError(
                 code: .conflict,
-                message: "\(action): cluster \(keys.cluster) is not empty, it has \(own.sorted()[0]) and "
+                while: action,
+                message: "cluster \(keys.cluster) is not empty, it has \(own.sorted()[0]) and "
                     + "\(own.count - 1) more; restore into an empty one, or say that it is to be overwritten")
         }
         var report = RestoreReport()
@@ -104,7 +105,7 @@ extension ClusterRegistry {
             }
             guard result.succeeded else {
                 throw halfway(
-                    RegistryError(code: .conflict, message: "\(action): somebody else makes units at this moment"),
+                    RegistryError(code: .conflict, while: action, message: "somebody else makes units at this moment"),
                     report, of: backup)
             }
             report.revision = result.revision
@@ -197,7 +198,7 @@ extension ClusterRegistry {
         let done = report.units + report.others
         guard done > 0 || error.mayHaveHappened else { return error }
         var error = error
-        error.message += "; \(done) of \(backup.records.count) records are written, overwrite to complete it"
+        error.reason += "; \(done) of \(backup.records.count) records are written, overwrite to complete it"
         error.mayHaveHappened = true
         return error
     }

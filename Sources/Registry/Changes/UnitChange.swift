@@ -62,18 +62,18 @@ extension UnitChange {
     func edit(_ current: KeyValue?) throws(RegistryError) -> UnitEdit {
         if case .create(_, let file, let target) = self {
             guard current == nil else {
-                throw RegistryError(code: .conflict, message: "\(action): it exists already")
+                throw RegistryError(code: .conflict, while: action, message: "it exists already")
             }
             return .put(TargetEntry(hash: file.hash, target: target, restarts: 0).bytes)
         }
         guard let current else {
-            throw RegistryError(code: .notFound, message: "\(action): there is no such unit")
+            throw RegistryError(code: .notFound, while: action, message: "there is no such unit")
         }
         if case .destroy = self { return .delete }
         if case .replace(_, _, _, let expected?) = self, expected != current.modRevision {
             throw RegistryError(
                 code: .conflict,
-                message: "\(action): it has changed since it was read; read it again and repeat the change")
+                while: action, message: "it has changed since it was read; read it again and repeat the change")
         }
         do {
             var entry = try TargetEntry(bytes: current.value)

@@ -27,7 +27,8 @@ extension ClusterRegistry {
             (current: MachineIdentity?) throws(RegistryError) in
             guard mayReplace || current == nil || current?.revokedAt != nil else {
                 throw RegistryError(
-                    code: .conflict, message: "\(action): it is one already; revoke it first, or let it be replaced")
+                    code: .conflict, while: action, message: "it is one already; revoke it first, or let it be replaced"
+                )
             }
             return identity
         }
@@ -92,7 +93,7 @@ extension ClusterRegistry {
         return try await change(keys.userIdentity(user.name), while: action) {
             (current: UserIdentity?) throws(RegistryError) in
             guard current == nil || current?.revokedAt != nil else {
-                throw RegistryError(code: .conflict, message: "\(action): there is one of that name")
+                throw RegistryError(code: .conflict, while: action, message: "there is one of that name")
             }
             return user
         }
@@ -112,6 +113,11 @@ extension ClusterRegistry {
     @discardableResult
     package func revokeUser(_ user: String, at moment: Int64) async throws(RegistryError) -> Int64 {
         try await changeUser(user, while: "revoking user \(user)") { $0.revokedAt = $0.revokedAt ?? moment }
+    }
+
+    /// The record of one user; `nil` when there is none.
+    package func userIdentity(_ name: String) async throws(RegistryError) -> UserIdentity? {
+        try await record(keys.userIdentity(name), while: "reading user \(name)")?.record
     }
 
     /// All users there ever were, revoked ones too, by name.
@@ -144,6 +150,6 @@ extension ClusterRegistry {
     }
 
     static func missing(_ what: String, while action: String) -> RegistryError {
-        RegistryError(code: .notFound, message: "\(action): there is no \(what)")
+        RegistryError(code: .notFound, while: action, message: "there is no \(what)")
     }
 }

@@ -44,7 +44,7 @@ extension ClusterRegistry {
             (current: TokenEntry?) throws(RegistryError) in
             // The same bytes are our own, from a try whose answer was lost.
             guard current == nil || current == token else {
-                throw RegistryError(code: .conflict, message: "\(action): there is one with this id")
+                throw RegistryError(code: .conflict, while: action, message: "there is one with this id")
             }
             return token
         }
@@ -148,7 +148,8 @@ extension ClusterRegistry {
                 then: [.put(keys.authorities, entry.bytes)]), while: action)
         guard result.succeeded else {
             throw RegistryError(
-                code: .conflict, message: "\(action): they have changed since they were read; read them and try again")
+                code: .conflict, while: action,
+                message: "they have changed since they were read; read them and try again")
         }
         return result.revision
     }

@@ -51,6 +51,6 @@ extension ClusterRegistry {
 
     static func deposed(_ leadership: Leadership, while action: String) -> RegistryError {
         RegistryError(
-            code: .deposed, message: "\(action): machine \(leadership.machine.short) no longer leads")
+            code: .deposed, while: action, message: "machine \(leadership.machine.short) no longer leads")
     }
 }

@@ -89,8 +89,9 @@ extension ClusterRegistry {
                 guard found[0]?.modRevision == tenure.recordRevision else {
                     throw RegistryError(
                         code: .sessionLost,
+                        while: action,
                         message:
-                            "\(action): machine \(tenure.machine.short) has registered anew or lost its session since")
+                            "machine \(tenure.machine.short) has registered anew or lost its session since")
                 }
                 var rest = found.dropFirst()
                 open = open.filter { index in

@@ -5,6 +5,7 @@ import FleetAPI
 
 /// A line of `audit`.
 struct AuditRow: TableRow, Equatable {
+    static let subjects = "entries"
     let time: Int64
     let user: String
     let from: String

@@ -33,6 +33,7 @@ enum Clock {
 
 /// A line of `token list`.
 struct TokenRow: TableRow, Equatable {
+    static let subjects = "join tokens"
     let id: String
     let expires: Int64
     let usesLeft: Int
@@ -67,6 +68,7 @@ struct TokenRow: TableRow, Equatable {
 
 /// A line of `cluster store`.
 struct StoreMemberRow: TableRow, Equatable {
+    static let subjects = "members of etcd"
     let endpoint: String
     let version: String?
     /// Whether it speaks without TLS.
@@ -96,6 +98,7 @@ struct StoreMemberRow: TableRow, Equatable {
 
 /// A line of `user list`.
 struct UserLine: TableRow, Equatable {
+    static let subjects = "users"
     let name: String
     let role: String
     let created: Int64
@@ -119,6 +122,7 @@ struct UserLine: TableRow, Equatable {
 
 /// A line of `machine list`.
 struct MemberRow: TableRow, Equatable {
+    static let subjects = "machines that have joined"
     let id: String
     let name: String
     let roles: [String]
@@ -145,6 +149,7 @@ struct MemberRow: TableRow, Equatable {
 
 /// A line of `profile list`.
 struct ProfileRow: TableRow, Equatable {
+    static let subjects = "profiles"
     let name: String
     let cluster: String
     let user: String

@@ -106,8 +106,11 @@ struct User: AsyncParsableCommand {
 
         func run(in context: CommandContext) async throws {
             let client = try context.client()
-            try await asked { () async throws(APIError) in try await client.revokeUser(name) }
-            try context.tell("user \(name) is revoked", ["user": name, "done": "revoke"])
+            let before = try await asked { () async throws(APIError) in try await client.revokeUser(name) }
+            try context.tell(
+                before.map { "user \(name) was revoked already, at \(Clock.text($0)); nothing was done" }
+                    ?? "user \(name) is revoked",
+                ["user": name, "done": before == nil ? "revoke" : "nothing"])
         }
     }
 }
@@ -166,10 +169,12 @@ struct Machine: AsyncParsableCommand {
                 try MachineChoice.find(machine, among: members, listing: "machine list", id: \.id) { [$0.name] }
             }
             let member = try (try? find(living)) ?? find(members)
-            try await asked { () async throws(APIError) in try await client.revokeMachine(member.id) }
+            let before = try await asked { () async throws(APIError) in try await client.revokeMachine(member.id) }
             let label = FleetMachine.label(id: member.id, name: member.name)
             try context.tell(
-                "\(label) is revoked; it stops its units and leaves", ["machine": member.id, "done": "revoke"])
+                before.map { "\(label) was revoked already, at \(Clock.text($0)); its rights in etcd are taken again" }
+                    ?? "\(label) is revoked; it stops its units and leaves",
+                ["machine": member.id, "done": before == nil ? "revoke" : "nothing"])
         }
     }
 }
