@@ -61,11 +61,26 @@ struct ApplyTests {
                 Fixtures.unit("w@own.service", text: "[Service]\nExecStart=/bin/own\n"),
             ])
         try await Fixtures.withFolder(["w@.service": Fixtures.otherText]) { folder in
-            #expect(await Session.run("apply \(folder)/w@.service --no-block", on: fleet).status == .success)
+            let session = await Session.run("apply \(folder)/w@.service --no-block", on: fleet)
+            #expect(session.status == .success)
+            #expect(
+                session.errors.contains(
+                    "1 of the instances of w@.service run another file, and keep it; to give them that one: "
+                        + "cluster-manager start --replace 'w@*.service'\n"))
             #expect(
                 Set(await fleet.requests) == [
                     "replace w@.service inactive", "replace w@1.service launched", "replace w@2.service inactive",
                 ])
+        }
+    }
+
+    @Test("instances that were made of a file here are told of when their template comes into the cluster")
+    func newTemplate() async throws {
+        let fleet = FakeFleet(units: try [Fixtures.unit("w@1.service", text: Fixtures.plainText)])
+        try await Fixtures.withFolder(["w@.service": Fixtures.otherText]) { folder in
+            let session = await Session.run("apply \(folder)/w@.service", on: fleet)
+            #expect(session.errors.contains("1 of the instances of w@.service run another file, and keep it"))
+            #expect(await fleet.requests == ["create w@.service inactive"])
         }
     }
 

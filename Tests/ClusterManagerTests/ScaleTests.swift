@@ -60,7 +60,10 @@ struct ScaleTests {
         try await Fixtures.withFolder(["w@.service": Fixtures.plainText]) { folder in
             let fleet = FakeFleet()
             #expect(await Session.run("scale \(folder)/w@.service 1", on: fleet).status == .success)
-            #expect(await fleet.requests == ["create w@1.service launched"])
+            #expect(await fleet.requests == ["create w@.service inactive", "create w@1.service launched"])
+            // What was used is there for the next call, from wherever it is made.
+            #expect(await Session.run("scale w@ 2", on: fleet).status == .success)
+            #expect(await fleet.requests.last == "create w@2.service launched")
         }
     }
 
@@ -95,6 +98,22 @@ struct ScaleTests {
                 Fixtures.unit("w@.service", .inactive), Fixtures.unit("w@1.service", text: Fixtures.otherText),
             ])
         let session = await Session.run("scale w@ 1 --no-block", on: fleet)
-        #expect(session.errors.hasPrefix("cluster-manager: 1 of the instances run another file than w@.service"))
+        #expect(
+            session.errors.hasPrefix(
+                "cluster-manager: 1 of the instances run another file than w@.service, and keep it; to give them that one: "
+                    + "cluster-manager start --replace 'w@*.service'\n"))
+        // The remedy is one, also for a single instance.
+        for argument in ["w@*.service", "w@1"] {
+            let fleet = FakeFleet(
+                units: try [
+                    Fixtures.unit("w@.service", .inactive), Fixtures.unit("w@1.service", text: Fixtures.otherText),
+                ])
+            let remedied = await Session.run(["start", "--replace", "--no-block", argument], on: fleet)
+            #expect(remedied.status == .success, "\(remedied.errors)")
+            #expect(await fleet.requests == ["replace w@1.service launched"])
+            let again = await Session.run(["start", "--replace", "--no-block", argument], on: fleet)
+            #expect(again.status == .success)
+            #expect(await fleet.requests.count == 1)
+        }
     }
 }

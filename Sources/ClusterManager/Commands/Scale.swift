@@ -8,7 +8,8 @@ struct Scale: FleetCommand {
         abstract: "Run a number of instances of a template.",
         discussion: """
             Instances are numbered from 1: those missing are started, the lowest number first, and those beyond are unloaded, \
-            the highest first. Instances whose names are no numbers are left alone. Waits as 'start' does.
+            the highest first. Instances whose names are no numbers are left alone. A template that comes from a file here is \
+            submitted, too. Waits as 'start' does.
 
             EXAMPLES:
               cluster-manager scale worker@ 5

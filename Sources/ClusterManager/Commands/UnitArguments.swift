@@ -21,6 +21,9 @@ struct NewUnitArguments: ParsableArguments {
         completion: .custom(UnitCompletion.namesAndFiles))
     var units: [String]
 
-    @Flag(help: "Where the file here differs from the cluster's, take the one here.")
+    @Flag(
+        help: ArgumentHelp(
+            "Where the file here differs from the cluster's, take the one here; an instance without a file here takes its template's in the cluster."
+        ))
     var replace = false
 }

@@ -22,6 +22,8 @@ package struct Applying: Sendable {
     }
 
     package let items: [Item]
+    /// Templates that come anew or change, by name, with how many of their instances run a file of their own and keep it.
+    package let keepers: [(template: UnitName, instances: Int)]
 
     /// Plans for files with different names.
     ///
@@ -30,6 +32,7 @@ package struct Applying: Sendable {
         let known = Dictionary(units.map { ($0.name, $0) }) { first, _ in first }
         let named = Set(files.map(\.name))
         var items: [Item] = []
+        var keepers: [(template: UnitName, instances: Int)] = []
         func add(_ name: UnitName, _ source: UnitSource, _ unit: FleetUnit?) {
             let change: Change = unit.map { $0.hash == source.hash ? .unchanged : .replaced } ?? .created
             items.append(
@@ -39,15 +42,16 @@ package struct Applying: Sendable {
         }
         for (name, source) in files {
             add(name, source, known[name])
-            guard name.isTemplate, let template = known[name], template.hash != source.hash else { continue }
-            for unit in units
-            where unit.name.template == name && unit.name.isInstance && unit.hash == template.hash
-                && !named.contains(unit.name)
-            {
-                add(unit.name, source, unit)
+            guard name.isTemplate, known[name]?.hash != source.hash else { continue }
+            let instances = units.filter {
+                $0.name.template == name && $0.name.isInstance && !named.contains($0.name) && $0.hash != source.hash
             }
+            let followers = instances.filter { $0.hash == known[name]?.hash }
+            for unit in followers { add(unit.name, source, unit) }
+            if followers.count < instances.count { keepers.append((name, instances.count - followers.count)) }
         }
         self.items = items
+        self.keepers = keepers
     }
 
     /// Carries out the command.
@@ -66,6 +70,11 @@ package struct Applying: Sendable {
             files.append((name, try UnitSource(readingFileAt: path, name: name)))
         }
         let plan = Applying(files, units: try await context.fleet.units())
+        for (template, instances) in plan.keepers {
+            context.warn(
+                "\(instances) of the instances of \(template) run another file, and keep it; \(Scaling.remedy(template))"
+            )
+        }
         if dryRun {
             let results = plan.items.map { item in
                 let words = item.change == .unchanged ? "is unchanged" : "would be \(item.change.rawValue)"

@@ -103,7 +103,7 @@ package struct BringingUp: Sendable {
 
     /// Carries out the command for all arguments.
     package func run(_ arguments: [String], patience: UnitOperation.Patience, in context: CommandContext) async throws {
-        let findings = try await UnitFinder(context.fleet).find(arguments, for: verb, to: target)
+        let findings = try await UnitFinder(context.fleet, replaces: replaces).find(arguments, for: verb, to: target)
         let down = target == .launched ? try await Self.down(among: findings, in: context.fleet) : []
         // All are decided before the first is sent.
         let decisions = try findings.map { try step($0, isDown: down.contains($0.name)) }

@@ -34,6 +34,11 @@ package struct Scaling: Sendable, Equatable {
         return number
     }
 
+    /// How instances that run another file get their template's.
+    package static func remedy(_ template: UnitName) -> String {
+        "to give them that one: cluster-manager start --replace '\(template.rawValue.replacing("@", with: "@*", maxReplacements: 1))'"
+    }
+
     /// Carries out the command.
     ///
     /// - Throws: `ClusterManagerError`.
@@ -63,11 +68,19 @@ package struct Scaling: Sendable, Equatable {
         let outdated = plan.up.count { known[$0].map { $0.hash != source.hash } ?? false }
         if outdated > 0 {
             context.warn(
-                "\(outdated) of the instances run another file than \(template), and keep it; 'apply' would change them"
+                "\(outdated) of the instances run another file than \(template), and keep it; \(Self.remedy(template))"
             )
         }
         let rising = BringingUp(to: .launched, replaces: false)
-        var steps = try plan.up.map { name in
+        // A template that came from a file here is kept, so that the next call and an edit of it find what this one used.
+        var steps =
+            known[template] == nil
+            ? [
+                try BringingUp(to: .inactive, replaces: false).step(
+                    UnitFinding(name: template, registered: nil, source: source)
+                ).step
+            ] : []
+        steps += try plan.up.map { name in
             try rising.step(
                 UnitFinding(name: name, registered: known[name], source: known[name] == nil ? source : nil)
             ).step

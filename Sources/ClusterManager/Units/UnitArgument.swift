@@ -79,8 +79,13 @@ package struct UnitFinding: Sendable {
 /// Resolves the arguments of submit, load and start the way fleet does.
 package struct UnitFinder: Sendable {
     private let fleet: any FleetService
+    /// Whether units get a new file: an instance then gets its template's in the cluster, where there is none here.
+    private let replaces: Bool
 
-    package init(_ fleet: any FleetService) { self.fleet = fleet }
+    package init(_ fleet: any FleetService, replaces: Bool = false) {
+        self.fleet = fleet
+        self.replaces = replaces
+    }
 
     /// Finds each argument's unit: registered, or else made from a file of that name, the registered template, or a
     /// template file beside where the unit's own file would be.
@@ -109,8 +114,13 @@ package struct UnitFinder: Sendable {
                     try argument.matches(units.map(\.name), for: verb) { name in
                         name.isTemplate && target > .inactive ? "is a template" : nil
                     })
+                var templates: [UnitName: UnitSource] = [:]
                 for unit in units where names.contains(unit.name) && seen.insert(unit.name).inserted {
-                    findings.append(UnitFinding(name: unit.name, registered: unit, source: nil))
+                    let template = unit.name.template ?? unit.name
+                    // Asked for by name, once for all its instances: a listing lacks the comments.
+                    if templates[template] == nil { templates[template] = try await templateInCluster(of: unit.name) }
+                    let source = templates[template]
+                    findings.append(UnitFinding(name: unit.name, registered: unit, source: source))
                 }
             } else {
                 let name = try argument.name()
@@ -130,7 +140,8 @@ package struct UnitFinder: Sendable {
         }
         if let registered {
             // An instance is compared with what it would be made from here, as in fleet.
-            let source = try instanceSource(name, argument)
+            let here = try instanceSource(name, argument)
+            let source = if let here { here } else { try await templateInCluster(of: name) }
             return UnitFinding(name: name, registered: registered, source: source)
         }
         guard let template = name.template, !name.isTemplate else {
@@ -144,6 +155,12 @@ package struct UnitFinder: Sendable {
                 .unit, "neither unit \(name) nor its template \(template) is in the cluster or in a file here")
         }
         return UnitFinding(name: name, registered: nil, source: source)
+    }
+
+    /// What the cluster has as the template of an instance that is to get a new file; `nil` for other units.
+    private func templateInCluster(of name: UnitName) async throws -> UnitSource? {
+        guard replaces, name.isInstance, let template = name.template else { return nil }
+        return try await fleet.unit(template).map { UnitSource(registered: $0.file) }
     }
 
     /// The template's file beside where an instance's own would be; `nil` when there is none, or the unit is no instance.
