@@ -89,32 +89,37 @@ let package = Package(
             ],
             path: "Sources/FleetAPI/Server", swiftSettings: strict),
 
+        // What every program needs before it reads its command line.
+        .target(name: "Terminal", swiftSettings: strict),
+
         // The programs: a library each, so that tests reach everything, and a thin executable.
         .target(
             name: "NodeAgent",
             dependencies: [
                 "FleetCore", "Etcd", "HTTPTransport", "Identity", "Authority", "Systemd", "Registry", "FleetAPI",
-                "FleetAPIClient", "FleetAPIServer", logging, arguments,
+                "FleetAPIClient", "FleetAPIServer", "Terminal", logging, arguments,
             ],
             swiftSettings: strict),
         .target(
             name: "ClusterManager",
             dependencies: [
                 "FleetCore", "Etcd", "HTTPTransport", "Identity", "Authority", "Registry", "FleetAPI", "FleetAPIClient",
-                arguments,
+                "Terminal", arguments,
             ],
             swiftSettings: strict),
         .target(name: "Demonstrator", dependencies: [hummingbird, logging], swiftSettings: strict),
         .executableTarget(name: "node-agent", dependencies: ["NodeAgent"], swiftSettings: strict),
         .executableTarget(
-            name: "cluster-manager", dependencies: ["ClusterManager", "HTTPTransport"], swiftSettings: strict),
+            name: "cluster-manager", dependencies: ["ClusterManager", "HTTPTransport", "Terminal"],
+            swiftSettings: strict),
         // Whole clusters from one seed: the cores against models of everything else.
         .target(name: "Simulation", dependencies: ["FleetCore"], swiftSettings: strict),
         // What a chaos run on real machines proves; knows nothing of the cluster.
         .target(name: "Chaos", swiftSettings: strict),
         .executableTarget(
-            name: "cluster-sim", dependencies: ["Simulation", "Chaos", arguments], swiftSettings: strict),
-        .executableTarget(name: "demonstrator", dependencies: ["Demonstrator", arguments], swiftSettings: strict),
+            name: "cluster-sim", dependencies: ["Simulation", "Chaos", "Terminal", arguments], swiftSettings: strict),
+        .executableTarget(
+            name: "demonstrator", dependencies: ["Demonstrator", "Terminal", arguments], swiftSettings: strict),
 
         .target(
             name: "TestSupport",

@@ -1,24 +1,10 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
-
 /// The pages that `--help` prints.
 enum HelpText {
     /// How wide the list of common options is at most.
     private static let width = 80
-    private static let narrowest = 50
-
-    /// How wide pages are: as the terminal, but never so narrow that nothing fits beside an option's name.
-    ///
-    /// ArgumentParser itself ends the process where less than its indentation is left.
-    static func columns(_ environment: [String: String]) -> Int {
-        var size = winsize()
-        let terminal = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 ? Int(size.ws_col) : 0
-        let named = environment["COLUMNS"].flatMap { Int($0) } ?? 0
-        let columns = named > 0 ? named : terminal
-        return columns > 0 ? max(columns, narrowest) : width
-    }
 
     /// The page of a command with no more than the names of the options that every command takes.
     ///

@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import FleetCore
+import Terminal
 
 /// The whole program, apart from the process that it runs in.
 package struct Program: Sendable {
@@ -161,7 +162,7 @@ package struct Program: Sendable {
     /// Tells what ArgumentParser has to say: help and such as a result, a mistake as one line.
     private func answer(to error: any Error, _ arguments: [String]) -> ExitStatus {
         if RootCommand.exitCode(for: error) == .success {
-            let page = RootCommand.fullMessage(for: error, columns: HelpText.columns(environment))
+            let page = RootCommand.fullMessage(for: error, columns: TerminalWidth.columns(environment))
             console.output.line(HelpText.folded(page))
             return .success
         }

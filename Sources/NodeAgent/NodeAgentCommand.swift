@@ -7,6 +7,7 @@ import Glibc
 import HTTPTransport
 import Logging
 import Systemd
+import Terminal
 
 /// `node-agent`: the daemon, its check of settings, and the guard that runs beside it.
 package struct NodeAgentCommand: AsyncParsableCommand {
@@ -48,6 +49,7 @@ package struct NodeAgentCommand: AsyncParsableCommand {
 
     /// Runs the command that `arguments` name and ends the process.
     package static func start(_ arguments: [String]) async -> Never {
+        TerminalWidth.settle()
         do {
             var command = try parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {

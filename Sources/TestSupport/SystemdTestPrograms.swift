@@ -26,7 +26,8 @@ package enum SystemdTestPrograms {
         return folders
     }
 
-    private static func folder() throws -> String {
+    /// Where the package manager puts the programs that it builds for tests.
+    package static func folder() throws -> String {
         var buffer = [CChar](repeating: 0, count: 4096)
         guard readlink("/proc/self/exe", &buffer, buffer.count - 1) > 0 else {
             throw SystemdCommand.Failure(description: "/proc/self/exe cannot be read: errno \(errno)")

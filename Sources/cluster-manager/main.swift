@@ -4,7 +4,9 @@
 import ClusterManager
 import FoundationEssentials
 import HTTPTransport
+import Terminal
 
+TerminalWidth.settle()
 Console.occupyStandardStreams()
 let environment = ProcessInfo.processInfo.environment
 let program = Program(console: .standard(environment: environment), environment: environment)

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Terminal
 
 /// The program: runs whole clusters from one seed and looks for histories that break a rule.
 @main
@@ -20,4 +21,9 @@ struct RootCommand: AsyncParsableCommand {
               cluster-sim check-record /run/flotilla-local/ground
             """,
         subcommands: [RunCommand.self, SearchCommand.self, CheckRecordCommand.self])
+
+    static func main() async {
+        TerminalWidth.settle()
+        await main(nil)
+    }
 }

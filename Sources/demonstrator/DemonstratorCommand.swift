@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Terminal
 
 /// The INAETICS demonstrator.
 @main
@@ -10,4 +11,9 @@ struct DemonstratorCommand: AsyncParsableCommand {
         commandName: "demonstrator",
         abstract: "The application that the INAETICS units run.",
         subcommands: [ServeCommand.self])
+
+    static func main() async {
+        TerminalWidth.settle()
+        await main(nil)
+    }
 }

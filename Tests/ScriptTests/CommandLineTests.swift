@@ -32,6 +32,18 @@ import Testing
         #expect(outcome.error.contains("--help"))
     }
 
+    @Test(
+        "every program explains itself on a terminal of any width",
+        arguments: ["cluster-manager", "node-agent", "cluster-sim", "demonstrator"], ["1", "20", "49", "0", "-3", "x"])
+    func narrow(program: String, columns: String) async throws {
+        let path = "\(try SystemdTestPrograms.folder())/\(program)"
+        for arguments in [["--help"], ["help"], ["--nonsense"]] {
+            let outcome = try await Shell.run([path] + arguments, environment: ["COLUMNS": columns])
+            #expect(outcome.status < 128, "\(arguments): \(outcome.error.prefix(300))")
+            if arguments == ["--help"] { #expect(outcome.status == 0 && outcome.output.contains("USAGE: ")) }
+        }
+    }
+
     @Test("the command line says how to build what has not been built")
     func notBuilt() async throws {
         let outcome = try await Shell.run(

@@ -1,0 +1,34 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+/// How wide a program's pages are.
+package enum TerminalWidth {
+    /// Width where nobody says one, in columns.
+    private static let standard = 80
+    /// Whatever the terminal's width: less leaves nothing beside an option's name.
+    package static let narrowest = 50
+
+    /// The width of pages: what `COLUMNS` says, else the terminal's; never below `narrowest`.
+    package static func columns(_ environment: [String: String]) -> Int { columns(named: environment["COLUMNS"]) }
+
+    /// Keeps ArgumentParser from a terminal that is too narrow for it; each program's first act.
+    ///
+    /// It lays a page out even to tell an exit status, always for `COLUMNS` or the terminal, and ends the process by a trap where
+    /// that is less than its indentation.
+    package static func settle() {
+        let named = getenv("COLUMNS").map { String(cString: $0) }
+        let columns = columns(named: named)
+        // Children inherit it, so it stays unset where nothing is wrong.
+        if named != nil || columns == narrowest { setenv("COLUMNS", "\(columns)", 1) }
+    }
+
+    private static func columns(named text: String?) -> Int {
+        var size = winsize()
+        let terminal = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 ? Int(size.ws_col) : 0
+        let named = text.flatMap { Int($0) } ?? 0
+        let columns = named > 0 ? named : terminal
+        return columns > 0 ? max(columns, narrowest) : standard
+    }
+}
