@@ -149,6 +149,7 @@ struct CommandWordsTests {
     func auditUsers(name: String, shown: String) {
         #expect(AuditWords.user(name) == shown)
         #expect(AuditWords.place("unix") == "a machine's socket" && AuditWords.place("10.0.0.1") == "10.0.0.1")
+        #expect(AuditWords.place("unix:4b0034e8" + String(repeating: "0", count: 24)) == "socket of 4b0034e8")
     }
 
     @Test(

@@ -160,6 +160,8 @@ extension ClusterTests {
                 #expect(refused.error.contains("a certificate of this cluster is needed"), "\(refused.error)")
                 let audit = try await cluster.manage("audit", "--since", "5m", "--fields", "user,from,refused")
                 #expect(audit.contains { $0.contains("user vera is unknown or was revoked") }, "\(audit)")
+                let socket = "socket of \(try await cluster.machineID("worker-1").prefix(8))"
+                #expect(audit.contains { $0.hasPrefix("root") && $0.contains(socket) }, "\(audit)")
             }
             let stranger = try await cluster.control(
                 "net", "curl", "--silent", "--cacert", "\(cluster.state)/authority/authorities.pem",

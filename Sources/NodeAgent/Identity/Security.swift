@@ -45,7 +45,7 @@ struct Security: Sendable {
             identity: own, records: ViewRecords(view: view), plain: settings.isInsecure ? .everything : .nothing)
         let log = AuditLog(registry: registry, retention: settings.auditRetention * 86_400)
         audit = RegistryAudit(logger: logger) { act, now in
-            try await log.append(AuditEntry(act, at: now))
+            try await log.append(AuditEntry(act, on: machine, at: now))
         }
         let authority = AuthorityFolder(path: settings.authorityDirectory)
         guard authority.exists else {
@@ -269,9 +269,11 @@ private struct ViewRecords: IdentityRecords {
 }
 
 extension AuditEntry {
-    init(_ act: AuditedAct, at date: Date) {
+    /// What was done at `machine`; each machine has a socket, so the entry says whose it was.
+    init(_ act: AuditedAct, on machine: MachineID, at date: Date) {
         self.init(
-            moment: Int64(date.timeIntervalSince1970 * 1000), who: act.caller, from: act.origin, action: act.action,
+            moment: Int64(date.timeIntervalSince1970 * 1000), who: act.caller,
+            from: act.origin == "unix" ? "unix:\(machine)" : act.origin, action: act.action,
             subject: act.unit ?? "", before: act.before, after: act.after,
             refusal: act.isRefusal ? act.reason ?? "status \(act.status)" : nil)
     }

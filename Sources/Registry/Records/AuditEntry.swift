@@ -7,7 +7,7 @@ package struct AuditEntry: StoredRecord {
     package var moment: Int64
     /// Who: `user:ada`, `machine:0123...`, `local:uid 0`, or empty for nobody known.
     package var who: String
-    /// From where: an address, or `unix`.
+    /// From where: an address, or `unix:<machine>` for the socket of that machine; version 0.1 wrote `unix` alone.
     package var from: String
     /// What was asked for, such as `unit.start`.
     package var action: String

@@ -52,8 +52,12 @@ enum AuditWords {
         return number == "0" ? "root" : "uid \(number)"
     }
 
-    /// `unix` is the socket of the machine that was asked, which the entry does not name.
-    static func place(_ origin: String) -> String { origin == "unix" ? "a machine's socket" : origin }
+    /// `unix:<machine>` is the socket of that machine; entries of version 0.1 do not name it.
+    static func place(_ origin: String) -> String {
+        if origin == "unix" { return "a machine's socket" }
+        guard origin.hasPrefix("unix:") else { return origin }
+        return "socket of \(short(String(origin.dropFirst(5))))"
+    }
 
     /// The command, such as `start web.service` or `drain 19feb34b`; the API's own words for what no command does.
     static func did(_ event: API.AuditEvent) -> String {
