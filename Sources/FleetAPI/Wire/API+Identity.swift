@@ -205,7 +205,7 @@ extension API {
         package init(users: [User]) { self.users = users }
     }
 
-    /// A machine as the cluster's own records have it, alive or not.
+    /// The answer to the revocation of what was revoked before.
     package struct Revocation: Codable, Hashable, Sendable {
         /// Milliseconds since 1970.
         package var since: Int64
@@ -213,6 +213,7 @@ extension API {
         package init(since: Int64) { self.since = since }
     }
 
+    /// A machine as the cluster's own records have it, alive or not.
     package struct Member: Codable, Hashable, Sendable {
         package var id: String
         package var name: String
