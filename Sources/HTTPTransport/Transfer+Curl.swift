@@ -132,6 +132,9 @@ extension Transfer {
             try set(flotilla_curl_set_string(handle, CURLOPT_CAINFO, file), "authority file")
             // Else the system's folder of authorities would be trusted besides.
             try set(flotilla_curl_set_string(handle, CURLOPT_CAPATH, nil), "authority folder")
+            // libcurl would keep for a day what it read of the file first, and so refuse a server with a certificate of the
+            // authority that has taken another's place.
+            try set(flotilla_curl_set_long(handle, CURLOPT_CA_CACHE_TIMEOUT, 0), "life of authorities")
         }
         if let file = tls.certificateFile {
             try set(flotilla_curl_set_string(handle, CURLOPT_SSLCERT, file), "certificate file")

@@ -49,6 +49,29 @@ struct EtcdTLSTests {
         #expect(try await server.client(timeout: .seconds(30)).get(.key("a"), revision: 0).keys.isEmpty)
     }
 
+    /// As when the cluster's authority is replaced: agents go on with the connections they have, and make new ones.
+    @Test("an authority that takes another's place in the file is believed from the next connection on")
+    func replacedAuthority() async throws {
+        let (former, next) = (try await server(), try await server())
+        try await withTemporaryFolder { folder in
+            let file = "\(folder)/authorities.pem"
+            let client = HTTPClient()
+            func ask(_ server: EtcdServer) async throws(HTTPError) -> Int {
+                guard var settings = server.options.certificates?.settings else { return 0 }
+                settings.authorityFile = file
+                return try await client.send(HTTPRequest(url: server.endpoint + "/version", tls: settings)).status
+            }
+            func believe(_ server: EtcdServer) throws {
+                let certificates = try #require(server.options.certificates)
+                try write(try SystemdTestFile.read(certificates.authority), to: file)
+            }
+            try believe(former)
+            #expect(try await ask(former) == 200)
+            try believe(next)
+            #expect(try await ask(next) == 200)
+        }
+    }
+
     /// With TLS 1.3 the server refuses after the request is on its way; its alert may be lost when it hangs up.
     @Test("a client that the server does not trust is refused")
     func untrustedClient() async throws {
