@@ -5,7 +5,6 @@ import FleetAPI
 import FleetAPIServer
 import FoundationEssentials
 import Glibc
-import Logging
 import Synchronization
 import Testing
 
@@ -98,19 +97,8 @@ struct InterruptTests {
                 Self.path + "/reboot", needs: nil, ["POST": { (_, _) async throws(ServerFailure) in try await never() }]
             ),
         ]
-        let socket = "\(folder)/api.sock"
-        let (listening, isListening) = AsyncStream<APIEndpoint>.makeStream()
-        let server = FleetAPIServer(
-            access: RunningCluster(machines: 1), listeners: [.unix(path: socket)], version: "9.9", extraRoutes: routes,
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
-            onListening: { isListening.yield($0) })
-        let running = Task {
-            defer { isListening.finish() }
-            try await server.run()
+        try await RunningCluster(machines: 1).serving(in: folder, extraRoutes: routes) { socket, _ in
+            try await body(socket)
         }
-        defer { running.cancel() }
-        var endpoints = listening.makeAsyncIterator()
-        try #require(await endpoints.next() != nil)
-        try await body(socket)
     }
 }

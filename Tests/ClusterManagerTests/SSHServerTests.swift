@@ -2,11 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ClusterManager
-import FleetAPI
-import FleetAPIServer
 import FleetCore
 import FoundationEssentials
-import Logging
 import Testing
 
 @Suite("against a real sshd", .timeLimit(.minutes(5)))
@@ -17,20 +14,9 @@ struct SSHServerTests {
     ) async throws -> Answer {
         try await SSHServer.run { ssh in
             try await Fixtures.withFolder([:]) { folder in
-                let socket = "\(folder)/api.sock"
-                let (listening, isListening) = AsyncStream<APIEndpoint>.makeStream()
-                let server = FleetAPIServer(
-                    access: RunningCluster(machines: 1, address: "127.0.0.1"), listeners: [.unix(path: socket)],
-                    version: "9.9", logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
-                    onListening: { isListening.yield($0) })
-                let running = Task {
-                    defer { isListening.finish() }
-                    try await server.run()
+                try await RunningCluster(machines: 1, address: "127.0.0.1").serving(in: folder) { socket, _ in
+                    try await body(socket, ssh)
                 }
-                defer { running.cancel() }
-                var endpoints = listening.makeAsyncIterator()
-                try #require(await endpoints.next() != nil)
-                return try await body(socket, ssh)
             }
         }
     }

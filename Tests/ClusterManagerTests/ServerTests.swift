@@ -2,10 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ClusterManager
-import FleetAPI
-import FleetAPIServer
 import FoundationEssentials
-import Logging
 import Testing
 
 @Suite("against a server on a unix socket")
@@ -13,42 +10,30 @@ struct ServerTests {
     @Test("start, status and stop over HTTP, then exit status 3 when the server is gone")
     func session() async throws {
         try await Fixtures.withFolder { folder in
-            let socket = "\(folder)/api.sock"
-            let (listening, isListening) = AsyncStream<APIEndpoint>.makeStream()
-            let server = FleetAPIServer(
-                access: RunningCluster(machines: 5), listeners: [.unix(path: socket)], version: "9.9",
-                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
-                onListening: { isListening.yield($0) })
-            let running = Task {
-                defer { isListening.finish() }
-                try await server.run()
-            }
-            defer { running.cancel() }
-            var endpoints = listening.makeAsyncIterator()
-            try #require(await endpoints.next() != nil)
+            try await RunningCluster(machines: 5).serving(in: folder) { socket, running in
+                func say(_ arguments: String) async -> Session {
+                    let captured = CapturedConsole()
+                    let program = Program(
+                        console: captured.console, environment: ["FLOTILLA_ENDPOINT": "unix:\(socket)"])
+                    let status = await program.run(arguments.split(separator: " ").map(String.init))
+                    return Session(status: status, output: captured.output, errors: captured.errors)
+                }
+                let start = await say("--start --wait --unitFilesPath=\(folder)")
+                #expect(start.status == .success, "\(start.errors)")
+                #expect(start.output.contains("Unit celix@2.service launched on "))
+                let status = await say("--status")
+                #expect(status.output.contains("provisioning.service  10000000.../172.17.8.101  active  running\n"))
+                #expect(await say("stop celix@1 celix@2").status == .success)
+                let stop = await say("--stop")
+                #expect(stop.status == .success, "\(stop.errors)")
+                #expect(await say("list-unit-files --no-legend").output.isEmpty)
 
-            func say(_ arguments: String) async -> Session {
-                let captured = CapturedConsole()
-                let program = Program(
-                    console: captured.console, environment: ["FLOTILLA_ENDPOINT": "unix:\(socket)"])
-                let status = await program.run(arguments.split(separator: " ").map(String.init))
-                return Session(status: status, output: captured.output, errors: captured.errors)
+                running.cancel()
+                _ = await running.result
+                let gone = await say("list-units")
+                #expect(gone.status == .unreachable)
+                #expect(gone.errors.contains("nobody answers at unix:\(socket)"))
             }
-            let start = await say("--start --wait --unitFilesPath=\(folder)")
-            #expect(start.status == .success, "\(start.errors)")
-            #expect(start.output.contains("Unit celix@2.service launched on "))
-            let status = await say("--status")
-            #expect(status.output.contains("provisioning.service  10000000.../172.17.8.101  active  running\n"))
-            #expect(await say("stop celix@1 celix@2").status == .success)
-            let stop = await say("--stop")
-            #expect(stop.status == .success, "\(stop.errors)")
-            #expect(await say("list-unit-files --no-legend").output.isEmpty)
-
-            running.cancel()
-            _ = await running.result
-            let gone = await say("list-units")
-            #expect(gone.status == .unreachable)
-            #expect(gone.errors.contains("nobody answers at unix:\(socket)"))
         }
     }
 }

@@ -97,14 +97,15 @@ extension FleetClient {
     }
 
     private func revoke(_ method: String, _ target: String, action: String) async throws(APIError) -> Int64? {
-        let answer = try await exchange(method, target: target, body: [], action: action)
-        guard (200..<300).contains(answer.status) else { throw refusal(of: answer, action: action) }
+        let answer = try await tell(method, target, action: action)
         // 204 is the answer of who did it now.
         return (try? JSONDecoder().decode(API.Revocation.self, from: Data(answer.body)))?.since
     }
 
-    private func tell(_ method: String, _ target: String, action: String) async throws(APIError) {
+    @discardableResult
+    private func tell(_ method: String, _ target: String, action: String) async throws(APIError) -> TransportResponse {
         let answer = try await exchange(method, target: target, body: [], action: action)
         guard (200..<300).contains(answer.status) else { throw refusal(of: answer, action: action) }
+        return answer
     }
 }
