@@ -21,6 +21,52 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 
+/// What the programs are made of.
+///
+/// Versions are exact, so that two clones are built from the same: there is no file of resolved
+/// versions beside this one. `bin/sbom` lists them with their revisions and licences.
+let packages: [Package.Dependency] = [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+    .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0", traits: []),
+    .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+    .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-certificates", exact: "1.21.1"),
+    .package(url: "https://github.com/apple/swift-asn1", exact: "1.7.4"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2", traits: []),
+    // What those bring along, in `pinned` below.
+    .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0", traits: []),
+    .package(url: "https://github.com/apple/swift-algorithms", exact: "1.2.1"),
+    .package(url: "https://github.com/apple/swift-async-algorithms", exact: "1.1.4"),
+    .package(url: "https://github.com/apple/swift-atomics", exact: "1.3.0"),
+    .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0", traits: []),
+    .package(url: "https://github.com/apple/swift-distributed-tracing", exact: "1.7.3"),
+    .package(url: "https://github.com/apple/swift-http-structured-headers", exact: "1.7.0"),
+    .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-nio-http2", exact: "1.46.0"),
+    .package(url: "https://github.com/apple/swift-nio-transport-services", exact: "1.28.0"),
+    .package(url: "https://github.com/apple/swift-numerics", exact: "1.1.1"),
+    .package(url: "https://github.com/apple/swift-service-context", exact: "1.5.1"),
+    .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
+]
+
+/// Packages that others need, named only for their versions: the package manager wants each to be some target's, so one has
+/// them for a platform that does not exist.
+let pinned: [Target.Dependency] = [
+    ("AsyncHTTPClient", "async-http-client"), ("Algorithms", "swift-algorithms"),
+    ("AsyncAlgorithms", "swift-async-algorithms"), ("Atomics", "swift-atomics"),
+    ("Collections", "swift-collections"), ("Configuration", "swift-configuration"),
+    ("Instrumentation", "swift-distributed-tracing"), ("StructuredFieldValues", "swift-http-structured-headers"),
+    ("CoreMetrics", "swift-metrics"), ("NIOHTTP2", "swift-nio-http2"),
+    ("NIOTransportServices", "swift-nio-transport-services"), ("Numerics", "swift-numerics"),
+    ("ServiceContextModule", "swift-service-context"), ("SystemPackage", "swift-system"),
+].map { .product(name: $0.0, package: $0.1, condition: .when(platforms: [.custom("none")])) }
+
 let package = Package(
     name: "flotilla",
     platforms: [.macOS(.v15)],
@@ -30,20 +76,7 @@ let package = Package(
         .executable(name: "demonstrator", targets: ["demonstrator"]),
         .executable(name: "cluster-sim", targets: ["cluster-sim"]),
     ],
-    dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
-        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
-        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
-        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
-        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
-    ],
+    dependencies: packages,
     targets: [
         // The decisions: value types and functions, no IO, clock, randomness, Foundation or logging.
         .target(name: "FleetCore", swiftSettings: strict),
@@ -86,7 +119,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
-            ],
+            ] + pinned,
             path: "Sources/FleetAPI/Server", swiftSettings: strict),
 
         // What every program needs before it reads its command line.
@@ -108,7 +141,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(name: "Demonstrator", dependencies: [hummingbird, logging], swiftSettings: strict),
-        .executableTarget(name: "node-agent", dependencies: ["NodeAgent"], swiftSettings: strict),
+        .executableTarget(
+            name: "node-agent", dependencies: ["NodeAgent"], swiftSettings: strict),
         .executableTarget(
             name: "cluster-manager", dependencies: ["ClusterManager", "HTTPTransport", "Terminal"],
             swiftSettings: strict),

@@ -9,7 +9,8 @@ import Testing
         "every script explains itself",
         arguments: [
             "bin/build", "bin/check-sources", "bin/demo", "bin/fuzz", "bin/install-prerequisites",
-            "bin/local-cluster", "bin/provision-machine", "bin/purge-discovery", "bin/test", "units/bin/inaetics-agent",
+            "bin/local-cluster", "bin/provision-machine", "bin/purge-discovery", "bin/sbom", "bin/test",
+            "bin/build-man", "units/bin/inaetics-agent",
         ])
     func help(script: String) async throws {
         let outcome = try await Shell.run([script, "--help"])
@@ -23,7 +24,7 @@ import Testing
         "an unknown argument is refused",
         arguments: [
             "bin/build", "bin/check-sources", "bin/demo", "bin/fuzz", "bin/install-prerequisites", "bin/local-cluster",
-            "bin/provision-machine", "bin/test",
+            "bin/provision-machine", "bin/test", "bin/sbom", "bin/build-man",
         ])
     func unknown(script: String) async throws {
         let outcome = try await Shell.run([script, "--frobnicate"])
