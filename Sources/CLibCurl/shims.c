@@ -48,6 +48,11 @@ CURLcode flotilla_curl_get_string(CURL *handle, CURLINFO info, const char **valu
     return curl_easy_getinfo(handle, info, value);
 }
 
+const struct curl_certinfo *flotilla_curl_get_certificates(CURL *handle) {
+    struct curl_certinfo *found = NULL;
+    return curl_easy_getinfo(handle, CURLINFO_CERTINFO, &found) == CURLE_OK ? found : NULL;
+}
+
 CURLMcode flotilla_curl_multi_set_long(CURLM *multi, CURLMoption option, long value) {
     return curl_multi_setopt(multi, option, value);
 }

@@ -28,6 +28,9 @@ package struct HTTPRequest: Sendable {
     /// Servers close a connection that is silent for a minute; what is older is not tried, for a request that must not go out
     /// twice would be lost with it.
     package var longestIdle = 30
+    /// Whether the answer is to say until when the server's certificate is good; the request then gets a connection of its own,
+    /// for a kept one has shown it before.
+    package var looksAtCertificate = false
 
     package init(
         method: String = "GET", url: String, headers: [HTTPHeader] = [], body: [UInt8] = [],

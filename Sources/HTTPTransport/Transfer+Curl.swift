@@ -123,6 +123,11 @@ extension Transfer {
 
     private func configureTLS(_ handle: UnsafeMutableRawPointer) throws(HTTPError) {
         try set(flotilla_curl_set_long(handle, CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2)), "TLS version")
+        if request.looksAtCertificate {
+            try set(flotilla_curl_set_long(handle, CURLOPT_CERTINFO, 1), "look at the server's certificate")
+            try set(flotilla_curl_set_long(handle, CURLOPT_FRESH_CONNECT, 1), "connection of its own")
+            try set(flotilla_curl_set_long(handle, CURLOPT_FORBID_REUSE, 1), "connection of its own")
+        }
         guard let tls = request.tls else { return }
         if !tls.verifiesServer {
             try set(flotilla_curl_set_long(handle, CURLOPT_SSL_VERIFYPEER, 0), "verification of the server")
@@ -148,6 +153,20 @@ extension Transfer {
         }
         if let text = tls.certificate { try set(bytes(CURLOPT_SSLCERT_BLOB, text), "certificate") }
         if let text = tls.key { try set(bytes(CURLOPT_SSLKEY_BLOB, text), "key") }
+    }
+
+    /// Keeps until when the server's own certificate is good, as far as the request asked for it: the handle forgets it.
+    func noteCertificate() {
+        guard request.looksAtCertificate, let handle, let found = flotilla_curl_get_certificates(handle)?.pointee,
+            found.num_of_certs > 0, let first = found.certinfo?[0]
+        else { return }
+        let mark = "Expire date:"
+        for line in sequence(first: first, next: { $0.pointee.next }) {
+            guard let text = line.pointee.data.map({ String(cString: $0) }), text.hasPrefix(mark) else { continue }
+            let end = curl_getdate(String(text.dropFirst(mark.count)), nil)
+            certificateEnd = end < 0 ? nil : Int64(end)
+            return
+        }
     }
 
     private func bytes(_ option: CURLoption, _ text: String) -> CURLcode {

@@ -33,6 +33,8 @@ final class Transfer: @unchecked Sendable {
     var headers: [HTTPHeader] = []
     var body: [UInt8] = []
     var headIsComplete = false
+    /// Until when the server's certificate is good, in seconds since 1970.
+    var certificateEnd: Int64?
 
     /// How often the request went out; libcurl repeats one whose kept connection turned out to be dead.
     var timesSent = 0

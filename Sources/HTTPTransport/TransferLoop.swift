@@ -204,6 +204,7 @@ final class TransferLoop: @unchecked Sendable {
 
     private func end(_ transfer: Transfer, _ error: HTTPError?) {
         if let handle = transfer.handle {
+            transfer.noteCertificate()
             curl_multi_remove_handle(multi, handle)
             transfer.handle = nil
             if idleHandles.count < Self.idleHandleLimit {
@@ -225,8 +226,9 @@ final class TransferLoop: @unchecked Sendable {
             if let error {
                 report(.failure(error))
             } else {
-                report(
-                    .success(HTTPResponse(status: transfer.status, headers: transfer.headers, body: transfer.body)))
+                var answer = HTTPResponse(status: transfer.status, headers: transfer.headers, body: transfer.body)
+                answer.certificateEnd = transfer.certificateEnd
+                report(.success(answer))
             }
         case .stream(let buffer):
             buffer.finish(error)

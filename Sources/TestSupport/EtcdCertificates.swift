@@ -20,11 +20,15 @@ package final class EtcdCertificates: Sendable {
     }
 
     /// Makes all of it with the `openssl` command.
-    package static func make() throws -> EtcdCertificates {
+    ///
+    /// - Parameter days: How long the certificates are good.
+    /// - Returns: Files that are deleted with the value.
+    /// - Throws: `TestFixtureError` when `openssl` fails.
+    package static func make(days: Int = 2) throws -> EtcdCertificates {
         let certificates = EtcdCertificates(folder: try temporaryFolder("flotilla-tls"))
         try certificates.makeAuthority()
-        try certificates.makeCertificate("server", usage: "serverAuth,clientAuth")
-        try certificates.makeCertificate("client", usage: "clientAuth")
+        try certificates.makeCertificate("server", usage: "serverAuth,clientAuth", days: days)
+        try certificates.makeCertificate("client", usage: "clientAuth", days: days)
         return certificates
     }
 
@@ -41,7 +45,7 @@ package final class EtcdCertificates: Sendable {
             ])
     }
 
-    private func makeCertificate(_ name: String, usage: String) throws {
+    private func makeCertificate(_ name: String, usage: String, days: Int) throws {
         try openssl(
             ["req"] + Self.newKey + [
                 "-keyout", "\(folder)/\(name).key", "-out", "\(folder)/\(name).csr", "-subj", "/CN=\(name)",
@@ -50,7 +54,7 @@ package final class EtcdCertificates: Sendable {
         try Data(extensions.utf8).write(to: URL(filePath: "\(folder)/\(name).ext"))
         try openssl([
             "x509", "-req", "-in", "\(folder)/\(name).csr", "-CA", authority, "-CAkey", "\(folder)/ca.key",
-            "-CAcreateserial", "-days", "2", "-extfile", "\(folder)/\(name).ext", "-out", "\(folder)/\(name).pem",
+            "-CAcreateserial", "-days", "\(days)", "-extfile", "\(folder)/\(name).ext", "-out", "\(folder)/\(name).pem",
         ])
     }
 

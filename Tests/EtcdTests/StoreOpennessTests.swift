@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Etcd
+import FoundationEssentials
 import HTTPTransport
 import TestSupport
 import Testing
@@ -37,6 +38,32 @@ struct StoreOpennessTests {
         let closed = try await EtcdServer.start(options)
         let found = await look(closed.endpoint, certificates.settings)
         #expect(found.takesStrangers == false && found.version == open.version)
+    }
+
+    @Test("until when its certificate is good is told, also once it is not")
+    func certificateEnd() async throws {
+        var options = EtcdServer.Options()
+        options.wantsClientCertificates = true
+        for days in [2, 40] {
+            let certificates = try EtcdCertificates.make(days: days)
+            options.certificates = certificates
+            let server = try await EtcdServer.start(options)
+            let end = try #require(await look(server.endpoint, certificates.settings).certificateEnd)
+            let openssl = try await Shell.run(
+                [
+                    "openssl", "x509", "-noout", "-enddate", "-dateopt", "iso_8601", "-in",
+                    certificates.serverCertificate,
+                ])
+            let told = Date(timeIntervalSince1970: Double(end)).formatted(
+                .iso8601.year().month().day().dateTimeSeparator(.space).time(includingFractionalSeconds: false))
+            #expect(openssl.output.contains("notAfter=\(told)Z"), "\(openssl.output) \(told)")
+            // An authority that is not the server's: as little believed as one whose time is over.
+            let stranger = TLSSettings(
+                authorityFile: try EtcdCertificates.make().authority, certificateFile: certificates.clientCertificate,
+                keyFile: certificates.clientKey)
+            let doubted = await look(server.endpoint, stranger)
+            #expect(doubted.version == nil && doubted.certificateEnd == end)
+        }
     }
 
     @Test("of one that does not answer nothing is said")

@@ -24,4 +24,7 @@ CURLcode flotilla_curl_get_long(CURL *handle, CURLINFO info, long *value);
 CURLcode flotilla_curl_get_double(CURL *handle, CURLINFO info, double *value);
 CURLcode flotilla_curl_get_string(CURL *handle, CURLINFO info, const char **value);
 
+// The certificates that the server showed, as lines of text each; null when none were asked for, or none came.
+const struct curl_certinfo *flotilla_curl_get_certificates(CURL *handle);
+
 CURLMcode flotilla_curl_multi_set_long(CURLM *multi, CURLMoption option, long value);

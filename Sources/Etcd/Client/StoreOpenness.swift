@@ -17,6 +17,8 @@ package struct StoreOpenness: Hashable, Sendable {
     /// Whether it asks for a login before it shows a key; `nil` when it could not be asked.
     package var asksForLogin: Bool?
     package var version: EtcdVersion?
+    /// Until when its certificate is good, in seconds since 1970; `nil` without TLS, and when it could not be asked.
+    package var certificateEnd: Int64?
 
     package init(
         endpoint: String, isPlain: Bool, takesStrangers: Bool?, asksForLogin: Bool?, version: EtcdVersion?
@@ -34,7 +36,7 @@ package struct StoreOpenness: Hashable, Sendable {
     ///   - endpoint: URL of the member.
     ///   - tls: What this program shows etcd; `nil` where that is nothing.
     ///   - http: Sends the requests.
-    ///   - patience: How long one of its three requests may take.
+    ///   - patience: How long one of its three or four requests may take.
     /// - Returns: What was found; what could not be asked stays open.
     package static func of(
         _ endpoint: String, showing tls: TLSSettings?, by http: HTTPClient, within patience: Duration
@@ -43,10 +45,11 @@ package struct StoreOpenness: Hashable, Sendable {
             endpoint: endpoint, isPlain: endpoint.hasPrefix("http:"), takesStrangers: nil, asksForLogin: nil,
             version: nil)
         func ask(_ path: String, by tls: TLSSettings?, _ body: [UInt8]? = nil) async throws(HTTPError) -> HTTPResponse {
-            try await http.send(
-                HTTPRequest(
-                    method: body == nil ? "GET" : "POST", url: endpoint + path, body: body ?? [], deadline: patience,
-                    connectTimeout: patience, tls: found.isPlain ? nil : tls, bodyLimit: 1 << 20))
+            var request = HTTPRequest(
+                method: body == nil ? "GET" : "POST", url: endpoint + path, body: body ?? [], deadline: patience,
+                connectTimeout: patience, tls: found.isPlain ? nil : tls, bodyLimit: 1 << 20)
+            request.looksAtCertificate = !found.isPlain && body == nil
+            return try await http.send(request)
         }
         var refusal: HTTPError?
         do {
@@ -58,6 +61,11 @@ package struct StoreOpenness: Hashable, Sendable {
         }
         if let answer = try? await ask("/version", by: tls), answer.status == 200 {
             found.version = (try? VersionAnswer(answer.body))?.version
+            found.certificateEnd = answer.certificateEnd
+        } else if !found.isPlain, var unsure = tls {
+            // A certificate that has ended is what nobody believes any more, so its end is asked of whoever answers.
+            unsure.verifiesServer = false
+            found.certificateEnd = (try? await ask("/version", by: unsure))?.certificateEnd
         }
         // A server that hangs up at once may do so before its refusal is read.
         if refusal?.code == .tls || (refusal?.code == .aborted && found.version != nil) { found.takesStrangers = false }

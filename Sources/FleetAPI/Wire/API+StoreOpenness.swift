@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import FoundationEssentials
+
 extension API {
     /// How far etcd lets in those whom nobody has admitted.
     package struct StoreOpenness: Codable, Hashable, Sendable {
@@ -23,10 +25,15 @@ extension API {
         package var asksForLogin: Bool?
         /// Whether its version is older than the one that keeps users to their rights; missing with the version.
         package var letsUsersPastTheirRights: Bool?
+        /// Until when its certificate is good, in milliseconds since 1970; missing without TLS, and when it did not answer.
+        package var certificateEndsAt: Int64?
+        /// Whether that is past, or so near that a new one has to be made, by the clock of the agent that was asked.
+        package var certificateEndsSoon: Bool?
 
         package init(
             endpoint: String, version: String? = nil, isPlain: Bool, takesStrangers: Bool? = nil,
-            asksForLogin: Bool? = nil, letsUsersPastTheirRights: Bool? = nil
+            asksForLogin: Bool? = nil, letsUsersPastTheirRights: Bool? = nil, certificateEndsAt: Int64? = nil,
+            certificateEndsSoon: Bool? = nil
         ) {
             self.endpoint = endpoint
             self.version = version
@@ -34,9 +41,11 @@ extension API {
             self.takesStrangers = takesStrangers
             self.asksForLogin = asksForLogin
             self.letsUsersPastTheirRights = letsUsersPastTheirRights
+            self.certificateEndsAt = certificateEndsAt
+            self.certificateEndsSoon = certificateEndsSoon
         }
 
-        /// What stands open, a line each, with what to do about it; empty when nobody gets in who should not.
+        /// What has to be done about it, a line each; empty when nobody gets in who should not, and nobody is shut out soon.
         package var warnings: [String] {
             var lines: [String] = []
             if isPlain || takesStrangers == true {
@@ -48,6 +57,13 @@ extension API {
                 lines.append(
                     "etcd at \(endpoint) asks nobody for a login, so each machine can write for all; to turn its logins on: "
                         + "cluster-manager cluster init")
+            }
+            if certificateEndsSoon == true, let certificateEndsAt {
+                let end = Date(timeIntervalSince1970: Double(certificateEndsAt) / 1000)
+                lines.append(
+                    "the certificate of etcd at \(endpoint) is good until \(end.formatted(.iso8601)), and no machine reaches "
+                        + "etcd with one that is not; make it anew with the command that made it: cluster-manager cluster "
+                        + "certificate etcd --help")
             }
             return lines
         }

@@ -21,6 +21,8 @@ final class StoreWatch: Sendable {
 
     private struct State {
         var found: [StoreOpenness] = []
+        /// The warnings of the last look.
+        var said: [String] = []
         var lastLook: ContinuousClock.Instant?
     }
 
@@ -56,13 +58,13 @@ final class StoreWatch: Sendable {
             return configuration.endpoints.compactMap { unordered[$0] }
         }
         guard !Task.isCancelled else { return found }
-        let before = state.withLock { state in
-            defer { state.found = found }
-            return state.found
+        let warnings = found.flatMap { API.StoreMember($0, now: Date()).warnings }
+        let said = state.withLock { state in
+            state.found = found
+            defer { state.said = warnings }
+            return state.said
         }
-        for member in found where !before.contains(member) {
-            for words in API.StoreMember(member).warnings { logger.warning("\(words)") }
-        }
+        for words in warnings where !said.contains(words) { logger.warning("\(words)") }
         return found
     }
 
@@ -84,7 +86,10 @@ final class StoreWatch: Sendable {
             // Whoever asks next has it; this one does not wait for an etcd that may not answer.
             Task { await look() }
         }
-        guard let bytes = try? JSONEncoder().encode(API.StoreOpenness(members: found.map(API.StoreMember.init))) else {
+        guard
+            let bytes = try? JSONEncoder().encode(
+                API.StoreOpenness(members: found.map { API.StoreMember($0, now: Date()) }))
+        else {
             throw ServerFailure(500)
         }
         return ServerReply(
@@ -93,10 +98,15 @@ final class StoreWatch: Sendable {
 }
 
 extension API.StoreMember {
-    init(_ found: StoreOpenness) {
+    /// Seconds: a twelfth of the life that `cluster certificate etcd` gives, as long as a machine's own certificate lives.
+    private static let soon = 30.0 * 86_400
+
+    init(_ found: StoreOpenness, now: Date) {
         self.init(
             endpoint: found.endpoint, version: found.version.map { "\($0)" }, isPlain: found.isPlain,
             takesStrangers: found.takesStrangers, asksForLogin: found.asksForLogin,
-            letsUsersPastTheirRights: found.version?.letsUsersPastTheirRights)
+            letsUsersPastTheirRights: found.version?.letsUsersPastTheirRights,
+            certificateEndsAt: found.certificateEnd.map { $0 * 1000 },
+            certificateEndsSoon: found.certificateEnd.map { Double($0) - now.timeIntervalSince1970 < Self.soon })
     }
 }

@@ -12,7 +12,7 @@ import Testing
 struct OpenStoreTests {
     private static let closed = API.StoreMember(
         endpoint: "https://10.0.0.1:2379", version: "3.6.9", isPlain: false, takesStrangers: false, asksForLogin: true,
-        letsUsersPastTheirRights: false)
+        letsUsersPastTheirRights: false, certificateEndsAt: 1_830_000_000_000, certificateEndsSoon: false)
 
     private func store(_ members: API.StoreMember...) async throws -> (output: String, errors: String) {
         let api = CannedAPI([
@@ -26,13 +26,16 @@ struct OpenStoreTests {
     func closed() async throws {
         let told = try await store(Self.closed)
         let words = told.output.split(separator: "\n").map { $0.split(whereSeparator: \.isWhitespace).map(String.init) }
-        #expect(words == [["https://10.0.0.1:2379", "3.6.9", "closed", "asked"]], "\(told.output)")
+        #expect(
+            words == [["https://10.0.0.1:2379", "3.6.9", "closed", "asked", "until", "2027-12-28", "13:20:00Z"]],
+            "\(told.output)")
         #expect(told.errors.isEmpty)
     }
 
     @Test("what stands open is said with what to do about it")
     func open() async throws {
-        var (plain, strangers, logins, old) = (Self.closed, Self.closed, Self.closed, Self.closed)
+        var (plain, strangers, logins, old, ending) = (Self.closed, Self.closed, Self.closed, Self.closed, Self.closed)
+        ending.certificateEndsSoon = true
         (plain.isPlain, plain.takesStrangers) = (true, true)
         strangers.takesStrangers = true
         logins.asksForLogin = false
@@ -40,6 +43,7 @@ struct OpenStoreTests {
         for (member, table, warning) in [
             (plain, "taken, without TLS", "takes anybody who reaches it"), (strangers, "taken", "cluster certificate"),
             (logins, "not asked", "cluster-manager cluster init"), (old, "3.4.23", "GHSA-rfx7-8w68-q57q"),
+            (ending, "until", "is good until 2027-12-28T13:20:00Z"),
         ] {
             let told = try await store(Self.closed, member)
             #expect(told.output.contains(table), "\(told.output)")

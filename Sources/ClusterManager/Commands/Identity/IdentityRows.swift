@@ -75,6 +75,7 @@ struct StoreMemberRow: TableRow, Equatable {
     let isPlain: Bool
     let takesStrangers: Bool?
     let asksForLogin: Bool?
+    let certificateEndsAt: Int64?
 
     init(_ member: API.StoreMember) {
         endpoint = member.endpoint
@@ -82,9 +83,10 @@ struct StoreMemberRow: TableRow, Equatable {
         isPlain = member.isPlain
         takesStrangers = member.takesStrangers
         asksForLogin = member.asksForLogin
+        certificateEndsAt = member.certificateEndsAt
     }
 
-    static let defaultFields = ["endpoint", "version", "strangers", "login"]
+    static let defaultFields = ["endpoint", "version", "strangers", "login", "certificate"]
     static let columns: [Column<StoreMemberRow>] = [
         Column("endpoint") { row, _ in row.endpoint },
         Column("version") { row, _ in row.version ?? "-" },
@@ -93,6 +95,7 @@ struct StoreMemberRow: TableRow, Equatable {
             return row.takesStrangers.map { $0 ? "taken" : "closed" } ?? "-"
         },
         Column("login") { row, _ in row.asksForLogin.map { $0 ? "asked" : "not asked" } ?? "-" },
+        Column("certificate") { row, _ in row.certificateEndsAt.map { "until \(Clock.text($0))" } ?? "-" },
     ]
 }
 
