@@ -14,7 +14,7 @@ import Testing
         let machines = try (1...8).map { try #require(MachineID(String(repeating: "\($0)", count: 32))) }
         let takers = try await withThrowingTaskGroup(of: MachineID?.self) { group in
             for machine in machines {
-                group.addTask { try await registry.takeTurn(of: machine, seconds: 600) ? machine : nil }
+                group.addTask { try await registry.takeTurn(of: machine, seconds: 600) == nil ? nil : machine }
             }
             return try await group.reduce(into: [MachineID]()) { takers, taker in
                 if let taker { takers.append(taker) }
@@ -26,9 +26,12 @@ import Testing
         let key = try #require(found.keys.first)
         #expect(String(decoding: key.value, as: UTF8.self) == taker.rawValue)
         // Whoever asks while another has it leaves no trace.
-        #expect(try await registry.takeTurn(of: machines[0], seconds: 600) == false)
+        #expect(try await registry.takeTurn(of: machines[0], seconds: 600) == nil)
         #expect(try await test.store.get(.key(registry.keys.turn), revision: 0).keys == found.keys)
         try await test.expire(key.lease)
-        #expect(try await registry.takeTurn(of: machines[0], seconds: 600))
+        let turn = try #require(try await registry.takeTurn(of: machines[0], seconds: 600))
+        await registry.giveTurnBack(turn)
+        #expect(
+            try await registry.takeTurn(of: machines[1], seconds: 600) != nil, "what was given back is free at once")
     }
 }

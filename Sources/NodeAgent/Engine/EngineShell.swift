@@ -199,12 +199,14 @@ actor EngineShell {
         handover.status("gives the lead up: \(error.message)")
         let start = BootClock.now
         while !Task.isCancelled {
-            if (try? await registry.resign(leadership)) != nil { return }
-            if await handover.askPeers(leadership) { return }
+            if (try? await registry.resign(leadership)) != nil { break }
+            if await handover.askPeers(leadership) { break }
             // Nobody can take it while this session lives, and the session lives while it is renewed.
             if BootClock.now >= start + lossWindow { return await handover.leave() }
             try? await Task.sleep(for: Self.pause)
         }
+        guard !Task.isCancelled else { return }
+        handover.status("in the cluster; gave the lead up: \(error.message)")
     }
 
     private func askForCollection(_ backlog: Backlog<Input>) async {

@@ -69,16 +69,22 @@ extension SessionShell {
     func giveUp() async {
         guard let lease = core.currentLease, await mayGo() else { return }
         let asked = BootClock.now
+        let turn: LeaseID
         do {
             let seconds = Surrender.turnLifetime(ttl: lease.ttl)
-            guard try await registry.takeTurn(of: record.id, seconds: seconds) else {
+            guard let taken = try await registry.takeTurn(of: record.id, seconds: seconds) else {
                 return hooks.status("keeps its units until it is its turn: \(agentTrouble)")
             }
+            turn = taken
         } catch {
             return hooks.status("keeps its units: \(error.message); \(agentTrouble)")
         }
         // Who gave up before this machine had the turn is missing by now.
-        guard await mayGo(), BootClock.now < asked + Surrender.validity, core.currentLease == lease else { return }
+        guard await mayGo(), core.currentLease == lease else { return await registry.giveTurnBack(turn) }
+        guard BootClock.now < asked + Surrender.validity else {
+            hooks.status("keeps its units, since etcd took too long to say whose turn it is: \(agentTrouble)")
+            return await registry.giveTurnBack(turn)
+        }
         logger.error(
             "this machine gives its session up, so that others run its units", metadata: ["error": "\(agentTrouble)"])
         surrender()
