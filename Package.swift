@@ -15,6 +15,25 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// Our libraries show tests what is internal in every configuration, so programs and tests come from one compilation, and what is
+/// tested is what ships.
+let library = strict + [.unsafeFlags(["-enable-testing"], .when(configuration: .release))]
+
+/// Tests are compiled for reading their failures, not for speed; what they test is optimised.
+let tests = strict + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+
+/// Programs for use carry Swift's library with them, so that they run where no Swift is installed.
+///
+/// They are only linked so, and not compiled so (`--static-swift-stdlib`): a test bundle cannot be, and everything would be
+/// compiled twice. The static libraries need each other in this order.
+let selfContained: [LinkerSetting] = [
+    .unsafeFlags(
+        [
+            "-static-stdlib", "-lFoundationEssentials", "-l_FoundationCollections", "-l_FoundationCShims",
+            "-lswiftSynchronization",
+        ], .when(configuration: .release))
+]
+
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -79,15 +98,15 @@ let package = Package(
     dependencies: packages,
     targets: [
         // The decisions: value types and functions, no IO, clock, randomness, Foundation or logging.
-        .target(name: "FleetCore", swiftSettings: strict),
+        .target(name: "FleetCore", swiftSettings: library),
 
         // The outside world, one library each, each on a thread of its own.
         .target(name: "CLibCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "CLibSystemd", linkerSettings: [.linkedLibrary("systemd")]),
-        .target(name: "HTTPTransport", dependencies: ["CLibCurl"], swiftSettings: strict),
-        .target(name: "Etcd", dependencies: ["HTTPTransport", logging], swiftSettings: strict),
-        .target(name: "Systemd", dependencies: ["CLibSystemd", logging], swiftSettings: strict),
-        .target(name: "Registry", dependencies: ["FleetCore", "Etcd", logging], swiftSettings: strict),
+        .target(name: "HTTPTransport", dependencies: ["CLibCurl"], swiftSettings: library),
+        .target(name: "Etcd", dependencies: ["HTTPTransport", logging], swiftSettings: library),
+        .target(name: "Systemd", dependencies: ["CLibSystemd", logging], swiftSettings: library),
+        .target(name: "Registry", dependencies: ["FleetCore", "Etcd", logging], swiftSettings: library),
 
         // Who is who: certificates, their authority, join tokens and profiles.
         .target(
@@ -97,19 +116,19 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
             ],
-            swiftSettings: strict),
+            swiftSettings: library),
 
         // The cluster's authority: signs, keeps the records of who belongs, gives machines their users in etcd.
         .target(
             name: "Authority", dependencies: ["FleetCore", "Etcd", "HTTPTransport", "Identity", "Registry"],
-            swiftSettings: strict),
+            swiftSettings: library),
 
         // The HTTP API: what goes over the wire, who calls it, who answers it.
-        .target(name: "FleetAPI", dependencies: ["FleetCore"], path: "Sources/FleetAPI/Wire", swiftSettings: strict),
+        .target(name: "FleetAPI", dependencies: ["FleetCore"], path: "Sources/FleetAPI/Wire", swiftSettings: library),
         .target(
             name: "FleetAPIClient", dependencies: ["FleetAPI", "FleetCore", "HTTPTransport"],
             path: "Sources/FleetAPI/Client",
-            swiftSettings: strict),
+            swiftSettings: library),
         .target(
             name: "FleetAPIServer",
             dependencies: [
@@ -120,10 +139,10 @@ let package = Package(
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + pinned,
-            path: "Sources/FleetAPI/Server", swiftSettings: strict),
+            path: "Sources/FleetAPI/Server", swiftSettings: library),
 
         // What every program needs before it reads its command line.
-        .target(name: "Terminal", swiftSettings: strict),
+        .target(name: "Terminal", swiftSettings: library),
 
         // The programs: a library each, so that tests reach everything, and a thin executable.
         .target(
@@ -132,49 +151,51 @@ let package = Package(
                 "FleetCore", "Etcd", "HTTPTransport", "Identity", "Authority", "Systemd", "Registry", "FleetAPI",
                 "FleetAPIClient", "FleetAPIServer", "Terminal", logging, arguments,
             ],
-            swiftSettings: strict),
+            swiftSettings: library),
         .target(
             name: "ClusterManager",
             dependencies: [
                 "FleetCore", "Etcd", "HTTPTransport", "Identity", "Authority", "Registry", "FleetAPI", "FleetAPIClient",
                 "Terminal", arguments,
             ],
-            swiftSettings: strict),
-        .target(name: "Demonstrator", dependencies: [hummingbird, logging], swiftSettings: strict),
+            swiftSettings: library),
+        .target(name: "Demonstrator", dependencies: [hummingbird, logging], swiftSettings: library),
         .executableTarget(
-            name: "node-agent", dependencies: ["NodeAgent"], swiftSettings: strict),
+            name: "node-agent", dependencies: ["NodeAgent"], swiftSettings: strict, linkerSettings: selfContained),
         .executableTarget(
             name: "cluster-manager", dependencies: ["ClusterManager", "HTTPTransport", "Terminal"],
-            swiftSettings: strict),
+            swiftSettings: strict, linkerSettings: selfContained),
         // Whole clusters from one seed: the cores against models of everything else.
-        .target(name: "Simulation", dependencies: ["FleetCore"], swiftSettings: strict),
+        .target(name: "Simulation", dependencies: ["FleetCore"], swiftSettings: library),
         // What a chaos run on real machines proves; knows nothing of the cluster.
-        .target(name: "Chaos", swiftSettings: strict),
+        .target(name: "Chaos", swiftSettings: library),
         .executableTarget(
-            name: "cluster-sim", dependencies: ["Simulation", "Chaos", "Terminal", arguments], swiftSettings: strict),
+            name: "cluster-sim", dependencies: ["Simulation", "Chaos", "Terminal", arguments], swiftSettings: strict,
+            linkerSettings: selfContained),
         .executableTarget(
-            name: "demonstrator", dependencies: ["Demonstrator", "Terminal", arguments], swiftSettings: strict),
+            name: "demonstrator", dependencies: ["Demonstrator", "Terminal", arguments], swiftSettings: strict,
+            linkerSettings: selfContained),
 
         .target(
             name: "TestSupport",
             dependencies: [
                 "FleetCore", "Etcd", "HTTPTransport", "Systemd", "CLibSystemd", logging, subprocess,
             ],
-            swiftSettings: strict),
+            swiftSettings: tests),
         .executableTarget(
             name: "guard-probe", dependencies: ["Systemd"], path: "Tests/GuardProbe", swiftSettings: strict),
         .testTarget(
-            name: "DemonstratorTests", dependencies: ["Demonstrator", "demonstrator", subprocess], swiftSettings: strict
+            name: "DemonstratorTests", dependencies: ["Demonstrator", subprocess], swiftSettings: tests
         ),
-        .testTarget(name: "ScriptTests", dependencies: ["TestSupport"], swiftSettings: strict),
-        .testTarget(name: "ClusterTests", dependencies: ["TestSupport"], swiftSettings: strict),
-        .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: strict),
-        .testTarget(name: "ChaosTests", dependencies: ["Chaos"], swiftSettings: strict),
-        .testTarget(name: "SimulationTests", dependencies: ["Simulation", "cluster-sim"], swiftSettings: strict),
+        .testTarget(name: "ScriptTests", dependencies: ["TestSupport"], swiftSettings: tests),
+        .testTarget(name: "ClusterTests", dependencies: ["TestSupport"], swiftSettings: tests),
+        .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: tests),
+        .testTarget(name: "ChaosTests", dependencies: ["Chaos"], swiftSettings: tests),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: tests),
         .testTarget(
-            name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TestSupport"], swiftSettings: strict),
+            name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TestSupport"], swiftSettings: tests),
         .testTarget(
-            name: "EtcdTests", dependencies: ["Etcd", "HTTPTransport", "TestSupport"], swiftSettings: strict),
+            name: "EtcdTests", dependencies: ["Etcd", "HTTPTransport", "TestSupport"], swiftSettings: tests),
         .testTarget(
             name: "IdentityTests",
             dependencies: [
@@ -183,33 +204,32 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
             ],
-            swiftSettings: strict),
+            swiftSettings: tests),
         .testTarget(
             name: "AuthorityTests",
             dependencies: ["Authority", "Etcd", "FleetCore", "HTTPTransport", "Identity", "Registry", "TestSupport"],
-            swiftSettings: strict),
-        .testTarget(name: "RegistryTests", dependencies: ["Registry", "TestSupport"], swiftSettings: strict),
+            swiftSettings: tests),
+        .testTarget(name: "RegistryTests", dependencies: ["Registry", "TestSupport"], swiftSettings: tests),
         .testTarget(
             name: "FleetAPITests",
             dependencies: ["FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", lifecycle, logging],
-            swiftSettings: strict),
+            swiftSettings: tests),
         .testTarget(
             name: "SystemdTests", dependencies: ["FleetCore", "Systemd", "TestSupport", "guard-probe", logging],
-            swiftSettings: strict),
+            swiftSettings: tests),
         .testTarget(
             name: "NodeAgentTests",
             dependencies: [
                 "NodeAgent", "FleetCore", "Etcd", "HTTPTransport", "Identity", "Systemd", "Registry", "FleetAPI",
                 "FleetAPIClient", "FleetAPIServer", "TestSupport", logging, arguments,
             ],
-            swiftSettings: strict),
+            swiftSettings: tests),
         .testTarget(
             name: "ClusterManagerTests",
             dependencies: [
                 "ClusterManager", "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", "Identity",
-                "cluster-manager",
                 logging, arguments, subprocess,
             ],
-            swiftSettings: strict),
+            swiftSettings: tests),
     ]
 )
