@@ -16,10 +16,10 @@ extension ClusterTests {
 
         /// Hands a unit to a verb that waits for it.
         private func give(
-            _ cluster: Cluster, _ verb: String, _ name: String, _ text: String
+            _ cluster: Cluster, _ verb: String, _ name: String, _ text: String, _ more: String...
         ) async throws -> Shell.Outcome {
             try await cluster.withUnit(name, try await pinned(cluster, text)) { path in
-                try await cluster.manager(verb, path, "--timeout", "60")
+                try await cluster.manager([verb, path, "--timeout", "60"] + more)
             }
         }
 
@@ -228,6 +228,39 @@ extension ClusterTests {
             try await cluster.inside(second, "systemctl kill --signal=CONT node-agent.service")
             try await cluster.manage("unload", name, "--timeout", "60")
             try await until("no process is left") { try await cluster.processes()[name] == nil }
+        }
+
+        @Test(
+            "stop, restart and replacing leave no process of the former run, whatever the unit says of killing",
+            arguments: ["KillMode=none", "KillMode=process", "SendSIGKILL=no"])
+        func formerRunEnds(setting: String) async throws {
+            let cluster = try Cluster.shared
+            let name = "lasting.service"
+            func text(_ number: Int) -> String {
+                // The child outlives its parent's end and asks for no signal that could be caught.
+                "[Service]\nTimeoutStopSec=1\n\(setting)\nExecStart=/bin/bash -c 'trap \"\" TERM; /bin/sleep 777\(number) & /bin/sleep 777\(number)'\n"
+            }
+            func sleepers() async throws -> [String] {
+                try await cluster.inside(home, "pgrep -fx '/bin/sleep 777[0-9]' -a | cut -d ' ' -f 3 | sort || true")
+            }
+            func start(_ number: Int) async throws {
+                let outcome = try await give(cluster, "start", name, text(number), "--replace")
+                #expect(outcome.status == 0, "\(outcome)")
+            }
+            try await start(1)
+            try await until("both run") { try await sleepers() == ["7771", "7771"] }
+            for _ in 0..<2 {
+                try await cluster.manage("restart", name)
+                try await until("both run anew, and nothing else") { try await sleepers() == ["7771", "7771"] }
+            }
+            try await start(2)
+            try await until("the new ones alone run") { try await sleepers() == ["7772", "7772"] }
+            // Who stops it by hand leaves its processes to the next start.
+            try await cluster.inside(home, "systemctl stop \(name)")
+            try await cluster.manage("start", name)
+            try await until("those of the last start alone run") { try await sleepers() == ["7772", "7772"] }
+            try await cluster.manage("stop", name)
+            #expect(try await sleepers().isEmpty, "stopped, and running")
         }
 
         @Test("a unit that systemd lets nobody start or stop by hand is refused before anything is stored")

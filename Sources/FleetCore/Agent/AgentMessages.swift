@@ -60,19 +60,22 @@ package struct InstalledFile: Hashable, Sendable {
     package var isKept: Bool
     /// Whether it has an `[Install]` section, by which systemd links it to other units while it is loaded.
     package var isInstallable: Bool
+    /// Whether systemd leaves processes of it behind when it stops or restarts it (`KillMode=`, `SendSIGKILL=`).
+    package var leavesProcesses: Bool
     package var runs: RunPolicy
     /// The file that was in force when an agent of this boot last ordered systemd to start the unit; `nil` when it has not,
     /// or has stopped it since: what only runs through its timer, its socket or the unit that wants it is none of ours to stop.
     package var startedHash: ContentHash?
 
     package init(
-        unit: UnitName, hash: ContentHash, isKept: Bool, isInstallable: Bool = false, runs: RunPolicy = .always,
-        startedHash: ContentHash? = nil
+        unit: UnitName, hash: ContentHash, isKept: Bool, isInstallable: Bool = false,
+        leavesProcesses: Bool = false, runs: RunPolicy = .always, startedHash: ContentHash? = nil
     ) {
         self.unit = unit
         self.hash = hash
         self.isKept = isKept
         self.isInstallable = isInstallable
+        self.leavesProcesses = leavesProcesses
         self.runs = runs
         self.startedHash = startedHash
     }

@@ -86,6 +86,12 @@ extension AgentShell {
         // Who asks for a start means it: a start limit that was hit before does not stand in the way. A unit that never failed,
         // or that systemd has forgotten, refuses this, which is as good.
         if operation == .restart || file?.startedHash != nil { try? await units.resetFailedUnit(unit.rawValue) }
+        let (former, operation) = await endFormerRun(of: unit, before: operation, file)
+        if let former {
+            refuse(operation, unit, former)
+            await takeBack(unit, file?.startedHash)
+            return inbox.yield(.issueFailed(unit, reason: former)).discard()
+        }
         let job: UnitJob
         let mark = changeMark
         do {
@@ -120,6 +126,32 @@ extension AgentShell {
         inbox.yield(.startEnded(unit, end))
     }
 
+    /// Sees the processes of the unit's former run dead, where systemd would start new ones beside them (rule R1).
+    ///
+    /// - Returns: Why they live on, if they do; and the order that is left to give.
+    private func endFormerRun(
+        of unit: UnitName, before operation: UnitOperation, _ file: InstalledFile?
+    ) async -> (failure: String?, left: UnitOperation) {
+        var left = operation
+        if operation == .restart, file?.leavesProcesses == true {
+            do {
+                _ = try await units.stopUnit(unit.rawValue)
+            } catch  where error.code == .noSuchUnit {
+                logger.trace("nothing to stop before the restart", metadata: ["unit.name": "\(unit)"])
+            } catch {
+                return (error.message, operation)
+            }
+            left = .start
+        }
+        // Who stops units by hand, or a unit that failed, leaves some, too; the first start of a unit has none.
+        guard left == .start, file?.leavesProcesses == true || file?.startedHash != nil,
+            let statuses = try? await units.listUnits(names: [unit.rawValue]),
+            statuses.allSatisfy({ $0.active == "inactive" || $0.active == "failed" })
+        else { return (nil, left) }
+        let living = await processes.end([unit.rawValue], patience: Self.patience)
+        return (living.isEmpty ? nil : Self.leftover, left)
+    }
+
     /// After this long without a sign of a queued start people are told that it waits.
     private static let silence = Duration.milliseconds(1500)
 
@@ -151,6 +183,9 @@ extension AgentShell {
         } catch {
             logger.warning("unit not stopped", metadata: ["unit.name": "\(unit)", "error": "\(error.message)"])
             return .stopFailed(unit, reason: error.message)
+        }
+        guard await processes.end([unit.rawValue], patience: Self.patience).isEmpty else {
+            return .stopFailed(unit, reason: Self.leftover)
         }
         do {
             try await folder.note(unit, started: nil)

@@ -193,16 +193,16 @@ extension AgentShell {
     }
 
     /// How long the end of a unit waits for processes that outlive SIGKILL before it says so.
-    private static let patience = Duration.seconds(2)
+    static let patience = Duration.seconds(2)
+    static let leftover = "processes of it are left in its control group and do not end, not even by SIGKILL"
 
     /// Takes units away that are down: what is left of their processes, their links and files.
     func uninstall(_ names: [UnitName], _ inbox: AsyncStream<AgentEvent>.Continuation) async {
         // As long as a process lives, the unit runs here, and nobody else may run it (rule R1).
         let alive = Set(await processes.end(names.map(\.rawValue), patience: Self.patience))
         for name in names where alive.contains(name.rawValue) {
-            let reason = "processes of it are left in its control group and do not end, not even by SIGKILL"
-            logger.error("unit not taken away", metadata: ["unit.name": "\(name)", "error": "\(reason)"])
-            inbox.yield(.uninstallFailed(name, reason: reason))
+            logger.error("unit not taken away", metadata: ["unit.name": "\(name)", "error": "\(Self.leftover)"])
+            inbox.yield(.uninstallFailed(name, reason: Self.leftover))
         }
         let names = names.filter { !alive.contains($0.rawValue) }
         guard !names.isEmpty else { return }
