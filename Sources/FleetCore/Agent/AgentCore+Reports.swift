@@ -8,7 +8,14 @@ extension AgentCore {
         var later: Set<UnitName> = []
         for unit in unpublished.sorted() {
             guard let state = state(of: unit), state != entries[unit]?.published else { continue }
-            guard isUrgent(state) || entries[unit]?.pace.mayReport(at: now) ?? true else {
+            let isDown = state.active == "failed" || state.active == "inactive"
+            // What systemd starts again by itself shows as down for a moment; else somebody may wait for the end.
+            let isFlapping = entries[unit]?.triedAgain.map { now < $0 + ReportPace.calm } ?? false
+            let down = isDown ? entries[unit]?.changed ?? now : nil
+            guard
+                isUrgent(state) || isDown && !isFlapping
+                    || entries[unit]?.pace.mayReport(at: now, downSince: down) ?? true
+            else {
                 later.insert(unit)
                 continue
             }
@@ -18,10 +25,8 @@ extension AgentCore {
         for state in directives.publish { publishing[state.unit] = state }
     }
 
-    /// Whether a report answers an order or is the end of a run, so that somebody waits for it.
+    /// Whether a report answers an order, so that somebody waits for it.
     private func isUrgent(_ state: UnitState) -> Bool {
-        // A unit that restarts for ever is never down between two runs; one that is has come to rest.
-        if state.active == "failed" || state.active == "inactive" { return true }
         guard let published = entries[state.unit]?.published else { return true }
         return published.acted != state.acted || published.restarts != state.restarts || published.hash != state.hash
     }

@@ -39,9 +39,13 @@ package struct AgentCore: Sendable, Equatable {
         var pace = ReportPace()
         /// How often systemd itself has started the unit again since it was last ordered to start.
         var automaticRestarts = 0
+        /// When systemd itself last did so.
+        var triedAgain: Moment?
         /// The file that the running processes were started from, when another one is in force since: it needs a restart.
         var outdated: ContentHash?
         var observed: Observation?
+        /// When systemd told of the last change; `nil` while none was seen.
+        var changed: Moment?
         /// Stopped since `observed` was told, which may be older than the stop.
         var isStopped = false
         /// What is known of a run of a unit that runs once, until its job ends.
@@ -168,7 +172,7 @@ package struct AgentCore: Sendable, Equatable {
                 $0.remark = nil
             }
         case .stopFailed(let unit, let reason): fail(unit, .stopping, at: now, remark: reason)
-        case .observed(let observations): for one in observations { observe(one) }
+        case .observed(let observations): for one in observations { observe(one, at: now) }
         case .jobEnded(let unit, let end): jobEnded(unit, end)
         case .completed(let completions, let units): learn(completions, of: units)
         case .recorded: ledger.recording = []
@@ -255,14 +259,18 @@ package struct AgentCore: Sendable, Equatable {
         publishRetry = now + Self.retryInterval
     }
 
-    private mutating func observe(_ observation: Observation) {
+    private mutating func observe(_ observation: Observation, at now: Moment) {
         guard let entry = entries[observation.unit] else { return }
         let isAnotherTry = observation.sub == "auto-restart" && entry.observed?.sub != "auto-restart"
         update(observation.unit) {
+            if $0.observed?.active != observation.active { $0.changed = now }
             $0.observed = observation
             $0.isStopped = false
             if !observation.isDown { $0.heldBack = nil }
-            if isAnotherTry { $0.automaticRestarts += 1 }
+            if isAnotherTry {
+                $0.automaticRestarts += 1
+                $0.triedAgain = now
+            }
         }
         noticeStart(observation, before: entry.observed)
         noticeWork(observation)

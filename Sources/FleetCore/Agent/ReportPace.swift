@@ -11,6 +11,11 @@ struct ReportPace: Hashable, Sendable {
     static let longestInterval = Duration.seconds(16)
     /// After this long without a report the unit counts as calm.
     static let calm = Duration.seconds(30)
+    /// What has been down for so long has come to rest: somebody may wait for it.
+    ///
+    /// Between two runs of a unit that flaps systemd
+    /// says `failed` or `inactive`, too, for a moment.
+    static let rest = Duration.seconds(1)
 
     /// Reports since the unit was calm.
     private var count = 0
@@ -20,13 +25,17 @@ struct ReportPace: Hashable, Sendable {
 
     /// Asks for leave to report now.
     ///
+    /// - Parameters:
+    ///   - now: The moment of the report.
+    ///   - down: Since when the unit is down, if it is.
     /// - Returns: Whether the report may go out; if not, `held` says when to ask again.
-    mutating func mayReport(at now: Moment) -> Bool {
+    mutating func mayReport(at now: Moment, downSince down: Moment? = nil) -> Bool {
         if let last, now >= last + Self.calm { count = 0 }
         if count >= Self.burst, let last {
             let next = last + min(Duration.seconds(1 << min(count - Self.burst, 10)), Self.longestInterval)
-            guard now >= next else {
-                held = next
+            let rest = down.map { $0 + Self.rest }
+            guard now >= next || rest.map({ now >= $0 }) ?? false else {
+                held = rest.map { min($0, next) } ?? next
                 return false
             }
         }

@@ -174,8 +174,10 @@ import Testing
         #expect(pace.held == Self.moment(201))
     }
 
-    @Test("the newest state of a flapping unit is told when its time has come, and counts systemd's own restarts")
-    func flapping() {
+    @Test(
+        "the newest state of a flapping unit is told when its time has come, and counts systemd's own restarts",
+        arguments: ["", "failed", "inactive"])
+    func flapping(between: String) {
         var core = AgentCore(machine: Short.machine("A"))
         let unit = Short.unit("web")
         var files = TestFiles()
@@ -201,6 +203,8 @@ import Testing
         take(.issued(unit), at: 0)
         told = []
         for round in 0..<50 {
+            // Between two runs systemd may show that the unit is down, for an instant.
+            if !between.isEmpty { see(between, "dead", Double(round) / 10 - 0.02) }
             see("activating", "auto-restart", Double(round) / 10)
             see("active", "running", Double(round) / 10 + 0.05)
         }
@@ -209,6 +213,25 @@ import Testing
         let last = core.handle(.woke, at: wake ?? Self.moment(0)).publish
         #expect(last.map(\.automaticRestarts) == [50])
         #expect(last.map(\.sub) == ["running"])
+        // The end of it all is told a second after it came, however long the next report would be held back.
+        take(.published(last), at: 40)
+        told = []
+        for round in 0..<200 {
+            see("failed", "failed", 40 + Double(round) * 0.3)
+            see("activating", "auto-restart", 40.1 + Double(round) * 0.3)
+            see("active", "running", 40.2 + Double(round) * 0.3)
+        }
+        #expect(told.count < 16, "\(told.count) reports of 600 changes in 60 s")
+        see("failed", "failed", 100.05)
+        let rest = Self.moment(101.05)
+        #expect(wake.map { $0 <= rest } == true)
+        take(.woke, at: 101.05)
+        #expect(told.last?.active == "failed" && told.last?.sub == "failed")
+        // A unit that is stopped by hand is told of at once: who asks for a start then goes by that.
+        see("active", "running", 140)
+        for round in 0..<10 { see("active", "\(round)", 140 + Double(round) / 100) }
+        see("inactive", "dead", 140.2)
+        #expect(told.last?.active == "inactive")
     }
 
     @Test("a machine has done what it can about a unit when it has acted, or says why it could not")
