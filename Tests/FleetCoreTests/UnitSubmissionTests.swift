@@ -34,8 +34,61 @@ import Testing
         arguments: [
             "web.service", "celix@1.service", "my-systemd.service", "dbusdump.service", "network-probe.service",
             "mydefault.target", "etcd.service", "docker.service", "users.slice", "mnt-data.mount", "backup.timer",
+            "library.mount", "library-data.mount", "var-lib-postgresql.mount", "run-user.mount", "etcd.mount",
+            "srv-dev.automount", "usr-local-share.mount", "binaries.mount", "home.mount",
         ])
     func free(name: String) throws { #expect(try refusal(name) == nil) }
+
+    @Test(
+        "what would hide a folder that the machine or Flotilla needs is refused",
+        arguments: [
+            "run-flotilla.mount", "run-flotilla-units.automount", "var-lib-flotilla.mount", "etc-flotilla.mount",
+            "run-systemd.mount", "run-systemd-system.mount", "usr-lib.mount", "usr-lib-systemd.automount",
+            "lib64.mount",
+            "var-lib.mount", "run.automount", "dev-shm.mount", "sys-fs-cgroup.mount", "-.mount",
+            "etc-systemd-system.mount",
+        ])
+    func folders(name: String) throws { #expect(try #require(try refusal(name)).contains("belongs to the machine")) }
+
+    @Test(
+        "a unit that would stop what the machine needs is refused, with the line",
+        arguments: [
+            ("Conflicts=node-agent.service", "part of Flotilla"),
+            ("Conflicts=shutdown.target flotilla-guard.service", "part of Flotilla"),
+            ("PropagatesStopTo=dbus.socket", "the message bus"),
+            ("Conflicts=basic.target", "a stage of the machine's start"),
+            ("Conflicts=system.slice", "a slice"), ("Conflicts=-.mount", "a file system"),
+            ("OnFailureJobMode=isolate", "stop every other unit"),
+        ])
+    func stopping(line: String, words: String) throws {
+        let file = try UnitFile(parsing: "[Unit]\nDescription=x\n\(line)\n[Service]\nExecStart=/bin/a\n")
+        let refusal = try #require(UnitSubmission.refusal(of: file, as: UnitName(unchecked: "a.service")))
+        #expect(refusal.contains("line 3: ") && refusal.contains(words), "\(refusal)")
+    }
+
+    @Test(
+        "what units conflict with every day is taken",
+        arguments: [
+            "Conflicts=shutdown.target", "Conflicts=umount.target rescue.service", "Conflicts=getty@tty1.service",
+            "Conflicts=systemd-timesyncd.service", "Conflicts=web.service", "PropagatesStopTo=side.service",
+            "OnFailureJobMode=replace", "[Service]\nEnvironment=Conflicts=node-agent.service",
+        ])
+    func conflicting(line: String) throws {
+        let file = try UnitFile(parsing: "[Unit]\n\(line)\n[Service]\nExecStart=/bin/a\n")
+        #expect(UnitSubmission.refusal(of: file, as: UnitName(unchecked: "a.service")) == nil)
+    }
+
+    @Test(
+        "settings by which systemd leaves processes behind are known",
+        arguments: [
+            ("KillMode=none", true), ("KillMode=process", true), ("SendSIGKILL=no", true), ("KillMode=mixed", false),
+            ("KillMode=none\nKillMode=control-group", false), ("KillMode=none\nKillMode=nonsense", true),
+            ("SendSIGKILL=no\nSendSIGKILL=yes", false), ("ExecStart=/bin/a", false),
+        ])
+    func leavesProcesses(lines: String, isSo: Bool) throws {
+        #expect(try UnitFile(parsing: "[Service]\n\(lines)\n").leavesProcesses == isSo)
+        #expect(try UnitFile(parsing: "[Unit]\n\(lines)\n").leavesProcesses == false)
+    }
 
     @Test("every pattern of the table is one, and none stands twice")
     func table() {

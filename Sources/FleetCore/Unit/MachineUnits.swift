@@ -61,15 +61,38 @@ package enum MachineUnits {
             ]),
         Row(
             purpose: "a file system of the machine",
-            patterns: [
-                "-.mount", "dev.mount", "dev-hugepages.mount", "dev-mqueue.mount",
-                "dev-shm.mount", "etc.mount", "proc.mount", "proc-*.automount", "proc-*.mount", "run.mount",
-                "run-lock.mount", "sys.mount", "sys-*.mount", "tmp.mount", "usr.mount", "var.mount",
-            ]),
+            patterns: mounts(
+                on: ["-", "etc", "root", "run", "tmp", "usr", "var", "var-lib", "var-log", "var-run"],
+                below: [
+                    "bin", "boot", "dev", "etc-systemd", "lib", "lib32", "lib64", "libx32", "proc", "run-dbus",
+                    "run-lock", "run-systemd", "run-udev", "sbin", "sys", "usr-bin", "usr-lib", "usr-lib32",
+                    "usr-lib64",
+                    "usr-libx32", "usr-sbin", "var-lib-dbus", "var-lib-systemd",
+                ])),
+        Row(
+            purpose: "a folder of Flotilla",
+            patterns: mounts(below: ["etc-flotilla", "run-flotilla", "var-lib-flotilla"])),
     ]
+
+    /// What the machine, or Flotilla on it, does not outlive the end of; the others may be stopped for another unit's sake.
+    private static let vital: Set<String> = [
+        "part of Flotilla", "a slice that systemd makes for itself", "the message bus",
+        "a stage of the machine's start",
+        "a file system of the machine", "a folder of Flotilla",
+    ]
+
+    /// Patterns over what is mounted on these folders, and over what is mounted on those or anywhere below.
+    private static func mounts(on folders: [String] = [], below trees: [String]) -> [String] {
+        (folders + trees).map { "\($0).*mount" } + trees.map { "\($0)-*.*mount" }
+    }
 
     private static let globs: [(purpose: String, glob: Glob)] = rows.flatMap { row in
         row.patterns.map { (row.purpose, Glob($0)) }
+    }
+
+    /// What `name` is to every machine, if no unit may stop it; `nil` for all others.
+    package static func vitalPurpose(of name: UnitName) -> String? {
+        purpose(of: name).flatMap { vital.contains($0) ? $0 : nil }
     }
 
     /// What `name` is to every machine; `nil` for a name that is free.

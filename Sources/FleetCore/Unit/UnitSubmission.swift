@@ -57,6 +57,7 @@ package enum UnitSubmission {
             )
         }
         problems += driving(file, name)
+        problems += stopping(file)
         problems += aliases(file, name)
         for problem in SchedulingOptions.problems(of: file, for: name) {
             problems.append(Problem(line: problem.line, problem.text))
@@ -84,6 +85,31 @@ package enum UnitSubmission {
                 "Socket", "Accept",
                 "for each connection systemd starts an instance of \(name.prefix)@.service, which Flotilla does not bring to "
                     + "the machine; write Accept=no and let \(name.withoutType).service take the connections")
+        }
+        return problems
+    }
+
+    /// Settings by which the start or the end of the unit would take the machine's own units along, or Flotilla's (rule R12).
+    private static func stopping(_ file: UnitFile) -> [Problem] {
+        var problems: [Problem] = []
+        for entry in file.entries where entry.option.section == "Unit" {
+            let option = entry.option.name
+            if ["OnFailureJobMode", "OnSuccessJobMode"].contains(option), entry.value == "isolate" {
+                problems.append(
+                    Problem(
+                        line: entry.line,
+                        "\(option)=isolate: systemd would stop every other unit of the machine, Flotilla too"))
+            }
+            guard ["Conflicts", "PropagatesStopTo"].contains(option) else { continue }
+            for word in UnitText.words(of: entry.value) {
+                let name = UnitName(unchecked: word)
+                guard let purpose = MachineUnits.vitalPurpose(of: name) else { continue }
+                problems.append(
+                    Problem(
+                        line: entry.line,
+                        "\(option)=\(name): the unit would stop what the machine needs, for \(name) is \(purpose); remove it"
+                    ))
+            }
         }
         return problems
     }
