@@ -18,6 +18,8 @@ package struct CommandContext: Sendable {
     package let client: @Sendable () throws -> FleetClient
     /// Ends this program by becoming another; returns only by throwing, except in tests.
     package let become: @Sendable (ExternalProgram) throws -> Void
+    /// How old the answers are that the command has got so far.
+    package let ages: AnswerAges
 
     package init(
         fleet: any FleetService, console: Console, environment: [String: String] = [:], format: OutputFormat = .table,
@@ -25,7 +27,8 @@ package struct CommandContext: Sendable {
         client: @escaping @Sendable () throws -> FleetClient = {
             throw ClusterManagerError(.unreachable, "there is no cluster")
         },
-        become: @escaping @Sendable (ExternalProgram) throws -> Void = { try $0.become() }
+        become: @escaping @Sendable (ExternalProgram) throws -> Void = { try $0.become() },
+        ages: AnswerAges = AnswerAges()
     ) {
         self.fleet = fleet
         self.console = console
@@ -35,6 +38,7 @@ package struct CommandContext: Sendable {
         self.localMachine = localMachine
         self.client = client
         self.become = become
+        self.ages = ages
     }
 
     /// Prints rows as a table of these columns, or as JSON with every field, as the user asked.

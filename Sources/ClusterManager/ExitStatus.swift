@@ -23,6 +23,6 @@ package enum ExitStatus: Int32, Sendable, CaseIterable, Comparable {
           0  done
           1  the operation failed, or the arguments were wrong and nothing was done
           2  partly done, or the wait timed out; the cluster goes on working at it
-          3  nobody answers at the endpoint
+          3  nobody answers at the endpoint, or etcd does not answer the agents
         """
 }

@@ -156,7 +156,8 @@ package struct Program: Sendable {
         }
         return CommandContext(
             fleet: fleet, console: console, environment: environment, format: format, ssh: ssh,
-            localMachine: localMachine, client: { try FleetClientAdapter.client(settings) }, become: become)
+            localMachine: localMachine, client: { try FleetClientAdapter.client(settings) }, become: become,
+            ages: settings.ages)
     }
 
     /// Tells what ArgumentParser has to say: help and such as a result, a mistake as one line.

@@ -35,6 +35,27 @@ struct ApplyTests {
         }
     }
 
+    @Test(
+        "two files of which one takes the other's name are refused together, before anything is sent",
+        arguments: ["apply", "start", "submit", "load"])
+    func aliases(verb: String) async throws {
+        let files = [
+            "db.service": Fixtures.plainText, "pg.service": Fixtures.plainText + "[Install]\nAlias=db.service\n",
+        ]
+        try await Fixtures.withFolder(files) { folder in
+            let fleet = try fleet()
+            for order in [["db", "pg"], ["pg", "db"]] {
+                let paths = order.map { "\(folder)/\($0).service" }.joined(separator: " ")
+                let session = await Session.run("\(verb) \(paths)", on: fleet)
+                #expect(session.status != .success)
+                #expect(session.errors.contains("pg.service and db.service cannot both be units"), "\(session.errors)")
+            }
+            #expect(await fleet.requests.isEmpty)
+            let more = verb == "submit" ? "" : " --no-block"
+            #expect(await Session.run("\(verb) \(folder)/pg.service\(more)", on: fleet).status == .success)
+        }
+    }
+
     @Test("--dry-run says the same and does nothing")
     func dryRun() async throws {
         try await Fixtures.withFolder(files) { folder in

@@ -28,6 +28,30 @@ import Testing
         #expect(well.errors.isEmpty)
     }
 
+    @Test("machines that are cordoned are named beside the list, and marked in its JSON")
+    func cordoned() async throws {
+        let machines = Self.ids.map { FleetMachine(id: $0, address: "10.0.0.1", isCordoned: $0 == Self.ids[1]) }
+        let fleet = FakeFleet(machines: machines)
+        let told = try await CannedAPI([:]).run(["list-machines"], fleet: fleet)
+        #expect(
+            told.errors == "cluster-manager: bbbbbbbb takes no new units until 'cluster-manager uncordon'\n",
+            "\(told.errors)")
+        let json = try await CannedAPI([:]).run(["list-machines", "--output", "json"], fleet: fleet).output
+        let rows = try JSONDecoder().decode([[String: JSONFlag]].self, from: Data(json.utf8))
+        #expect(rows.map { $0["cordoned"]?.value } == [false, true])
+        let column = try await CannedAPI([:]).run(
+            ["list-machines", "--no-legend", "--fields", "ip,cordoned"], fleet: fleet
+        ).output
+        #expect(column.split(separator: "\n").map { $0.split(separator: " ").last.map(String.init) } == ["no", "yes"])
+    }
+
+    /// A member of a JSON object that may be a flag.
+    private struct JSONFlag: Decodable {
+        var value: Bool?
+
+        init(from decoder: any Decoder) throws { value = try? decoder.singleValueContainer().decode(Bool.self) }
+    }
+
     @Test("what the API says of a machine's trouble comes to the lists")
     func adapter() throws {
         let text = #"{"id":"a","primaryIP":"10.0.0.1","trouble":"its clock is off"}"#

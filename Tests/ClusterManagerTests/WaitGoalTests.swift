@@ -1,9 +1,12 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import ClusterManager
+import FleetAPI
+import FleetAPIClient
 import FleetCore
 import Testing
+
+@testable import ClusterManager
 
 @Suite("what a wait is for")
 struct WaitGoalTests {
@@ -145,8 +148,23 @@ struct WaitGoalTests {
         Case(
             kind: .stopped, desired: .loaded, current: .loaded, report: "active/running", attention: .seconds(1),
             expected: .failed(
-                "unit web.service is loaded only and runs on 10000000.../172.17.8.101 all the same: its timer, socket or path,"
-                    + " or a unit that wants it, has started it; stop that one")),
+                "unit web.service is loaded only and runs on 10000000.../172.17.8.101 all the same: there its timer, socket"
+                    + " or path, a unit that wants it, or somebody by hand has started it; stop that one, or 'cluster-manager"
+                    + " unload web.service'")),
+        Case(
+            kind: .stopped, desired: .loaded, placed: false,
+            expected: .reached("Unit web.service runs nowhere, and is on no machine yet")),
+        // No wait is longer than two seconds without a word of what it is for.
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "activating/start", attention: .seconds(2),
+            expected: .pending(reason: "systemd on 10000000.../172.17.8.101 says activating (start)")),
+        Case(
+            kind: .stopped, desired: .loaded, current: .launched, report: "deactivating/stop-sigterm",
+            attention: .seconds(2),
+            expected: .pending(reason: "systemd on 10000000.../172.17.8.101 says deactivating (stop-sigterm)")),
+        Case(
+            kind: .running, desired: .launched, attention: .seconds(2),
+            expected: .pending(reason: "10000000.../172.17.8.101 has said nothing of it yet")),
         Case(
             kind: .stopped, desired: .loaded, current: .launched, report: "active/running", health: "refused",
             expected: .pending(reason: "still on 10000000.../172.17.8.101: refused")),
@@ -237,5 +255,39 @@ struct WaitGoalTests {
         ])
     func durations(duration: Duration, words: String) {
         #expect(duration.inWords == words)
+    }
+
+    @Test("who leaves a wait is told what goes on, and how it is undone")
+    func farewell() {
+        func goals(_ kind: WaitGoal.Kind, _ names: String...) -> [WaitGoal] {
+            names.map { WaitGoal(UnitName(unchecked: $0), kind) }
+        }
+        #expect(UnitOperation.farewell([]) == nil)
+        #expect(
+            UnitOperation.farewell(goals(.running, "a.service"))
+                == "the cluster goes on starting a.service; cluster-manager stop a.service undoes it")
+        #expect(
+            UnitOperation.farewell(goals(.stopped, "a.service", "my\\x2db.service"))
+                == "the cluster goes on stopping a.service, my\\x2db.service;"
+                + " cluster-manager start a.service 'my\\x2db.service' undoes it")
+        #expect(
+            UnitOperation.farewell(goals(.gone, "a.service", "b.service", "c.service", "d.service"))
+                == "the cluster goes on destroying a.service, b.service, c.service and 1 more")
+    }
+
+    @Test("what was known before etcd went is no outcome of a command that asks for nothing", arguments: [false, true])
+    func oldAnswers(isOld: Bool) async throws {
+        let captured = CapturedConsole()
+        let ages = AnswerAges()
+        if isOld {
+            ages.note(
+                TransportResponse(status: 200, headers: [(API.asOfHeader, "2026-01-01T00:00:00Z"), ("Age", "9")]))
+        }
+        let context = CommandContext(
+            fleet: FakeFleet(units: [try Fixtures.unit("web.service")]), console: captured.console, ages: ages)
+        let step = UnitOperation.Step(Self.name, line: "", goal: .running)
+        let operation = UnitOperation(context: context, patience: .wait(.milliseconds(10)))
+        let error = await #expect(throws: ClusterManagerError.self) { try await operation.run([step]) }
+        #expect(error?.code == (isOld ? .unreachable : .timedOut))
     }
 }

@@ -10,8 +10,11 @@ package struct MachineRow: TableRow, Equatable {
     package let ip: String
     package let metadata: [String: String]
     package let name: String
+    /// Whether an operator keeps new units off it.
+    package let cordoned: Bool
 
     package init(_ machine: FleetMachine) {
+        self.cordoned = machine.isCordoned
         self.name = machine.name
         self.id = machine.id
         self.ip = machine.address
@@ -23,6 +26,7 @@ package struct MachineRow: TableRow, Equatable {
         Column("machine") { row, full in full ? row.id : FleetView.short(row.id) },
         Column("ip") { row, _ in row.ip },
         Column("name") { row, _ in row.name },
+        Column("cordoned") { row, _ in row.cordoned ? "yes" : "no" },
         Column("metadata") { row, _ in
             row.metadata.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
         },

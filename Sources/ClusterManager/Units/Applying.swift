@@ -69,6 +69,7 @@ package struct Applying: Sendable {
             }
             files.append((name, try UnitSource(readingFileAt: path, name: name)))
         }
+        try UnitSource.requireOwnNames(files)
         let plan = Applying(files, units: try await context.fleet.units())
         for (template, instances) in plan.keepers {
             context.warn(

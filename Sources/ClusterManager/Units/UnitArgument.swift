@@ -128,6 +128,7 @@ package struct UnitFinder: Sendable {
                 findings.append(try await find(name, argument))
             }
         }
+        try UnitSource.requireOwnNames(findings.compactMap { finding in finding.source.map { (finding.name, $0) } })
         return findings
     }
 

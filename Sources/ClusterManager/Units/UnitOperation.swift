@@ -88,6 +88,16 @@ package struct UnitOperation: Sendable {
 
         var error: ClusterManagerError?
         if let waiter, case .wait(let timeout) = patience {
+            // Nothing was asked for, so all there is to judge by is what was known before etcd went.
+            if !goals.isEmpty, waited.allSatisfy({ $0.request == nil }), context.ages.words != nil {
+                let names = Self.few(goals.map { $0.unit })
+                throw ClusterManagerError(
+                    .unreachable,
+                    "nobody knows what becomes of \(names), since etcd does not answer; try again when it does",
+                    isTransient: true)
+            }
+            let asked = Set(waited.filter { $0.request != nil }.map(\.unit))
+            if let words = Self.farewell(goals.filter { asked.contains($0.unit) }) { Interrupt.says(words) }
             let result = await waiter.wait(for: goals, timeout: timeout) { tell($0.text) }
             error = result.error
             results += result.outcomes.map {
@@ -103,6 +113,27 @@ package struct UnitOperation: Sendable {
             throw ClusterManagerError(code, "\(failures.count) of \(steps.count) requests were not carried out")
         }
         if let error { throw error }
+    }
+
+    /// What to tell who leaves before the end: what goes on in the cluster, and how it is undone.
+    static func farewell(_ goals: [WaitGoal]) -> String? {
+        guard let first = goals.first else { return nil }
+        let (doing, undoing) = first.kind.afterwards
+        let names = goals.map(\.unit)
+        let remedy = undoing.map { verb in
+            let all = names.map { name in
+                // Names that a shell would take apart: \x2d, for one.
+                name.rawValue.contains("\\") ? "'\(name)'" : name.rawValue
+            }
+            return
+                "; cluster-manager \(verb) \(all.prefix(20).joined(separator: " "))\(all.count > 20 ? " ..." : "") undoes it"
+        }
+        return "the cluster goes on \(doing) \(few(names))\(remedy ?? "")"
+    }
+
+    private static func few(_ names: [UnitName]) -> String {
+        names.prefix(3).map(\.rawValue).joined(separator: ", ")
+            + (names.count > 3 ? " and \(names.count - 3) more" : "")
     }
 
     private func tell(_ line: String) {

@@ -65,6 +65,22 @@ package struct UnitSource: Hashable, Sendable {
         if let why = UnitSubmission.refusal(of: file, as: name) { throw fail(why) }
     }
 
+    /// Refuses files of one command of which one takes another's name as its alias: they would be asked for at the same time, and
+    /// then run under both names (rule R1).
+    ///
+    /// - Throws: `ClusterManagerError.unit` that names both.
+    package static func requireOwnNames(_ files: [(name: UnitName, source: UnitSource)]) throws {
+        let names = Set(files.map(\.name))
+        for (name, source) in files {
+            for alias in source.file.aliases(of: name) where alias != name && names.contains(alias) {
+                throw ClusterManagerError(
+                    .unit,
+                    "\(name) and \(alias) cannot both be units: \(name) has Alias=\(alias); leave one of them out, or remove the alias"
+                )
+            }
+        }
+    }
+
     /// Takes a file that the cluster already has, as it is.
     package init(registered file: UnitFile) { self.file = file }
 

@@ -38,6 +38,20 @@ package struct WaitGoal: Hashable, Sendable {
     }
 }
 
+extension WaitGoal.Kind {
+    /// What the cluster goes on doing when nobody waits any more, and the command that undoes it, if one does.
+    var afterwards: (doing: String, undoing: String?) {
+        switch self {
+        case .loaded: ("loading", "unload")
+        case .running: ("starting", "stop")
+        case .stopped: ("stopping", "start")
+        case .unloaded: ("unloading", "load")
+        case .restarted: ("restarting", nil)
+        case .gone: ("destroying", nil)
+        }
+    }
+}
+
 /// How far a goal is.
 package enum WaitVerdict: Hashable, Sendable {
     /// Not there yet; the reason, when there is one that a user must know, such as that no machine takes the unit.
@@ -56,6 +70,8 @@ extension WaitGoal {
     package static let staleness: Duration = .seconds(5)
     /// For how long what a machine has just done may still show otherwise.
     package static let settling: Duration = .seconds(1)
+    /// After this long a wait says what it waits for (no verb waits longer without a word).
+    package static let speechless: Duration = .seconds(2)
 
     /// LoadState values with which systemd cannot start a unit.
     private static let unloadable: Set<String> = ["bad-setting", "error", "masked", "not-found"]
@@ -68,6 +84,26 @@ extension WaitGoal {
     ///     process did not get to run does not count, since then the news lie unread.
     /// - Returns: Whether the goal is reached, pending or out of reach, with the words for it.
     package func verdict(in view: FleetView, attention: Duration) -> WaitVerdict {
+        let verdict = judge(view, attention: attention)
+        guard verdict == .pending(reason: nil), attention >= Self.speechless else { return verdict }
+        return .pending(reason: standing(in: view))
+    }
+
+    /// What is seen of the unit while nothing stands against it; `nil` before it has a machine.
+    private func standing(in view: FleetView) -> String? {
+        let home = view.units[unit]?.machine
+        let states = view.states[unit]?.values.sorted { $0.machine < $1.machine } ?? []
+        if let state = states.first(where: { $0.machine == home }) ?? states.first, !state.active.isEmpty {
+            let isUnderWay = ["activating", "deactivating", "reloading"].contains(state.active)
+            // That it runs, or has ended, may be what was so before the command.
+            let isToEnd = !state.isDown && [.stopped, .unloaded, .gone].contains(kind)
+            guard isUnderWay || isToEnd else { return nil }
+            return "systemd on \(view.label(of: state.machine)) says \(state.active) (\(state.sub))"
+        }
+        return home.map { "\(view.label(of: $0)) has said nothing of it yet" }
+    }
+
+    private func judge(_ view: FleetView, attention: Duration) -> WaitVerdict {
         guard let record = view.units[unit] else { return verdictOfUnknown(in: view, attention: attention) }
         // Until the view has this command's file, and the machine too, reports are about the file before.
         if let hash, record.hash != hash { return .pending(reason: nil) }
@@ -111,7 +147,11 @@ extension WaitGoal {
         // A unit that is to run counts as loaded only for `load`, which does not stop it.
         let isWanted = kind == .loaded ? record.desired >= .loaded : record.desired == .loaded
         guard isWanted else { return verdictOfOtherTarget(record, attention: attention) }
-        guard let machine = record.machine else { return .pending(reason: record.reason) }
+        guard let machine = record.machine else {
+            guard kind == .stopped, state == nil else { return .pending(reason: record.reason) }
+            // It runs nowhere, and will be loaded only, wherever it comes to.
+            return .reached("Unit \(unit) runs nowhere, and is on no machine yet")
+        }
         guard let state, isAbout(record, state) else { return .pending(reason: nil) }
         guard let current = state.acted ?? record.current, current >= .loaded else {
             return refusal(state, in: view, attention: attention) ?? .pending(reason: nil)
@@ -123,8 +163,9 @@ extension WaitGoal {
                 // What the machine was told to stop it has stopped by now, or it says why not.
                 guard attention >= Self.settling else { return .pending(reason: hindrance(state, in: view)) }
                 return .failed(
-                    "unit \(unit) is loaded only and runs on \(view.label(of: machine)) all the same: its timer, socket or path,"
-                        + " or a unit that wants it, has started it; stop that one")
+                    "unit \(unit) is loaded only and runs on \(view.label(of: machine)) all the same: there its timer, socket"
+                        + " or path, a unit that wants it, or somebody by hand has started it; stop that one, or 'cluster-manager"
+                        + " unload \(unit)'")
             }
         }
         return .reached("Unit \(unit) loaded on \(view.label(of: machine))")

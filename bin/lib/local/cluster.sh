@@ -193,7 +193,8 @@ end_processes() {
 }
 
 cluster_down() {
-    local made=no folder
+    local made=no was=no folder
+    [[ -e $state ]] && was=yes
     end_processes
     network_down
     [[ -e $state/made-run-systemd ]] && made=yes
@@ -212,5 +213,5 @@ cluster_down() {
         rmdir /run/systemd/system 2>/dev/null || true
     fi
     rm -f "$state.lock"
-    say "no cluster at $state"
+    if [[ $was == yes ]]; then say "ended the cluster at $state"; else say "no cluster at $state"; fi
 }
