@@ -54,11 +54,11 @@ package struct WaitReport: Sendable {
             case .pending(let reason):
                 guard let reason, reasons[goal.unit] != reason else { return false }
                 reasons[goal.unit] = reason
-                let stage = view.states[goal.unit] == nil && view.units[goal.unit]?.machine == nil
+                let isPlaceless = view.states[goal.unit] == nil && view.units[goal.unit]?.machine == nil
                 lines.append(
                     Line(
                         .note, goal.unit,
-                        "unit \(goal.unit) \(stage ? "waits for a machine" : "is not there yet"): \(reason)"))
+                        "unit \(goal.unit) \(isPlaceless ? "waits for a machine" : "is not there yet"): \(reason)"))
                 return false
             case .reached(let text):
                 lines.append(Line(.reached, goal.unit, text))

@@ -13,8 +13,7 @@ struct ReportPace: Hashable, Sendable {
     static let calm = Duration.seconds(30)
     /// What has been down for so long has come to rest: somebody may wait for it.
     ///
-    /// Between two runs of a unit that flaps systemd
-    /// says `failed` or `inactive`, too, for a moment.
+    /// Between two runs of a unit that flaps systemd says `failed` or `inactive`, too, for a moment.
     static let rest = Duration.seconds(1)
 
     /// Reports since the unit was calm.

@@ -133,7 +133,8 @@ extension AgentShell {
         of unit: UnitName, before operation: UnitOperation, _ file: InstalledFile?
     ) async -> (failure: String?, left: UnitOperation) {
         var left = operation
-        if operation == .restart, file?.leavesProcesses == true {
+        // The end of the stop's job would count as the end of work that is done once; such a unit keeps systemd's own restart.
+        if operation == .restart, file?.leavesProcesses == true, file?.runs == .always {
             do {
                 _ = try await units.stopUnit(unit.rawValue)
             } catch  where error.code == .noSuchUnit {
