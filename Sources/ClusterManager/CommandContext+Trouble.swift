@@ -11,7 +11,6 @@ extension CommandContext {
         let cordoned = machines.filter(\.isCordoned).map { String($0.id.prefix(8)) }.sorted()
         guard !cordoned.isEmpty else { return }
         warn(
-            "\(cordoned.prefix(5).joined(separator: ", "))\(cordoned.count > 5 ? " and \(cordoned.count - 5) more" : "") "
-                + "take\(cordoned.count == 1 ? "s" : "") no new units until 'cluster-manager uncordon'")
+            "\(cordoned.few(5)) take\(cordoned.count == 1 ? "s" : "") no new units until 'cluster-manager uncordon'")
     }
 }

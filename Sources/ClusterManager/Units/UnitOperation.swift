@@ -90,7 +90,7 @@ package struct UnitOperation: Sendable {
         if let waiter, case .wait(let timeout) = patience {
             // Nothing was asked for, so all there is to judge by is what was known before etcd went.
             if !goals.isEmpty, waited.allSatisfy({ $0.request == nil }), context.ages.words != nil {
-                let names = Self.few(goals.map { $0.unit })
+                let names = goals.map(\.unit.rawValue).few(3)
                 throw ClusterManagerError(
                     .unreachable,
                     "nobody knows what becomes of \(names), since etcd does not answer; try again when it does",
@@ -121,19 +121,11 @@ package struct UnitOperation: Sendable {
         let (doing, undoing) = first.kind.afterwards
         let names = goals.map(\.unit)
         let remedy = undoing.map { verb in
-            let all = names.map { name in
-                // Names that a shell would take apart: \x2d, for one.
-                name.rawValue.contains("\\") ? "'\(name)'" : name.rawValue
-            }
+            let all = names.map { ShellWord.quoted($0.rawValue) }
             return
                 "; cluster-manager \(verb) \(all.prefix(20).joined(separator: " "))\(all.count > 20 ? " ..." : "") undoes it"
         }
-        return "the cluster goes on \(doing) \(few(names))\(remedy ?? "")"
-    }
-
-    private static func few(_ names: [UnitName]) -> String {
-        names.prefix(3).map(\.rawValue).joined(separator: ", ")
-            + (names.count > 3 ? " and \(names.count - 3) more" : "")
+        return "the cluster goes on \(doing) \(names.map(\.rawValue).few(3))\(remedy ?? "")"
     }
 
     private func tell(_ line: String) {

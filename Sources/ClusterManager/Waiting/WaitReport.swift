@@ -77,12 +77,11 @@ package struct WaitReport: Sendable {
     /// What to say when the wait is given up.
     package func givenUp(after timeout: Duration) -> String {
         let total = pending.count + outcomes.count
-        let named = pending.prefix(3).map { goal in
+        let named = pending.map { goal in
             reasons[goal.unit].map { "\(goal.unit) (\($0))" } ?? goal.unit.rawValue
         }
-        let more = pending.count > named.count ? " and \(pending.count - named.count) more" : ""
         return "gave up waiting after \(timeout.inWords): \(pending.count) of \(total) units not there yet:"
-            + " \(named.joined(separator: ", "))\(more); the cluster goes on working at it"
+            + " \(named.few(3)); the cluster goes on working at it"
     }
 
     /// The one line that tells a person at a terminal what is being waited for.
@@ -93,6 +92,13 @@ package struct WaitReport: Sendable {
     /// What is waited for; of many the first.
     package var names: String {
         pending.prefix(3).map(\.unit.rawValue).joined(separator: ", ") + (pending.count > 3 ? ", ..." : "")
+    }
+}
+
+extension [String] {
+    /// The first of many, and how many more there are: `a, b, c and 4 more`.
+    func few(_ count: Int) -> String {
+        prefix(count).joined(separator: ", ") + (self.count > count ? " and \(self.count - count) more" : "")
     }
 }
 
