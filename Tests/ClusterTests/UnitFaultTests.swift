@@ -232,10 +232,17 @@ extension ClusterTests {
 
         @Test(
             "stop, restart and replacing leave no process of the former run, whatever the unit says of killing",
-            arguments: ["KillMode=none", "KillMode=process", "SendSIGKILL=no"])
+            arguments: ["KillMode=none", "KillMode=process", "SendSIGKILL=no", "a drop-in of the machine's own"])
         func formerRunEnds(setting: String) async throws {
             let cluster = try Cluster.shared
             let name = "lasting.service"
+            let dropIns = "/run/systemd/system.control/\(name).d"
+            let isDropIn = !setting.contains("=")
+            let setting = isDropIn ? "" : setting
+            if isDropIn {
+                try await cluster.inside(
+                    home, "mkdir -p \(dropIns) && printf '[Service]\nKillMode=none\n' > \(dropIns)/own.conf")
+            }
             func text(_ number: Int) -> String {
                 // The child outlives its parent's end and asks for no signal that could be caught.
                 "[Service]\nTimeoutStopSec=1\n\(setting)\nExecStart=/bin/bash -c 'trap \"\" TERM; /bin/sleep 777\(number) & /bin/sleep 777\(number)'\n"
@@ -261,6 +268,31 @@ extension ClusterTests {
             try await until("those of the last start alone run") { try await sleepers() == ["7772", "7772"] }
             try await cluster.manage("stop", name)
             #expect(try await sleepers().isEmpty, "stopped, and running")
+            if isDropIn { try await cluster.inside(home, "rm -r \(dropIns)") }
+        }
+
+        @Test(
+            "a run that fails after its start says why in status, also after the agent's restart",
+            arguments: [
+                ("ExecStart=/no/such/program", "status 203/EXEC"),
+                ("User=stranger\nExecStart=/bin/sleep 999", "status 217/USER"),
+                ("ExecStart=/bin/sh -c 'kill -SEGV $$$$'", "signal 11/SEGV"),
+                ("ExecStart=/bin/sh -c 'exit 3'", "exit-code, status 3"),
+                // systemd tries again for ever, so that nothing is ever at rest.
+                ("Restart=always\nRestartSec=2\nStartLimitIntervalSec=0\nExecStart=/bin/false", "exit-code, status 1"),
+            ])
+        func failureExplained(settings: String, words: String) async throws {
+            let cluster = try Cluster.shared
+            let name = "failing.service"
+            // systemd calls a service of this type started before its program is looked at, so 'start' may say either.
+            _ = try await give(cluster, "start", name, "[Service]\n\(settings)\n")
+            func reason() async throws -> String {
+                try await cluster.manager("status", name).output.split(separator: "\n").first { $0.contains("Reason:") }
+                    .map(String.init) ?? ""
+            }
+            try await until("status says why") { try await reason().contains(words) }
+            try await cluster.inside(home, "systemctl restart node-agent.service")
+            try await until("the agent is back and says why") { try await reason().contains(words) }
         }
 
         @Test("a unit that systemd lets nobody start or stop by hand is refused before anything is stored")

@@ -78,18 +78,6 @@ import Testing
         #expect(UnitSubmission.refusal(of: file, as: UnitName(unchecked: "a.service")) == nil)
     }
 
-    @Test(
-        "settings by which systemd leaves processes behind are known",
-        arguments: [
-            ("KillMode=none", true), ("KillMode=process", true), ("SendSIGKILL=no", true), ("KillMode=mixed", false),
-            ("KillMode=none\nKillMode=control-group", false), ("KillMode=none\nKillMode=nonsense", true),
-            ("SendSIGKILL=no\nSendSIGKILL=yes", false), ("ExecStart=/bin/a", false),
-        ])
-    func leavesProcesses(lines: String, isSo: Bool) throws {
-        #expect(try UnitFile(parsing: "[Service]\n\(lines)\n").leavesProcesses == isSo)
-        #expect(try UnitFile(parsing: "[Unit]\n\(lines)\n").leavesProcesses == false)
-    }
-
     @Test("every pattern of the table is one, and none stands twice")
     func table() {
         let patterns = MachineUnits.rows.flatMap(\.patterns)

@@ -9,8 +9,8 @@ extension AgentCore {
         for unit in unpublished.sorted() {
             guard let state = state(of: unit), state != entries[unit]?.published else { continue }
             let isDown = state.active == "failed" || state.active == "inactive"
-            // What systemd starts again by itself shows as down for a moment; else somebody may wait for the end.
-            let isFlapping = entries[unit]?.triedAgain.map { now < $0 + ReportPace.calm } ?? false
+            // What comes up by itself again and again is down for moments; else somebody may wait for the end.
+            let isFlapping = entries[unit]?.cameUp.map { now < $0 + ReportPace.calm } ?? false
             let down = isDown ? entries[unit]?.changed ?? now : nil
             guard
                 isUrgent(state) || isDown && !isFlapping
@@ -42,7 +42,7 @@ extension AgentCore {
         var state = UnitState(
             machine: machine, unit: unit, load: entry.observed?.load ?? (entry.problem == nil ? "" : "error"),
             active: entry.observed?.active ?? "", sub: entry.observed?.sub ?? "", hash: hash,
-            acted: acted, restarts: entry.start?.restarts ?? entry.restarts, health: entry.problem ?? entry.remark,
+            acted: acted, restarts: entry.start?.restarts ?? entry.restarts, health: Self.health(entry),
             since: entry.observed?.since ?? 0, automaticRestarts: entry.automaticRestarts)
         guard let end = entry.heldBack else { return state }
         state.since = end.moment
@@ -51,5 +51,10 @@ extension AgentCore {
         state.sub = "failed"
         state.health = "failed on machine \(end.machine.short); restart it to run it again"
         return state
+    }
+
+    /// What stands against the unit: its file, the last order, or the end of its last run.
+    private static func health(_ entry: Entry) -> String? {
+        entry.problem ?? entry.remark ?? entry.failure
     }
 }

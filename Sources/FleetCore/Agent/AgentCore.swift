@@ -36,11 +36,13 @@ package struct AgentCore: Sendable, Equatable {
         var refusals = 0
         /// What systemd said of the last order, when it was not simply carried out.
         var remark: String?
+        /// How the last run ended that failed.
+        var failure: String?
         var pace = ReportPace()
         /// How often systemd itself has started the unit again since it was last ordered to start.
         var automaticRestarts = 0
-        /// When systemd itself last did so.
-        var triedAgain: Moment?
+        /// When it last came up by itself: systemd tried again, or its timer, its socket or another unit started it.
+        var cameUp: Moment?
         /// The file that the running processes were started from, when another one is in force since: it needs a restart.
         var outdated: ContentHash?
         var observed: Observation?
@@ -70,7 +72,7 @@ package struct AgentCore: Sendable, Equatable {
     var entries: [UnitName: Entry] = [:]
     var ledger = Ledger()
     /// The machine holds its session and the agent knows what it is ordered.
-    private var isServing = false
+    var isServing = false
     /// States on their way to the store, by unit; one batch at a time.
     var publishing: [UnitName: UnitState] = [:]
     /// Nothing is published before this moment, after a failure.
@@ -173,6 +175,9 @@ package struct AgentCore: Sendable, Equatable {
             }
         case .stopFailed(let unit, let reason): fail(unit, .stopping, at: now, remark: reason)
         case .observed(let observations): for one in observations { observe(one, at: now) }
+        case .explained(let unit, let failure):
+            // systemd speaks of a unit that runs again by now as of one that has not failed.
+            if entries[unit]?.observed?.showsFailure == true { update(unit) { $0.failure = failure } }
         case .jobEnded(let unit, let end): jobEnded(unit, end)
         case .completed(let completions, let units): learn(completions, of: units)
         case .recorded: ledger.recording = []
@@ -262,15 +267,15 @@ package struct AgentCore: Sendable, Equatable {
     private mutating func observe(_ observation: Observation, at now: Moment) {
         guard let entry = entries[observation.unit] else { return }
         let isAnotherTry = observation.sub == "auto-restart" && entry.observed?.sub != "auto-restart"
+        let isUnordered = entry.operation == nil && entry.start == nil && entry.observed?.isDown == true
         update(observation.unit) {
             if $0.observed?.active != observation.active { $0.changed = now }
             $0.observed = observation
             $0.isStopped = false
             if !observation.isDown { $0.heldBack = nil }
-            if isAnotherTry {
-                $0.automaticRestarts += 1
-                $0.triedAgain = now
-            }
+            if !observation.showsFailure { $0.failure = nil }
+            if isAnotherTry { $0.automaticRestarts += 1 }
+            if isAnotherTry || isUnordered && !observation.isDown { $0.cameUp = now }
         }
         noticeStart(observation, before: entry.observed)
         noticeWork(observation)
@@ -282,87 +287,6 @@ package struct AgentCore: Sendable, Equatable {
         for (unit, entry) in entries {
             if let retry = entry.retry, retry <= now { update(unit) { $0.retry = nil } }
             if let held = entry.pace.held, held <= now { update(unit) { $0.pace.held = nil } }
-        }
-    }
-
-    // MARK: Session
-
-    /// Adopts what runs: a unit with its file in force and its target state issued is left alone.
-    private mutating func enter(
-        own: [UnitState], orders: [Order], installed: [InstalledFile], observed: [Observation]
-    ) {
-        entries = [:]
-        isServing = true
-        publishing = [:]
-        unpublished = []
-        publishRetry = nil
-        recordFailed(retry: nil)
-        for file in installed {
-            update(file.unit) {
-                $0.file = file
-                $0.acted = .loaded
-            }
-        }
-        for one in observed where entries[one.unit] != nil {
-            update(one.unit) { entry in
-                entry.observed = one
-                guard !one.isDown else { return }
-                entry.acted = .launched
-                // The former tenure got as far as the new file, not as far as the restart.
-                if let started = entry.file?.startedHash, started != entry.file?.hash { entry.outdated = started }
-            }
-        }
-        for order in orders {
-            update(order.unit) { entry in
-                entry.order = order
-                entry.restarts = order.assignment.restarts
-            }
-        }
-        for state in own {
-            update(state.unit) { entry in
-                entry.isClaimed = true
-                entry.published = state
-                guard let file = entry.file else { return }
-                // What is only loaded may run all the same: through its timer, its socket or the unit that wants it.
-                if entry.order?.assignment.target == .loaded { entry.acted = .loaded }
-                // A start that left no trace in systemd may never have reached it; only work that is done once is left at that.
-                let isUp = entry.observed.map { !$0.isDown } ?? false
-                let wasStarted = file.startedHash != nil && (isUp || file.runs != .always)
-                // One that was on its way down when the former run ended was being stopped, as far as anybody can tell.
-                let isStopping = entry.observed?.active == "deactivating"
-                let wasStopping = (isStopping || state.active == "deactivating" && !isUp) && file.runs == .always
-                entry.acted = wasStopping ? .loaded : max(entry.acted, wasStarted ? .launched : state.acted)
-                entry.restarts = state.restarts
-                entry.automaticRestarts = state.automaticRestarts
-                // Of one that was being stopped nothing runs that could be out of date.
-                if wasStopping { entry.outdated = nil }
-                let isLaunched = entry.acted == .launched && state.acted == .launched
-                let started = file.startedHash ?? state.hash
-                if isLaunched, state.hash != file.hash, started != file.hash { entry.outdated = started }
-            }
-            resume(state)
-        }
-    }
-
-    /// The session is gone: nothing is claimed, and what had to be stopped has been.
-    private mutating func leave() {
-        isServing = false
-        publishing = [:]
-        for unit in entries.keys.sorted() {
-            guard let file = entries[unit]?.file else {
-                entries[unit] = nil
-                continue
-            }
-            entries[unit]?.order = nil
-            entries[unit]?.isClaimed = false
-            entries[unit]?.published = nil
-            entries[unit]?.operation = nil
-            entries[unit]?.heldBack = nil
-            entries[unit]?.work = nil
-            entries[unit]?.start = nil
-            entries[unit]?.retry = nil
-            entries[unit]?.pace = ReportPace()
-            if !file.isKept { entries[unit]?.acted = .loaded }
         }
     }
 

@@ -34,6 +34,9 @@ package struct Observation: Hashable, Sendable {
 
     /// The unit neither runs nor starts nor stops, by systemd's word.
     package var isDown: Bool { active.isEmpty || active == "inactive" || active == "failed" }
+
+    /// The last run has failed, whether or not systemd is going to try again.
+    package var showsFailure: Bool { active == "failed" || sub == "auto-restart" }
 }
 
 /// How an order to start or restart a unit came to its end, in systemd's words.
@@ -60,8 +63,6 @@ package struct InstalledFile: Hashable, Sendable {
     package var isKept: Bool
     /// Whether it has an `[Install]` section, by which systemd links it to other units while it is loaded.
     package var isInstallable: Bool
-    /// Whether systemd leaves processes of it behind when it stops or restarts it (`KillMode=`, `SendSIGKILL=`).
-    package var leavesProcesses: Bool
     package var runs: RunPolicy
     /// The file that was in force when an agent of this boot last ordered systemd to start the unit; `nil` when it has not,
     /// or has stopped it since: what only runs through its timer, its socket or the unit that wants it is none of ours to stop.
@@ -69,13 +70,12 @@ package struct InstalledFile: Hashable, Sendable {
 
     package init(
         unit: UnitName, hash: ContentHash, isKept: Bool, isInstallable: Bool = false,
-        leavesProcesses: Bool = false, runs: RunPolicy = .always, startedHash: ContentHash? = nil
+        runs: RunPolicy = .always, startedHash: ContentHash? = nil
     ) {
         self.unit = unit
         self.hash = hash
         self.isKept = isKept
         self.isInstallable = isInstallable
-        self.leavesProcesses = leavesProcesses
         self.runs = runs
         self.startedHash = startedHash
     }
@@ -134,6 +134,8 @@ package enum AgentEvent: Hashable, Sendable {
     case stopped(UnitName)
     case stopFailed(UnitName, reason: String)
     case observed([Observation])
+    /// systemd's words for how the run of a unit ended that it shows as failed, or as about to be started again.
+    case explained(UnitName, failure: String)
     /// A job of the unit is gone; what `observed` told of the unit before is as new.
     case jobEnded(UnitName, JobEnd)
     /// What the store holds of the ends of these units, which run once; told before `entered` and `installed`.

@@ -11,30 +11,38 @@ package enum MachineUnits {
     package struct Row: Sendable {
         /// What they are to the machine.
         package let purpose: String
+        /// Whether the machine, or Flotilla on it, does not outlive their end; the others may be stopped for another unit's sake.
+        let isVital: Bool
         /// Patterns over names, in the dialect of `Glob`.
         package let patterns: [String]
+
+        init(_ purpose: String, isVital: Bool = false, _ patterns: [String]) {
+            self.purpose = purpose
+            self.isVital = isVital
+            self.patterns = patterns
+        }
     }
 
     package static let rows: [Row] = [
-        Row(purpose: "part of Flotilla", patterns: ["node-agent.*", "flotilla-guard*.*"]),
-        Row(purpose: "part of systemd", patterns: ["systemd-*.*", "init.scope", "quotaon.*", "rc-local.service"]),
+        Row("part of Flotilla", isVital: true, ["node-agent.*", "flotilla-guard*.*"]),
+        Row("part of systemd", ["systemd-*.*", "init.scope", "quotaon.*", "rc-local.service"]),
         Row(
-            purpose: "a slice that systemd makes for itself",
-            patterns: ["-.slice", "system.slice", "user.slice", "machine.slice", "user-*.slice", "system-*.slice"]),
+            "a slice that systemd makes for itself", isVital: true,
+            ["-.slice", "system.slice", "user.slice", "machine.slice", "user-*.slice", "system-*.slice"]),
         Row(
-            purpose: "the message bus",
-            patterns: ["dbus.*", "dbus-broker.*", "dbus-org.*"]),
-        Row(purpose: "for logins", patterns: ["user@*.service", "user-runtime-dir@*.service"]),
+            "the message bus", isVital: true,
+            ["dbus.*", "dbus-broker.*", "dbus-org.*"]),
+        Row("for logins", ["user@*.service", "user-runtime-dir@*.service"]),
         Row(
-            purpose: "a console",
-            patterns: [
+            "a console",
+            [
                 "getty@*.service", "serial-getty@*.service", "container-getty@*.service", "autovt@*.service",
                 "console-getty.service", "console-shell.service", "debug-shell.service", "getty.target",
                 "getty-static.service", "getty-pre.target",
             ]),
         Row(
-            purpose: "a stage of the machine's start",
-            patterns: [
+            "a stage of the machine's start", isVital: true,
+            [
                 "basic.target", "boot-complete.target", "cryptsetup*.target", "default.target",
                 "first-boot-complete.target",
                 "graphical.target", "initrd*.*", "integritysetup*.target", "local-fs*.target", "multi-user.target",
@@ -45,8 +53,8 @@ package enum MachineUnits {
                 "veritysetup*.target",
             ]),
         Row(
-            purpose: "a way to stop or rescue the machine",
-            patterns: [
+            "a way to stop or rescue the machine",
+            [
                 "ctrl-alt-del.target", "emergency.*", "exit.target", "factory-reset.target", "final.target",
                 "halt.target",
                 "hibernate.target", "hybrid-sleep.target", "kbrequest.target", "kexec.target", "poweroff.target",
@@ -54,14 +62,14 @@ package enum MachineUnits {
                 "suspend.target", "suspend-then-hibernate.target", "umount.target",
             ]),
         Row(
-            purpose: "for the machine's devices",
-            patterns: [
+            "for the machine's devices",
+            [
                 "bluetooth.target", "kmod-static-nodes.service", "kmod.service", "modprobe@*.service", "printer.target",
                 "smartcard.target", "sound.target", "udev.service", "fsck*.service",
             ]),
         Row(
-            purpose: "a file system of the machine",
-            patterns: mounts(
+            "a file system of the machine", isVital: true,
+            mounts(
                 on: ["-", "etc", "root", "run", "tmp", "usr", "var", "var-lib", "var-log", "var-run"],
                 below: [
                     "bin", "boot", "dev", "etc-systemd", "lib", "lib32", "lib64", "libx32", "proc", "run-dbus",
@@ -70,15 +78,8 @@ package enum MachineUnits {
                     "usr-libx32", "usr-sbin", "var-lib-dbus", "var-lib-systemd",
                 ])),
         Row(
-            purpose: "a folder of Flotilla",
-            patterns: mounts(below: ["etc-flotilla", "run-flotilla", "var-lib-flotilla"])),
-    ]
-
-    /// What the machine, or Flotilla on it, does not outlive the end of; the others may be stopped for another unit's sake.
-    private static let vital: Set<String> = [
-        "part of Flotilla", "a slice that systemd makes for itself", "the message bus",
-        "a stage of the machine's start",
-        "a file system of the machine", "a folder of Flotilla",
+            "a folder of Flotilla", isVital: true,
+            mounts(below: ["etc-flotilla", "run-flotilla", "var-lib-flotilla"])),
     ]
 
     /// Patterns over what is mounted on these folders, and over what is mounted on those or anywhere below.
@@ -86,15 +87,15 @@ package enum MachineUnits {
         (folders + trees).map { "\($0).*mount" } + trees.map { "\($0)-*.*mount" }
     }
 
-    private static let globs: [(purpose: String, glob: Glob)] = rows.flatMap { row in
-        row.patterns.map { (row.purpose, Glob($0)) }
-    }
+    private static let globs: [(row: Row, glob: Glob)] = rows.flatMap { row in row.patterns.map { (row, Glob($0)) } }
+
+    private static func row(of name: UnitName) -> Row? { globs.first { $0.glob.matches(name) }?.row }
 
     /// What `name` is to every machine, if no unit may stop it; `nil` for all others.
     package static func vitalPurpose(of name: UnitName) -> String? {
-        purpose(of: name).flatMap { vital.contains($0) ? $0 : nil }
+        row(of: name).flatMap { $0.isVital ? $0.purpose : nil }
     }
 
     /// What `name` is to every machine; `nil` for a name that is free.
-    package static func purpose(of name: UnitName) -> String? { globs.first { $0.glob.matches(name) }?.purpose }
+    package static func purpose(of name: UnitName) -> String? { row(of: name)?.purpose }
 }

@@ -35,17 +35,6 @@ extension UnitFile {
             .compactMap { Self.truth($0.value) }.last
     }
 
-    /// Whether systemd leaves processes of the unit behind when it stops it, and starts new ones beside them when it restarts it.
-    ///
-    /// - Source: systemd.kill(5).
-    package var leavesProcesses: Bool {
-        let modes = ["control-group", "mixed", "process", "none"]
-        return ["Service", "Socket", "Mount", "Swap"].contains { section in
-            let mode = word(section: section, name: "KillMode", among: modes)
-            return mode == "process" || mode == "none" || flag(section: section, name: "SendSIGKILL") == false
-        }
-    }
-
     /// What systemd makes of a setting that takes one of `words`: the last value that is one; `nil` where there is none.
     ///
     /// As with a flag, systemd passes over an empty assignment and words that it does not know, with a warning.

@@ -97,11 +97,12 @@ extension AgentShell {
         do {
             job = try await units.queue(operation, unit.rawValue, mode: .replace)
         } catch {
-            refuse(operation, unit, error.message)
+            let reason = error.code == .masked ? await maskingWords(unit) : error.message
+            refuse(operation, unit, reason)
             await takeBack(unit, file?.startedHash)
             let isOutage = error.isTransient && error.code != .conflict
             return inbox.yield(
-                isOutage ? .issueFailed(unit, reason: error.message) : .startEnded(unit, .refused(error.message))
+                isOutage ? .issueFailed(unit, reason: reason) : .startEnded(unit, .refused(reason))
             ).discard()
         }
         logger.info("unit \(operation.rawValue) issued", metadata: ["unit.name": "\(unit)"])
@@ -134,7 +135,9 @@ extension AgentShell {
     ) async -> (failure: String?, left: UnitOperation) {
         var left = operation
         // The end of the stop's job would count as the end of work that is done once; such a unit keeps systemd's own restart.
-        if operation == .restart, file?.leavesProcesses == true, file?.runs == .always {
+        if operation == .restart, file?.runs == .always,
+            (try? await units.leavesProcesses(of: unit.rawValue)) ?? true
+        {
             do {
                 _ = try await units.stopUnit(unit.rawValue)
             } catch  where error.code == .noSuchUnit {
@@ -145,7 +148,7 @@ extension AgentShell {
             left = .start
         }
         // Who stops units by hand, or a unit that failed, leaves some, too; the first start of a unit has none.
-        guard left == .start, file?.leavesProcesses == true || file?.startedHash != nil,
+        guard left == .start, operation == .restart || file?.startedHash != nil,
             let statuses = try? await units.listUnits(names: [unit.rawValue]),
             statuses.allSatisfy({ $0.active == "inactive" || $0.active == "failed" })
         else { return (nil, left) }
@@ -158,6 +161,13 @@ extension AgentShell {
 
     private func refuse(_ operation: UnitOperation, _ unit: UnitName, _ reason: String) {
         logger.warning("unit \(operation.rawValue) refused", metadata: ["unit.name": "\(unit)", "error": "\(reason)"])
+    }
+
+    /// By which file somebody has forbidden the unit on this machine, and what lifts that.
+    private func maskingWords(_ unit: UnitName) async -> String {
+        let file = (try? await units.fragmentPaths(of: [unit.rawValue]))?[unit.rawValue]
+        return "\(unit) is masked on this machine\(file.map { " by \($0)" } ?? "");"
+            + " 'systemctl unmask \(unit)' there allows it"
     }
 
     /// Nothing was started: the note says again what it said before.

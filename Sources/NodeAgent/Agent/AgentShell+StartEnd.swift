@@ -43,8 +43,21 @@ extension AgentShell {
 
     /// systemd's word for how a unit ended, and what its main process left.
     private static func outcome(_ result: String, _ main: StartReport.Exit?) -> String {
-        guard let main else { return result }
-        return result + (main.isSignal ? ", signal \(main.status)" : ", status \(main.status)")
+        main.map { "\(result), \($0.words)" } ?? result
+    }
+
+    /// Tells how the run of a unit ended that shows as failed, at most once in a second and then the newest.
+    func explainFailure(of unit: UnitName, _ inbox: AsyncStream<AgentEvent>.Continuation) async {
+        guard explaining.updateValue(true, forKey: unit) == nil else { return }
+        while explaining.updateValue(false, forKey: unit) == true, !Task.isCancelled {
+            let report = try? await units.startReport(of: unit.rawValue, after: .failed)
+            // systemd forgets the end of a run when the next one begins.
+            if let result = report?.result, result != "success" {
+                inbox.yield(.explained(unit, failure: "failed: \(Self.outcome(result, report?.main))"))
+            }
+            guard (try? await Task.sleep(for: .seconds(1))) != nil else { break }
+        }
+        explaining[unit] = nil
     }
 
     /// As many units at fault, and things that one needs, are named: a reason is a line.

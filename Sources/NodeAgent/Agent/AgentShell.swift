@@ -38,6 +38,8 @@ actor AgentShell {
     private var lastChange: [String: Int] = [:]
     /// The number of the last change by which a unit was seen to start, run, stop or fail.
     private(set) var lastSign: [String: Int] = [:]
+    /// Units whose failure systemd is being asked about, and whether it is to be asked again since they have failed anew.
+    var explaining: [UnitName: Bool] = [:]
 
     init(
         registry: ClusterRegistry, units: any UnitManager, folder: UnitFolder, processes: UnitProcesses,
@@ -111,8 +113,19 @@ actor AgentShell {
             for await event in events {
                 let directives = core.handle(event, at: BootClock.now)
                 carryOut(directives, tenure: tenure, inbox: inbox, in: &group)
+                for unit in Self.failures(in: event) {
+                    group.addTask { await self.explainFailure(of: unit, inbox) }
+                }
             }
             group.cancelAll()
+        }
+    }
+
+    /// The units that an event shows as failed.
+    private static func failures(in event: AgentEvent) -> [UnitName] {
+        switch event {
+        case .observed(let seen), .entered(_, _, _, let seen): seen.filter(\.showsFailure).map(\.unit)
+        default: []
         }
     }
 

@@ -182,7 +182,7 @@ actor UnitFolder {
     private func entry(_ file: UnitFile, _ unit: UnitName) -> InstalledFile {
         InstalledFile(
             unit: unit, hash: file.hash, isKept: SchedulingOptions(of: file, for: unit).onDisconnect == .keep,
-            isInstallable: !InstallSection(of: file, for: unit).isEmpty, leavesProcesses: file.leavesProcesses,
+            isInstallable: !InstallSection(of: file, for: unit).isEmpty,
             runs: RunPolicy(of: file, for: unit))
     }
 }

@@ -20,19 +20,34 @@ extension SystemdManager {
     package func startReport(
         of name: String, after result: JobResult
     ) async throws(SystemdError) -> StartReport {
-        let type = name.split(separator: ".").last.map { $0.prefix(1).uppercased() + $0.dropFirst() } ?? "Service"
+        let type = Self.interface(of: name)
         var report = StartReport()
         report.conditions = try await checks("Conditions", of: name)
         report.asserts = try await checks("Asserts", of: name)
         report.triggers = try await strings("Unit", "Triggers", of: name)
         if result == .dependency { report.dependencies = (try? await dependencyFaults(of: name)) ?? [] }
         // Types that run nothing have neither.
-        report.result = try? await text(String(type), "Result", of: name)
-        let code = try? await number(String(type), "ExecMainCode", of: name)
-        if let code, code != 0, let status = try? await number(String(type), "ExecMainStatus", of: name) {
+        report.result = try? await text(type, "Result", of: name)
+        let code = try? await number(type, "ExecMainCode", of: name)
+        if let code, code != 0, let status = try? await number(type, "ExecMainStatus", of: name) {
             report.main = StartReport.Exit(isSignal: code == 2 || code == 3, status: status)
         }
         return report
+    }
+
+    package func leavesProcesses(of name: String) async throws(SystemdError) -> Bool {
+        let type = Self.interface(of: name)
+        guard ["Service", "Socket", "Mount", "Swap"].contains(type) else { return false }
+        let mode = try await text(type, "KillMode", of: name)
+        if mode == "process" || mode == "none" { return true }
+        return try await call(Self.request(type, "SendSIGKILL", name)) { reader throws(SystemdError) in
+            try reader.variant()?.flag == false
+        }
+    }
+
+    /// The interface that goes with the unit's type: `Service` of `web.service`.
+    private static func interface(of name: String) -> String {
+        name.split(separator: ".").last.map { $0.prefix(1).uppercased() + $0.dropFirst() } ?? "Service"
     }
 
     private func text(_ type: String, _ property: String, of name: String) async throws(SystemdError) -> String? {
@@ -79,44 +94,5 @@ extension SystemdManager {
         }
         let failed = entries.filter { $0.state < 0 }
         return (failed.isEmpty ? entries : failed).map(\.text)
-    }
-}
-
-/// What systemd knows of a start that is over.
-package struct StartReport: Hashable, Sendable {
-    /// How the main process ended.
-    package struct Exit: Hashable, Sendable {
-        package var isSignal: Bool
-        /// The exit status, or the signal's number.
-        package var status: Int32
-
-        package init(isSignal: Bool, status: Int32) {
-            self.isSignal = isSignal
-            self.status = status
-        }
-    }
-
-    /// The conditions that did not hold, such as `ConditionPathExists=/etc/web`, or all where systemd does not say which.
-    package var conditions: [String]
-    /// The same for assertions.
-    package var asserts: [String]
-    /// The units that a timer, socket or path starts.
-    package var triggers: [String]
-    /// The units at fault when the job ended with `dependency`, by name; none where they have come right meanwhile.
-    package var dependencies: [DependencyFault]
-    /// systemd's word for the outcome: `success`, `exit-code`, `signal`, `timeout`, `start-limit-hit` and so on.
-    package var result: String?
-    package var main: Exit?
-
-    package init(
-        conditions: [String] = [], asserts: [String] = [], triggers: [String] = [],
-        dependencies: [DependencyFault] = [], result: String? = nil, main: Exit? = nil
-    ) {
-        self.conditions = conditions
-        self.asserts = asserts
-        self.triggers = triggers
-        self.dependencies = dependencies
-        self.result = result
-        self.main = main
     }
 }

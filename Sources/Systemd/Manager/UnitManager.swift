@@ -49,6 +49,9 @@ package protocol UnitManager: Sendable {
     func fragmentPaths(of names: [String]) async throws(SystemdError) -> [String: String]
     /// What came of the unit's last start, whose job ended with `result`.
     func startReport(of name: String, after result: JobResult) async throws(SystemdError) -> StartReport
+    /// Whether systemd leaves processes of the unit behind when it stops it, and starts new ones beside them when it restarts it:
+    /// `KillMode=`, `SendSIGKILL=` of its file and of all drop-ins (systemd.kill(5)).
+    func leavesProcesses(of name: String) async throws(SystemdError) -> Bool
     /// What `UnitProperties` lists; loads the unit if it is not loaded.
     func properties(of name: String) async throws(SystemdError) -> UnitProperties
     /// Reports changes of these units from now on, through `changes()`; answers how they are now.

@@ -229,10 +229,78 @@ import Testing
         #expect(told.last?.active == "failed" && told.last?.sub == "failed")
         // A unit that is stopped by hand is told of at once: who asks for a start then goes by that.
         see("active", "running", 140)
-        for round in 0..<10 { see("active", "\(round)", 140 + Double(round) / 100) }
-        see("inactive", "dead", 140.2)
+        for round in 0..<10 { see("active", "\(round)", 171 + Double(round) / 100) }
+        see("inactive", "dead", 171.2)
         #expect(told.last?.active == "inactive")
     }
+
+    @Test("what a timer starts again and again is told of ever more rarely, and its end a second after it came")
+    func timed() {
+        var core = AgentCore(machine: Short.machine("A"))
+        let unit = Short.unit("job")
+        var files = TestFiles()
+        let state = UnitState(machine: core.machine, unit: unit, hash: files.hash("job"), acted: .loaded)
+        let order = Order(
+            assignment: Assignment(machine: core.machine, unit: unit, hash: state.hash, target: .loaded), revision: 5)
+        var told: [String] = []
+        func take(_ event: AgentEvent, at seconds: Double) {
+            var directives = core.handle(event, at: Self.moment(seconds))
+            while !directives.publish.isEmpty {
+                told += directives.publish.map(\.active)
+                directives = core.handle(.published(directives.publish), at: Self.moment(seconds))
+            }
+        }
+        let file = InstalledFile(unit: unit, hash: state.hash, isKept: false)
+        take(.entered(own: [state], orders: [order], installed: [file], observed: []), at: 0)
+        for round in 0..<60 {
+            for (active, offset) in [("activating", 0.0), ("inactive", 0.1)] {
+                let seen = Observation(unit: unit, load: "loaded", active: active, sub: active)
+                take(.observed([seen]), at: 1 + Double(round) * 0.3 + offset)
+            }
+        }
+        #expect(told.count < 14, "\(told.count) reports of 120 changes in 18 s")
+        take(.woke, at: 20)
+        #expect(told.last == "inactive")
+    }
+
+    @Test(
+        "how a run ended that failed is told of for as long as it shows",
+        arguments: [
+            NamedScript(
+                "until the unit runs again, and not of a later failure",
+                """
+                enter; own web launched v1; order web launched v1 @5; file web v1; seen web active/running => publish web v1 launched active/running
+                published => -
+                10 seen web failed/failed => publish web v1 launched failed/failed
+                10 explained web => -
+                10 published => publish web v1 launched failed/failed (loaded: exit-code, status 1)
+                10 published => -
+                20 order web launched v1 #1 @6 => restart web
+                20 issued web => -
+                20 seen web activating/start => publish web v1 launched #1 activating/start
+                20 published => -
+                20 seen web failed/failed => publish web v1 launched #1 failed/failed
+                """),
+            NamedScript(
+                "also while systemd is about to try again",
+                """
+                enter; own web launched v1; order web launched v1 @5; file web v1; seen web active/running => publish web v1 launched active/running
+                published => -
+                10 seen web activating/auto-restart => publish web v1 launched activating/auto-restart
+                10 explained web => -
+                10 published => publish web v1 launched activating/auto-restart (loaded: exit-code, status 1)
+                10 published => -
+                20 seen web active/running => publish web v1 launched active/running
+                """),
+            NamedScript(
+                "not when the word comes after the unit runs again",
+                """
+                enter; own web launched v1; order web launched v1 @5; file web v1; seen web active/running => publish web v1 launched active/running
+                published => -
+                10 explained web => -
+                """),
+        ])
+    func explained(table: NamedScript) { Self.check(table) }
 
     @Test("a machine has done what it can about a unit when it has acted, or says why it could not")
     func settled() {

@@ -88,6 +88,7 @@ struct AgentScript {
             case "stopped": return .stopped(unit)
             case "stop-failed": return .stopFailed(unit, reason: "no answer")
             case "seen": return .observed([observation(words)])
+            case "explained": return .explained(unit, failure: "exit-code, status 1")
             case "published": return .published(lastPublished)
             case "publish-failed": return .publishFailed
             case "withdrawn": return .withdrawn([unit])

@@ -58,10 +58,13 @@ struct StartEndTests {
         "a start that a dependency stood in the way of names it, and what is wrong with it",
         arguments: [
             ([], "a unit that it depends on failed or is not there (dependency)"),
-            ([failed("db.service")], "a dependency failed: db.service failed (exit-code, status 203)"),
+            (
+                [failed("db.service")],
+                "a dependency failed: db.service failed (exit-code, status 203/EXEC (the program is not there or cannot be executed))"
+            ),
             (
                 [failed("disk.mount", needing: "db.service")],
-                "a dependency failed: disk.mount failed (exit-code, status 203), which db.service needs"
+                "a dependency failed: disk.mount failed (exit-code, status 203/EXEC (the program is not there or cannot be executed)), which db.service needs"
             ),
             (
                 [DependencyFault(name: "dev-sdb.device", dependent: "web.service", active: "failed")],
@@ -72,7 +75,7 @@ struct StartEndTests {
                     DependencyFault(
                         name: "db.service", dependent: "web.service", active: "failed", result: "signal",
                         main: StartReport.Exit(isSignal: true, status: 9))
-                ], "a dependency failed: db.service failed (signal, signal 9)"
+                ], "a dependency failed: db.service failed (signal, signal 9/KILL)"
             ),
             (
                 [DependencyFault(name: "absent.service", dependent: "web.service", load: "not-found")],
@@ -93,11 +96,39 @@ struct StartEndTests {
             ),
             (
                 (1...5).map { failed("db\($0).service") },
-                "a dependency failed: db1.service failed (exit-code, status 203); db2.service failed (exit-code, status 203); "
-                    + "db3.service failed (exit-code, status 203); and 2 more"
+                "a dependency failed: db1.service failed (exit-code, status 203/EXEC (the program is not there or cannot be executed)); db2.service failed (exit-code, status 203/EXEC (the program is not there or cannot be executed)); "
+                    + "db3.service failed (exit-code, status 203/EXEC (the program is not there or cannot be executed)); and 2 more"
             ),
         ])
     func dependencies(faults: [DependencyFault], words: String) async throws {
         try await expect("not started: \(words)", .loaded, after: .dependency, StartReport(dependencies: faults))
+    }
+
+    @Test(
+        "a run that fails by itself, with or without an agent that looks, is told of with its reason; one that runs again is not"
+    )
+    func failsLater() async throws {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        let words = "failed: exit-code, status 217/USER (User= is unknown)"
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await until("it runs") { try await rig.state(web)?.active == "active" }
+            #expect(try await rig.state(web)?.health == nil)
+            let report = StartReport(result: "exit-code", main: StartReport.Exit(isSignal: false, status: 217))
+            await rig.units.setResults("web.service", [], report)
+            await rig.units.crash("web.service")
+            try await until("the reason") { try await rig.state(web)?.health == words }
+            #expect(try await rig.state(web)?.active == "failed")
+            await rig.units.wake("web.service")
+            try await until("it runs again") { try await rig.state(web)?.active == "active" }
+            #expect(try await rig.state(web)?.health == nil)
+        }
+        await rig.units.crash("web.service")
+        try await rig.run { _ in
+            try await until("the reason, though it failed before this tenure") {
+                try await rig.state(web)?.health == words
+            }
+        }
     }
 }

@@ -158,6 +158,8 @@ actor FakeUnits: UnitManager {
         reports[name] ?? StartReport()
     }
 
+    func leavesProcesses(of name: String) -> Bool { false }
+
     func watch(_ units: [String]) async throws(SystemdError) -> [UnitStatus] {
         watched.formUnion(units)
         let answer = units.map { status($0) }
