@@ -14,7 +14,7 @@ package struct Program: Sendable {
         "usage: cluster-manager --start [--celixAgents=N] [--felixAgents=N] [--unitFilesPath=DIR] | --stop | --status"
         + " | COMMAND ...; see 'cluster-manager --help'"
 
-    private let console: Console
+    private var console: Console
     private let environment: [String: String]
     private let connect: @Sendable (ConnectionSettings) throws -> any FleetService
     private let become: @Sendable (ExternalProgram) throws -> Void
@@ -45,6 +45,12 @@ package struct Program: Sendable {
     /// - Parameter given: The arguments, without the program's name.
     /// - Returns: What the process's exit status has to say; the words have been printed.
     package func run(_ given: [String]) async -> ExitStatus {
+        var program = self
+        if GlobalOptions.asksForJSON(given) { program.console = console.inJSON }
+        return await program.finish(given)
+    }
+
+    private func finish(_ given: [String]) async -> ExitStatus {
         let status = await carryOut(given)
         // What was done stays done, but a result that is not there is no result.
         guard let reason = console.output.failure() else { return status }
@@ -139,7 +145,7 @@ package struct Program: Sendable {
         tellAge(settings)
     }
 
-    /// Says beside a result that it is old; who asked for JSON finds it on standard error, too.
+    /// Says beside a result that it is old.
     private func tellAge(_ settings: ConnectionSettings) {
         if let words = settings.ages.words { console.errors.line("cluster-manager: \(words)") }
     }
@@ -151,12 +157,13 @@ package struct Program: Sendable {
         var fleet = try connect(settings)
         let debug = options.debug || environment["FLEETCTL_DEBUG"] == "true"
         if debug { console.errors.line("debug: endpoint \(settings.endpoint)") }
-        if debug || console.errors.isTerminal {
-            fleet = ObservedFleet(fleet, stream: console.errors, tellsAll: debug)
-        }
+        let observer =
+            debug || console.errors.isTerminal ? RequestObserver(console.errors, tellsAll: debug) : nil
+        if let observer { fleet = ObservedFleet(fleet, observer) }
         return CommandContext(
             fleet: fleet, console: console, environment: environment, format: format, ssh: ssh,
-            localMachine: localMachine, client: { try FleetClientAdapter.client(settings) }, become: become,
+            localMachine: localMachine, client: { try FleetClientAdapter.client(settings, observer: observer) },
+            become: become,
             ages: settings.ages)
     }
 

@@ -40,8 +40,15 @@ package enum IdentityFile {
         guard chmod(path, mode) == 0 else { throw failure("set the mode of folder", path) }
     }
 
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - isSecret: Whether nobody but its owner may be able to read it.
+    ///   - limit: Bytes that it may have; no identity has a megabyte.
+    /// - Returns: What it holds.
     /// - Throws: `.file`, also for a secret that others can read.
-    package static func read(_ path: String, isSecret: Bool = false) throws(IdentityError) -> String {
+    package static func read(
+        _ path: String, isSecret: Bool = false, limit: Int = 1 << 20
+    ) throws(IdentityError) -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure("read", path) }
         defer { close(descriptor) }
@@ -51,7 +58,8 @@ package enum IdentityFile {
             throw IdentityError(
                 .file, "\(path) is open to others than its owner; chmod 600 it, and think about who has read it")
         }
-        guard info.st_size <= 1 << 20 else { throw IdentityError(.file, "\(path) is larger than any identity file") }
+        let tooLarge = IdentityError(.file, "cannot read \(path): it has more than \(limit >> 20) MiB")
+        guard info.st_size <= limit else { throw tooLarge }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 16_384)
         while true {
@@ -60,6 +68,8 @@ package enum IdentityFile {
             guard count >= 0 else { throw failure("read", path) }
             if count == 0 { break }
             bytes += chunk[..<count]
+            // A pipe or a device does not say its size.
+            guard bytes.count <= limit else { throw tooLarge }
         }
         return String(decoding: bytes, as: UTF8.self)
     }

@@ -92,6 +92,18 @@ struct OutputTests {
         #expect(session.errors.count { $0 == "\n" } == 1)
     }
 
+    @Test("what is said beside a result is an object a line for who asked for JSON")
+    func jsonNotes() async throws {
+        let fleet = FakeFleet(units: [try Fixtures.unit("web.service"), try Fixtures.unit("app.service")])
+        let session = await Session.run("stop web app none --output json", on: fleet)
+        struct Note: Decodable { let note: String }
+        let notes = try session.errors.split(separator: "\n").map {
+            try JSONDecoder().decode(Note.self, from: Data($0.utf8)).note
+        }
+        #expect(notes.first == "unit none.service does not exist, so there is nothing to stop")
+        #expect(notes.last == "stopped 2 of 2 units")
+    }
+
     @Test("what is done is said, also as JSON")
     func done() async throws {
         let api = CannedAPI(["DELETE /flotilla/v1/users/ada": TransportResponse(status: 204)])

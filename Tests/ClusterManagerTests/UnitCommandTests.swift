@@ -86,7 +86,7 @@ struct UnitCommandTests {
         for (arguments, words) in [
             (
                 ["stop", "celix@*"],
-                "can be meant by 'stop': celix@.service is a template, and so it is with the 1 others"
+                "can be meant by 'stop': celix@.service is a template, and so it is with the other one"
             ),
             (["restart", "celix@3*"], "can be meant by 'restart': celix@3.service is inactive, not launched"),
             (["start", "celix@.*"], "can be meant by 'start': celix@.service is a template"),
@@ -96,6 +96,31 @@ struct UnitCommandTests {
             #expect(session.status == .failure)
         }
         #expect(await fleet.requests.isEmpty)
+    }
+
+    @Test(
+        "a name that a unit has by its Alias= means that unit",
+        arguments: [
+            ("stop db", "Unit pgmain.service loaded on m", ["set pgmain.service loaded"]),
+            ("start db", "Unit pgmain.service launched on m", []),
+            ("restart db pgmain", "Unit pgmain.service launched on m", ["restart pgmain.service"]),
+            ("unload db", "Unit pgmain.service inactive", ["set pgmain.service inactive"]),
+            ("destroy db", "Destroyed pgmain.service", ["destroy pgmain.service"]), ("cat db", "[Service]", []),
+            ("status db pgmain", "pgmain.service", []), ("explain db", "pgmain.service is to be launched", []),
+        ])
+    func aliases(arguments: String, line: String, requests: [String]) async throws {
+        let unit = try Fixtures.unit(
+            "pgmain.service", machine: Fixtures.machines(1)[0].id,
+            text: Fixtures.plainText + "[Install]\nAlias=db.service\n")
+        let state = FleetUnitState(
+            name: unit.name, machine: Fixtures.machines(1)[0].id, hash: unit.hash, active: "active", sub: "running",
+            since: 1)
+        let fleet = FakeFleet(units: [unit], states: [state])
+        let session = await Session.run(arguments, on: fleet)
+        #expect(session.status == .success, "\(session.errors)")
+        #expect(session.output.contains(line.replacing(" m", with: " 10000000")), "\(session.output)")
+        #expect(session.output.split(separator: "\n").count { $0.contains("pgmain.service") } <= 1)
+        #expect(await fleet.requests == requests)
     }
 
     @Test("start takes an instance from a template file beside it")

@@ -19,7 +19,7 @@ struct VerifyTests {
             ("[Servcie]\nExecStart=/bin/a\n[X-Fleet]\nConflict=a\n", [4, 2, nil]),
             ("[Service]\nExecStart=/bin/a\n[X-Mine]\na=1\n[Socket]\nListenStream=1\n[Socket]\nAccept=no\n", [6]),
             ("[Unit]\nDescription=x\n", [nil]), ("[Service]\nType=simple\n", [nil]), ("", [nil]),
-            ("[Service]\nExecStart=/bin/a\n", []), ("[Service]\nType=oneshot\nExecStop=/bin/a\n", []),
+            ("[Service]\nExecStart=/bin/a\n", []), ("[Service]\nType=oneshot\nExecStop=/bin/a\n", [nil]),
         ] as [(String, [Int?])])
     func problems(text: String, lines: [Int?]) {
         let found = UnitFileCheck.problems(in: text, of: UnitName(unchecked: "web.service"))
@@ -73,6 +73,57 @@ struct VerifyTests {
             let submit = await Session.run("submit \(folder)/\(name)", on: fleet)
             #expect(submit.status == .failure)
             #expect(await fleet.requests.isEmpty)
+        }
+    }
+
+    @Test(
+        "what systemd itself refuses to load, verify names, and nothing else",
+        arguments: [
+            ("a.service", "ExecStart=/bin/true"), ("a.service", "ExecStart=true"), ("a.service", "ExecStart=bin/true"),
+            ("a.service", "ExecStart=-bin/true\nExecStart=/bin/true\nType=oneshot"),
+            ("a.service", "ExecStart=/bin/true\nExecStop=../x"), ("a.service", "ExecStart=@/bin/true x"),
+            ("a.service", "ExecStart=/bin/true\nExecStart=/bin/true"),
+            ("a.service", "ExecStart=/bin/true\nExecStart=\nExecStart=/bin/true"),
+            ("a.service", "Type=oneshot\nExecStart=/bin/true\nExecStart=/bin/true"),
+            ("a.service", "Type=dbus\nExecStart=/bin/true"), ("a.service", "BusName=a.b\nExecStart=/bin/true"),
+            ("a.service", "Type=dbus\nBusName=a.b\nExecStart=/bin/true"),
+            ("a.service", "Type=oneshot\nRestart=always\nExecStart=/bin/true"),
+            ("a.service", "Type=oneshot\nRestart=on-failure\nExecStart=/bin/true"),
+            ("a.service", "Type=oneshot\nExitType=cgroup\nExecStart=/bin/true"),
+            ("a.service", "Type=forking\nExitType=cgroup\nExecStart=/bin/true"),
+            ("a.service", "ExitType=cgroup\nExecStart=/bin/true"),
+            ("a.service", "ExecStop=/bin/true"), ("a.service", "RemainAfterExit=yes\nExecStop=/bin/true"),
+            ("a.service", "Type=simple\nRemainAfterExit=yes\nExecStop=/bin/true"),
+            ("a.service", "Type=oneshot\nRemainAfterExit=yes"),
+            ("a.service", "Type=odd\nRestart=odd\nExecStart=/bin/true"),
+            ("a.service", "ExecReload=/bin/true\n[Unit]\nSuccessAction=exit"),
+            ("a.service", "ExecReload=/bin/true\n[Unit]\nSuccessAction=none"),
+            ("mnt-x.mount", "What=/dev/sda1\nWhere=/mnt/x"), ("mnt-x.mount", "What=/dev/sda1\nWhere=/mnt//x/"),
+            ("mnt-x.mount", "What=/dev/sda1"), ("mnt-x.mount", "Where=/mnt/x"),
+            ("mnt-x.mount", "What=/dev/sda1\nWhere=/mnt-x"), ("mnt-x.mount", "What=/dev/sda1\nWhere=%f"),
+            ("mnt-a\\x2db.mount", "What=/dev/sda1\nWhere=/mnt/a-b"),
+            ("mnt-x.automount", "Where=/mnt/x"), ("mnt-x.automount", "Where=/mnt/y"),
+            ("mnt-x.automount", "TimeoutIdleSec=1"),
+            ("dev-sdb.swap", "Priority=1"),
+            ("a.timer", "OnCalendar=daily"), ("a.timer", "Persistent=yes"), ("a.timer", "OnBootSec=1\nOnCalendar="),
+            ("a.timer", "OnClockChange=yes"),
+            ("a.path", "PathExists=/x"), ("a.path", "MakeDirectory=yes"), ("a.path", "PathExists=/x\nPathChanged="),
+            ("a.socket", "ListenStream=77"), ("a.socket", "Backlog=3"),
+            ("a.socket", "ListenStream=77\nListenDatagram="),
+        ])
+    func systemdAgrees(name: String, settings: String) async throws {
+        let type = String(try #require(name.split(separator: ".").last))
+        let text = "[\(type.prefix(1).uppercased())\(type.dropFirst())]\n\(settings)\n"
+        // systemd looks for the unit that a timer, path or socket starts, and for the place of an automount.
+        let others = ["a.service": Fixtures.plainText, "mnt-x.mount": "[Mount]\nWhat=/dev/sda1\nWhere=/mnt/x\n"]
+        try await Fixtures.withFolder(others.merging([name: text]) { $1 }) { folder in
+            let said = try await Command.run(
+                ["systemd-analyze", "verify", "--man=no", "--generators=no", "\(folder)/\(name)"]
+            ).errors
+            let refuses = said.contains("\(name) has a bad unit file setting")
+            let problems = UnitFileCheck("\(folder)/\(name)").problems
+            #expect(problems.isEmpty != refuses, "systemd: \(said); verify: \(problems)")
+            #expect(problems.allSatisfy { $0.message.hasSuffix(", so systemd would refuse the unit") })
         }
     }
 

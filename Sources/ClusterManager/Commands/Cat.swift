@@ -24,17 +24,14 @@ struct Cat: FleetCommand {
     }
 
     func run(in context: CommandContext) async throws {
-        let name = try UnitArgument(unit).name()
-        guard let found = try await context.fleet.unit(name) else {
-            throw ClusterManagerError(.unit, "there is no unit \(name); see 'cluster-manager list-unit-files'")
-        }
+        let found = try await context.fleet.existingUnit(called: try UnitArgument(unit).name())
         switch context.format {
         case .table:
             // A program gets the very bytes; a terminal would obey some of them.
             let output = context.console.output
             if output.isTerminal { output.show(found.file.text) } else { output.write(found.file.text) }
         case .json:
-            let document = Document(unit: name.rawValue, hash: found.hash, text: found.file.text)
+            let document = Document(unit: found.name.rawValue, hash: found.hash, text: found.file.text)
             context.console.output.write(try JSONOutput.text(document))
         }
     }

@@ -21,8 +21,8 @@ struct Explain: FleetCommand {
     @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
-        let name = try UnitArgument(unit).name()
         let fleet = context.fleet
+        let name = try await fleet.existingUnit(called: try UnitArgument(unit).name()).name
         async let answer = fleet.explanation(of: name)
         let view = try await FleetView.read(from: fleet)
         guard let explanation = try await answer, let unit = view.units[name] else {

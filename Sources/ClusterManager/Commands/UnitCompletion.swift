@@ -18,11 +18,18 @@ enum UnitCompletion {
         await candidates(words, prefix) { try await $0.units().map(\.name.rawValue) }
     }
 
-    /// The machines, by the digits that the tables show.
+    /// The machines, by name or by the digits that the tables show.
     @Sendable static func machines(_ words: [String], _: Int, _ prefix: String) async -> [String] {
-        await candidates(words, prefix) { fleet in
+        await candidates(words, prefix) { fleet in choices(try await fleet.machines(), prefix) }
+    }
+
+    /// How machines can be called by somebody who has typed `prefix`; who has typed nothing is offered each of them once.
+    static func choices(_ machines: [FleetMachine], _ prefix: String) -> [String] {
+        machines.flatMap { machine in
             // Whoever typed more digits than the tables show goes on with the whole id.
-            try await fleet.machines().map { prefix.count > 8 ? $0.id : String($0.id.prefix(8)) }
+            let id = prefix.count > 8 ? machine.id : String(machine.id.prefix(8))
+            guard !machine.name.isEmpty else { return [id] }
+            return prefix.isEmpty ? [machine.name] : [machine.name, id]
         }
     }
 

@@ -15,6 +15,7 @@ struct WaitOptions: ParsableArguments {
     var blockAttempts: Int?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Give up waiting after this time, such as 30, 30s, 10m; without it the wait has no end.", valueName: "time")
     )

@@ -14,8 +14,14 @@ extension FleetClientAdapter {
 
     /// The same without the commands' own words, for what fleet has no notion of.
     ///
+    /// - Parameters:
+    ///   - settings: Where to ask, and as whom.
+    ///   - observer: Tells of the exchanges, if anybody wants to know.
+    /// - Returns: A client that has not connected yet.
     /// - Throws: `ClusterManagerError.usage` for text that names no endpoint, or one with TLS without a profile.
-    package static func client(_ settings: ConnectionSettings) throws -> FleetClient {
+    package static func client(
+        _ settings: ConnectionSettings, observer: RequestObserver? = nil
+    ) throws -> FleetClient {
         let endpoint: APIEndpoint
         do {
             endpoint = try APIEndpoint(settings.endpoint)
@@ -38,6 +44,7 @@ extension FleetClientAdapter {
             return ChoosingTransport.Choice(
                 endpoint: anew.endpoint, transport: CurlTransport(endpoint: endpoint, tls: anew.tls))
         }
-        return FleetClient(endpoint: endpoint, transport: transport, deadline: settings.requestTimeout)
+        let told: any APITransport = observer.map { ObservedTransport(transport: transport, observer: $0) } ?? transport
+        return FleetClient(endpoint: endpoint, transport: told, deadline: settings.requestTimeout)
     }
 }

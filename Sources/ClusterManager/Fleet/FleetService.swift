@@ -38,3 +38,25 @@ package protocol FleetService: Sendable {
     /// What the machines' journals hold of units, merged by time, in handfuls; pulled, so that nothing piles up.
     func journal(_ query: FleetJournalQuery) async throws -> AsyncThrowingStream<[FleetJournalItem], any Error>
 }
+
+extension FleetService {
+    /// The unit that has this name or, as systemctl takes it, is called so by `Alias=`; `nil` when there is none.
+    package func unit(called name: UnitName) async throws -> FleetUnit? {
+        if let unit = try await unit(name) { return unit }
+        guard let owner = try await units().first(where: { $0.file.aliases(of: $0.name).contains(name) }) else {
+            return nil
+        }
+        // A listing lacks the reasons.
+        return try await unit(owner.name)
+    }
+
+    /// As `unit(called:)`.
+    ///
+    /// - Throws: `ClusterManagerError.unit` when there is none.
+    package func existingUnit(called name: UnitName) async throws -> FleetUnit {
+        guard let unit = try await unit(called: name) else {
+            throw ClusterManagerError(.unit, "there is no unit \(name); see 'cluster-manager list-unit-files'")
+        }
+        return unit
+    }
+}

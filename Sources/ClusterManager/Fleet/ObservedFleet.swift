@@ -3,53 +3,18 @@
 
 package import FleetCore
 
-/// A cluster whose requests are told on standard error: each with `--debug`, slow ones to a person at a terminal.
+/// A cluster whose requests a `RequestObserver` tells of, in the commands' own words.
 package struct ObservedFleet: FleetService {
     private let fleet: any FleetService
-    private let stream: Console.Stream
-    private let tellsAll: Bool
+    private let observer: RequestObserver
 
-    /// From when on a person is shown that an answer is being waited for.
-    private static let patience: Duration = .seconds(1)
-
-    /// Watches over `fleet`; `tellsAll` is what `--debug` asks for.
-    package init(_ fleet: any FleetService, stream: Console.Stream, tellsAll: Bool) {
+    package init(_ fleet: any FleetService, _ observer: RequestObserver) {
         self.fleet = fleet
-        self.stream = stream
-        self.tellsAll = tellsAll
+        self.observer = observer
     }
 
     private func told<Answer>(_ what: String, _ request: () async throws -> Answer) async throws -> Answer {
-        let clock = ContinuousClock()
-        let start = clock.now
-        func tell(_ outcome: String) {
-            guard tellsAll else { return }
-            let (seconds, attoseconds) = start.duration(to: clock.now).components
-            let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
-            stream.line("debug: \(what): \(outcome) after \(milliseconds) ms")
-        }
-        let notice = stream.isTerminal ? Task { await showSlowness(of: what, since: start) } : nil
-        let outcome: Result<Answer, any Error>
-        do { outcome = .success(try await request()) } catch { outcome = .failure(error) }
-        notice?.cancel()
-        // The line must be wiped away before anything else is printed.
-        await notice?.value
-        switch outcome {
-        case .success: tell("ok")
-        case .failure(let error): tell("\(error)")
-        }
-        return try outcome.get()
-    }
-
-    /// Shows a line that moves from the first second on, until cancelled.
-    private func showSlowness(of what: String, since start: ContinuousClock.Instant) async {
-        var line = ProgressLine(stream)
-        defer { line.clear() }
-        var pause = Self.patience
-        while (try? await Task.sleep(for: pause)) != nil {
-            line.show("\(what): no answer yet (\(start.duration(to: .now).inWords))")
-            pause = .milliseconds(250)
-        }
+        try await observer.told(what, request)
     }
 
     package func units() async throws -> [FleetUnit] { try await told("list units") { try await fleet.units() } }

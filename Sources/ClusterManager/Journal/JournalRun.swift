@@ -86,11 +86,7 @@ struct JournalRun {
             if argument.isPattern {
                 meant = try argument.matches(all, for: "journal") { $0.isTemplate ? "is a template" : nil }
             } else {
-                let name = try argument.name()
-                guard try await fleet.unit(name) != nil else {
-                    throw ClusterManagerError(.unit, "there is no unit \(name); see 'cluster-manager list-unit-files'")
-                }
-                meant = [name]
+                meant = [try await fleet.existingUnit(called: try argument.name()).name]
             }
             names += meant.filter { !names.contains($0) }
         }

@@ -16,6 +16,8 @@ package struct Console: Sendable {
         package let hasColours: Bool
         /// Whether anything can be written at all; a script may have closed the stream.
         package let isOpen: Bool
+        /// Whether lines are for a program: each then is an object `{"note":"..."}`.
+        package private(set) var isJSON = false
         /// Why something that was written has not arrived, in the system's words; `nil` while all has.
         package let failure: @Sendable () -> String?
 
@@ -33,12 +35,24 @@ package struct Console: Sendable {
         /// Writes text for a person, with control characters written out; no newline is added.
         package func show(_ text: String) { write(Printable.text(text)) }
 
-        /// Writes a line for a person, as `show` does.
-        package func line(_ text: String) { show(text + "\n") }
+        /// Writes a line for a person, as `show` does; who asked for JSON gets an object.
+        package func line(_ text: String) {
+            if isJSON { write(JSONOutput.line(JSONNote(text))) } else { show(text + "\n") }
+        }
+
+        /// The same stream for a program.
+        var inJSON: Stream {
+            var stream = self
+            stream.isJSON = true
+            return stream
+        }
     }
 
     package let output: Stream
     package let errors: Stream
+
+    /// The same console for who asked for JSON: what is said beside the result is JSON, too, an object a line.
+    var inJSON: Console { Console(output: output, errors: errors.inJSON) }
 
     package init(output: Stream, errors: Stream) {
         self.output = output

@@ -28,6 +28,17 @@ struct JSONFailure: Encodable, Sendable {
     }
 }
 
+/// What is said beside a result, for who asked for JSON: `{"note":"..."}` on standard error.
+struct JSONNote: Encodable, Sendable {
+    let note: String
+
+    /// Takes a line for people; that the program itself speaks needs no saying here.
+    init(_ line: String) {
+        let name = "cluster-manager: "
+        note = line.hasPrefix(name) ? String(line.dropFirst(name.count)) : line
+    }
+}
+
 /// A result as JSON text.
 package enum JSONOutput {
     /// JSON's own text with the characters that `Printable` writes out and JSON may hold as they are, as JSON's escapes.
@@ -65,10 +76,10 @@ package enum JSONOutput {
     }
 
     /// One line of JSON, for standard error.
-    static func line(_ failure: JSONFailure) -> String {
+    static func line(_ words: some Encodable) -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Texts and a number always encode.
-        return ((try? encoder.encode(failure)).map { String(decoding: $0, as: UTF8.self) } ?? "{}") + "\n"
+        // Texts and numbers always encode.
+        return escaped((try? encoder.encode(words)).map { String(decoding: $0, as: UTF8.self) } ?? "{}") + "\n"
     }
 }

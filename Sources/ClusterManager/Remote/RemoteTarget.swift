@@ -22,10 +22,8 @@ package struct RemoteTarget: Hashable, Sendable {
     package static func machine(
         of name: UnitName, on machine: String?, in fleet: any FleetService
     ) async throws -> FleetMachine {
-        guard let unit = try await fleet.unit(name) else {
-            throw ClusterManagerError(.unit, "there is no unit \(name); see 'cluster-manager list-unit-files'")
-        }
-        async let states = fleet.states(of: name)
+        let unit = try await fleet.existingUnit(called: name)
+        async let states = fleet.states(of: unit.name)
         let machines = try await fleet.machines()
         if let machine { return try Self.machine(machine, among: machines) }
         if unit.isGlobal {
@@ -51,7 +49,7 @@ package struct RemoteTarget: Hashable, Sendable {
         let machines = try await fleet.machines()
         let byID = try? machine(word, among: machines)
         let name = try? UnitArgument(word).name()
-        let unit = if let name { try await fleet.unit(name) } else { nil as FleetUnit? }
+        let unit = if let name { try await fleet.unit(called: name) } else { nil as FleetUnit? }
         switch (byID, unit) {
         case (let byID?, nil): return byID
         case (nil, let unit?): return try await machine(of: unit.name, on: nil, in: fleet)

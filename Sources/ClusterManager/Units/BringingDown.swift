@@ -79,23 +79,24 @@ package struct BringingDown: Sendable {
     private func known(_ arguments: [UnitArgument], in context: CommandContext) async throws -> [FleetUnit] {
         let names = try arguments.filter { !$0.isPattern }.map { try $0.name() }
         let fleet = context.fleet
-        let answers = await Concurrently.map(names) { try await fleet.unit($0) }
+        let answers = await Concurrently.map(names) { try await fleet.unit(called: $0) }
         let found = Dictionary(zip(names, try answers.map { try $0.get() })) { first, _ in first }
         let all = arguments.contains(where: \.isPattern) ? try await fleet.units() : []
         var units: [FleetUnit] = []
         var seen: Set<UnitName> = []
+        var missing: Set<UnitName> = []
         for argument in arguments {
             if argument.isPattern {
                 let known = Dictionary(all.map { ($0.name, $0) }) { first, _ in first }
                 let wanted = Set(
                     try argument.matches(all.map(\.name), for: verb.rawValue) { name in known[name].flatMap(obstacle) })
                 units += all.filter { wanted.contains($0.name) && seen.insert($0.name).inserted }
-            } else if let name = try? argument.name(), seen.insert(name).inserted {
+            } else if let name = try? argument.name() {
                 if let unit = found[name], let unit {
-                    units.append(unit)
+                    if seen.insert(unit.name).inserted { units.append(unit) }
                 } else if verb == .restart {
                     throw ClusterManagerError(.unit, "cannot restart \(name): there is no such unit")
-                } else {
+                } else if missing.insert(name).inserted {
                     context.warn("unit \(name) does not exist, so there is nothing to \(verb.rawValue)")
                 }
             }

@@ -68,7 +68,10 @@ package struct PlacementReport: Encodable, Hashable, Sendable {
         }
         for machine in machines {
             let state = view.states[UnitName(unchecked: unit)]?[machine]
-            var words = state.map { "\($0.active) (\($0.sub))" } ?? "its machine has not reported it yet"
+            var words = "its machine has not reported it yet"
+            if let state {
+                words = state.active.isEmpty ? "systemd has not told of it" : "\(state.active) (\(state.sub))"
+            }
             if let reason = state?.health { words += ": \(reason)" }
             lines.append("On \(view.label(of: machine)): \(words)")
         }

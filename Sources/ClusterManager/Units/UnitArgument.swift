@@ -41,9 +41,10 @@ package struct UnitArgument: Hashable, Sendable {
         let found = try matches(names)
         let chosen = found.filter { obstacle($0) == nil }
         guard chosen.isEmpty, let first = found.first, let why = obstacle(first) else { return chosen }
-        let others = found.count == 1 ? "" : ", and so it is with the \(found.count - 1) others"
+        let others = ["", ", and so it is with the other one"]
+        let rest = found.count < 3 ? others[found.count - 1] : ", and so it is with the \(found.count - 1) others"
         throw ClusterManagerError(
-            .unit, "no unit that matches '\(text)' can be meant by '\(verb)': \(first) \(why)\(others)")
+            .unit, "no unit that matches '\(text)' can be meant by '\(verb)': \(first) \(why)\(rest)")
     }
 
     /// Chooses from `names` those that the pattern means, with `.service` added to a pattern without type.
@@ -124,8 +125,9 @@ package struct UnitFinder: Sendable {
                 }
             } else {
                 let name = try argument.name()
-                guard seen.insert(name).inserted else { continue }
-                findings.append(try await find(name, argument))
+                guard !seen.contains(name) else { continue }
+                let finding = try await find(name, argument)
+                if seen.insert(finding.name).inserted { findings.append(finding) }
             }
         }
         try UnitSource.requireOwnNames(findings.compactMap { finding in finding.source.map { (finding.name, $0) } })
@@ -146,16 +148,23 @@ package struct UnitFinder: Sendable {
             return UnitFinding(name: name, registered: registered, source: source)
         }
         guard let template = name.template, !name.isTemplate else {
+            if let owner = try await aliased(name) { return owner }
             throw ClusterManagerError(.unit, "unit \(name) is neither in the cluster nor in a file \(path)")
         }
         if let known = try await fleet.unit(template) {
             return UnitFinding(name: name, registered: nil, source: UnitSource(registered: known.file))
         }
         guard let source = try instanceSource(name, argument) else {
+            if let owner = try await aliased(name) { return owner }
             throw ClusterManagerError(
                 .unit, "neither unit \(name) nor its template \(template) is in the cluster or in a file here")
         }
         return UnitFinding(name: name, registered: nil, source: source)
+    }
+
+    /// As systemctl takes it: a name that a unit has by its `Alias=` means that unit.
+    private func aliased(_ name: UnitName) async throws -> UnitFinding? {
+        try await fleet.unit(called: name).map { UnitFinding(name: $0.name, registered: $0, source: nil) }
     }
 
     /// What the cluster has as the template of an instance that is to get a new file; `nil` for other units.

@@ -56,7 +56,9 @@ package struct UnitFileCheck: Encodable, Hashable, Sendable {
         problems += UnitSubmission.problems(of: file, as: name).map { Problem(line: $0.line, message: $0.message) }
         problems += foreignSections(in: file, of: name)
         // A header or a line that could not be read may have been the missing one.
-        if syntax.isEmpty, !file.options.isEmpty { problems += missing(in: file, of: name) }
+        if syntax.isEmpty, !file.options.isEmpty {
+            problems += UnitLoadCheck.problems(in: file, of: name).map { Problem(line: $0.line, message: $0.message) }
+        }
         return problems
     }
 
@@ -100,40 +102,14 @@ package struct UnitFileCheck: Encodable, Hashable, Sendable {
         }
         return problems
     }
-
-    /// What systemd refuses a unit of this type for (systemd.service(5) and its like), as far as it is plain.
-    private static func missing(in file: UnitFile, of name: UnitName) -> [Problem] {
-        guard let type = name.type, type.needsSection else { return [] }
-        let section = type.section
-        guard file.hasSection(section) else {
-            return [Problem(line: nil, message: "there is no section [\(section)], so systemd would refuse the unit")]
-        }
-        guard type == .service else { return [] }
-        let runs = [("Service", "ExecStart"), ("Service", "ExecStop"), ("Unit", "SuccessAction")].contains {
-            !file.effectiveValues(section: $0, name: $1).isEmpty
-        }
-        return runs
-            ? [] : [Problem(line: nil, message: "[Service] has no ExecStart=, so systemd would refuse the unit")]
-    }
 }
 
 extension UnitType {
-    /// The section named after the type.
-    fileprivate var section: String { rawValue.prefix(1).uppercased() + rawValue.dropFirst() }
-
     /// Whether systemd knows a section of that name; a target or a device has only the common ones (systemd.unit(5)).
     fileprivate var hasSection: Bool {
         switch rawValue {
         case "target", "device": false
         default: true
-        }
-    }
-
-    /// Whether a unit of the type is nothing without its own section.
-    fileprivate var needsSection: Bool {
-        switch rawValue {
-        case "service", "socket", "timer", "path", "mount", "automount", "swap": true
-        default: false
         }
     }
 }

@@ -91,22 +91,23 @@ package struct UnitStatus: Encodable, Sendable {
         let fleet = context.fleet
         let arguments = arguments.map(UnitArgument.init)
         let all = arguments.contains(where: \.isPattern) ? try await fleet.units().map(\.name) : []
-        var names: [UnitName] = []
+        var meant: [UnitName] = []
         for argument in arguments {
-            let meant =
+            meant +=
                 argument.isPattern
                 ? try argument.matches(all, for: "status") { $0.isTemplate ? "is a template" : nil }
                 : [try argument.name()]
-            names += meant.filter { !names.contains($0) }
         }
-        let units = try await Concurrently.map(names) { try await fleet.unit($0) }.map { try $0.get() }
-        if let missing = zip(names, units).first(where: { $0.1 == nil }) {
-            throw ClusterManagerError(.unit, "there is no unit \(missing.0); see 'cluster-manager list-unit-files'")
+        var units: [FleetUnit] = []
+        for answer in await Concurrently.map(meant, { try await fleet.existingUnit(called: $0) }) {
+            let unit = try answer.get()
+            if !units.contains(where: { $0.name == unit.name }) { units.append(unit) }
         }
+        let names = units.map(\.name)
         async let machines = fleet.machines()
         let states = try await Concurrently.map(names) { try await fleet.states(of: $0) }.flatMap { try $0.get() }
-        let view = try await FleetView(units: units.compactMap { $0 }, states: states, machines: machines)
-        let statuses = units.compactMap { $0 }.map { UnitStatus($0, in: view) }
+        let view = try await FleetView(units: units, states: states, machines: machines)
+        let statuses = units.map { UnitStatus($0, in: view) }
         switch context.format {
         case .json: context.console.output.write(try JSONOutput.text(statuses))
         case .table:

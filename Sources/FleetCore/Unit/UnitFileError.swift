@@ -44,7 +44,13 @@ package struct UnitFileError: Error, Hashable, Sendable, CustomStringConvertible
 extension UnitFileError {
     /// `text` for a message: in quotes, control characters escaped, cut to 60 scalars.
     static func quoted(_ text: some StringProtocol) -> String {
-        let shown = text.unicodeScalars.prefix(60).map { $0.escaped(asASCII: false) }.joined()
+        let shown = text.unicodeScalars.prefix(60).map { scalar in
+            switch scalar.value {
+            case 0..<0x09, 0x0B, 0x0C, 0x0E..<0x20, 0x7F...0x9F:
+                "\\x" + (scalar.value < 0x10 ? "0" : "") + String(scalar.value, radix: 16)
+            default: scalar.escaped(asASCII: false)
+            }
+        }.joined()
         return "\"\(shown)\(text.unicodeScalars.count > 60 ? "..." : "")\""
     }
 }

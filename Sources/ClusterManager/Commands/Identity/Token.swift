@@ -44,9 +44,13 @@ struct Token: AsyncParsableCommand {
             try context.requireOutput()
             let client = try context.client()
             let new = try await asked { () async throws(APIError) in try await client.createToken(order) }
-            if context.format == .json { return context.console.output.write(try JSONOutput.text(new)) }
-            context.console.output.line(new.token)
-            guard let endpoint = new.endpoints.first else { return }
+            try context.tell(new.token, new)
+            if context.console.output.failure() != nil {
+                return context.warn(
+                    "the token is made, and its secret is lost; 'cluster-manager token list' names it for 'token revoke'"
+                )
+            }
+            guard context.format == .table, let endpoint = new.endpoints.first else { return }
             context.console.errors.line("on each new machine, as root: node-agent join \(endpoint) \(new.token)")
         }
     }

@@ -62,7 +62,15 @@ struct User: AsyncParsableCommand {
                 let profile = Profile(
                     name: issued.cluster, cluster: issued.cluster, endpoints: issued.endpoints, user: name,
                     authorities: issued.authorities, certificate: issued.certificate, key: key.pem)
-                guard let out else { return context.console.output.write(profile.json) }
+                guard let out else {
+                    context.console.output.write(profile.json)
+                    if context.console.output.failure() != nil {
+                        context.warn(
+                            "user \(name) is added, and the profile with the only key is lost; revoke the user with"
+                                + " 'cluster-manager user revoke \(name)' and add another")
+                    }
+                    return
+                }
                 try IdentityFile.write(profile.json, toNamed: out, mode: IdentityFile.secretMode)
                 context.console.errors.line(
                     "wrote \(out); user \(name) takes it up with: cluster-manager profile add \(out)")

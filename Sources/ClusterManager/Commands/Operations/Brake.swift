@@ -4,7 +4,6 @@
 import ArgumentParser
 import FleetAPI
 import FleetAPIClient
-import FoundationEssentials
 import Identity
 
 /// `brake`: what holds everything when most machines vanish at once.
@@ -122,15 +121,19 @@ struct Restore: FleetCommand {
     var withMembers = false
     @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
+    /// What the API takes of a backup, in bytes.
+    private static let sizeLimit = 256 << 20
+
     func run(in context: CommandContext) async throws {
         var bytes: [UInt8] = []
         if file == "-" {
             while let line = readLine(strippingNewline: false) { bytes += Array(line.utf8) }
         } else {
-            guard let data = FileManager.default.contents(atPath: file) else {
-                throw ClusterManagerError(.usage, "cannot read \(file)")
+            do throws(IdentityError) {
+                bytes = Array(try IdentityFile.read(file, limit: Self.sizeLimit).utf8)
+            } catch {
+                throw ClusterManagerError(.usage, error.message)
             }
-            bytes = [UInt8](data)
         }
         let client = try context.client()
         let backup = bytes
