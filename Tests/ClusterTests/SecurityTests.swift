@@ -169,6 +169,60 @@ extension ClusterTests {
             #expect(stranger.joined().contains(#""code":401"#), "\(stranger)")
         }
 
+        /// Ten strangers with forty connections each ask worker-1 for what is not there, for a quarter of a minute.
+        private static let strangers = """
+            device=$(ip -o route get 172.17.8.101 | sed 's/.* dev \\([^ ]*\\).*/\\1/')
+            addresses=$(seq --format 172.17.8.%g 200 209)
+            trap 'for address in $addresses; do ip addr del "$address/24" dev "$device"; done' EXIT
+            for address in $addresses; do
+                ip addr add "$address/24" dev "$device"
+                nice -n 19 timeout 15 curl --silent --insecure --interface "$address" --parallel --parallel-immediate \\
+                    --parallel-max 40 --output /dev/null "https://172.17.8.101:49154/$(printf 'x%.0s' {1..300})/[1-100000]" &
+            done
+            head -c 4000000 /dev/zero | curl --silent --insecure --max-time 15 --write-out '%{http_code}\n' --output /dev/null \\
+                --request POST --upload-file - https://172.17.8.101:49154/flotilla/v1/join || true
+            wait || true
+            """
+
+        @Test("strangers at an API port keep nobody from his work, no machine from taking over, and fill no store")
+        func strangers() async throws {
+            let cluster = try Cluster.shared
+            let units = try await cluster.startDemonstrator()
+            let home = try #require(units.values.map(\.machine).sorted().first { $0 != "worker-1" })
+            let moved = units.values.filter { $0.machine == home }.map(\.unit)
+            let events = try await cluster.storeKeys("events/").count
+            async let attack = cluster.run("bin/local-cluster", ["net", "bash", "-c", Self.strangers])
+            try await until("they are there") {
+                try await cluster.inside("worker-1", "ss --no-header --tcp state established '( sport = :49154 )'")
+                    .count
+                    > 100
+            }
+            #expect(try await cluster.manage("list-machines", "--no-legend").count == Cluster.size)
+            try await cluster.control("halt", home)
+            try await until("its units run elsewhere") {
+                let sightings = try await cluster.sightings(of: moved)
+                return moved.allSatisfy { unit in
+                    sightings.contains { $0.unit == unit && $0.machine != home && $0.active == "active" }
+                }
+            }
+            try await cluster.start("later.service", on: "worker-1")
+            _ = try await cluster.inside("worker-1", "cluster-manager list-units --no-legend")
+            let outcome = try await attack
+            #expect(outcome.output.contains("413") || outcome.output.contains("429"), "\(outcome)")
+            let kept = try await cluster.storeKeys("events/").count - events
+            // Sixty refusals, one in ten seconds more, and what was done.
+            #expect(kept < 80, "\(kept) events of the attack")
+            let told = try await cluster.manage("audit", "--since", "2m", "--fields", "user,action,refused")
+            #expect(told.allSatisfy { $0.count < 700 }, "\(told.map(\.count).max() ?? 0)")
+            let memory = try await cluster.inside(
+                "worker-1",
+                "awk '/VmHWM/ { print $2 }' /proc/$(systemctl show --property=MainPID --value node-agent)/status")
+            let kilobytes = memory.first.flatMap { Int($0) } ?? .max
+            print("figure: most memory of the agent that strangers beset: \(kilobytes / 1000) MB")
+            #expect(kilobytes < 500_000)
+            try await cluster.expectNothingTwice()
+        }
+
         @Test("a machine cut off from etcd alone keeps its session through its peers, and its units run on")
         func relay() async throws {
             let cluster = try Cluster.shared

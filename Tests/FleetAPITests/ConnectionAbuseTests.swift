@@ -97,7 +97,7 @@ struct ConnectionAbuseTests {
     func endlessBody(head: String) async throws {
         try await withRig(
             Self.limits {
-                $0.body = 100_000
+                $0.bounds[.operator].body = 100_000
                 $0.request = .seconds(2)
             }
         ) { rig async throws in
@@ -113,7 +113,7 @@ struct ConnectionAbuseTests {
 
     @Test("a body that is announced as too large is refused before it is sent")
     func announcedBody() async throws {
-        try await withRig(Self.limits { $0.body = 1000 }) { rig async throws in
+        try await withRig(Self.limits { $0.bounds[.operator].body = 1000 }) { rig async throws in
             let large = try RawConnection(rig.port)
             large.send(
                 "PUT /fleet/v1/units/a.service HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

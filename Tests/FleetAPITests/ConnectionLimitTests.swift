@@ -19,13 +19,16 @@ struct ConnectionLimitTests {
     }
 
     /// Opens many on a thread of their own: what waits in the kernel's queue must not take those that serve it.
-    private func open(_ count: Int, _ endpoint: APIEndpoint, saying text: String = "") async throws -> [RawConnection] {
+    private func open(
+        _ count: Int, _ endpoint: APIEndpoint, saying text: String = "", from sources: ClosedRange<UInt8> = 1...1
+    ) async throws -> [RawConnection] {
         try await withCheckedThrowingContinuation { continuation in
             DispatchQueue(label: "connections").async {
                 continuation.resume(
                     with: Result {
-                        try (0..<count).map { _ in
-                            let connection = try RawConnection(endpoint)
+                        try (0..<count).map { number in
+                            let source = sources.lowerBound + UInt8(number % sources.count)
+                            let connection = try RawConnection(endpoint, from: source)
                             connection.send(text)
                             return connection
                         }
@@ -42,7 +45,7 @@ struct ConnectionLimitTests {
         limits.request = .seconds(600)
         try await withServer(MemoryCluster(), at: Self.port, limits: limits) { endpoint async throws in
             let silent = try await open(1000, endpoint)
-            let tooMany = 1000 - FleetAPIServer.Limits().connectionsPerAddress
+            let tooMany = 1000 - Bounds()[.stranger].connections
             try await eventually({ silent.count(where: \.isClosedByServer) == tooMany }, "what is too much is closed")
             #expect(try await ask(endpoint, from: 2) == "HTTP/1.1 200 OK")
             #expect(silent.count(where: \.isClosedByServer) == tooMany)
@@ -63,7 +66,7 @@ struct ConnectionLimitTests {
         var limits = FleetAPIServer.Limits()
         limits.request = .seconds(2)
         try await withServer(MemoryCluster(), at: Self.port, limits: limits) { endpoint async throws in
-            let silent = try await open(limits.connectionsPerAddress, endpoint, saying: text)
+            let silent = try await open(Bounds()[.stranger].connections, endpoint, saying: text)
             try await eventually({ silent.allSatisfy(\.isClosedByServer) }, "all are closed")
             // The server counts a connection as gone a moment after we see it closed.
             var answer = ""
@@ -73,18 +76,17 @@ struct ConnectionLimitTests {
         }
     }
 
-    @Test("a connection is given back however it ends")
-    func counts() {
-        let connections = ConnectionsPerAddress(limit: 2)
-        #expect(connections.enter("a") && connections.enter("a") && connections.enter("b"))
-        #expect(!connections.enter("a"))
-        #expect(connections.total == 3)
-        connections.leave("a")
-        #expect(connections.enter("a"))
-        connections.leave("a")
-        connections.leave("a")
-        connections.leave("b")
-        connections.leave("b")
-        #expect(connections.total == 0)
+    @Test("a known caller gets through among silent strangers of ever so many addresses, and they do not grow")
+    func manyAddresses() async throws {
+        RawConnection.raiseFileLimit()
+        var limits = FleetAPIServer.Limits()
+        limits.request = .seconds(600)
+        try await withServer(MemoryCluster(), at: Self.port, limits: limits) { endpoint async throws in
+            let silent = try await open(1000, endpoint, from: 2...250)
+            let most = Bounds()[.stranger].allConnections
+            try await eventually({ silent.count { !$0.isClosedByServer } <= most }, "what is too much is closed")
+            for _ in 0..<20 { #expect(try await ask(endpoint, from: 1) == "HTTP/1.1 200 OK") }
+            for connection in silent { connection.end() }
+        }
     }
 }

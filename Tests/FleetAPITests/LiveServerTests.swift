@@ -64,7 +64,7 @@ struct LiveServerTests {
     @Test("a body that is too large is refused, announced or not")
     func largeBody() async throws {
         var limits = FleetAPIServer.Limits()
-        limits.body = 1000
+        limits.bounds[.socket].body = 1000
         try await withServer(cluster, limits: limits) { endpoint async throws in
             let body = #"{"contents":"\#(String(repeating: "#", count: 2000))"}"#
             let answer = try await Asker(at: endpoint)("PUT", "/fleet/v1/units/b.service", body: body)

@@ -127,22 +127,4 @@ struct PermissionTests {
         #expect(act.before == "\(Sample.machineA.rawValue) role=web zone-")
         #expect(act.after == "\(Sample.machineA.rawValue) role=db zone=a")
     }
-
-    @Test("a bucket is emptied by its caller alone and fills with time")
-    func rates() {
-        let now = Mutex(0.0)
-        let limit = RateLimit(
-            known: .init(burst: 3, rate: 1), strangers: .init(burst: 1, rate: 0.5), now: { now.withLock { $0 } })
-        let ada = Caller(name: "user:ada", origin: "10.0.0.1", identity: .user(.viewer))
-        let bob = Caller(name: "user:bob", origin: "10.0.0.1", identity: .user(.viewer))
-        let nobody = Caller.unknown(origin: "10.0.0.1", reason: "")
-        #expect((0..<4).map { _ in limit.admits(ada) } == [true, true, true, false])
-        #expect(limit.admits(bob))
-        #expect((0..<2).map { _ in limit.admits(nobody) } == [true, false])
-        now.withLock { $0 = 1 }
-        #expect((0..<2).map { _ in limit.admits(ada) } == [true, false])
-        #expect(!limit.admits(nobody))
-        now.withLock { $0 = 2 }
-        #expect(limit.admits(nobody))
-    }
 }

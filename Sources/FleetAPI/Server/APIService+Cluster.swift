@@ -59,6 +59,14 @@ extension APIService {
             let machines = try await cluster { access throws(ClusterAccessError) in
                 try await access.state().state.machines
             }
+            for machine in Set(changes.map(\.machine)).sorted() {
+                let size = Self.size(of: machines[machine]?.metadata ?? [:], after: changes, of: machine)
+                guard size <= Self.metadataLimit else {
+                    throw ServerFailure(
+                        400,
+                        "machine \(machine) would have \(size) bytes of metadata, and may have \(Self.metadataLimit)")
+                }
+            }
             reply.former = Self.words(changes) { machines[$0.machine]?.metadata[$0.key] }
             reply.note = Self.words(changes, \.value)
             let revision = try await cluster { [changes] access throws(ClusterAccessError) in
@@ -67,6 +75,19 @@ extension APIService {
             reply.headers.append((name: "Flotilla-Revision", value: String(revision)))
         }
         return reply
+    }
+
+    /// Keys and values of one machine together, and one value, in bytes: every machine of the cluster keeps them in memory.
+    private static let metadataLimit = 32 << 10
+    private static let valueLimit = 1024
+    private static let keyLimit = 128
+
+    private static func size(
+        of metadata: [String: String], after changes: [MetadataChange], of machine: MachineID
+    ) -> Int {
+        var metadata = metadata
+        for change in changes where change.machine == machine { metadata[change.key] = change.value }
+        return metadata.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
     }
 
     /// What the audit says of metadata: `MACHINE role=db zone-`, a key without a value as it is taken away.
@@ -94,6 +115,11 @@ extension APIService {
         switch patch.op {
         case "add", "replace":
             guard !patch.value.isEmpty else { throw ServerFailure(400, "\(patch.op) \(patch.path) needs a value") }
+            guard patch.value.utf8.count <= valueLimit, patch.value.unicodeScalars.allSatisfy({ $0.value >= 0x20 })
+            else {
+                throw ServerFailure(
+                    400, "the value for \(parts[3]) must have at most \(valueLimit) bytes and no control characters")
+            }
             return MetadataChange(machine: machine, key: String(parts[3]), value: patch.value)
         case "remove":
             return MetadataChange(machine: machine, key: String(parts[3]), value: nil)
@@ -103,7 +129,7 @@ extension APIService {
     }
 
     private static func isKey(_ text: Substring) -> Bool {
-        !text.isEmpty
+        !text.isEmpty && text.utf8.count <= keyLimit
             && text.utf8.allSatisfy { byte in
                 (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
                     || byte == 0x2d || byte == 0x2e || byte == 0x5f

@@ -49,6 +49,14 @@ package struct APIService: Sendable {
         return reply
     }
 
+    /// Answers a request that ends before anybody looks at what it asks for.
+    func refuse(_ method: String, _ target: String, _ caller: Caller, _ failure: ServerFailure) async -> ServerReply {
+        var reply = Self.reply(to: failure)
+        await Trail(method, target, caller).end(reply, self, refusal: failure.audit ?? failure.message)
+        reply.headers.append((name: "Server", value: "fleetd/\(version)"))
+        return reply
+    }
+
     private func route(_ request: ServerRequest) async throws(ServerFailure) -> ServerReply {
         let path = RequestPath(request.path)
         // A stranger learns of nothing but what strangers may ask, not even what there is.
@@ -104,7 +112,8 @@ package struct APIService: Sendable {
 
     package static func reply(to failure: ServerFailure) -> ServerReply {
         let body = API.ErrorBody(code: failure.status, message: failure.message)
-        guard let reply = try? json(body, status: failure.status) else { return ServerReply(status: failure.status) }
+        var reply = (try? json(body, status: failure.status)) ?? ServerReply(status: failure.status)
+        reply.closes = failure.closes
         return reply
     }
 

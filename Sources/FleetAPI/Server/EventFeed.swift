@@ -197,6 +197,6 @@ extension APIService {
         return ServerReply(
             status: 200,
             headers: [(name: "Content-Type", value: "text/event-stream"), (name: "Cache-Control", value: "no-store")],
-            body: .events(feed))
+            body: .stream(feed))
     }
 }

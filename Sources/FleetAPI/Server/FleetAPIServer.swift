@@ -12,14 +12,10 @@ import ServiceLifecycle
 package struct FleetAPIServer: Service {
     /// What one server takes on.
     package struct Limits: Sendable {
-        /// The largest body of a request, in bytes.
-        ///
-        /// A unit file has at most 1 MiB; JSON may lengthen it.
-        package var body = 4 << 20
-        /// Connections at one address; more wait in the kernel's queue.
-        package var connections = 512
-        /// Connections of one network address at one of ours; what is more is closed at once.
-        package var connectionsPerAddress = 128
+        /// What each class of callers may take.
+        package var bounds = Bounds()
+        /// Connections at one address of ours, of all classes; more wait in the kernel's queue.
+        package var connections = 2304
         /// The longest head of a request, in bytes, and the most fields in it.
         package var head = 64 << 10
         package var headFields = 100
@@ -29,13 +25,6 @@ package struct FleetAPIServer: Service {
         package var stall: Duration = .seconds(60)
         /// How long a server that is cancelled goes on, so that the requests that it has taken are answered first.
         package var farewell: Duration = .seconds(1)
-        /// Requests a second that a known caller may make for long, and at once after a pause.
-        package var rate = 1000.0
-        package var burst = 5000.0
-        /// The same for all strangers at one address.
-        package var strangerRate = 2.0
-        package var strangerBurst = 60.0
-
         package init() {}
     }
 
@@ -44,15 +33,14 @@ package struct FleetAPIServer: Service {
     let allowsRemote: Bool
     let identity: ServerIdentity?
     let recognition: any CallerRecognition
-    let rates: RateLimit
     let limits: Limits
     let logger: Logger
     let onListening: @Sendable (APIEndpoint) async -> Void
-    private let count = ConnectionCount()
+    private let load: ServerLoad
     private let exchanges = Exchanges()
 
     /// Connections that are open at all its addresses together.
-    package var openConnections: Int { count.value }
+    package var openConnections: Int { load.connections.total }
 
     /// - Parameters:
     ///   - access: The cluster that is served.
@@ -77,10 +65,7 @@ package struct FleetAPIServer: Service {
         self.allowsRemote = allowsRemote
         self.identity = identity
         self.recognition = recognition
-        self.rates = RateLimit(
-            known: RateLimit.Limits(burst: limits.burst, rate: limits.rate),
-            strangers: RateLimit.Limits(burst: limits.strangerBurst, rate: limits.strangerRate),
-            now: { Double(NIODeadline.now().uptimeNanoseconds) / 1e9 })
+        self.load = ServerLoad(limits.bounds)
         self.limits = limits
         self.logger = logger
         self.onListening = onListening
@@ -120,7 +105,7 @@ package struct FleetAPIServer: Service {
         let protection = Failure()
         let application = Application(
             responder: HTTPBridge(
-                service: service, recognition: recognition, rates: rates, listener: listener, bodyLimit: limits.body),
+                service: service, recognition: recognition, load: load, listener: listener),
             server: try serverBuilder(listener),
             configuration: ApplicationConfiguration(
                 address: address(of: listener),
@@ -149,11 +134,9 @@ package struct FleetAPIServer: Service {
     private var channelConfiguration: HTTP1Channel.Configuration {
         let deadlines = ConnectionDeadlines.Limits(
             request: TimeAmount(limits.request), stall: TimeAmount(limits.stall))
-        let connections = ConnectionsPerAddress(limit: limits.connectionsPerAddress)
         return HTTP1Channel.Configuration(
             additionalChannelHandlers: [
-                AddressLimit(connections, count: count), ExchangeWatch(exchanges),
-                ConnectionDeadlines(limits: deadlines),
+                ConnectionGate(load.connections), ExchangeWatch(exchanges), ConnectionDeadlines(limits: deadlines),
             ],
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: limits.head, maxHeaderListSize: limits.head, maxHeaderFieldCount: limits.headFields)
@@ -192,5 +175,20 @@ extension APIEndpoint {
         case .tcp(let host, _): return .tcp(host: host, port: port)
         case .tls(let host, _): return .tls(host: host, port: port)
         }
+    }
+}
+
+/// What callers take of one server, at all its addresses.
+struct ServerLoad: Sendable {
+    let bounds: Bounds
+    let rates: RateLimit
+    let connections: ConnectionBook
+    let streams = Shares()
+    let bodies = Shares()
+
+    init(_ bounds: Bounds) {
+        self.bounds = bounds
+        rates = RateLimit(bounds, now: { Double(NIODeadline.now().uptimeNanoseconds) / 1e9 })
+        connections = ConnectionBook(bounds)
     }
 }

@@ -14,34 +14,43 @@ struct HTTPBridge: HTTPResponder {
 
     let service: APIService
     let recognition: any CallerRecognition
-    let rates: RateLimit
+    let load: ServerLoad
     let listener: APIEndpoint
-    /// The largest body of a request, in bytes.
-    let bodyLimit: Int
 
     func respond(to request: Request, context: Context) async throws -> Response {
-        let body = request.body
-        let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
         let origin = await context.origin(at: listener)
         let caller = await recognition.caller(at: origin)
-        if let refusal = plainRefusal(request, caller) {
-            return response(to: request, APIService.reply(to: refusal), caller, origin)
+        let reply: ServerReply
+        if let refusal = refusal(of: request, from: caller, context) {
+            reply = await service.refuse(request.method.rawValue, request.head.path ?? "/", caller, refusal)
+        } else {
+            reply = await service.respond(to: serverRequest(request, caller))
         }
-        let limit = bodyLimit(of: request, from: caller)
-        guard rates.admits(caller) else {
-            let failure = ServerFailure(429, "too many requests at once; wait a second")
-            return self.response(to: request, APIService.reply(to: failure), caller, origin)
-        }
-        let reply = await service.respond(
-            to: ServerRequest(
-                method: request.method.rawValue, target: request.head.path ?? "/",
-                headers: request.headers.map { (name: $0.name.canonicalName, value: $0.value) },
-                caller: caller,
-                body: { () async throws(ServerFailure) in
-                    guard announced <= limit else { throw Self.tooLarge(limit) }
-                    return try await Self.read(body, limit: limit)
-                }))
         return response(to: request, reply, caller, origin)
+    }
+
+    /// Why a request ends before anybody looks at what it asks for; `nil` when it goes on.
+    private func refusal(of request: Request, from caller: Caller, _ context: Context) -> ServerFailure? {
+        if let refusal = plainRefusal(request, caller) { return refusal }
+        guard load.connections.identify(ObjectIdentifier(context.channel), as: caller) else {
+            return ServerFailure(429, "\(caller.name) has all the connections that it may have", closes: true)
+        }
+        return load.rates.admits(caller) ? nil : ServerFailure(429, "too many requests at once; wait a second")
+    }
+
+    private func serverRequest(_ request: Request, _ caller: Caller) -> ServerRequest {
+        let body = request.body
+        let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
+        let limit = bodyLimit(of: request, from: caller)
+        let memory = BodyMemory(load.bodies, caller, most: load.bounds[caller.group].allBodies)
+        return ServerRequest(
+            method: request.method.rawValue, target: request.head.path ?? "/",
+            headers: request.headers.map { (name: $0.name.canonicalName, value: $0.value) },
+            caller: caller,
+            body: { () async throws(ServerFailure) in
+                guard announced <= limit else { throw Self.tooLarge(limit) }
+                return try await Self.read(body, limit: limit, into: memory)
+            })
     }
 
     private func plainRefusal(_ request: Request, _ caller: Caller) -> ServerFailure? {
@@ -52,27 +61,37 @@ struct HTTPBridge: HTTPResponder {
             origin: request.headers[.origin], at: listener, isKnown: isKnown)
     }
 
-    /// The largest body that is taken, in bytes: a backup of a whole cluster may have more than any other request.
+    /// The largest body that is taken, in bytes.
     private func bodyLimit(of request: Request, from caller: Caller) -> Int {
-        guard case .user(.admin) = caller.identity, request.uri.path == API.ownPrefix + "/backup" else {
-            return bodyLimit
-        }
-        return max(bodyLimit, 256 << 20)
+        let limit = load.bounds[caller.group].body
+        guard case .user(.admin) = caller.identity, request.uri.path == API.ownPrefix + "/backup" else { return limit }
+        return max(limit, Bounds.backup)
     }
 
     private static func tooLarge(_ limit: Int) -> ServerFailure {
         ServerFailure(413, "the body is larger than the \(limit) bytes that a request may have")
     }
 
-    private static func read(_ body: RequestBody, limit: Int) async throws(ServerFailure) -> [UInt8] {
+    private static func read(
+        _ body: RequestBody, limit: Int, into memory: BodyMemory
+    ) async throws(ServerFailure) -> [UInt8] {
+        var bytes: [UInt8] = []
         do {
-            let buffer = try await body.collect(upTo: limit)
-            return Array(buffer.readableBytesView)
-        } catch is NIOTooManyBytesError {
-            throw tooLarge(limit)
+            for try await buffer in body {
+                guard bytes.count + buffer.readableBytes <= limit else { throw tooLarge(limit) }
+                guard memory.grow(by: buffer.readableBytes) else {
+                    throw ServerFailure(
+                        503, "the bodies of other requests take all the memory that there is for them; try again",
+                        closes: true)
+                }
+                bytes += buffer.readableBytesView
+            }
+        } catch let failure as ServerFailure {
+            throw failure
         } catch {
             throw ServerFailure(400, "the body broke off")
         }
+        return bytes
     }
 
     private func response(
@@ -83,8 +102,7 @@ struct HTTPBridge: HTTPResponder {
             guard let name = HTTPField.Name(header.name) else { continue }
             headers.append(HTTPField(name: name, value: header.value))
         }
-        // The rest of a body that is too large is not worth reading.
-        if reply.status == 413 { headers[.connection] = "close" }
+        if reply.closes { headers[.connection] = "close" }
         let status = HTTPResponse.Status(code: reply.status)
         switch reply.body {
         case .none:
@@ -95,10 +113,18 @@ struct HTTPBridge: HTTPResponder {
             let response = Response(
                 status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
             return request.method == .head ? response.createHeadResponse() : response
-        case .events(let feed):
-            return Response(status: status, headers: headers, body: stream(feed, for: request, caller, origin))
-        case .stream(let stream):
-            return Response(status: status, headers: headers, body: self.stream(stream, for: request, caller, origin))
+        case .stream(let feed):
+            let bound = load.bounds[caller.group]
+            guard let share = load.streams.take(1, for: caller, most: bound.streams, all: bound.allStreams) else {
+                feed.close()
+                let failure = ServerFailure(
+                    429,
+                    "\(caller.name), or all like it, has as many streams of events and journals as it may have; end one"
+                )
+                return response(to: request, APIService.reply(to: failure), caller, origin)
+            }
+            return Response(
+                status: status, headers: headers, body: stream(feed, holding: share, for: request, caller, origin))
         }
     }
 
@@ -110,14 +136,18 @@ struct HTTPBridge: HTTPResponder {
 
     /// Writes the body until the client goes, the server is asked to end, or the caller is no longer who he was.
     private func stream(
-        _ feed: any ReplyStream, for request: Request, _ caller: Caller, _ origin: ConnectionOrigin
+        _ feed: any ReplyStream, holding share: Shares.Share, for request: Request, _ caller: Caller,
+        _ origin: ConnectionOrigin
     ) -> ResponseBody {
         let incoming = request.body
         return ResponseBody { [recognition] writer in
             // Only the feed's own task writes, and this one again after the feed has ended.
             nonisolated(unsafe) var output = writer
             let watch = Task { await Self.closeWhenRefused(feed, caller, at: origin, by: recognition) }
-            defer { watch.cancel() }
+            defer {
+                watch.cancel()
+                withExtendedLifetime(share) {}
+            }
             try await withGracefulShutdownHandler {
                 try await incoming.consumeWithInboundCloseHandler { _ in
                     try await feed.run { try await output.write(ByteBuffer(bytes: $0)) }

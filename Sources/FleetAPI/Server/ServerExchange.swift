@@ -47,9 +47,7 @@ package struct ServerReply: Sendable {
     package enum Body: Sendable {
         case none
         case bytes([UInt8])
-        /// Server-sent events until either side ends it.
-        case events(EventFeed)
-        /// Anything else that is written while it comes into being, until either side ends it.
+        /// What is written while it comes into being, events or a journal, until either side ends it.
         case stream(any ReplyStream)
     }
 
@@ -62,6 +60,8 @@ package struct ServerReply: Sendable {
     package var former: String?
     /// Nobody's act but the machinery's own: the audit keeps nothing of it unless it is refused.
     package var isRoutine = false
+    /// Whether the connection ends with it: the rest of a body that is not wanted is not worth reading.
+    var closes = false
 
     package init(status: Int, headers: [(name: String, value: String)] = [], body: Body = .none) {
         self.status = status
@@ -81,11 +81,18 @@ package struct ServerFailure: Error, Hashable, Sendable {
     package var message: String
     /// What the audit says of it when that is more than the caller may learn.
     package var audit: String?
+    /// Whether the connection ends with the answer.
+    var closes: Bool
 
     package init(_ status: Int, _ message: String = "", audit: String? = nil) {
+        self.init(status, message, audit: audit, closes: false)
+    }
+
+    init(_ status: Int, _ message: String = "", audit: String? = nil, closes: Bool) {
         self.status = status
         self.message = message
         self.audit = audit
+        self.closes = closes || status == 413
     }
 
     init(_ error: ClusterAccessError) {

@@ -7,13 +7,18 @@ import Glibc
 import Identity
 
 /// What the cluster's records say of an identity now: a certificate alone is not enough, since it may have been revoked.
+///
+/// Each question throws `RecordsUnread` while nobody can answer it.
 protocol IdentityRecords: Sendable {
     /// The role of a live user and when it was given, in seconds since 1970; `nil` when there is none or it was revoked.
-    func user(_ name: String) async -> (role: Caller.Role, since: Int64)?
+    func user(_ name: String) async throws(RecordsUnread) -> (role: Caller.Role, since: Int64)?
 
     /// When a live machine joined, in seconds since 1970; `nil` when it is none of the cluster or was revoked.
-    func machine(_ id: String) async -> Int64?
+    func machine(_ id: String) async throws(RecordsUnread) -> Int64?
 }
+
+/// The cluster's records have not been read since the agent began.
+struct RecordsUnread: Error {}
 
 /// Recognizes callers by their certificates, and on this machine by what the kernel says of them.
 actor CertificateRecognition: CallerRecognition {
@@ -47,10 +52,16 @@ actor CertificateRecognition: CallerRecognition {
         case .plain(let address): return plain.caller(from: address)
         case .tls(let address, nil): return .unknown(origin: address, reason: "no certificate was shown")
         case .tls(let address, let certificate?):
+            let peer: Peer
             do {
-                return await caller(for: try await verify(certificate), from: address)
+                peer = try await verify(certificate)
             } catch {
                 return .unknown(origin: address, reason: "\(error)")
+            }
+            do {
+                return try await caller(for: peer, from: address)
+            } catch {
+                return .unread(origin: address)
             }
         }
     }
@@ -69,11 +80,11 @@ actor CertificateRecognition: CallerRecognition {
         return peer
     }
 
-    private func caller(for peer: Peer, from address: String) async -> Caller {
+    private func caller(for peer: Peer, from address: String) async throws(RecordsUnread) -> Caller {
         let issued = Int64(peer.notBefore.timeIntervalSince1970) + Self.allowance
         switch peer.principal {
         case .user(let name):
-            guard let record = await records.user(name) else {
+            guard let record = try await records.user(name) else {
                 return .unknown(origin: address, reason: "user \(name) is unknown or was revoked")
             }
             guard issued >= record.since else {
@@ -81,7 +92,7 @@ actor CertificateRecognition: CallerRecognition {
             }
             return Caller(name: peer.principal.description, origin: address, identity: .user(record.role))
         case .machine(let id):
-            guard let joined = await records.machine(id) else {
+            guard let joined = try await records.machine(id) else {
                 return .unknown(origin: address, reason: "machine \(id) is unknown or was revoked")
             }
             guard issued >= joined else {

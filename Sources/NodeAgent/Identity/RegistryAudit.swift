@@ -8,27 +8,50 @@ import Logging
 import Registry
 
 /// Keeps the audit: each act as a line of the journal with fields of its own, and as an event in the store.
+///
+/// Anybody who can open a connection can be refused, and must fill neither: refusals are cut, and of many only some are kept.
+/// Strangers and those whom the cluster knows have their own part of that.
 actor RegistryAudit: AuditKeeper {
-    /// Refusals that go to the store in one minute; the rest stand in the journal alone, with a word on how many.
-    ///
-    /// Anybody who can open a connection can be refused, and must not be able to fill the store.
-    private static let refusalsPerMinute = 60
+    /// How many refusals are kept at once, and then one in how many seconds: in the store a day's worth is a few megabytes of its
+    /// history at the most.
+    private static let atOnce = 60.0
+    private static let secondsInStore = 10.0
+    private static let secondsInJournal = 1.0
+    /// Characters of what somebody wrote who was refused.
+    private static let length = 200
+
+    /// What one kind of callers may have kept.
+    private struct Room {
+        var store: TokenBucket
+        var journal: TokenBucket
+        /// Refusals that are in the journal alone, and in neither, since the last one that was kept there.
+        var left = 0
+        var untold = 0
+
+        init(at now: Double) {
+            store = TokenBucket(burst: atOnce, rate: 1 / secondsInStore, now: now)
+            journal = TokenBucket(burst: atOnce, rate: 1 / secondsInJournal, now: now)
+        }
+    }
 
     private let store: @Sendable (AuditedAct, Date) async throws -> Void
     private let logger: Logger
-    private var minute: Int64 = 0
-    private var refusals = 0
+    private let now: @Sendable () -> Date
+    private var rooms: [Bool: Room] = [:]
 
-    /// `store` keeps an act for the set time.
-    init(logger: Logger, store: @escaping @Sendable (AuditedAct, Date) async throws -> Void) {
+    /// `store` keeps an act for the set time; `now` tells the time.
+    init(
+        logger: Logger, now: @escaping @Sendable () -> Date = { Date() },
+        store: @escaping @Sendable (AuditedAct, Date) async throws -> Void
+    ) {
         self.store = store
         self.logger = logger
+        self.now = now
     }
 
     func record(_ act: AuditedAct) async {
-        let now = Date()
-        log(act)
-        guard admits(act, now) else { return }
+        let now = now()
+        guard let act = act.isRefusal ? admitted(act, at: now.timeIntervalSince1970) : logged(act) else { return }
         do {
             try await store(act, now)
         } catch {
@@ -38,21 +61,40 @@ actor RegistryAudit: AuditKeeper {
         }
     }
 
-    private func admits(_ act: AuditedAct, _ now: Date) -> Bool {
-        guard act.isRefusal else { return true }
-        let present = Int64(now.timeIntervalSince1970) / 60
-        if present != minute {
-            minute = present
-            refusals = 0
+    /// What of a refusal goes to the store; `nil` when it does not.
+    private func admitted(_ act: AuditedAct, at now: Double) -> AuditedAct? {
+        var act = act
+        act.action = Self.cut(act.action)
+        act.unit = act.unit.map(Self.cut)
+        act.reason = act.reason.map(Self.cut)
+        let isStranger = act.caller == Caller.strangerName
+        var room = rooms[isStranger] ?? Room(at: now)
+        defer { rooms[isStranger] = room }
+        if room.journal.take(at: now) {
+            if room.untold > 0 { logger.warning("\(room.untold) requests more were refused before, and not told of") }
+            room.untold = 0
+            _ = logged(act)
+        } else {
+            room.untold += 1
         }
-        refusals += 1
-        if refusals == Self.refusalsPerMinute + 1 {
-            logger.warning("more than \(Self.refusalsPerMinute) refusals in a minute; the rest are in the journal only")
+        guard room.store.take(at: now) else {
+            room.left += 1
+            return nil
         }
-        return refusals <= Self.refusalsPerMinute
+        if room.left > 0 {
+            act.reason =
+                (act.reason.map { $0 + "; " } ?? "")
+                + "\(room.left) refusals before it are in this machine's journal alone"
+        }
+        room.left = 0
+        return act
     }
 
-    private func log(_ act: AuditedAct) {
+    private static func cut(_ text: String) -> String {
+        text.count > length ? text.prefix(length) + "..." : text
+    }
+
+    private func logged(_ act: AuditedAct) -> AuditedAct {
         var fields: Logger.Metadata = [
             "audit.user": "\(act.caller)", "audit.from": "\(act.origin)", "audit.action": "\(act.action)",
             "audit.status": "\(act.status)",
@@ -66,5 +108,6 @@ actor RegistryAudit: AuditKeeper {
         } else {
             logger.notice("changed by \(act.caller)", metadata: fields)
         }
+        return act
     }
 }

@@ -250,20 +250,20 @@ struct Security: Sendable {
 /// The identities that an agent follows, as recognizing callers needs them.
 private struct ViewRecords: IdentityRecords {
     let view: IdentityView
-    /// How long a caller waits while nobody is known yet: then he is a stranger, since no certificate counts by itself.
+    /// How long a caller waits while nobody is known yet; no certificate counts by itself.
     private static let patience = Duration.seconds(3)
 
-    func user(_ name: String) async -> (role: Caller.Role, since: Int64)? {
-        guard await view.ready(within: Self.patience), let user = await view.user(name), user.revokedAt == nil,
+    func user(_ name: String) async throws(RecordsUnread) -> (role: Caller.Role, since: Int64)? {
+        guard await view.ready(within: Self.patience) else { throw RecordsUnread() }
+        guard let user = await view.user(name), user.revokedAt == nil,
             let role = Caller.Role(rawValue: user.role.rawValue)
         else { return nil }
         return (role, user.createdAt / 1000)
     }
 
-    func machine(_ id: String) async -> Int64? {
-        guard let id = MachineID(id), await view.ready(within: Self.patience), let machine = await view.machine(id),
-            machine.revokedAt == nil
-        else { return nil }
+    func machine(_ id: String) async throws(RecordsUnread) -> Int64? {
+        guard await view.ready(within: Self.patience) else { throw RecordsUnread() }
+        guard let id = MachineID(id), let machine = await view.machine(id), machine.revokedAt == nil else { return nil }
         return machine.joinedAt / 1000
     }
 }

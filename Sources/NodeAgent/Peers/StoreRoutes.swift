@@ -16,6 +16,9 @@ struct StoreRoutes: Sendable {
     /// How this machine proves itself to others; `nil` where there are no identities.
     let tls: TLSSettings?
 
+    /// A survey is a handshake with every machine, and any viewer may ask for it.
+    private let shared = SharedAnswer<API.StoreSurvey>(for: .seconds(1))
+
     private static let prefix = API.ownPrefix
     /// How long one other machine may take.
     private static let patience = Duration.seconds(10)
@@ -24,11 +27,17 @@ struct StoreRoutes: Sendable {
     /// How many are asked at once: each connection is one handshake.
     private static let width = 32
 
+    init(question: StoreQuestion, roster: RosterFile, tls: TLSSettings?) {
+        self.question = question
+        self.roster = roster
+        self.tls = tls
+    }
+
     var routes: [Route] {
         [
             Route(
                 Self.prefix + "/store", needs: .role(.viewer),
-                ["GET": { (_, _) async throws(ServerFailure) in try Self.json(await survey()) }]),
+                ["GET": { (_, _) async throws(ServerFailure) in try Self.json(await shared.get { await survey() }) }]),
             Route(
                 Self.prefix + "/store/adoption", needs: .role(.admin),
                 ["POST": { (request, _) async throws(ServerFailure) in try await adopt(request) }]),

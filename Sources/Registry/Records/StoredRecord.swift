@@ -19,8 +19,14 @@ package struct RecordError: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String { reason }
 }
 
+/// The largest value of a record, in bytes: a machine may write some of them by itself, and everybody reads them.
+package let recordSizeLimit = 64 << 10
+
 extension StoredRecord {
     package init(bytes: [UInt8]) throws(RecordError) {
+        guard bytes.count <= recordSizeLimit else {
+            throw RecordError("the value has \(bytes.count) bytes, and a record has at most \(recordSizeLimit)")
+        }
         try self.init(JSONObject(bytes: bytes))
     }
 

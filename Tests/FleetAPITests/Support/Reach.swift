@@ -75,7 +75,6 @@ struct DirectTransport: APITransport {
         case .bytes(let bytes):
             continuation.yield(bytes)
             continuation.finish()
-        case .events(let feed): pump(feed, into: continuation)
         case .stream(let feed): pump(feed, into: continuation)
         }
         return TransportStream(status: reply.status, body: stream)

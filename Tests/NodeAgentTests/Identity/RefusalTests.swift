@@ -27,8 +27,17 @@ struct RefusalTests {
         let users = Mutex<[String: (role: Caller.Role, since: Int64)]>([:])
         let machines = Mutex<[String: Int64]>([:])
 
-        func user(_ name: String) async -> (role: Caller.Role, since: Int64)? { users.withLock { $0[name] } }
-        func machine(_ id: String) async -> Int64? { machines.withLock { $0[id] } }
+        let areRead = Mutex(true)
+
+        func user(_ name: String) async throws(RecordsUnread) -> (role: Caller.Role, since: Int64)? {
+            guard areRead.withLock({ $0 }) else { throw RecordsUnread() }
+            return users.withLock { $0[name] }
+        }
+
+        func machine(_ id: String) async throws(RecordsUnread) -> Int64? {
+            guard areRead.withLock({ $0 }) else { throw RecordsUnread() }
+            return machines.withLock { $0[id] }
+        }
     }
 
     private final class Notebook: AuditKeeper {
@@ -121,6 +130,19 @@ struct RefusalTests {
             rig.notebook.reasons.last?.contains(reason) == true, "\(rig.notebook.reasons)",
             sourceLocation: sourceLocation)
         #expect(error?.message.contains(reason) != true, sourceLocation: sourceLocation)
+    }
+
+    @Test("before etcd has been read who has a certificate is told so, and who has none learns nothing")
+    func unread() async throws {
+        try await withRig { rig async throws in
+            rig.records.areRead.withLock { $0 = false }
+            let error = await #expect(throws: APIError.self) { _ = try await rig.client(.user("ada")).units() }
+            #expect(error?.status == 503 && error?.message.contains("no certificate can be judged") == true)
+            let foreign = try CertificateAuthority(cluster: "default", now: Date())
+            await expectRefusal(401, "authority", rig, try rig.client(.user("ada"), by: foreign))
+            rig.records.areRead.withLock { $0 = true }
+            await expectRefusal(401, "user ada is unknown", rig, try rig.client(.user("ada")))
+        }
     }
 
     @Test("only a living user's certificate of this cluster's authority opens the door")
@@ -242,6 +264,49 @@ struct RefusalTests {
             let plain = try await curl("http://\(host):\(port)/fleet/v1/units")
             #expect(plain.status != 0)
             #expect(plain.output.isEmpty)
+        }
+    }
+
+    @Test("a viewer's streams end at their number, and leave others and machines theirs")
+    func viewerStreams() async throws {
+        var limits = FleetAPIServer.Limits()
+        (limits.bounds[.viewer].streams, limits.bounds[.viewer].allStreams) = (2, 3)
+        try await withRig(limits) { rig async throws in
+            rig.records.users.withLock { $0 = ["vera": (.viewer, 0), "vic": (.viewer, 0), "olaf": (.operator, 0)] }
+            let vera = try rig.client(.user("vera"))
+            var streams: [AsyncThrowingStream<API.Event, any Error>.AsyncIterator] = []
+            func open(_ client: FleetClient) async throws {
+                var stream = try await client.events().makeAsyncIterator()
+                #expect(try await stream.next(isolation: #isolation)?.change == .sync)
+                streams.append(stream)
+            }
+            for client in [vera, vera, try rig.client(.user("vic"))] { try await open(client) }
+            for client in [vera, try rig.client(.user("vic"))] {
+                let error = await #expect(throws: APIError.self) { _ = try await client.events() }
+                #expect(error?.status == 429, "\(error?.message ?? "")")
+            }
+            #expect(rig.notebook.reasons.isEmpty, "no refusal for want of rights")
+            try await open(try rig.client(.user("olaf")))
+            #expect(try await vera.units().isEmpty)
+            // Machines read nothing here, and are told so rather than that there are too many.
+            let machine = await #expect(throws: APIError.self) {
+                _ = try await rig.client(.machine(Self.machine)).events()
+            }
+            #expect(machine?.status == 403)
+        }
+    }
+
+    @Test("strangers have bodies of 16 KiB, and what they send is not read on")
+    func strangerBody() async throws {
+        try await withRig { rig async throws in
+            guard case .tls(let host, let port) = rig.endpoint else { return }
+            let sent = try await Shell.run(
+                [
+                    "bash", "-c",
+                    "head -c 4000000 /dev/zero | curl --silent --insecure --max-time 20 --write-out '%{http_code} %{size_upload}'"
+                        + " --output /dev/null --request POST --upload-file - https://\(host):\(port)/flotilla/v1/peer/store",
+                ])
+            #expect(sent.output.hasPrefix("401 "), "\(sent)")
         }
     }
 

@@ -22,6 +22,20 @@ package struct AuditedAct: Hashable, Sendable {
     package var reason: String?
 
     package var isRefusal: Bool { status >= 400 }
+
+    package init(
+        caller: String, origin: String, action: String, unit: String? = nil, before: String? = nil,
+        after: String? = nil, status: Int, reason: String? = nil
+    ) {
+        self.caller = caller
+        self.origin = origin
+        self.action = action
+        self.unit = unit
+        self.before = before
+        self.after = after
+        self.status = status
+        self.reason = reason
+    }
 }
 
 /// Keeps what was done.
@@ -38,6 +52,15 @@ struct Trail {
     private let unit: String?
     private let before: String?
 
+    /// Of a request that changes nothing.
+    init(_ method: String, _ target: String, _ caller: Caller) {
+        self.caller = caller
+        self.method = method
+        path = RequestPath(target.prefix { $0 != "?" })
+        unit = path.segments.unit
+        before = nil
+    }
+
     /// Takes note of how things stand before a change.
     init(_ request: ServerRequest, _ service: APIService) async {
         caller = request.caller
@@ -51,7 +74,10 @@ struct Trail {
     func end(_ reply: ServerReply, _ service: APIService, refusal: String? = nil) async {
         guard let audit = service.audit else { return }
         let isChange = method != "GET" && method != "HEAD" && (200..<300).contains(reply.status) && !reply.isRoutine
-        let isRefusal = [401, 403, 429].contains(reply.status)
+        // Whoever tries to join and may not was after something, whatever he was told.
+        let isRefusal =
+            [401, 403, 421, 429].contains(reply.status)
+            || path.segments == ["flotilla", "v1", "join"] && (400..<500).contains(reply.status)
         guard isChange || isRefusal else { return }
         var reason = refusal
         // What is refused to a stranger for being one is told by why he is one.

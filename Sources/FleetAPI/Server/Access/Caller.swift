@@ -37,6 +37,8 @@ package struct Caller: Hashable, Sendable {
     /// Where the request came from: an address, or `unix`.
     package var origin: String
     package var identity: Identity
+    /// Whether he is unknown only since the cluster's records could not be read yet: his certificate is the authority's.
+    package var isUnread = false
 
     package init(name: String, origin: String, identity: Identity) {
         self.name = name
@@ -44,9 +46,19 @@ package struct Caller: Hashable, Sendable {
         self.identity = identity
     }
 
+    /// What the audit calls somebody whom nobody knows.
+    package static let strangerName = "unknown"
+
     /// A caller whom nobody knows.
     package static func unknown(origin: String, reason: String) -> Caller {
-        Caller(name: "unknown", origin: origin, identity: .unknown(reason: reason))
+        Caller(name: strangerName, origin: origin, identity: .unknown(reason: reason))
+    }
+
+    /// A caller with a certificate of the cluster's, of whom nobody can say now whether it was revoked.
+    package static func unread(origin: String) -> Caller {
+        var caller = unknown(origin: origin, reason: "etcd has not been read since this agent began")
+        caller.isUnread = true
+        return caller
     }
 
     /// The process itself, as in tests and in calls that never left it.

@@ -26,6 +26,11 @@ package enum Permission: Hashable, Sendable {
     /// `parameters` are the path's open segments.
     func check(_ caller: Caller, _ parameters: [String]) throws(ServerFailure) {
         if self == .none { return }
+        if caller.isUnread {
+            throw .unavailable(
+                "it has not been read since this machine's agent began, so that no certificate can be judged;"
+                    + " ask another machine, or try again when etcd answers")
+        }
         switch (caller.identity, self) {
         case (.unknown, _):
             throw ServerFailure(401, "a certificate of this cluster is needed; see cluster-manager user add --help")

@@ -1,0 +1,92 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Whose bounds a caller counts against: one class cannot use up what another has.
+package enum CallerClass: String, CaseIterable, Sendable {
+    /// Who has shown no certificate that counts; so is everybody before the first request of a connection.
+    case stranger
+    /// Users who may read.
+    case viewer
+    /// Users who may change units or the cluster.
+    case `operator`
+    /// The cluster's machines.
+    case machine
+    /// Who comes over the unix socket, whose mode lets in its owner and group.
+    case socket
+}
+
+/// What one class of callers may take of the server.
+package struct Bound: Hashable, Sendable {
+    /// Requests a second of one caller for long, and at once after a pause.
+    package var rate: Double
+    package var burst: Double
+    /// Connections of one caller, and of the whole class.
+    package var connections: Int
+    package var allConnections: Int
+    /// Streams of events and journals of one caller, and of the whole class.
+    package var streams: Int
+    package var allStreams: Int
+    /// The largest body of a request, and all that are in memory at once, in bytes.
+    package var body: Int
+    package var allBodies: Int
+}
+
+/// The table of all classes.
+package struct Bounds: Sendable {
+    private var table: [CallerClass: Bound]
+
+    package init() { table = [:] }
+
+    package subscript(_ group: CallerClass) -> Bound {
+        get { table[group] ?? Self.standard(group) }
+        set { table[group] = newValue }
+    }
+
+    /// The body of a backup that an administrator brings back, in bytes: it may have more than any other request.
+    package static let backup = 256 << 20
+
+    /// What a class has where nobody says otherwise.
+    ///
+    /// A unit file has at most 1 MiB, and JSON may lengthen it. What joins sends a kilobyte or two. A machine calls another for each
+    /// journal that somebody follows at it; what it needs besides, for relays and renewals, is what its streams leave.
+    package static func standard(_ group: CallerClass) -> Bound {
+        switch group {
+        case .stranger:
+            Bound(
+                rate: 2, burst: 60, connections: 32, allConnections: 256, streams: 1, allStreams: 8, body: 16 << 10,
+                allBodies: 1 << 20)
+        case .viewer:
+            Bound(
+                rate: 1000, burst: 5000, connections: 64, allConnections: 256, streams: 32, allStreams: 128,
+                body: 64 << 10, allBodies: 8 << 20)
+        case .operator:
+            Bound(
+                rate: 1000, burst: 5000, connections: 128, allConnections: 512, streams: 64, allStreams: 128,
+                body: 4 << 20, allBodies: 320 << 20)
+        case .machine:
+            Bound(
+                rate: 1000, burst: 5000, connections: 256, allConnections: 1024, streams: 160, allStreams: 512,
+                body: 1 << 20, allBodies: 64 << 20)
+        case .socket:
+            Bound(
+                rate: 1000, burst: 5000, connections: 512, allConnections: 512, streams: 256, allStreams: 256,
+                body: 4 << 20, allBodies: 512 << 20)
+        }
+    }
+}
+
+extension Caller {
+    /// The class whose bounds hold for him.
+    package var group: CallerClass {
+        switch identity {
+        case .unknown: .stranger
+        case .machine: .machine
+        case .user where origin == "unix": .socket
+        case .user(.viewer): .viewer
+        case .user: .operator
+        }
+    }
+
+    /// Who shares the bounds of one caller with him: of a stranger all at his address.
+    var boundKey: String { group == .stranger ? AddressBlock.of(origin) : name }
+}

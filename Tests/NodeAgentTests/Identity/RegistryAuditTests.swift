@@ -1,0 +1,71 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetAPIServer
+import FoundationEssentials
+import Logging
+import Synchronization
+import Testing
+
+@testable import NodeAgent
+
+/// What of a flood of refusals is kept.
+@Suite("The audit under refusals")
+struct RegistryAuditTests {
+    private final class Notebook: Sendable {
+        let acts = Mutex<[AuditedAct]>([])
+        let clock = Mutex(Date(timeIntervalSince1970: 1_800_000_000))
+
+        var kept: [AuditedAct] { acts.withLock { $0 } }
+
+        func audit() -> RegistryAudit {
+            RegistryAudit(
+                logger: .silent, now: { self.clock.withLock { $0 } },
+                store: { act, _ in self.acts.withLock { $0.append(act) } })
+        }
+    }
+
+    private static func refusal(_ caller: String, _ action: String = "GET /x", reason: String = "no") -> AuditedAct {
+        AuditedAct(caller: caller, origin: "10.0.0.9", action: action, status: 401, reason: reason)
+    }
+
+    @Test("a day of refusals, a thousand a second, is a few thousand short events, and the count of the others")
+    func day() async {
+        let notebook = Notebook()
+        let audit = notebook.audit()
+        for _ in 0..<1000 { await audit.record(Self.refusal("unknown")) }
+        #expect(notebook.kept.count == 60)
+        // Ten seconds later one more is kept, and says what was not.
+        notebook.clock.withLock { $0 += 10 }
+        for _ in 0..<5 { await audit.record(Self.refusal("unknown")) }
+        #expect(notebook.kept.count == 61)
+        #expect(notebook.kept.last?.reason == "no; 940 refusals before it are in this machine's journal alone")
+        for _ in 0..<8640 {
+            notebook.clock.withLock { $0 += 10 }
+            for _ in 0..<3 { await audit.record(Self.refusal("unknown")) }
+        }
+        #expect(notebook.kept.count <= 60 + 1 + 8640)
+    }
+
+    @Test("strangers keep no refusal of somebody known, and no change, from being kept")
+    func known() async {
+        let notebook = Notebook()
+        let audit = notebook.audit()
+        for _ in 0..<1000 { await audit.record(Self.refusal("unknown")) }
+        await audit.record(Self.refusal("user:vera"))
+        await audit.record(
+            AuditedAct(caller: "user:ada", origin: "10.0.0.9", action: "PUT /fleet/v1/units/a.service", status: 201))
+        #expect(notebook.kept.suffix(2).map(\.caller) == ["user:vera", "user:ada"])
+    }
+
+    @Test("what somebody wrote who was refused is cut, what was done is kept whole")
+    func cut() async {
+        let notebook = Notebook()
+        let audit = notebook.audit()
+        let long = "GET /" + String(repeating: "x", count: 60_000)
+        await audit.record(Self.refusal("unknown", long, reason: long))
+        #expect(notebook.kept[0].action.count == 203 && notebook.kept[0].reason?.count == 203)
+        await audit.record(AuditedAct(caller: "user:ada", origin: "10.0.0.9", action: long, status: 204))
+        #expect(notebook.kept[1].action == long)
+    }
+}
