@@ -20,6 +20,8 @@ package struct ClusterManagerError: Error, Hashable, Sendable, CustomStringConve
         case partial
         /// Nobody answers at the endpoint.
         case unreachable
+        /// An agent answers, and etcd does not answer it.
+        case unavailable
         /// The answer was not understood.
         case protocolViolation
         /// The result could not be written.
@@ -43,7 +45,7 @@ package struct ClusterManagerError: Error, Hashable, Sendable, CustomStringConve
     package var exitStatus: ExitStatus {
         switch code {
         case .timedOut, .partial: .incomplete
-        case .unreachable: .unreachable
+        case .unreachable, .unavailable: .unreachable
         case .usage, .unitFile, .unit, .refused, .unitFailed, .protocolViolation, .output: .failure
         }
     }

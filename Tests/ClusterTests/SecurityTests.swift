@@ -158,6 +158,7 @@ extension ClusterTests {
                     return outcome.status != 0 ? outcome : nil
                 }
                 #expect(refused.error.contains("a certificate of this cluster is needed"), "\(refused.error)")
+                try await cluster.inside("worker-1", "cluster-manager token create --ttl 1m >/dev/null")
                 let audit = try await cluster.manage("audit", "--since", "5m", "--fields", "user,from,refused")
                 #expect(audit.contains { $0.contains("user vera is unknown or was revoked") }, "\(audit)")
                 let socket = "socket of \(try await cluster.machineID("worker-1").prefix(8))"

@@ -27,6 +27,12 @@ struct BoundsTests {
         #expect(Caller(name: "unix:0", origin: "unix", identity: .user(.admin)).group == .socket)
     }
 
+    @Test("where nobody has a name everybody counts by his address")
+    func nameless() {
+        let callers = ["10.0.0.1", "10.0.0.2"].map { PlainAccess.everything.caller(from: $0) }
+        #expect(callers.map(\.group) == [.operator, .operator] && callers.map(\.boundKey) == ["10.0.0.1", "10.0.0.2"])
+    }
+
     @Test(
         "strangers count by address, and by /64 where anybody has 2^64 of them",
         arguments: [

@@ -120,7 +120,8 @@ extension ClusterManagerError {
             switch error.code {
             case .invalidEndpoint: .usage
             case .unreachable, .timedOut, .connectionLost, .cancelled: .unreachable
-            case .unavailable, .conflict, .refused, .server: .refused
+            case .unavailable: .unavailable
+            case .conflict, .refused, .server: .refused
             case .notFound: .unit
             case .malformedAnswer: .protocolViolation
             }

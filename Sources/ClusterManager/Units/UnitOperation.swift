@@ -108,7 +108,7 @@ package struct UnitOperation: Sendable {
         let done = results.count { $0.ok }
         if let summary, steps.count > 1 { context.warn("\(summary) \(done) of \(steps.count) units") }
         if let failure = failures.first {
-            if steps.count == 1 || failures.count == steps.count && failure.code == .unreachable { throw failure }
+            if steps.count == 1 || failures.count == steps.count && failure.exitStatus == .unreachable { throw failure }
             let code: ClusterManagerError.Code = done > 0 ? .partial : .refused
             throw ClusterManagerError(code, "\(failures.count) of \(steps.count) requests were not carried out")
         }

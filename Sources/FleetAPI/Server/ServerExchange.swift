@@ -105,7 +105,7 @@ package struct ServerFailure: Error, Hashable, Sendable {
     }
 
     /// The words are fleet's, whose tests and users look for them.
-    static func unavailable(_ reason: String) -> ServerFailure {
+    package static func unavailable(_ reason: String) -> ServerFailure {
         ServerFailure(503, "the server is unable to communicate with etcd: \(reason)")
     }
 }

@@ -12,6 +12,8 @@ extension AgentCore {
         /// The last completion of each unit, as the store holds it or is about to.
         var known: [UnitName: Completion] = [:]
         var unrecorded: Set<UnitName> = []
+        /// For which revision of its order the last completion of a unit was reported.
+        var recorded: [UnitName: Int64] = [:]
         /// Units whose reports are on their way; one batch at a time.
         var recording: Set<UnitName> = []
         /// Nothing is reported before this moment, after a failure.
@@ -47,11 +49,17 @@ extension AgentCore {
         guard isIssued || entry.operation == nil && entry.acted == .launched && entry.outdated == nil else { return }
         let isSuccess = end == .done && observed.active == "inactive"
         guard isSuccess || observed.active == "failed" && !retriesFailure else { return }
-        note(
-            Completion(
-                unit: unit, machine: machine, hash: file.hash,
-                restarts: isIssued ? entry.issuedRestarts : entry.restarts, isSuccess: isSuccess,
-                moment: observed.since))
+        let completion = Completion(
+            unit: unit, machine: machine, hash: file.hash,
+            restarts: isIssued ? entry.issuedRestarts : entry.restarts, isSuccess: isSuccess,
+            moment: observed.since)
+        // What a timer runs again and again ends the same way each time: one record is enough.
+        if let known = ledger.known[unit], known.isSame(as: completion), let order = entry.order,
+            ledger.recorded[unit] == order.revision
+        {
+            return
+        }
+        note(completion)
     }
 
     mutating func note(_ completion: Completion) {
@@ -96,6 +104,7 @@ extension AgentCore {
     /// The last batch of reports failed: its units are reported anew.
     mutating func recordFailed(retry: Moment?) {
         ledger.unrecorded.formUnion(ledger.recording)
+        for unit in ledger.recording { ledger.recorded[unit] = nil }
         ledger.recording = []
         ledger.retry = retry
     }
@@ -107,6 +116,7 @@ extension AgentCore {
                 let order = entry.order, completion.covers(order.assignment)
             else { continue }
             directives.complete.append(CompletionReport(completion, revision: order.revision))
+            ledger.recorded[unit] = order.revision
         }
         ledger.unrecorded = []
         ledger.recording = Set(directives.complete.map(\.completion.unit))

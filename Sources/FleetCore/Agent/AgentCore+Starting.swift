@@ -56,7 +56,12 @@ extension AgentCore {
             guard entry.start != nil else { return }
             update(unit) { $0.remark = reason }
         case .done, .cancelled: settle(unit, remark: nil)
-        case .skipped(let reason), .failed(let reason): settle(unit, remark: reason)
+        case .skipped(let reason): settle(unit, remark: reason)
+        case .failed(let reason):
+            // It stands against the unit for as long as that shows what came of the start, and no longer.
+            let shows = entry.observed?.showsFailure == true
+            settle(unit, remark: shows ? nil : reason)
+            if shows { entries[unit]?.failure = reason }
         case .refused(let reason):
             // An order that is out of date by now was refused for nobody.
             guard isUnderWay || entry.acted == .launched else { return }

@@ -177,7 +177,9 @@ package struct AgentCore: Sendable, Equatable {
         case .observed(let observations): for one in observations { observe(one, at: now) }
         case .explained(let unit, let failure):
             // systemd speaks of a unit that runs again by now as of one that has not failed.
-            if entries[unit]?.observed?.showsFailure == true { update(unit) { $0.failure = failure } }
+            guard let entry = entries[unit], entry.observed?.showsFailure == true else { return }
+            // Of the start itself its own word says more.
+            if entry.failure?.hasSuffix(failure) != true { update(unit) { $0.failure = failure } }
         case .jobEnded(let unit, let end): jobEnded(unit, end)
         case .completed(let completions, let units): learn(completions, of: units)
         case .recorded: ledger.recording = []
@@ -342,6 +344,7 @@ package struct AgentCore: Sendable, Equatable {
         } else {
             entries[unit] = nil
             ledger.known[unit] = nil
+            ledger.recorded[unit] = nil
             unpublished.remove(unit)
         }
     }

@@ -27,6 +27,13 @@ package struct Completion: Hashable, Sendable {
         self.moment = moment
     }
 
+    /// Whether both say the same of the same work, whenever it was done.
+    func isSame(as other: Completion) -> Bool {
+        var other = other
+        other.moment = moment
+        return self == other
+    }
+
     /// Whether what `assignment` orders has been done, so that it is not to be run again.
     package func covers(_ assignment: Assignment) -> Bool {
         unit == assignment.unit && hash == assignment.hash && restarts == assignment.restarts

@@ -22,6 +22,7 @@ package struct UnitLoadCheck {
         case .service: return check.service() + check.commands()
         case .mount: return check.mount()
         case .automount: return check.place(in: "Automount")
+        case .swap: return check.place(in: "Swap", "What")
         case .timer:
             let names = [
                 "OnActiveSec", "OnBootSec", "OnStartupSec", "OnUnitActiveSec", "OnUnitInactiveSec", "OnCalendar",
@@ -54,7 +55,12 @@ package struct UnitLoadCheck {
 
     /// At least one of settings whose empty assignment takes back all of them.
     private func anyOf(_ names: [String], in section: String, called words: String) -> [UnitSubmission.Problem] {
-        let last = file.entries.last { $0.option.section == section && names.contains($0.option.name) }
+        // A path that does not begin at the root is passed over.
+        let last = file.entries.last { entry in
+            let isPassedOver =
+                section == "Path" && !entry.value.isEmpty && !entry.value.hasPrefix("/") && !entry.value.contains("%")
+            return entry.option.section == section && names.contains(entry.option.name) && !isPassedOver
+        }
         return last?.value.isEmpty == false ? [] : [Self.problem("[\(section)] has no \(words)")]
     }
 
@@ -62,7 +68,8 @@ package struct UnitLoadCheck {
 
     private func service() -> [UnitSubmission.Problem] {
         func values(_ setting: String) -> [String] { file.effectiveValues(section: "Service", name: setting) }
-        let starts = values("ExecStart")
+        // A line may hold several commands; one without a program counts for nothing.
+        let starts = values("ExecStart").flatMap { Self.commands(in: $0) }.filter { !$0.program.isEmpty }
         let hasBusName = !values("BusName").isEmpty
         let actions = [
             "none", "reboot", "reboot-force", "reboot-immediate", "poweroff", "poweroff-force", "poweroff-immediate",
@@ -94,6 +101,13 @@ package struct UnitLoadCheck {
                 Self.problem(
                     "Restart=\(restart) does not go with Type=oneshot", line: line(of: "Restart", in: "Service")))
         }
+        let killing = file.word(
+            section: "Service", name: "KillMode", among: ["control-group", "mixed", "process", "none"])
+        if !values("PAMName").isEmpty, killing == "process" || killing == "none" {
+            found.append(
+                Self.problem(
+                    "PAMName= does not go with KillMode=\(killing ?? "")", line: line(of: "KillMode", in: "Service")))
+        }
         if type == "dbus", !hasBusName {
             found.append(Self.problem("Type=dbus needs a BusName=", line: line(of: "Type", in: "Service")))
         }
@@ -112,18 +126,29 @@ package struct UnitLoadCheck {
         let settings = [
             "ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload", "ExecStop", "ExecStopPost",
         ]
-        return file.entries.compactMap { entry in
-            guard entry.option.section == "Service", settings.contains(entry.option.name),
-                let word = UnitText.words(of: entry.value).first
-            else { return nil }
-            let prefixes = word.prefix { "-@:+!".contains($0) }
-            let program = word.dropFirst(prefixes.count)
-            // Whoever writes "-" is told in systemd's log only; what a machine fills in, nobody knows here.
-            guard !prefixes.contains("-"), !program.contains("%"), program.contains("/"), !program.hasPrefix("/") else {
-                return nil
+        return file.entries.filter { $0.option.section == "Service" && settings.contains($0.option.name) }.flatMap {
+            entry in
+            Self.commands(in: entry.value).compactMap { command -> UnitSubmission.Problem? in
+                let (prefixes, program) = (command.prefixes, command.program)
+                // Whoever writes "-" is told in systemd's log only; what a machine fills in, nobody knows here.
+                guard !prefixes.contains("-"), !program.contains("%"), !program.isEmpty else { return nil }
+                let setting = "\(entry.option.name)=\(prefixes)\(program)"
+                if prefixes.contains("@"), command.arguments == 0 {
+                    return Self.problem("\(setting) has no name for its program, which @ asks for", line: entry.line)
+                }
+                guard program.contains("/"), !program.hasPrefix("/") else { return nil }
+                return Self.problem(
+                    "\(setting) names its program neither by name nor by a path from /", line: entry.line)
             }
-            return Self.problem(
-                "\(entry.option.name)=\(word) names its program neither by name nor by a path from /", line: entry.line)
+        }
+    }
+
+    /// The commands of one line: `;` as a word of its own parts them.
+    private static func commands(in value: String) -> [(prefixes: Substring, program: Substring, arguments: Int)] {
+        UnitText.words(of: value).split(separator: ";").compactMap { words in
+            guard let first = words.first else { return nil }
+            let prefixes = first.prefix { "-@:+!".contains($0) }
+            return (prefixes, first.dropFirst(prefixes.count), words.count - 1)
         }
     }
 
@@ -134,16 +159,19 @@ package struct UnitLoadCheck {
         return (what ? [Self.problem("[Mount] has no What=")] : []) + place(in: "Mount")
     }
 
-    /// `Where=`, where it is written, is what the unit's name says.
-    private func place(in section: String) -> [UnitSubmission.Problem] {
-        guard let text = file.effectiveValues(section: section, name: "Where").last else { return [] }
+    /// `Where=`, or `What=` of swap space, is what the unit's name says, where it is written.
+    private func place(in section: String, _ setting: String = "Where") -> [UnitSubmission.Problem] {
+        guard let text = file.effectiveValues(section: section, name: setting).last else { return [] }
         let (path, isComplete) = name.systemdText(text)
         let named = name.systemdText("%f").text
         func parts(_ path: String) -> [Substring] { path.split(separator: "/").filter { $0 != "." } }
-        guard isComplete, parts(path) != parts(named) else { return [] }
+        // A path with ".." is passed over, and the name holds.
+        guard isComplete, path.hasPrefix("/"), !parts(path).contains(".."), parts(path) != parts(named) else {
+            return []
+        }
         return [
             Self.problem(
-                "\(name) stands for the folder \(named), and Where= is another", line: line(of: "Where", in: section))
+                "\(name) stands for \(named), and \(setting)= is another", line: line(of: setting, in: section))
         ]
     }
 }

@@ -354,7 +354,7 @@ extension IdentityRoutes {
         case .conflict(let words): ServerFailure(409, words)
         case .missing(let words): ServerFailure(404, words)
         case .identity(let error): ServerFailure(500, error.message)
-        case .store(let words): ServerFailure(503, words)
+        case .store(let words): .unavailable(words)
         }
     }
 
@@ -381,7 +381,7 @@ extension ServerFailure {
         case .notFound: self.init(404, error.reason)
         case .conflict: self.init(409, error.reason)
         case .invalid: self.init(400, error.reason)
-        case .store, .timedOut, .otherStore: self.init(503, error.reason)
+        case .store, .timedOut, .otherStore: self = .unavailable(error.reason)
         default: self.init(500, error.reason)
         }
     }

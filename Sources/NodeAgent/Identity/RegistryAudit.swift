@@ -10,7 +10,7 @@ import Registry
 /// Keeps the audit: each act as a line of the journal with fields of its own, and as an event in the store.
 ///
 /// Anybody who can open a connection can be refused, and must fill neither: refusals are cut, and of many only some are kept.
-/// Strangers and those whom the cluster knows have their own part of that.
+/// Each caller whom the cluster knows has his own part of that, and all strangers have one together.
 actor RegistryAudit: AuditKeeper {
     /// How many refusals are kept at once, and then one in how many seconds: in the store a day's worth is a few megabytes of its
     /// history at the most.
@@ -37,7 +37,10 @@ actor RegistryAudit: AuditKeeper {
     private let store: @Sendable (AuditedAct, Date) async throws -> Void
     private let logger: Logger
     private let now: @Sendable () -> Date
-    private var rooms: [Bool: Room] = [:]
+    /// By caller, one for all strangers.
+    private var rooms: [String: Room] = [:]
+    private var pending: [Int: Task<Void, Never>] = [:]
+    private var lastNumber = 0
 
     /// `store` keeps an act for the set time; `now` tells the time.
     init(
@@ -51,7 +54,18 @@ actor RegistryAudit: AuditKeeper {
 
     func record(_ act: AuditedAct) async {
         let now = now()
-        guard let act = act.isRefusal ? admitted(act, at: now.timeIntervalSince1970) : logged(act) else { return }
+        guard act.isRefusal else { return await keep(logged(act), now) }
+        guard let act = admitted(act, at: now.timeIntervalSince1970) else { return }
+        // Nobody who is refused waits for etcd, least of all while it is away.
+        lastNumber += 1
+        let number = lastNumber
+        pending[number] = Task {
+            await keep(act, now)
+            pending[number] = nil
+        }
+    }
+
+    private func keep(_ act: AuditedAct, _ now: Date) async {
         do {
             try await store(act, now)
         } catch {
@@ -61,15 +75,17 @@ actor RegistryAudit: AuditKeeper {
         }
     }
 
+    /// Waits until all that was recorded before is kept.
+    func settle() async { for task in Array(pending.values) { await task.value } }
+
     /// What of a refusal goes to the store; `nil` when it does not.
     private func admitted(_ act: AuditedAct, at now: Double) -> AuditedAct? {
         var act = act
         act.action = Self.cut(act.action)
         act.unit = act.unit.map(Self.cut)
         act.reason = act.reason.map(Self.cut)
-        let isStranger = act.caller == Caller.strangerName
-        var room = rooms[isStranger] ?? Room(at: now)
-        defer { rooms[isStranger] = room }
+        var room = rooms[act.caller] ?? Room(at: now)
+        defer { rooms[act.caller] = room }
         if room.journal.take(at: now) {
             if room.untold > 0 { logger.warning("\(room.untold) requests more were refused before, and not told of") }
             room.untold = 0
@@ -84,7 +100,7 @@ actor RegistryAudit: AuditKeeper {
         if room.left > 0 {
             act.reason =
                 (act.reason.map { $0 + "; " } ?? "")
-                + "\(room.left) refusals before it are in this machine's journal alone"
+                + "\(room.left) refusals before it are not in the store"
         }
         room.left = 0
         return act

@@ -63,7 +63,11 @@ package actor ClusterView {
     package func release() {
         guard users > 0 else { return }
         users -= 1
-        guard users == 0 else { return }
+        if users == 0 { linger() }
+    }
+
+    /// Goes on following for a while, and for as long as the store is away: what was read before could not be read anew.
+    private func linger() {
         let grace = grace
         lingering = Task {
             try? await Task.sleep(for: grace)
@@ -197,6 +201,7 @@ extension ClusterView {
 
     private func stop() {
         guard users == 0 else { return }
+        guard disconnection == nil else { return linger() }
         following?.cancel()
         forget()
     }

@@ -52,7 +52,10 @@ import Testing
                 claimed + """
                     issued web; seen web failed/failed => publish web v1 launched failed/failed
                     start-failed web => -
-                    published => publish web v1 launched failed/failed (loaded: status 1)
+                    published => publish web v1 launched failed/failed (loaded: start failed: exit-code, status 1)
+                    published => -
+                    explained web => -
+                    seen web activating/start => publish web v1 launched activating/start
                     """),
             NamedScript(
                 "a start that waits behind others says so, and what came of it later",
@@ -273,7 +276,7 @@ import Testing
                 published => -
                 10 seen web failed/failed => publish web v1 launched failed/failed
                 10 explained web => -
-                10 published => publish web v1 launched failed/failed (loaded: exit-code, status 1)
+                10 published => publish web v1 launched failed/failed (loaded: failed: exit-code, status 1)
                 10 published => -
                 20 order web launched v1 #1 @6 => restart web
                 20 issued web => -
@@ -288,7 +291,7 @@ import Testing
                 published => -
                 10 seen web activating/auto-restart => publish web v1 launched activating/auto-restart
                 10 explained web => -
-                10 published => publish web v1 launched activating/auto-restart (loaded: exit-code, status 1)
+                10 published => publish web v1 launched activating/auto-restart (loaded: failed: exit-code, status 1)
                 10 published => -
                 20 seen web active/running => publish web v1 launched active/running
                 """),

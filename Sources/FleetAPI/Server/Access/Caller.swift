@@ -46,6 +46,9 @@ package struct Caller: Hashable, Sendable {
         self.identity = identity
     }
 
+    /// What the audit calls everybody where nobody has to prove anything.
+    package static let anybodyName = "anybody"
+
     /// What the audit calls somebody whom nobody knows.
     package static let strangerName = "unknown"
 
@@ -100,7 +103,7 @@ package enum PlainAccess: Sendable {
     package func caller(from address: String) -> Caller {
         switch self {
         case .nothing: .unknown(origin: address, reason: "plain TCP shows no certificate")
-        case .everything: Caller(name: "anybody", origin: address, identity: .user(.admin))
+        case .everything: Caller(name: Caller.anybodyName, origin: address, identity: .user(.admin))
         }
     }
 }
@@ -116,7 +119,7 @@ package struct OpenDoor: CallerRecognition {
         switch origin {
         case .unix(let user, _, _):
             Caller(name: "unix:\(user)", origin: origin.address, identity: .user(.admin))
-        case .tls(let address, _): Caller(name: "anybody", origin: address, identity: .user(.admin))
+        case .tls(let address, _): Caller(name: Caller.anybodyName, origin: address, identity: .user(.admin))
         case .plain(let address): plain.caller(from: address)
         }
     }

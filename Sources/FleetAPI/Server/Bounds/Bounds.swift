@@ -87,6 +87,8 @@ extension Caller {
         }
     }
 
-    /// Who shares the bounds of one caller with him: of a stranger all at his address.
-    var boundKey: String { group == .stranger ? AddressBlock.of(origin) : name }
+    /// Who shares the bounds of one caller with him: of callers without a name all at their address.
+    var boundKey: String {
+        group == .stranger || name == Self.anybodyName ? AddressBlock.of(origin) : name
+    }
 }

@@ -15,6 +15,8 @@ final class RateLimit: Sendable {
     private struct State {
         var buckets: [Key: TokenBucket] = [:]
         var strangers = 0
+        /// When those who have gone were forgotten last.
+        var swept = -Double.infinity
     }
 
     private let state = Mutex(State())
@@ -47,7 +49,8 @@ final class RateLimit: Sendable {
     private static func key(of caller: Caller, in state: inout State, at now: Double) -> Key {
         let key = Key(group: caller.group, name: caller.boundKey)
         guard key.group == .stranger, state.buckets[key] == nil else { return key }
-        if state.strangers >= capacity {
+        if state.strangers >= capacity, now - state.swept >= 1 {
+            state.swept = now
             // A bucket that nobody has touched for a minute is full again, or as good as that.
             state.buckets = state.buckets.filter { $0.key.group != .stranger || now - $0.value.at < 60 }
             state.strangers = state.buckets.keys.count { $0.group == .stranger }
