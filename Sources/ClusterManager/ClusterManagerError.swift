@@ -20,7 +20,7 @@ package struct ClusterManagerError: Error, Hashable, Sendable, CustomStringConve
         case partial
         /// Nobody answers at the endpoint.
         case unreachable
-        /// An agent answers, and etcd does not answer it.
+        /// An agent answers, and etcd does not serve it.
         case unavailable
         /// The answer was not understood.
         case protocolViolation

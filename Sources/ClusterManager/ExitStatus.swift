@@ -12,7 +12,7 @@ package enum ExitStatus: Int32, Sendable, CaseIterable, Comparable {
     case failure = 1
     /// Part of it was done, or the wait was given up before the cluster got there.
     case incomplete = 2
-    /// Nobody answers at the endpoint.
+    /// Nobody answers at the endpoint, or etcd does not serve who answers: it is away, full, or without quorum.
     case unreachable = 3
 
     package static func < (one: ExitStatus, other: ExitStatus) -> Bool { one.rawValue < other.rawValue }
@@ -23,6 +23,6 @@ package enum ExitStatus: Int32, Sendable, CaseIterable, Comparable {
           0  done
           1  the operation failed, or the arguments were wrong and nothing was done
           2  partly done, or the wait timed out; the cluster goes on working at it
-          3  nobody answers at the endpoint, or etcd does not answer the agents
+          3  nobody answers at the endpoint, or etcd does not serve the agents
         """
 }

@@ -98,7 +98,7 @@ extension ClusterTests {
             let refusal = try await cluster.withUnit("full.service", Cluster.sleeper) { path in
                 try await cluster.manager("start", path)
             }
-            #expect(refusal.status == 1, "\(refusal)")
+            #expect(refusal.status == 3, "\(refusal)")
             #expect(refusal.error.contains("database space exceeded; free its space"), "\(refusal)")
             #expect(refusal.error.split(separator: "\n").count == 1, "\(refusal)")
             try await Task.sleep(for: Self.beyondSessions)
