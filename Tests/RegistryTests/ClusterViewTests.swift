@@ -118,4 +118,23 @@ import Testing
         try await until { await view.disconnection == FaultyStore.refused }
         #expect(try await view.state(within: .seconds(60)).revision == 2, "what is known is still told")
     }
+
+    @Test("what was read before the store went is kept, though nobody uses it meanwhile")
+    func outage() async throws {
+        let test = try await StoreKind.memory.make()
+        let memory = try #require(test.store as? MemoryStore)
+        let registry = ClusterRegistry(store: memory, cluster: test.cluster, firstPause: .seconds(3600))
+        let view = ClusterView(registry: registry, grace: .zero)
+        try await registry.createUnit(Sample.web, file: try Sample.file("true"), target: .loaded)
+        await view.acquire()
+        _ = try await view.state(within: .seconds(60))
+        try await until { memory.watchCount == 1 }
+        memory.breakWatches(FaultyStore.refused)
+        try await until { await view.disconnection == FaultyStore.refused }
+        await view.release()
+        // Time enough for a view that would stop.
+        for _ in 0..<1000 { await Task.yield() }
+        #expect(await view.hasState)
+        #expect(try await view.state(within: .seconds(60)).state.units.count == 1)
+    }
 }

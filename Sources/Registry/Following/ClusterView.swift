@@ -63,14 +63,13 @@ package actor ClusterView {
     package func release() {
         guard users > 0 else { return }
         users -= 1
-        if users == 0 { linger() }
+        if users == 0 { linger(for: grace) }
     }
 
     /// Goes on following for a while, and for as long as the store is away: what was read before could not be read anew.
-    private func linger() {
-        let grace = grace
+    private func linger(for pause: Duration) {
         lingering = Task {
-            try? await Task.sleep(for: grace)
+            try? await Task.sleep(for: pause)
             if !Task.isCancelled { stop() }
         }
     }
@@ -201,7 +200,7 @@ extension ClusterView {
 
     private func stop() {
         guard users == 0 else { return }
-        guard disconnection == nil else { return linger() }
+        guard disconnection == nil else { return linger(for: max(grace, .seconds(1))) }
         following?.cancel()
         forget()
     }
