@@ -47,6 +47,40 @@ import Testing
         #expect(try await test.registry.completions(of: [Sample.web]).completions.isEmpty)
     }
 
+    @Test("what a machine writes of a destroyed unit counts for no unit of the name that is made anew")
+    func former() async throws {
+        let test = try await StoreKind.memory.make()
+        let run = try await Run(test)
+        _ = try await test.registry.destroyUnit(Sample.web)
+        // The leader has not withdrawn its assignment yet.
+        #expect(try await test.registry.record([run.report], in: run.tenure).isEmpty)
+        _ = try await test.registry.createUnit(Sample.web, file: try Sample.file("true"), target: .launched)
+        #expect(try await test.registry.completions(of: [Sample.web]).completions.isEmpty)
+    }
+
+    @Test("who withdraws a destroyed unit deletes what was written of its work", arguments: StoreKind.allCases)
+    func withdrawn(_ kind: StoreKind) async throws {
+        let test = try await kind.make()
+        let run = try await Run(test)
+        let (lease, _) = try await test.store.grantLease(ttl: 600)
+        let leadership = try #require(try await test.registry.campaign(machine: Sample.b, lease: lease))
+        try await test.registry.record([run.report], in: run.tenure)
+        var step = ScheduleStep(
+            unit: Sample.web, changes: [.assign(Sample.assignment(Sample.a, Sample.web))], reason: "test")
+        _ = try await test.registry.commit([step], as: leadership)
+        #expect(try await test.registry.completions(of: [Sample.web]).completions.count == 1)
+        step.changes = [.withdraw(Sample.a, Sample.web)]
+        step.endsUnit = true
+        // As many as fit into no transaction with their results.
+        let others = (0..<Transaction.operationLimit).map { number in
+            ScheduleStep(
+                unit: Sample.unit(number), changes: [.withdraw(Sample.a, Sample.unit(number))], endsUnit: true,
+                reason: "test")
+        }
+        #expect(try await !test.registry.commit(others + [step], as: leadership).isDeposed)
+        #expect(try await test.registry.completions(of: [Sample.web]).completions.isEmpty)
+    }
+
     @Test("a result that cannot be read counts as none and is told")
     func damaged() async throws {
         let test = try await StoreKind.memory.make()

@@ -7,10 +7,14 @@ extension Engine {
     /// The steps for one unit; `waiting` says afterwards why it is not where it should be, if so.
     mutating func decide(_ name: UnitName, placement: inout Placement) -> [ScheduleStep] {
         waiting[name] = nil
-        guard let unit = state.units[name], unit.target > .inactive else {
-            let reason = state.units[name] == nil ? "destroyed" : "target state is inactive"
-            return withdrawAll(name, reason: reason)
+        let unit = state.units[name]
+        if unit == nil || destroyed.contains(name) {
+            let steps = withdrawAll(name, reason: "destroyed", endsUnit: true)
+            if !steps.isEmpty { return steps }
+            destroyed.remove(name)
         }
+        guard let unit else { return [] }
+        guard unit.target > .inactive else { return withdrawAll(name, reason: "target state is inactive") }
         guard let traits = traits(of: name) else {
             waiting[name] = Refusal(
                 machines: occupancy.order.count, other: "its unit file \(unit.hash.short) is missing from the store")
@@ -20,10 +24,18 @@ extension Engine {
         return traits.options.isGlobal ? spreadOut(unit, traits) : settle(unit, traits, placement: &placement)
     }
 
-    private func withdrawAll(_ name: UnitName, reason: String) -> [ScheduleStep] {
+    private func withdrawAll(_ name: UnitName, reason: String, endsUnit: Bool = false) -> [ScheduleStep] {
         state.sortedAssignments(of: name).map { assignment in
-            ScheduleStep(unit: name, changes: [.withdraw(assignment.machine, name)], reason: reason)
+            ScheduleStep(
+                unit: name, changes: [.withdraw(assignment.machine, name)],
+                endsUnit: endsUnit && mayHaveResult(assignment), reason: reason)
         }
+    }
+
+    /// Whether the machine may write how the work of this order ended.
+    private func mayHaveResult(_ assignment: Assignment) -> Bool {
+        guard let file = state.files[assignment.hash] else { return true }
+        return RunPolicy(of: file, for: assignment.unit) != .always
     }
 
     // MARK: Ordinary units

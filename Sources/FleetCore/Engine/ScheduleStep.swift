@@ -14,13 +14,17 @@ package struct ScheduleStep: Hashable, Sendable {
     package var changes: [Change]
     /// The step holds only while this machine has no record: it takes over what a lost machine ran (rule R1).
     package var absent: MachineID?
+    /// The unit is gone that the step withdraws: what is written of its work goes with it, so that it counts for no later
+    /// unit of that name.
+    package var endsUnit: Bool
     /// Why, in words that an operator understands.
     package var reason: String
 
-    package init(unit: UnitName, changes: [Change], absent: MachineID? = nil, reason: String) {
+    package init(unit: UnitName, changes: [Change], absent: MachineID? = nil, endsUnit: Bool = false, reason: String) {
         self.unit = unit
         self.changes = changes
         self.absent = absent
+        self.endsUnit = endsUnit
         self.reason = reason
     }
 }

@@ -37,7 +37,7 @@ extension ClusterRegistry {
         for (index, attempt) in attempts.enumerated() {
             guard units.insert(attempt.change.unit).inserted else { return index }
             if let file = attempt.change.file, files.insert(file.hash).inserted { bytes += file.text.utf8.count }
-            operations += attempt.change.operations
+            operations += UnitChange.operations
             let fits = operations + files.count <= Transaction.operationLimit && bytes <= transactionBytes
             if index > 0, !fits || attempt.tries > 0 { return index }
             if attempt.tries > 0 { return 1 }
@@ -67,8 +67,9 @@ extension ClusterRegistry {
             case .put(let bytes): transaction.then.append(.put(key, bytes))
             case .delete: transaction.then.append(.delete(.key(key)))
             }
-            // Whoever asks for something else of a unit that has done its work wants it to work again.
-            if edit != .none, current != nil {
+            // Whoever asks for something else of a unit that has done its work wants it to work again. A new unit is none the
+            // less new for what a machine wrote of a destroyed one of its name.
+            if edit != .none {
                 transaction.then.append(.delete(.key(keys.result(attempts[index].change.unit))))
             }
             if let file = attempts[index].change.file { files[file.hash] = file }

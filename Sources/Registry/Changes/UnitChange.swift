@@ -32,10 +32,8 @@ package enum UnitChange: Hashable, Sendable {
         }
     }
 
-    /// How many operations on the unit's own keys it takes: an existing unit may have a result that goes with the change.
-    var operations: Int {
-        if case .create = self { 1 } else { 2 }
-    }
+    /// How many operations on the unit's own keys it takes at most: the record's, and the deletion of a result.
+    static let operations = 2
 
     /// The change in words, for messages.
     var action: String {

@@ -79,7 +79,7 @@ extension ClusterRegistry {
             let result = try await commit(
                 Transaction(
                     if: [guarding(leadership)] + guards.dropFirst().map { .absent($0) },
-                    then: steps.flatMap(\.changes).map(operation), otherwise: guards.map { .get(.key($0)) }),
+                    then: steps.flatMap(operations), otherwise: guards.map { .get(.key($0)) }),
                 while: action)
             if result.succeeded {
                 return [.committed(revision: result.revision)] + (stale.isEmpty ? [] : [.stale(stale)])
@@ -92,6 +92,11 @@ extension ClusterRegistry {
         }
         guard steps.isEmpty else { throw Self.interfered(action) }
         return [.stale(stale)]
+    }
+
+    private func operations(_ step: ScheduleStep) -> [Operation] {
+        // The machine may have written it after the unit was destroyed; from this transaction on it no longer can.
+        step.changes.map(operation) + (step.endsUnit ? [.delete(.key(keys.result(step.unit)))] : [])
     }
 
     private func operation(_ change: ScheduleStep.Change) -> Operation {

@@ -36,7 +36,7 @@ struct SchedulePacker {
 
     private mutating func add(_ step: ScheduleStep) throws(RegistryError) {
         let touched = Set(step.changes.map { ScheduleKey($0) })
-        guard touched.count == step.changes.count, touched.count <= Transaction.operationLimit else {
+        guard touched.count == step.changes.count, step.operations <= Transaction.operationLimit else {
             throw RegistryError(
                 code: .invalid,
                 message: "step for unit \(step.unit) has \(step.changes.count) changes of \(touched.count) entries; "
@@ -45,11 +45,11 @@ struct SchedulePacker {
         if !written.isDisjoint(with: touched) { closeWave() }
         // One comparison is the leader's.
         let guards = absent.union(step.absent.map { [$0] } ?? []).count + 1
-        if operations + step.changes.count > Transaction.operationLimit || guards > Transaction.operationLimit {
+        if operations + step.operations > Transaction.operationLimit || guards > Transaction.operationLimit {
             closeBatch()
         }
         batch.append(step)
-        operations += step.changes.count
+        operations += step.operations
         written.formUnion(touched)
         if let machine = step.absent { absent.insert(machine) }
     }
@@ -67,4 +67,9 @@ struct SchedulePacker {
         wave = []
         written = []
     }
+}
+
+extension ScheduleStep {
+    /// How many operations of a transaction it takes.
+    fileprivate var operations: Int { changes.count + (endsUnit ? 1 : 0) }
 }

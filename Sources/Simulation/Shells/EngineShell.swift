@@ -250,7 +250,7 @@ final class EngineShell {
             comparisons.append(StoreComparison(.leader, .created(leadership.epoch)))
         }
         let transaction = StoreTransaction(
-            comparisons: comparisons, writes: batch.flatMap { step in step.changes.map { write($0, step.unit) } },
+            comparisons: comparisons, writes: batch.flatMap(writes),
             otherwise: [.leader] + guards, epoch: leadership.epoch, steps: batch, view: planned)
         process.client.call(.transaction(transaction), in: scope) { [self] result in
             switch result {
@@ -269,6 +269,11 @@ final class EngineShell {
                     completion)
             }
         }
+    }
+
+    private func writes(_ step: ScheduleStep) -> [StoreWrite] {
+        step.changes.map { write($0, step.unit) }
+            + (step.endsUnit ? [.delete(.result(world.catalogue.unitIndex(of: step.unit)))] : [])
     }
 
     private func write(_ change: ScheduleStep.Change, _ unit: UnitName) -> StoreWrite {

@@ -66,6 +66,15 @@ struct EngineHandoverTests {
             echo => -A: web
             """),
         NamedScript(
+            "destroyed and made anew before its first step is seen: the step was for the former unit",
+            """
+            A; web launched; hold => A: web launched
+            -web; web launched => -
+            commit => -
+            echo => -A: web
+            => A: web launched
+            """),
+        NamedScript(
             "a step that failed is decided anew, in the light of what is known then",
             """
             A; B; web launched; hold => A: web launched

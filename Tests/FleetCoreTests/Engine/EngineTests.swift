@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import FleetCore
 import Testing
 
 @Suite("Engine")
@@ -21,6 +22,26 @@ struct EngineTests {
     func globals(table: NamedScript) {
         let script = Script(table.text)
         #expect(EngineScript.transcript(script) == script.text)
+    }
+
+    @Test(
+        "what is written of a unit's work goes with a destroyed unit, if it can have been written, and with no other",
+        arguments: [("oneshot", true, true), ("oneshot", false, false), ("simple", true, false)])
+    func results(type: String, isDestroyed: Bool, goes: Bool) throws {
+        let file = try UnitFile(parsing: "[Service]\nType=\(type)\nExecStart=/bin/true\n")
+        let (machine, name) = (Short.machine("A"), Short.unit("work"))
+        let unit = UnitRecord(name: name, hash: file.hash, target: .launched)
+        var stopped = unit
+        stopped.target = .inactive
+        var engine = Engine(
+            [
+                .machinePut(MachineRecord(id: machine, name: "a", address: "")), .filePut(file.hash, file),
+                .unitPut(unit), .assignmentPut(Assignment(of: unit, on: machine)),
+            ], revision: 1)
+        engine.handle([isDestroyed ? .unitGone(name) : .unitPut(stopped)], revision: 2)
+        let steps = engine.plan().steps
+        #expect(steps.map(\.changes) == [[.withdraw(machine, name)]])
+        #expect(steps.map(\.endsUnit) == [goes])
     }
 
     static let lifeTables = [
@@ -102,6 +123,16 @@ struct EngineTests {
             A> web launched; -web => -A: web
             web launched v2 => -
             -A> web => A: web launched v2
+            """),
+        NamedScript(
+            "destroyed and made anew before the leader has looked: a new unit, which does not take over the old one's run",
+            """
+            A; B; web launched => A: web launched
+            A> web launched; -web; web launched => -A: web
+            => -
+            why web => still stopping on aaaaaaaa
+            -A> web => A: web launched
+            A> web launched => -
             """),
         NamedScript(
             "reports of systemd alone decide nothing",
