@@ -18,7 +18,7 @@ import Testing
             (keys.control(Sample.a), .control(Sample.a)),
             (keys.seen(Sample.a), .seen(Sample.a)),
             (keys.brake, .brake),
-            (keys.turn, .other(kind: "turn", rest: "")),
+            (keys.turn, .other(kind: "turn", rest: "")), (keys.aliases, .other(kind: "aliases", rest: "")),
             (keys.assignment(Sample.a, Sample.web), .assignment(Sample.a, Sample.web)),
             (keys.state(Sample.a, Sample.web), .state(Sample.a, Sample.web)),
         ]

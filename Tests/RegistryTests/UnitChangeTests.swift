@@ -129,6 +129,50 @@ import Testing
         #expect(try await registry.files(hashes).files.count == 100)
     }
 
+    @Test(
+        "of two units that go by one name, checked at the same moment, the second is refused",
+        arguments: StoreKind.allCases)
+    func names(_ kind: StoreKind) async throws {
+        let plain = try Sample.file("true")
+        let named = try UnitFile(parsing: "[Service]\nExecStart=/bin/true\n[Install]\nAlias=db.service\n")
+        func creation(_ unit: UnitName, _ file: UnitFile, _ checked: Int64) -> UnitChange {
+            .create(unit, file: file, target: .loaded, checkedAt: checked)
+        }
+        let third = Sample.unit(3)
+        let pairs: [(Int64) -> (UnitChange, UnitChange, isRefused: Bool)] = [
+            { (creation(Sample.web, named, $0), creation(Sample.db, plain, $0), true) },
+            { (creation(Sample.db, plain, $0), creation(Sample.web, named, $0), true) },
+            { (creation(Sample.web, named, $0), creation(third, named, $0), true) },
+            {
+                (
+                    creation(Sample.db, plain, $0),
+                    .replace(third, file: named, target: .loaded, expecting: nil, checkedAt: $0), true
+                )
+            },
+            { (creation(Sample.web, plain, $0), creation(Sample.db, plain, $0), false) },
+            { (creation(Sample.web, named, $0), .target(third, .launched), false) },
+        ]
+        for (number, pair) in pairs.enumerated() {
+            let test = try await kind.make()
+            if number > 2 { try await test.registry.createUnit(third, file: plain, target: .loaded) }
+            let checked = try await test.registry.newestRevision()
+            let (one, other, isRefused) = pair(checked)
+            _ = try await test.registry.apply([one]).first?.get()
+            let before = try await test.registry.newestRevision()
+            let result = try #require(await test.registry.apply([other]).first)
+            guard isRefused else {
+                _ = try result.get()
+                continue
+            }
+            guard case .failure(let error) = result else {
+                Issue.record("pair \(number): both passed")
+                continue
+            }
+            #expect(error.code == .conflict && !error.mayHaveHappened, "pair \(number)")
+            #expect(try await test.registry.newestRevision() == before || kind == .etcd, "pair \(number)")
+        }
+    }
+
     @Test("another's change in between starts the change anew; in a batch it costs no other change")
     func race() async throws {
         let test = try await StoreKind.memory.make()

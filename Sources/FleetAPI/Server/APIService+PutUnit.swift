@@ -18,20 +18,20 @@ extension APIService {
         let unit = try UnitRules.name(name)
         // Somebody else may create or destroy the unit between our look and our write: then look again.
         for _ in 0..<3 {
-            let state = try await cluster { access throws(ClusterAccessError) in try await access.state().state }
+            let (state, revision) = try await cluster { access throws(ClusterAccessError) in try await access.state() }
             do throws(Attempt) {
                 if let record = state.units[unit] {
-                    let reply = try await change(record, as: entity, in: state)
+                    let reply = try await change(record, as: entity, in: state, at: revision)
                     let isStop = record.target == .launched && entity.desiredState == TargetState.loaded.rawValue
                     lag.note(name, isStop: isStop && state.current(of: unit).state == .launched, request)
                     return reply
                 }
-                return try await create(unit, as: entity, in: state)
+                return try await create(unit, as: entity, in: state, at: revision)
             } catch {
                 if case .refused(let failure) = error { throw failure }
             }
         }
-        throw ServerFailure(409, "unit \(name) is being created and destroyed by others; try again")
+        throw ServerFailure(409, "others change unit \(name), or names of units, at the same time; try again")
     }
 
     /// Why an attempt led to nothing.
@@ -41,7 +41,7 @@ extension APIService {
     }
 
     private func create(
-        _ unit: UnitName, as entity: API.Unit, in state: ClusterState
+        _ unit: UnitName, as entity: API.Unit, in state: ClusterState, at checked: Int64
     ) async throws(Attempt) -> ServerReply {
         guard let file = try Self.refusing({ () throws(ServerFailure) in try UnitRules.file(of: entity) }) else {
             throw .refused(ServerFailure(409, "unit \(unit) does not exist and options field empty"))
@@ -51,13 +51,13 @@ extension APIService {
             return try UnitRules.target(entity.desiredState, of: unit)
         }
         let revision = try await write { access throws(ClusterAccessError) in
-            try await access.createUnit(unit, file: file, target: target ?? .inactive)
+            try await access.createUnit(unit, file: file, target: target ?? .inactive, checkedAt: checked)
         }
         return Self.written(201, revision: revision)
     }
 
     private func change(
-        _ record: UnitRecord, as entity: API.Unit, in state: ClusterState
+        _ record: UnitRecord, as entity: API.Unit, in state: ClusterState, at checked: Int64
     ) async throws(Attempt) -> ServerReply {
         let replacement = try Self.refusing { () throws(ServerFailure) in
             try UnitRules.replacement(of: record, by: entity, in: state)
@@ -72,7 +72,8 @@ extension APIService {
         }
         if let replacement {
             let revision = try await write { access throws(ClusterAccessError) in
-                try await access.replaceUnit(record.name, file: replacement, target: target ?? .inactive)
+                try await access.replaceUnit(
+                    record.name, file: replacement, target: target ?? .inactive, checkedAt: checked)
             }
             return Self.written(201, revision: revision)
         }

@@ -10,12 +10,20 @@ package protocol ClusterAccess: Sendable {
     /// The cluster at one revision, at least as new as every write that this access has returned from.
     func state() async throws(ClusterAccessError) -> (state: ClusterState, revision: Int64)
 
+    /// Stores a new unit; `checkedAt` is the revision of the state in which no other unit had one of its names.
+    ///
     /// - Returns: The revision of the write.
-    /// - Throws: `.exists` when the unit is there already.
-    func createUnit(_ name: UnitName, file: UnitFile, target: TargetState) async throws(ClusterAccessError) -> Int64
+    /// - Throws: `.exists` when the unit is there already, or a name may have been taken since: the newest state tells.
+    func createUnit(
+        _ name: UnitName, file: UnitFile, target: TargetState, checkedAt: Int64
+    ) async throws(ClusterAccessError) -> Int64
 
-    /// - Throws: `.missing` when there is no such unit.
-    func replaceUnit(_ name: UnitName, file: UnitFile, target: TargetState) async throws(ClusterAccessError) -> Int64
+    /// Gives a unit another file, as `createUnit` does.
+    ///
+    /// - Throws: `.missing` when there is no such unit; `.exists` when a name may have been taken since.
+    func replaceUnit(
+        _ name: UnitName, file: UnitFile, target: TargetState, checkedAt: Int64
+    ) async throws(ClusterAccessError) -> Int64
 
     /// - Throws: `.missing` when there is no such unit.
     func setTarget(_ name: UnitName, to target: TargetState) async throws(ClusterAccessError) -> Int64

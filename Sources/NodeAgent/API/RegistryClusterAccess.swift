@@ -49,18 +49,18 @@ actor RegistryClusterAccess: ClusterAccess {
     func wrote(at revision: Int64) { written = max(written, revision) }
 
     func createUnit(
-        _ name: UnitName, file: UnitFile, target: TargetState
+        _ name: UnitName, file: UnitFile, target: TargetState, checkedAt: Int64 = .max
     ) async throws(ClusterAccessError) -> Int64 {
         try await write { () throws(RegistryError) in
-            try await self.registry.createUnit(name, file: file, target: target)
+            try await self.registry.createUnit(name, file: file, target: target, checkedAt: checkedAt)
         }
     }
 
     func replaceUnit(
-        _ name: UnitName, file: UnitFile, target: TargetState
+        _ name: UnitName, file: UnitFile, target: TargetState, checkedAt: Int64 = .max
     ) async throws(ClusterAccessError) -> Int64 {
         try await write { () throws(RegistryError) in
-            try await self.registry.replaceUnit(name, file: file, target: target)
+            try await self.registry.replaceUnit(name, file: file, target: target, checkedAt: checkedAt)
         }
     }
 
@@ -97,6 +97,10 @@ actor RegistryClusterAccess: ClusterAccess {
             written = max(written, revision)
             return revision
         } catch {
+            // What the state showed is no longer so: who looks again must see why.
+            if error.code == .conflict || error.code == .notFound, let newest = try? await registry.newestRevision() {
+                written = max(written, newest)
+            }
             throw ClusterAccessError(error)
         }
     }

@@ -113,7 +113,7 @@ package struct ClusterBackup: Hashable, Sendable {
 extension ClusterBackup {
     /// Kinds that are no part of what users want, or that must not come back.
     static let excluded: Set<String> = [
-        "brake", "events", "leader", "machines", "mark", "schedule", "seen", "states", "tokens", "turn",
+        "aliases", "brake", "events", "leader", "machines", "mark", "schedule", "seen", "states", "tokens", "turn",
     ]
 
     /// Checks every record, and that each unit's file is among them.

@@ -28,7 +28,7 @@ extension ClusterRegistry {
     /// How many attempts from the first on fit into one transaction.
     ///
     /// A unit occurs only once in it, as does its key. A change that failed in company goes on alone, so that a unit
-    /// which others fight over holds up no other.
+    /// which others fight over holds up no other; one whose file asks for further names is alone from the first.
     private static func chunk(_ attempts: [Attempt]) -> Int {
         var units: Set<UnitName> = []
         var files: Set<ContentHash> = []
@@ -39,8 +39,10 @@ extension ClusterRegistry {
             if let file = attempt.change.file, files.insert(file.hash).inserted { bytes += file.text.utf8.count }
             operations += UnitChange.operations
             let fits = operations + files.count <= Transaction.operationLimit && bytes <= transactionBytes
-            if index > 0, !fits || attempt.tries > 0 { return index }
-            if attempt.tries > 0 { return 1 }
+            // Names of units in one transaction would not be compared with each other.
+            let isAlone = attempt.tries > 0 || !attempt.aliases.isEmpty
+            if index > 0, !fits || isAlone { return index }
+            if isAlone { return 1 }
         }
         return attempts.count
     }
@@ -48,17 +50,21 @@ extension ClusterRegistry {
     /// Reads, decides, writes; leaves `result` empty where it has to be done anew.
     private func attempt(_ attempts: inout [Attempt]) async {
         let action = attempts.count == 1 ? attempts[0].change.action : "changing \(attempts.count) units"
+        let names = attempts.flatMap(\.aliases).map { keys.unit($0) }
         let found: (entries: [KeyValue?], revision: Int64)
         do {
-            found = try await entries(attempts.map { keys.unit($0.change.unit) }, while: action)
+            found = try await entries(
+                attempts.map { keys.unit($0.change.unit) } + [keys.aliases] + names, while: action)
         } catch {
             for index in attempts.indices { attempts[index].fail(error) }
             return
         }
+        let taken = found.entries.dropFirst(attempts.count)
         var transaction = Transaction(then: [])
         var files: [ContentHash: UnitFile] = [:]
         for (index, current) in zip(attempts.indices, found.entries) {
             attempts[index].decide(current, readAt: found.revision)
+            attempts[index].check(names: taken)
             guard attempts[index].result == nil, let edit = attempts[index].edit else { continue }
             let key = keys.unit(attempts[index].change.unit)
             transaction.comparisons.append(Comparison(key, .equal, .modRevision(current?.modRevision ?? 0)))
@@ -75,6 +81,7 @@ extension ClusterRegistry {
             if let file = attempts[index].change.file { files[file.hash] = file }
         }
         guard !transaction.then.isEmpty else { return }
+        guardNames(attempts, taken.first??.modRevision ?? 0, &transaction)
         // The file is put even where it exists: that raises its mod revision, which keeps `collectFiles` off it.
         for (hash, file) in files.sorted(by: { $0.key < $1.key }) {
             transaction.then.append(.put(keys.file(hash), Array(file.text.utf8)))
@@ -91,10 +98,26 @@ extension ClusterRegistry {
     }
 }
 
+/// Names: no two units of a cluster may go by one, which only their files tell.
+///
+/// Who asks for a change has looked through the names up to a revision. Every transaction that gives a unit further names writes
+/// one key, so a change is refused when that key is newer than its look, or when a unit has come that has a name it asks for.
+extension ClusterRegistry {
+    private func guardNames(_ attempts: [Attempt], _ last: Int64, _ transaction: inout Transaction) {
+        guard attempts.contains(where: { $0.result == nil && $0.change.checkedAt != nil }) else { return }
+        transaction.comparisons.append(Comparison(keys.aliases, .equal, .modRevision(last)))
+        for attempt in attempts where attempt.result == nil && !attempt.aliases.isEmpty {
+            transaction.comparisons += attempt.aliases.map { .absent(keys.unit($0)) }
+            transaction.then.append(.put(keys.aliases, Array(attempt.change.unit.rawValue.utf8)))
+        }
+    }
+}
+
 /// One change on its way into the store.
 private struct Attempt: Sendable {
     let index: Int
     let change: UnitChange
+    let aliases: [UnitName]
     var tries = 0
     /// What the transaction under way does; `nil` before the first.
     var edit: UnitEdit?
@@ -108,6 +131,7 @@ private struct Attempt: Sendable {
     init(index: Int, change: UnitChange) {
         self.index = index
         self.change = change
+        aliases = change.aliases
     }
 
     /// Settles the change if it is done or cannot be done, else notes what to write.
@@ -129,6 +153,30 @@ private struct Attempt: Sendable {
             fail(error)
         }
     }
+
+    /// Refuses the change when its caller has not seen all names that units have by now.
+    ///
+    /// - Parameter names: The entry that is written with further names, and the records of units that have a name which this one
+    ///   asks for.
+    mutating func check(names: ArraySlice<KeyValue?>) {
+        guard result == nil, let checkedAt = change.checkedAt else { return }
+        guard (names.first??.modRevision ?? 0) <= checkedAt, names.dropFirst().allSatisfy({ $0 == nil }) else {
+            return fail(
+                RegistryError(
+                    code: .conflict, while: change.action,
+                    message: "names of units have changed since they were checked"))
+        }
+        guard aliases.count <= Self.aliasLimit else {
+            return fail(
+                RegistryError(
+                    code: .invalid, while: change.action,
+                    message:
+                        "its file asks for \(aliases.count) further names by Alias=; it may have \(Self.aliasLimit)"))
+        }
+    }
+
+    /// As many names as a transaction can compare beside the unit's own.
+    private static let aliasLimit = Transaction.operationLimit - 8
 
     mutating func close(succeeded: Bool, _ revision: Int64) {
         guard result == nil else { return }

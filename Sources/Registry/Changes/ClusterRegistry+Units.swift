@@ -12,12 +12,18 @@ package import FleetCore
 extension ClusterRegistry {
     /// Stores a new unit and its file.
     ///
-    /// - Throws: `.conflict` when the unit exists.
+    /// - Parameters:
+    ///   - name: The unit.
+    ///   - file: Its file.
+    ///   - target: What is wanted of it.
+    ///   - checkedAt: Up to which revision the caller knows that no other unit has one of its names.
+    /// - Returns: The revision at which the change is committed.
+    /// - Throws: `.conflict` when the unit exists, or names have changed since.
     @discardableResult
     package func createUnit(
-        _ name: UnitName, file: UnitFile, target: TargetState
+        _ name: UnitName, file: UnitFile, target: TargetState, checkedAt: Int64 = .max
     ) async throws(RegistryError) -> Int64 {
-        try await apply(.create(name, file: file, target: target))
+        try await apply(.create(name, file: file, target: target, checkedAt: checkedAt))
     }
 
     /// Gives an existing unit another file and target state; its count of restarts stays.
@@ -27,13 +33,14 @@ extension ClusterRegistry {
     ///   - file: Its new file.
     ///   - target: Its new target state.
     ///   - expecting: Mod revision at which the caller read the record; `nil` takes any.
+    ///   - checkedAt: Up to which revision the caller knows that no other unit has a name that the file asks for.
     /// - Returns: The revision at which the change is committed.
-    /// - Throws: `.notFound`; `.conflict` when the record has changed since; `.damaged` when it cannot be read.
+    /// - Throws: `.notFound`; `.conflict` when the record or names have changed since; `.damaged` when it cannot be read.
     @discardableResult
     package func replaceUnit(
-        _ name: UnitName, file: UnitFile, target: TargetState, expecting: Int64? = nil
+        _ name: UnitName, file: UnitFile, target: TargetState, expecting: Int64? = nil, checkedAt: Int64 = .max
     ) async throws(RegistryError) -> Int64 {
-        try await apply(.replace(name, file: file, target: target, expecting: expecting))
+        try await apply(.replace(name, file: file, target: target, expecting: expecting, checkedAt: checkedAt))
     }
 
     /// Sets what the user wants of a unit; writes nothing when the record says so already.

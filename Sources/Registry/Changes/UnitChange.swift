@@ -6,11 +6,12 @@ package import FleetCore
 
 /// One change that a user makes to one unit.
 package enum UnitChange: Hashable, Sendable {
-    /// Refused with `.conflict` when the unit exists.
-    case create(UnitName, file: UnitFile, target: TargetState)
+    /// Refused with `.conflict` when the unit exists, or when a name that its file asks for, or its own, may have been taken
+    /// since revision `checkedAt`.
+    case create(UnitName, file: UnitFile, target: TargetState, checkedAt: Int64 = .max)
     /// Refused with `.notFound` when the unit does not exist, with `.conflict` when its record is not at the mod
-    /// revision `expecting`; `nil` takes any.
-    case replace(UnitName, file: UnitFile, target: TargetState, expecting: Int64?)
+    /// revision `expecting` (`nil` takes any), or when a name that its file asks for may have been taken since `checkedAt`.
+    case replace(UnitName, file: UnitFile, target: TargetState, expecting: Int64?, checkedAt: Int64 = .max)
     case target(UnitName, TargetState)
     /// Raises the number of restarts asked for.
     case restart(UnitName)
@@ -18,7 +19,7 @@ package enum UnitChange: Hashable, Sendable {
 
     package var unit: UnitName {
         switch self {
-        case .create(let unit, _, _), .replace(let unit, _, _, _), .target(let unit, _), .restart(let unit),
+        case .create(let unit, _, _, _), .replace(let unit, _, _, _, _), .target(let unit, _), .restart(let unit),
             .destroy(let unit):
             unit
         }
@@ -27,10 +28,21 @@ package enum UnitChange: Hashable, Sendable {
     /// The unit file that comes with the change.
     package var file: UnitFile? {
         switch self {
-        case .create(_, let file, _), .replace(_, let file, _, _): file
+        case .create(_, let file, _, _), .replace(_, let file, _, _, _): file
         case .target, .restart, .destroy: nil
         }
     }
+
+    /// Up to which revision the caller has seen all names of units; `nil` for a change that brings none.
+    var checkedAt: Int64? {
+        switch self {
+        case .create(_, _, _, let revision), .replace(_, _, _, _, let revision): revision
+        case .target, .restart, .destroy: nil
+        }
+    }
+
+    /// The further names that the change gives the unit.
+    var aliases: [UnitName] { file?.aliases(of: unit) ?? [] }
 
     /// How many operations on the unit's own keys it takes at most: the record's, and the deletion of a result.
     static let operations = 2
@@ -58,7 +70,7 @@ enum UnitEdit: Hashable, Sendable {
 extension UnitChange {
     /// What this change makes of the record `current`.
     func edit(_ current: KeyValue?) throws(RegistryError) -> UnitEdit {
-        if case .create(_, let file, let target) = self {
+        if case .create(_, let file, let target, _) = self {
             guard current == nil else {
                 throw RegistryError(code: .conflict, while: action, message: "it exists already")
             }
@@ -68,7 +80,7 @@ extension UnitChange {
             throw RegistryError(code: .notFound, while: action, message: "there is no such unit")
         }
         if case .destroy = self { return .delete }
-        if case .replace(_, _, _, let expected?) = self, expected != current.modRevision {
+        if case .replace(_, _, _, let expected?, _) = self, expected != current.modRevision {
             throw RegistryError(
                 code: .conflict,
                 while: action, message: "it has changed since it was read; read it again and repeat the change")
@@ -77,7 +89,7 @@ extension UnitChange {
             var entry = try TargetEntry(bytes: current.value)
             switch self {
             case .create, .destroy: break
-            case .replace(_, let file, let target, _):
+            case .replace(_, let file, let target, _, _):
                 entry.hash = file.hash
                 entry.target = target
             case .target(_, let target): entry.target = target

@@ -26,6 +26,8 @@ package struct RegistryKeys: Hashable, Sendable {
     package func unit(_ name: UnitName) -> String { "\(prefix)units/\(name.rawValue)" }
     /// How a unit that runs once came to its end.
     package func result(_ name: UnitName) -> String { "\(prefix)results/\(name.rawValue)" }
+    /// Written with each unit whose file asks for further names, so that no check of names outlives one that it has not seen.
+    package var aliases: String { "\(prefix)aliases" }
     package func machine(_ id: MachineID) -> String { "\(prefix)machines/\(id.rawValue)" }
     /// What operators laid over the machine's metadata.
     package func metadata(_ id: MachineID) -> String { "\(prefix)metadata/\(id.rawValue)" }
@@ -83,6 +85,7 @@ package struct RegistryKeys: Hashable, Sendable {
         let path = key.utf8.dropFirst(prefix.utf8.count)
         guard let slash = path.firstIndex(of: UInt8(ascii: "/")) else {
             if key == authorities { return .other(kind: "authorities", rest: "") }
+            if key == aliases { return .other(kind: "aliases", rest: "") }
             if key == mark { return .other(kind: "mark", rest: "") }
             if key == turn { return .other(kind: "turn", rest: "") }
             return key == leader ? .leader : key == brake ? .brake : nil

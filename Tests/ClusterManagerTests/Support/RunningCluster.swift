@@ -98,13 +98,17 @@ final class RunningCluster: ClusterAccess {
         content.withLock { ($0.state, $0.revision) }
     }
 
-    func createUnit(_ name: UnitName, file: UnitFile, target: TargetState) async throws(ClusterAccessError) -> Int64 {
+    func createUnit(
+        _ name: UnitName, file: UnitFile, target: TargetState, checkedAt: Int64 = .max
+    ) async throws(ClusterAccessError) -> Int64 {
         try write(name, exists: false) { _ in
             [.filePut(file.hash, file), .unitPut(UnitRecord(name: name, hash: file.hash, target: target))]
         }
     }
 
-    func replaceUnit(_ name: UnitName, file: UnitFile, target: TargetState) async throws(ClusterAccessError) -> Int64 {
+    func replaceUnit(
+        _ name: UnitName, file: UnitFile, target: TargetState, checkedAt: Int64 = .max
+    ) async throws(ClusterAccessError) -> Int64 {
         try write(name, exists: true) { _ in
             [.filePut(file.hash, file), .unitPut(UnitRecord(name: name, hash: file.hash, target: target))]
         }

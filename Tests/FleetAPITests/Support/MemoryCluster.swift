@@ -102,14 +102,18 @@ final class MemoryCluster: ClusterAccess {
         }
     }
 
-    func createUnit(_ name: UnitName, file: UnitFile, target: TargetState) async throws(ClusterAccessError) -> Int64 {
+    func createUnit(
+        _ name: UnitName, file: UnitFile, target: TargetState, checkedAt: Int64 = .max
+    ) async throws(ClusterAccessError) -> Int64 {
         try write { state throws(ClusterAccessError) in
             guard state.units[name] == nil else { throw .exists }
             return [.filePut(file.hash, file), .unitPut(UnitRecord(name: name, hash: file.hash, target: target))]
         }
     }
 
-    func replaceUnit(_ name: UnitName, file: UnitFile, target: TargetState) async throws(ClusterAccessError) -> Int64 {
+    func replaceUnit(
+        _ name: UnitName, file: UnitFile, target: TargetState, checkedAt: Int64 = .max
+    ) async throws(ClusterAccessError) -> Int64 {
         try change(name) { record in
             record.hash = file.hash
             record.target = target
