@@ -48,9 +48,10 @@ struct CommandPath {
 
     init(_ arguments: ArraySlice<String>) {
         var type: any ParsableCommand.Type = RootCommand.self
-        for word in arguments where !word.hasPrefix("-") {
-            let subcommands =
-                type.configuration.subcommands + type.configuration.groupedSubcommands.flatMap(\.subcommands)
+        // A word behind an option may be its value.
+        var doubtful: String?
+        for (former, word) in zip([""] + arguments, arguments) where !word.hasPrefix("-") {
+            let subcommands = Self.subcommands(of: type)
             if names.isEmpty, word == "help" { continue }
             guard !subcommands.isEmpty else { return }
             if let found = subcommands.first(where: { $0._commandName == word }) {
@@ -58,12 +59,21 @@ struct CommandPath {
                 type = found
                 continue
             }
-            // Before the command a word may be an option's value.
-            guard !names.isEmpty || arguments.first == word || arguments.dropFirst().first == word else { return }
+            if names.isEmpty, former.hasPrefix("-"), !former.contains("=") {
+                doubtful = word
+                continue
+            }
             guard type.configuration.defaultSubcommand == nil else { return }
             unknown = Self.words(for: word, in: subcommands.map { $0._commandName }, path: names)
             return
         }
+        if names.isEmpty, let doubtful {
+            unknown = Self.words(for: doubtful, in: Self.subcommands(of: type).map { $0._commandName }, path: [])
+        }
+    }
+
+    private static func subcommands(of type: any ParsableCommand.Type) -> [any ParsableCommand.Type] {
+        type.configuration.subcommands + type.configuration.groupedSubcommands.flatMap(\.subcommands)
     }
 
     /// Where more is said.

@@ -23,6 +23,8 @@ struct CommandWordsTests {
             ("help nope", "unknown command 'nope'; see 'cluster-manager --help'"),
             ("help token craete", "unknown command 'token craete'; did you mean 'token create'?"),
             ("token craete --ttl 1h", "unknown command 'token craete'; did you mean 'token create'?"),
+            ("--debug strat", "unknown command 'strat'; did you mean 'start'?"),
+            ("--endpoint tcp:127.0.0.1:9 bogus", "unknown command 'bogus'; see 'cluster-manager --help'"),
             ("frobnicate a b c", "unknown command 'frobnicate'; see 'cluster-manager --help'"),
         ])
     func unknown(arguments: String, words: String) async {

@@ -19,14 +19,19 @@ struct UnitFence: Sendable {
     func stop(_ names: [String], kill: Moment) async {
         guard !names.isEmpty else { return }
         await forEach(names) { name in _ = try await units.queue(.stop, name, mode: .replace) }
+        var told: Set<String> = []
         while true {
             do {
                 let alive = try await units.listUnits(names: names).filter { !isDown($0) }.map(\.name)
                 let left = await processes.end(names.filter { !alive.contains($0) }, patience: .zero)
                 if alive.isEmpty && left.isEmpty { return }
                 if BootClock.now >= kill, !alive.isEmpty {
-                    logger.error(
-                        "killing units that have not stopped in time", metadata: ["units": "\(alive.sorted())"])
+                    // They are killed again and again; once is enough to say so.
+                    if !told.isSuperset(of: alive) {
+                        logger.error(
+                            "killing units that have not stopped in time", metadata: ["units": "\(alive.sorted())"])
+                    }
+                    told.formUnion(alive)
                     await forEach(alive) { name in try await units.killUnit(name, who: .all, signal: SIGKILL) }
                     await forEach(alive) { name in _ = try await units.queue(.stop, name, mode: .replace) }
                 }
