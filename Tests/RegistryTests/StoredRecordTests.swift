@@ -91,6 +91,18 @@ import Testing
         (#"{"hash":"HASH","targetState":"loaded","restarts":99999999999999999999}"#, "not a whole number"),
     ]
 
+    @Test("a record has a size, whoever wrote it", arguments: [(0, true), (1, false)])
+    func size(more: Int, isRead: Bool) throws {
+        let head = #"{"hash":"\#(digits)","targetState":"loaded","note":""#
+        let text = head + String(repeating: "x", count: recordSizeLimit - head.utf8.count - 2 + more) + "\"}"
+        if isRead {
+            #expect(throws: Never.self) { try TargetEntry(bytes: Array(text.utf8)) }
+            return
+        }
+        let error = #expect(throws: RecordError.self) { try TargetEntry(bytes: Array(text.utf8)) }
+        #expect(error?.reason == "the value has 65537 bytes, and a record has at most 65536")
+    }
+
     @Test("a value of a unit that cannot be read says why", arguments: unreadable)
     func garbage(_ value: String, _ reason: String) throws {
         let bytes = Array(value.utf8)

@@ -54,7 +54,10 @@ actor RegistryAudit: AuditKeeper {
 
     func record(_ act: AuditedAct) async {
         let now = now()
-        guard act.isRefusal else { return await keep(logged(act), now) }
+        guard act.isRefusal else {
+            log(act)
+            return await keep(act, now)
+        }
         guard let act = admitted(act, at: now.timeIntervalSince1970) else { return }
         // Nobody who is refused waits for etcd, least of all while it is away.
         lastNumber += 1
@@ -89,7 +92,7 @@ actor RegistryAudit: AuditKeeper {
         if room.journal.take(at: now) {
             if room.untold > 0 { logger.warning("\(room.untold) requests more were refused before, and not told of") }
             room.untold = 0
-            _ = logged(act)
+            log(act)
         } else {
             room.untold += 1
         }
@@ -110,7 +113,7 @@ actor RegistryAudit: AuditKeeper {
         text.count > length ? text.prefix(length) + "..." : text
     }
 
-    private func logged(_ act: AuditedAct) -> AuditedAct {
+    private func log(_ act: AuditedAct) {
         var fields: Logger.Metadata = [
             "audit.user": "\(act.caller)", "audit.from": "\(act.origin)", "audit.action": "\(act.action)",
             "audit.status": "\(act.status)",
@@ -124,6 +127,5 @@ actor RegistryAudit: AuditKeeper {
         } else {
             logger.notice("changed by \(act.caller)", metadata: fields)
         }
-        return act
     }
 }

@@ -17,7 +17,7 @@ struct StoreRoutes: Sendable {
     let tls: TLSSettings?
 
     /// A survey is a handshake with every machine, and any viewer may ask for it.
-    private let shared = SharedAnswer<API.StoreSurvey>(for: .seconds(1))
+    let shared = SharedAnswer<API.StoreSurvey>(for: .seconds(1))
 
     private static let prefix = API.ownPrefix
     /// How long one other machine may take.
@@ -26,12 +26,6 @@ struct StoreRoutes: Sendable {
     private static let pause = Duration.milliseconds(300)
     /// How many are asked at once: each connection is one handshake.
     private static let width = 32
-
-    init(question: StoreQuestion, roster: RosterFile, tls: TLSSettings?) {
-        self.question = question
-        self.roster = roster
-        self.tls = tls
-    }
 
     var routes: [Route] {
         [
