@@ -59,12 +59,23 @@ extension Cluster {
         return text.first.flatMap { Int($0) } ?? 0
     }
 
-    /// Whether the store knows all machines and no units: the sign that the test before left nothing behind.
-    func isIdle() async throws -> Bool {
+    /// Waits until the store knows all machines and no units, which run nowhere: the sign that a test left nothing behind.
+    ///
+    /// - Throws: `ClusterFailure` with what is too much or missing, when patience ends.
+    func untilIdle(within patience: Duration) async throws {
         // Who belongs, what was done and how far the store has come outlast every test; unused files go every ten seconds.
-        let lasting: Set<Substring> = ["identities", "authorities", "events", "tokens", "mark", "seen", "files"]
-        let kinds = try await storeKeys("").map { $0.prefix { $0 != "/" } }.filter { !lasting.contains($0) }
-        return kinds.sorted() == (["leader"] + Array(repeating: "machines", count: machineCount)).sorted()
+        let lasting: Set<Substring> = [
+            "aliases", "identities", "authorities", "events", "tokens", "mark", "seen", "files",
+        ]
+        try await until("the cluster is idle", within: patience) {
+            let keys = try await storeKeys("").filter { !lasting.contains($0.prefix { $0 != "/" }) }
+            let records = keys.filter { $0 == "leader" || $0.hasPrefix("machines/") }
+            let running = records.count == machineCount + 1 ? try await processes() : [:]
+            guard keys == records, records.count == machineCount + 1, running.isEmpty else {
+                throw ClusterFailure("the store has \(keys), and there run \(running)")
+            }
+            return true
+        }
     }
 
     /// Waits until the leader has deleted the files of units that are gone; from then on only users change an idle store.
@@ -74,13 +85,13 @@ extension Cluster {
 
     /// Destroys what the test before left running; enough, and quicker than `mend`, when all machines are there.
     ///
-    /// - Returns: Whether the cluster is idle now.
+    /// - Returns: Whether the cluster was whole, and so is idle now.
     func clear() async throws -> Bool {
         guard try await storeKeys("machines/").count == machineCount else { return false }
         let leftOver = try await storeKeys("units/")
         if !leftOver.isEmpty { try await manage(["destroy"] + leftOver) }
-        try await until("the store is empty") { try await isIdle() }
-        return try await processes().isEmpty
+        try await untilIdle(within: .seconds(60))
+        return true
     }
 
     /// Leaves no room in a machine's `/run`.
@@ -113,10 +124,7 @@ extension Cluster {
         for machine in try await machines().dropFirst(machineCount) where machine.condition != "down" {
             try await control("shutdown", machine.name)
         }
-        try await until("the cluster is idle", within: .seconds(120)) {
-            guard try await isIdle() else { return false }
-            return try await processes().isEmpty
-        }
+        try await untilIdle(within: .seconds(120))
     }
 
     /// What the machines' journals say of agent, guard and units.
