@@ -20,6 +20,8 @@ final class Observer {
     private var lastControlChange: [Int64]
     /// By unit that runs once: which files' work was done, and when last.
     var work: [Int: [ContentHash: Int64]] = [:]
+    /// At which revision each standing assignment was last written.
+    private var placedAt: [StoreKey: Int64] = [:]
     /// When users last asked for a unit to be run again.
     var lastWish: [Int: (restarts: Int, time: Int64)] = [:]
     /// Since when each machine's record has been there without a gap.
@@ -100,7 +102,10 @@ final class Observer {
 
     func reported(_ report: SessionCore.Report, _ host: Int) { world.mix(UInt64(3 << 20 | host)) }
 
-    func storeWiped() { isWiped = true }
+    func storeWiped() {
+        isWiped = true
+        placedAt = [:]
+    }
 
     // MARK: Commits
 
@@ -128,6 +133,7 @@ final class Observer {
         for change in touched where change.key.kind == .schedule {
             if change.entry == nil { checkWithdrawal(change.key, transaction) }
             checkLeaving(change, transaction)
+            placedAt[change.key] = change.entry?.modified
         }
         checkTakeovers(transaction)
     }
@@ -136,6 +142,8 @@ final class Observer {
     private func checkWithdrawal(_ key: StoreKey, _ transaction: StoreTransaction) {
         let entries = world.etcd.store.entries
         let catalogue = world.catalogue
+        // An order older than the unit is of a destroyed unit of its name.
+        if let placed = placedAt[key], let unit = entries[.unit(key.subject)], unit.created > placed { return }
         guard Catalogue.plainUnits.contains(key.subject),
             case .unit(let unit)? = entries[.unit(key.subject)]?.value, unit.target > .inactive,
             world.now - lastRecordChange[key.machine] > 10 * Span.second,
