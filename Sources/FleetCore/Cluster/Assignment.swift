@@ -9,6 +9,8 @@ package struct Assignment: Hashable, Sendable {
     /// `.loaded` or `.launched`; an `.inactive` unit has no assignment.
     package var target: TargetState
     package var restarts: Int
+    /// When it was last written.
+    package var written = Stamp()
 
     package init(machine: MachineID, unit: UnitName, hash: ContentHash, target: TargetState, restarts: Int = 0) {
         self.machine = machine
@@ -16,5 +18,12 @@ package struct Assignment: Hashable, Sendable {
         self.hash = hash
         self.target = target
         self.restarts = restarts
+    }
+}
+
+extension Assignment {
+    /// Whether it was given for a unit that was destroyed before `unit`, of the same name, was made.
+    func isForPredecessor(of unit: UnitRecord) -> Bool {
+        written.revision != 0 && written.revision < unit.created.revision
     }
 }

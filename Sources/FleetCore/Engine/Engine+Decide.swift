@@ -7,14 +7,16 @@ extension Engine {
     /// The steps for one unit; `waiting` says afterwards why it is not where it should be, if so.
     mutating func decide(_ name: UnitName, placement: inout Placement) -> [ScheduleStep] {
         waiting[name] = nil
-        let unit = state.units[name]
-        if unit == nil || destroyed.contains(name) {
-            let steps = withdrawAll(name, reason: "destroyed", endsUnit: true)
-            if !steps.isEmpty { return steps }
-            destroyed.remove(name)
+        guard let unit = state.units[name] else {
+            return withdraw(state.sortedAssignments(of: name), reason: "destroyed", endsUnit: true)
         }
-        guard let unit else { return [] }
-        guard unit.target > .inactive else { return withdrawAll(name, reason: "target state is inactive") }
+        if state.assignments[name]?.values.contains(where: { $0.isForPredecessor(of: unit) }) == true {
+            let former = state.sortedAssignments(of: name).filter { $0.isForPredecessor(of: unit) }
+            return withdraw(former, reason: "destroyed and made anew", endsUnit: true)
+        }
+        guard unit.target > .inactive else {
+            return withdraw(state.sortedAssignments(of: name), reason: "target state is inactive")
+        }
         guard let traits = traits(of: name) else {
             waiting[name] = Refusal(
                 machines: occupancy.order.count, other: "its unit file \(unit.hash.short) is missing from the store")
@@ -24,10 +26,10 @@ extension Engine {
         return traits.options.isGlobal ? spreadOut(unit, traits) : settle(unit, traits, placement: &placement)
     }
 
-    private func withdrawAll(_ name: UnitName, reason: String, endsUnit: Bool = false) -> [ScheduleStep] {
-        state.sortedAssignments(of: name).map { assignment in
+    private func withdraw(_ assignments: [Assignment], reason: String, endsUnit: Bool = false) -> [ScheduleStep] {
+        assignments.map { assignment in
             ScheduleStep(
-                unit: name, changes: [.withdraw(assignment.machine, name)],
+                unit: assignment.unit, changes: [.withdraw(assignment.machine, assignment.unit)],
                 endsUnit: endsUnit && mayHaveResult(assignment), reason: reason)
         }
     }

@@ -39,8 +39,6 @@ package struct Engine: Sendable {
     var leaving: [MachineID: UnitName] = [:]
     var occupancy = Occupancy()
     var pending: [UnitName: [Pending]] = [:]
-    /// Units that were destroyed while they had assignments: what still stands of these is for no new unit of the name.
-    var destroyed: Set<UnitName> = []
     /// Every change up to this revision has been seen.
     private var seen: Int64 = 0
     private var dirty: Set<UnitName> = []
@@ -102,9 +100,7 @@ package struct Engine: Sendable {
             optionsOfFile[hash] = nil
             fileChanged(hash)
         case .unitPut(let unit): unitChanged(unit.name)
-        case .unitGone(let name):
-            if state.assignments[name] != nil || pending[name] != nil { destroyed.insert(name) }
-            unitChanged(name)
+        case .unitGone(let name): unitChanged(name)
         case .assignmentPut(let assignment): occupationChanged(assignment.unit, assignment.machine, frees: false)
         case .assignmentGone(let machine, let unit): occupationChanged(unit, machine, frees: true)
         case .statePut(let unitState):

@@ -10,6 +10,8 @@ package struct UnitRecord: Hashable, Sendable {
     /// Raised by each request to restart; a machine restarts the unit when its assignment carries a higher number than
     /// the one it acted on.
     package var restarts: Int
+    /// When it was made; a unit that is destroyed and made anew is another one.
+    package var created = Stamp()
 
     package init(name: UnitName, hash: ContentHash, target: TargetState, restarts: Int = 0) {
         self.name = name

@@ -79,9 +79,14 @@ struct ClusterDecoder: UpdateDecoder {
             let file = try UnitFile(stored: entry.value).named(hash)
             files[hash] = file
             return .filePut(hash, file)
-        case .unit(let name): return .unitPut(try TargetEntry(bytes: entry.value).unit(name))
+        case .unit(let name):
+            var unit = try TargetEntry(bytes: entry.value).unit(name)
+            unit.created = Stamp(entry.createRevision)
+            return .unitPut(unit)
         case .assignment(let machine, let unit):
-            return .assignmentPut(try TargetEntry(bytes: entry.value).assignment(machine, unit))
+            var assignment = try TargetEntry(bytes: entry.value).assignment(machine, unit)
+            assignment.written = Stamp(entry.modRevision)
+            return .assignmentPut(assignment)
         case .machine(let id):
             let machine = try MachineEntry(bytes: entry.value).machine
             guard machine.id == id else { throw RecordError("field id is not the machine id of the key") }

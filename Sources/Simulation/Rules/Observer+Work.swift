@@ -11,7 +11,9 @@ extension Observer {
 
     func noteWish(_ change: StoreChange) {
         guard change.key.kind == .unit, case .unit(let record)? = change.entry?.value else { return }
-        if let known = lastWish[change.key.subject], known.restarts == record.restarts { return }
+        // A unit that is made anew is another one, which is wanted for the first time.
+        let isNew = change.entry?.created == change.entry?.modified
+        if !isNew, let known = lastWish[change.key.subject], known.restarts == record.restarts { return }
         lastWish[change.key.subject] = (record.restarts, world.now)
     }
 

@@ -88,6 +88,12 @@ extension World {
                 guard case .assignment(let order)? = entries[.schedule(host, unit)]?.value else { return nil }
                 return order
             }
+            let made = entries[.unit(unit)]?.created ?? 0
+            for host in hosts.indices where entries[.machine(host)] != nil {
+                if let order = entries[.schedule(host, unit)], order.modified < made {
+                    return "\(record.name) has the order of a destroyed unit of its name on \(hosts[host].name)"
+                }
+            }
             guard record.target > .inactive else {
                 if !orders.isEmpty { return "\(record.name) is inactive and assigned" }
                 continue

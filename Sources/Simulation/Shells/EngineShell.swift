@@ -340,8 +340,12 @@ final class EngineShell {
         case .file(let file): return .filePut(file.hash, file)
         case .machine(let machine): return .machinePut(machine)
         case .metadata(let changes): return .metadataPut(catalogue.machines[key.machine], changes)
-        case .unit(let unit): return .unitPut(unit)
-        case .assignment(let assignment): return .assignmentPut(assignment)
+        case .unit(var unit):
+            unit.created = Stamp(entry.created)
+            return .unitPut(unit)
+        case .assignment(var assignment):
+            assignment.written = Stamp(entry.modified)
+            return .assignmentPut(assignment)
         case .state(let state): return world.isMutant(.deafToStates) ? nil : .statePut(state)
         case .leader(let machine): return .leaderPut(Leadership(machine: machine, epoch: entry.created))
         case .control(let wanted): return .controlPut(catalogue.machines[key.machine], wanted)

@@ -66,15 +66,6 @@ struct EngineHandoverTests {
             echo => -A: web
             """),
         NamedScript(
-            "destroyed and made anew before its first step is seen: the step was for the former unit",
-            """
-            A; web launched; hold => A: web launched
-            -web; web launched => -
-            commit => -
-            echo => -A: web
-            => A: web launched
-            """),
-        NamedScript(
             "a step that failed is decided anew, in the light of what is known then",
             """
             A; B; web launched; hold => A: web launched
@@ -148,6 +139,14 @@ struct EngineHandoverTests {
     ]
 
     static let takeoverTables = [
+        NamedScript(
+            "a unit that was destroyed and made anew while nobody led is not the one that runs",
+            """
+            A; B; web launched => A: web launched
+            A> web launched; -web; web launched; takeover => -A: web
+            -A> web => A: web launched
+            A> web launched; takeover => -
+            """),
         NamedScript(
             "a converged cluster is left alone",
             """

@@ -23,6 +23,8 @@ struct ClusterText {
     private(set) var state = ClusterState()
     var files = TestFiles()
     private var optionsOfUnit: [String: [String]] = [:]
+    /// Counts what the store takes in.
+    private var revision: Int64 = 0
 
     /// The changes that a line tells of; `state` has them already.
     mutating func events(_ line: String) -> [ClusterEvent] {
@@ -34,7 +36,7 @@ struct ClusterText {
     mutating func apply(_ change: ScheduleStep.Change) -> ClusterEvent {
         let event: ClusterEvent =
             switch change {
-            case .assign(let assignment): .assignmentPut(assignment)
+            case .assign(let assignment): .assignmentPut(stamped(assignment))
             case .withdraw(let machine, let unit): .assignmentGone(machine, unit)
             }
         state.apply(event)
@@ -72,7 +74,7 @@ struct ClusterText {
     private mutating func addition(_ line: String) -> [ClusterEvent] {
         if let events = wish(Text.words(line)) { return events }
         if let (machine, unit, rest) = onMachine(line, mark: ":") {
-            return [.assignmentPut(assignment(machine, unit, rest))]
+            return [.assignmentPut(stamped(assignment(machine, unit, rest)))]
         }
         if let (machine, unit, rest) = onMachine(line, mark: ">") {
             let assigned = assignment(machine, unit, rest)
@@ -133,9 +135,20 @@ struct ClusterText {
             hash = files.hash(name, version: version ?? 1, options: optionsOfUnit[name] ?? [])
         }
         guard let hash, let file = files.file(hash) else { return [] }
-        let record = UnitRecord(
+        var record = UnitRecord(
             name: unit, hash: hash, target: Short.target(words.first ?? ""), restarts: Self.restarts(words))
+        revision += 1
+        record.created = former?.created ?? Stamp(revision)
         return (words.contains("nofile") ? [] : [.filePut(hash, file)]) + [.unitPut(record)]
+    }
+
+    /// Tables may tell of an assignment before they tell of its unit: then nothing is said of which came first.
+    private mutating func stamped(_ assignment: Assignment) -> Assignment {
+        guard state.units[assignment.unit] != nil else { return assignment }
+        revision += 1
+        var assignment = assignment
+        assignment.written = Stamp(revision)
+        return assignment
     }
 
     private func removal(_ line: String) -> [ClusterEvent] {
