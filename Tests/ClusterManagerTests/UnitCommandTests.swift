@@ -78,15 +78,38 @@ struct UnitCommandTests {
         #expect(await fleet.requests.sorted() == requests)
     }
 
+    @Test("what destroy would destroy is what it destroys, templates among it")
+    func dryRun() async throws {
+        let names = ["celix@.service", "celix@1.service"]
+        for pattern in ["celix@*", "celix@.*"] {
+            let meant = pattern == "celix@*" ? names : [names[0]]
+            let fleet = FakeFleet(
+                units: [try Fixtures.unit(names[0], .inactive), try Fixtures.unit(names[1])], runsUnits: false)
+            let told = await Session.run(["destroy", "--dry-run", pattern], on: fleet)
+            #expect(told.output == meant.map { "would destroy \($0)\n" }.joined(), "\(told.errors)")
+            #expect(await fleet.requests.isEmpty)
+            let session = await Session.run(["destroy", pattern, "--no-block"], on: fleet)
+            #expect(session.status == .success, "\(session.errors)")
+            #expect(await fleet.requests.count == meant.count)
+        }
+        let none = await Session.run(["destroy", "--dry-run", "none"], on: FakeFleet(units: []))
+        #expect(none.status == .success && none.errors.contains("none.service does not exist"), "\(none.errors)")
+    }
+
     @Test("a pattern that means no unit of use to the verb says why")
     func uselessPattern() async throws {
         let fleet = FakeFleet(units: [
             try Fixtures.unit("celix@.service", .inactive), try Fixtures.unit("celix@3.service", .inactive),
+            try Fixtures.unit("celix@4.service", .inactive),
         ])
         for (arguments, words) in [
             (
                 ["stop", "celix@*"],
-                "can be meant by 'stop': celix@.service is a template, and so it is with the other one"
+                "can be meant by 'stop': celix@.service is a template; celix@3.service is inactive, on no machine (and 1 more)"
+            ),
+            (
+                ["restart", "celix@[34]*"],
+                "can be meant by 'restart': celix@3.service is inactive, not launched, and so it is with the other one"
             ),
             (["restart", "celix@3*"], "can be meant by 'restart': celix@3.service is inactive, not launched"),
             (["start", "celix@.*"], "can be meant by 'start': celix@.service is a template"),

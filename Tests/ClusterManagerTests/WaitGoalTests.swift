@@ -179,6 +179,16 @@ struct WaitGoalTests {
         Case(
             kind: .unloaded, desired: .inactive, placed: false, expected: .reached("Unit web.service inactive")),
         Case(kind: .gone, desired: .launched, current: .launched, report: "active/running", expected: pending),
+        Case(
+            kind: .gone, desired: .launched, current: .launched, report: "active/running",
+            attention: WaitGoal.staleness,
+            expected: .failed("unit web.service was made anew while this command waited for its end")),
+        Case(
+            kind: .running, desired: .launched, current: .loaded, report: "failed/failed",
+            health: "failed: timeout, signal 9/KILL", expected: pending),
+        Case(
+            kind: .stopped, desired: .loaded, current: .inactive, report: "inactive/dead", health: "another's file",
+            expected: .reached("Unit web.service does not run on 10000000.../172.17.8.101")),
         Case(kind: .gone, desired: nil, report: "deactivating/stop", expected: pending),
         Case(kind: .gone, desired: nil, expected: .reached("Destroyed web.service")),
     ]
@@ -211,6 +221,36 @@ struct WaitGoalTests {
         let before = situation.before.map { state("failed/failed", since: $0) }
         let goal = WaitGoal(Self.name, situation.kind, before: before)
         #expect(goal.verdict(in: view, attention: situation.attention) == situation.expected)
+    }
+
+    @Test("what a destroyed unit of the name has left is told of as that")
+    func predecessor() throws {
+        let unit = try Fixtures.unit("web.service", .launched)
+        let view = FleetView(
+            units: [unit], states: [Fixtures.state(unit, on: Self.machine.id)], machines: [Self.machine])
+        let goal = WaitGoal(Self.name, .running)
+        #expect(goal.verdict(in: view, attention: .zero) == Self.pending)
+        #expect(
+            goal.verdict(in: view, attention: WaitGoal.speechless)
+                == .pending(reason: "a destroyed unit of its name is still on 10000000.../172.17.8.101"))
+    }
+
+    @Test("the reason of a failure is waited for a moment, however long the wait has been")
+    func reasonFollows() throws {
+        let unit = try Fixtures.unit("web.service", .launched, machine: Self.machine.id)
+        var view = FleetView(units: [unit], machines: [Self.machine])
+        var state = Fixtures.state(unit, on: Self.machine.id, "failed", "failed")
+        view.apply(.state(state))
+        var told = WaitReport([WaitGoal(Self.name, .running)])
+        var untold = told
+        let late = Duration.seconds(90)
+        #expect(told.update(view, changed: Self.name, attention: late).isEmpty)
+        #expect(untold.update(view, changed: Self.name, attention: late).isEmpty)
+        #expect(untold.update(view, attention: late + WaitGoal.settling).map(\.text) == [Self.failed])
+        state.health = "start failed: timeout"
+        view.apply(.state(state))
+        let words = told.update(view, changed: Self.name, attention: late).map(\.text)
+        #expect(words.count == 1 && words[0].contains("failed on 10000000.../172.17.8.101: start failed: timeout"))
     }
 
     @Test("a replaced unit counts only once its machine runs the new file")

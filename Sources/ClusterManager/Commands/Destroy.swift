@@ -24,13 +24,14 @@ struct Destroy: FleetCommand {
     @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
+        // What is shown and asked for is what is destroyed.
+        let units = try await BringingDown(.destroy).units(arguments.units, in: context)
+        if dryRun { return try Self.tell(units.map(\.name), context) }
         let hasPattern = arguments.units.contains { UnitArgument($0).isPattern }
-        if dryRun || (hasPattern && !yes && isatty(STDIN_FILENO) == 1) {
-            let names = try await JournalRun.units(arguments.units, in: context.fleet)
-            if dryRun { return try Self.tell(names, context) }
-            if names.count > 1 { try Self.confirm(names, context.console) }
+        if hasPattern, !yes, units.count > 1, isatty(STDIN_FILENO) == 1 {
+            try Self.confirm(units.map(\.name), context.console)
         }
-        try await BringingDown(.destroy).run(arguments.units, patience: wait.patience, in: context)
+        try await BringingDown(.destroy).run(units, patience: wait.patience, in: context)
     }
 
     private static func tell(_ names: [UnitName], _ context: CommandContext) throws {

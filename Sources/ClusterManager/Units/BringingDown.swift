@@ -49,10 +49,13 @@ package struct BringingDown: Sendable {
         }
     }
 
-    /// Carries out the command for all arguments; as with fleet, names that the cluster does not know are noted and
-    /// passed over, except by restart.
+    /// Carries out the command for all arguments.
     package func run(_ arguments: [String], patience: UnitOperation.Patience, in context: CommandContext) async throws {
-        let units = try await known(arguments.map(UnitArgument.init), in: context)
+        try await run(try await units(arguments, in: context), patience: patience, in: context)
+    }
+
+    /// Carries out the command for units that `units(_:in:)` has found.
+    package func run(_ units: [FleetUnit], patience: UnitOperation.Patience, in context: CommandContext) async throws {
         let steps = try units.map(step)
         let past: [Verb: String] = [
             .stop: "stopped", .unload: "unloaded", .destroy: "destroyed", .restart: "restarted",
@@ -76,7 +79,17 @@ package struct BringingDown: Sendable {
         }
     }
 
-    private func known(_ arguments: [UnitArgument], in context: CommandContext) async throws -> [FleetUnit] {
+    /// The units that the arguments mean, each once.
+    ///
+    /// As with fleet, names that the cluster does not know are noted and passed over, except by restart.
+    ///
+    /// - Parameters:
+    ///   - arguments: Names and patterns, as the user wrote them.
+    ///   - context: Where the cluster is asked and notes go.
+    /// - Returns: The units in the order of the arguments, those of a pattern in the order of their names.
+    /// - Throws: `ClusterManagerError` for a pattern that the command can act on nowhere, and for an unknown name by restart.
+    package func units(_ arguments: [String], in context: CommandContext) async throws -> [FleetUnit] {
+        let arguments = arguments.map(UnitArgument.init)
         let names = try arguments.filter { !$0.isPattern }.map { try $0.name() }
         let fleet = context.fleet
         let answers = await Concurrently.map(names) { try await fleet.unit(called: $0) }

@@ -40,11 +40,26 @@ package struct UnitArgument: Hashable, Sendable {
     ) throws -> [UnitName] {
         let found = try matches(names)
         let chosen = found.filter { obstacle($0) == nil }
-        guard chosen.isEmpty, let first = found.first, let why = obstacle(first) else { return chosen }
-        let others = ["", ", and so it is with the other one"]
-        let rest = found.count < 3 ? others[found.count - 1] : ", and so it is with the \(found.count - 1) others"
+        guard chosen.isEmpty else { return chosen }
+        var reasons: [(first: UnitName, why: String, others: Int)] = []
+        for name in found {
+            guard let why = obstacle(name) else { continue }
+            if let known = reasons.firstIndex(where: { $0.why == why }) {
+                reasons[known].others += 1
+            } else {
+                reasons.append((name, why, 0))
+            }
+        }
+        let words = reasons.map { reason in
+            let others = reason.others
+            let rest = others == 0 ? "" : ", and so it is with the \(others == 1 ? "other one" : "\(others) others")"
+            // Which others are meant is plain only where there is one reason.
+            let more = others == 0 ? "" : " (and \(others) more)"
+            return "\(reason.first) \(reason.why)\(reasons.count == 1 ? rest : more)"
+        }
         throw ClusterManagerError(
-            .unit, "no unit that matches '\(text)' can be meant by '\(verb)': \(first) \(why)\(rest)")
+            .unit,
+            "no unit that matches '\(text)' can be meant by '\(verb)': \(words.joined(separator: "; "))")
     }
 
     /// Chooses from `names` those that the pattern means, with `.service` added to a pattern without type.

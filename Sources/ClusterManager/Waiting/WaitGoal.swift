@@ -82,9 +82,10 @@ extension WaitGoal {
     ///   - view: The cluster as the event stream has told it so far.
     ///   - attention: For how long events have been listened to since the command was carried out. Time in which this
     ///     process did not get to run does not count, since then the news lie unread.
+    ///   - quiet: How much of that time has passed since something was heard of the unit; `nil` when nothing was.
     /// - Returns: Whether the goal is reached, pending or out of reach, with the words for it.
-    package func verdict(in view: FleetView, attention: Duration) -> WaitVerdict {
-        let verdict = judge(view, attention: attention)
+    package func verdict(in view: FleetView, attention: Duration, quiet: Duration? = nil) -> WaitVerdict {
+        let verdict = judge(view, attention: attention, quiet: quiet ?? attention)
         guard verdict == .pending(reason: nil), attention >= Self.speechless else { return verdict }
         return .pending(reason: standing(in: view))
     }
@@ -93,6 +94,9 @@ extension WaitGoal {
     private func standing(in view: FleetView) -> String? {
         let home = view.units[unit]?.machine
         let states = view.states[unit]?.values.sorted { $0.machine < $1.machine } ?? []
+        if home == nil, let former = states.first, [.loaded, .running, .restarted].contains(kind) {
+            return "a destroyed unit of its name is still on \(view.label(of: former.machine))"
+        }
         if let state = states.first(where: { $0.machine == home }) ?? states.first, !state.active.isEmpty {
             let isUnderWay = ["activating", "deactivating", "reloading"].contains(state.active)
             // That it runs, or has ended, may be what was so before the command.
@@ -100,24 +104,29 @@ extension WaitGoal {
             guard isUnderWay || isToEnd else { return nil }
             return "systemd on \(view.label(of: state.machine)) says \(state.active) (\(state.sub))"
         }
-        return home.map { "\(view.label(of: $0)) has said nothing of it yet" }
+        return home.map { home in
+            let words = states.first { $0.machine == home }?.health.map { ": \($0)" } ?? " has said nothing of it yet"
+            return view.label(of: home) + words
+        }
     }
 
-    private func judge(_ view: FleetView, attention: Duration) -> WaitVerdict {
+    private func judge(_ view: FleetView, attention: Duration, quiet: Duration) -> WaitVerdict {
         guard let record = view.units[unit] else { return verdictOfUnknown(in: view, attention: attention) }
         // Until the view has this command's file, and the machine too, reports are about the file before.
         if let hash, record.hash != hash { return .pending(reason: nil) }
         let state = view.state(of: unit)
         switch kind {
         case .gone:
-            return .pending(reason: nil)
+            // The view may be older than this command's own request.
+            guard attention >= Self.staleness else { return .pending(reason: nil) }
+            return .failed("unit \(unit) was made anew while this command waited for its end")
         case .unloaded:
             guard record.desired == .inactive else { return .pending(reason: nil) }
             return record.machine == nil && state == nil ? .reached("Unit \(unit) inactive") : .pending(reason: nil)
         case .loaded, .stopped:
             return verdictOfLoading(record, state, in: view, attention: attention)
         case .running, .restarted:
-            return verdictOfRunning(record, state, in: view, attention: attention)
+            return verdictOfRunning(record, state, in: view, attention: attention, quiet: quiet)
         }
     }
 
@@ -154,6 +163,10 @@ extension WaitGoal {
         }
         guard let state, isAbout(record, state) else { return .pending(reason: nil) }
         guard let current = state.acted ?? record.current, current >= .loaded else {
+            // What a machine could not install runs there no more than it did.
+            if kind == .stopped, state.isDown || state.active.isEmpty, state.health != nil {
+                return .reached("Unit \(unit) does not run on \(view.label(of: machine))")
+            }
             return refusal(state, in: view, attention: attention) ?? .pending(reason: nil)
         }
         if Self.unloadable.contains(state.load) { return .failed(Self.loadFailure(unit, state, in: view)) }
@@ -172,7 +185,7 @@ extension WaitGoal {
     }
 
     private func verdictOfRunning(
-        _ record: FleetUnit, _ state: FleetUnitState?, in view: FleetView, attention: Duration
+        _ record: FleetUnit, _ state: FleetUnitState?, in view: FleetView, attention: Duration, quiet: Duration
     ) -> WaitVerdict {
         guard record.desired == .launched else { return verdictOfOtherTarget(record, attention: attention) }
         guard let machine = record.machine else { return .pending(reason: record.reason) }
@@ -191,7 +204,7 @@ extension WaitGoal {
                 ? .pending(reason: nil) : .reached("Unit \(unit) launched on \(place)")
         case "failed":
             // systemd's reason follows the failure.
-            guard isAnswer, state.health != nil || attention >= Self.settling else { return .pending(reason: nil) }
+            guard isAnswer, state.health != nil || quiet >= Self.settling else { return .pending(reason: nil) }
             let reason = state.health.map { ": \($0)" } ?? ""
             return .failed("unit \(unit) failed on \(place)\(reason); see 'cluster-manager status \(unit)'")
         case "inactive":
@@ -217,6 +230,8 @@ extension WaitGoal {
     private func refusal(_ state: FleetUnitState, in view: FleetView, attention: Duration) -> WaitVerdict? {
         guard let reason = state.health else { return nil }
         let place = view.label(of: state.machine)
+        // How the last run ended says nothing of the next one.
+        if reason.hasPrefix(UnitState.failedWord) { return nil }
         if reason.hasPrefix(UnitState.queuedWord) { return .pending(reason: "on \(place), \(reason)") }
         guard isNews(state) || reason != before?.health || attention >= Self.staleness else { return nil }
         return .failed("unit \(unit) is not up on \(place): \(reason); the machine tries again")

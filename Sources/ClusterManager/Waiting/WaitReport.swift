@@ -34,6 +34,8 @@ package struct WaitReport: Sendable {
     /// How goals were settled, in the order in which it was found out.
     package private(set) var outcomes: [Line] = []
     private var reasons: [UnitName: String] = [:]
+    /// At which `attention` something was last heard of each unit.
+    private var heard: [UnitName: Duration] = [:]
 
     package init(_ goals: [WaitGoal]) { self.pending = goals }
 
@@ -48,9 +50,11 @@ package struct WaitReport: Sendable {
     /// - Returns: What there is to say.
     package mutating func update(_ view: FleetView, changed: UnitName? = nil, attention: Duration) -> [Line] {
         var lines: [Line] = []
+        if let changed { heard[changed] = attention }
         pending.removeAll { goal in
             guard changed == nil || goal.unit == changed else { return false }
-            switch goal.verdict(in: view, attention: attention) {
+            let quiet = attention - heard[goal.unit, default: .zero]
+            switch goal.verdict(in: view, attention: attention, quiet: quiet) {
             case .pending(let reason):
                 guard let reason, reasons[goal.unit] != reason else { return false }
                 reasons[goal.unit] = reason

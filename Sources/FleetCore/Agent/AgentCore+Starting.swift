@@ -36,9 +36,13 @@ extension AgentCore {
             if observation.active == "active" { forgetRefusal(observation.unit) }
             return
         }
-        let isFailure = observation.active == "failed" && before?.active != "failed"
-        // What ran before a restart stops first, and is down for an instant.
-        guard isFailure || (start.isRestart ? observation.active == "activating" : !observation.isDown) else { return }
+        // What ran before a restart stops first, is down for an instant, and may end as a failure; of what comes of the restart
+        // itself its job tells.
+        let shows =
+            start.isRestart
+            ? observation.active == "activating"
+            : !observation.isDown || observation.active == "failed" && before?.active != "failed"
+        guard shows else { return }
         entries[observation.unit]?.start = nil
         forgetRefusal(observation.unit)
     }

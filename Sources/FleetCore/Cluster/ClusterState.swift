@@ -102,9 +102,12 @@ package struct ClusterState: Sendable, Equatable {
         (assignments[unit] ?? [:]).values.sorted { $0.machine < $1.machine }
     }
 
-    /// Where `unit` is assigned on machines that are alive, by machine id.
+    /// Where `unit` is assigned on machines that are alive, by machine id; not what a destroyed unit of its name has left.
     package func livingAssignments(of unit: UnitName) -> [Assignment] {
-        sortedAssignments(of: unit).filter { machines[$0.machine] != nil }
+        let record = units[unit]
+        return sortedAssignments(of: unit).filter { assignment in
+            machines[assignment.machine] != nil && !(record.map(assignment.isForPredecessor) ?? false)
+        }
     }
 
     /// How far an ordinary unit has come, and on which machine.

@@ -34,6 +34,8 @@ package struct UnitState: Hashable, Sendable {
 
     /// With this word `health` begins when a start waits for other jobs of the machine.
     package static let queuedWord = "queued"
+    /// How `health` begins when it says how the last run ended.
+    package static let failedWord = "failed: "
 
     package init(
         machine: MachineID, unit: UnitName, load: String = "", active: String = "", sub: String = "",

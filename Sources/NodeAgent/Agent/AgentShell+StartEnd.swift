@@ -13,6 +13,8 @@ extension AgentShell {
         // The report has taken a while: what systemd told of the unit before the job's end has been taken in.
         let isUntouched = status?.active == "inactive" && lastSign[unit.rawValue, default: 0] <= mark
         switch result {
+        case .done where report.result == "exec-condition":
+            return .skipped("not started, since its ExecCondition= is not met")
         case .done, .skipped:
             // systemd takes a condition that is not met for a job that is done (systemd 252, job_perform_on_unit).
             guard isUntouched, !report.conditions.isEmpty else { return .done }
@@ -53,7 +55,7 @@ extension AgentShell {
             let report = try? await units.startReport(of: unit.rawValue, after: .failed)
             // systemd forgets the end of a run when the next one begins.
             if let result = report?.result, result != "success" {
-                inbox.yield(.explained(unit, failure: "failed: \(Self.outcome(result, report?.main))"))
+                inbox.yield(.explained(unit, failure: UnitState.failedWord + "\(Self.outcome(result, report?.main))"))
             }
             guard (try? await Task.sleep(for: .seconds(1))) != nil else { break }
         }

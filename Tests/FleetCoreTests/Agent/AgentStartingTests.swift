@@ -42,6 +42,17 @@ import Testing
                 start-done web => publish web v1 launched #1 active/running
                 """),
             NamedScript(
+                "a restart whose stop ends as a failure has not failed itself",
+                """
+                enter; own web launched v1; order web launched v1 #1 @6; file web v1; seen web active/running => restart web, publish web v1 launched active/running
+                published => -
+                issued web => -
+                seen web failed/failed => publish web v1 launched failed/failed
+                published => -
+                start-done web; seen web active/running => publish web v1 launched #1 failed/failed
+                published => publish web v1 launched #1 active/running
+                """),
+            NamedScript(
                 "a condition that is not met is told of, and nothing is tried again",
                 claimed + """
                     issued web => -
