@@ -13,8 +13,6 @@ extension AgentShell {
         // The report has taken a while: what systemd told of the unit before the job's end has been taken in.
         let isUntouched = status?.active == "inactive" && lastSign[unit.rawValue, default: 0] <= mark
         switch result {
-        case .done where report.result == "exec-condition":
-            return .skipped("not started, since its ExecCondition= is not met")
         case .done, .skipped:
             // systemd takes a condition that is not met for a job that is done (systemd 252, job_perform_on_unit).
             guard isUntouched, !report.conditions.isEmpty else { return .done }
