@@ -223,7 +223,7 @@ struct WaitGoalTests {
         #expect(goal.verdict(in: view, attention: situation.attention) == situation.expected)
     }
 
-    @Test("what a destroyed unit of the name has left is told of as that")
+    @Test("what is left of a former run is told of while the unit is on no machine")
     func predecessor() throws {
         let unit = try Fixtures.unit("web.service", .launched)
         let view = FleetView(
@@ -232,7 +232,7 @@ struct WaitGoalTests {
         #expect(goal.verdict(in: view, attention: .zero) == Self.pending)
         #expect(
             goal.verdict(in: view, attention: WaitGoal.speechless)
-                == .pending(reason: "a destroyed unit of its name is still on 10000000.../172.17.8.101"))
+                == .pending(reason: "its former run on 10000000.../172.17.8.101 ends first"))
     }
 
     @Test("the reason of a failure is waited for a moment, however long the wait has been")

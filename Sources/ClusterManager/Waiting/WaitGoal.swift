@@ -95,7 +95,8 @@ extension WaitGoal {
         let home = view.units[unit]?.machine
         let states = view.states[unit]?.values.sorted { $0.machine < $1.machine } ?? []
         if home == nil, let former = states.first, [.loaded, .running, .restarted].contains(kind) {
-            return "a destroyed unit of its name is still on \(view.label(of: former.machine))"
+            // The unit is leaving that machine, or it is a destroyed unit's of its name.
+            return "its former run on \(view.label(of: former.machine)) ends first"
         }
         if let state = states.first(where: { $0.machine == home }) ?? states.first, !state.active.isEmpty {
             let isUnderWay = ["activating", "deactivating", "reloading"].contains(state.active)
