@@ -45,6 +45,8 @@ package struct RegistryError: Error, Hashable, Sendable, CustomStringConvertible
     package var isTransient: Bool
     /// Whether the request may have been carried out all the same; `false` means that it certainly was not.
     package var mayHaveHappened: Bool
+    /// The revision of what stands in the way, of a `.conflict`: a state as of it shows that; 0 when it is not known.
+    package var revision: Int64 = 0
 
     /// `message` says why and what to do; `action`, what failed and on what, is left out where `message` says that, too.
     package init(

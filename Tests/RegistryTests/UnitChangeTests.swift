@@ -169,6 +169,8 @@ import Testing
                 continue
             }
             #expect(error.code == .conflict && !error.mayHaveHappened, "pair \(number)")
+            // A state that shows what stands in the way: the pair's first change alone came after the check.
+            #expect(error.revision > checked && error.revision <= before, "pair \(number)")
             #expect(try await test.registry.newestRevision() == before || kind == .etcd, "pair \(number)")
         }
     }

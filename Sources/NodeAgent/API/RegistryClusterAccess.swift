@@ -97,10 +97,8 @@ actor RegistryClusterAccess: ClusterAccess {
             written = max(written, revision)
             return revision
         } catch {
-            // What the state showed is no longer so: who looks again must see why.
-            if error.code == .conflict || error.code == .notFound, let newest = try? await registry.newestRevision() {
-                written = max(written, newest)
-            }
+            // Who looks again must see what stands in the way.
+            written = max(written, error.revision)
             throw ClusterAccessError(error)
         }
     }

@@ -161,10 +161,10 @@ private struct Attempt: Sendable {
     mutating func check(names: ArraySlice<KeyValue?>) {
         guard result == nil, let checkedAt = change.checkedAt else { return }
         guard (names.first??.modRevision ?? 0) <= checkedAt, names.dropFirst().allSatisfy({ $0 == nil }) else {
-            return fail(
-                RegistryError(
-                    code: .conflict, while: change.action,
-                    message: "names of units have changed since they were checked"))
+            var error = RegistryError(
+                code: .conflict, while: change.action, message: "names of units have changed since they were checked")
+            error.revision = names.compactMap { $0?.modRevision }.max() ?? 0
+            return fail(error)
         }
         guard aliases.count <= Self.aliasLimit else {
             return fail(

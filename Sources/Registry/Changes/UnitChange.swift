@@ -71,8 +71,10 @@ extension UnitChange {
     /// What this change makes of the record `current`.
     func edit(_ current: KeyValue?) throws(RegistryError) -> UnitEdit {
         if case .create(_, let file, let target, _) = self {
-            guard current == nil else {
-                throw RegistryError(code: .conflict, while: action, message: "it exists already")
+            if let current {
+                var error = RegistryError(code: .conflict, while: action, message: "it exists already")
+                error.revision = current.modRevision
+                throw error
             }
             return .put(TargetEntry(hash: file.hash, target: target, restarts: 0).bytes)
         }
