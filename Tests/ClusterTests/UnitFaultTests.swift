@@ -83,6 +83,18 @@ extension ClusterTests {
             #expect(skipped.status == 0, "\(skipped)")
             #expect(skipped.output.contains("ConditionPathExists=/run/never is not met"), "\(skipped)")
 
+            let asks = try await give(
+                cluster, "start", "asks.service", "[Service]\nExecCondition=/usr/bin/false\nExecStart=/bin/sleep 1d\n")
+            #expect(asks.status == 0, "\(asks)")
+            #expect(asks.output.contains("not started, since ExecCondition= is not met"), "\(asks)")
+
+            let prepares = try await give(
+                cluster, "start", "prepares.service",
+                "[Service]\nExecStartPre=/bin/sh -c 'exit 4'\nExecStart=/bin/sleep 1d\n")
+            #expect(
+                prepares.status == 1 && prepares.error.contains("exit-code, status 4 of ExecStartPre=/bin/sh"),
+                "\(prepares)")
+
             let fails = try await give(
                 cluster, "start", "fails.service",
                 "[Unit]\nRequires=broken.service\nAfter=broken.service\n\(Cluster.sleeper)")

@@ -124,6 +124,15 @@ import Testing
                 "Alias=a.socket: systemd gives a.service no such name, for it is of another type"
             ),
             (
+                "a@.service",
+                "[Service]\nExecStart=/bin/a\n[Install]\nAlias=b@.service c@%i.service %p-%i.service\n",
+                "Alias=%p-%i.service: systemd gives no instance of a@.service such a name, for an alias has the unit's own instance"
+            ),
+            (
+                "a@.service", "[Service]\nExecStart=/bin/a\n[Install]\nAlias=a.service\n",
+                "Alias=a.service: systemd gives no instance of a@.service such a name"
+            ),
+            (
                 "a@1.service", "[Service]\nExecStart=/bin/a\n[Install]\nAlias=%p-%i.service\n",
                 "Alias=a-1.service: systemd gives a@1.service no such name, for an alias has the unit's own instance"
             ),

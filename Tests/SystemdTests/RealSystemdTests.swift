@@ -56,6 +56,12 @@ enum SampleUnit {
         """
 }
 
+extension StartReport {
+    fileprivate static func failed(_ result: String, _ status: Int32, _ command: String?) -> StartReport {
+        StartReport(result: result, exit: Exit(isSignal: false, status: status, command: command))
+    }
+}
+
 /// The real thing; needs root and systemd-nspawn, and fails with words when they are missing.
 @Suite("Real systemd", .serialized, .timeLimit(.minutes(3)))
 struct RealSystemdTests {
@@ -133,7 +139,7 @@ struct RealSystemdTests {
             #expect(try await manager.startUnit("failing.service") == .failed)
             #expect(
                 try await manager.startReport(of: "failing.service", after: .failed)
-                    == StartReport(result: "exit-code", main: StartReport.Exit(isSignal: false, status: 7)))
+                    == StartReport(result: "exit-code", exit: StartReport.Exit(isSignal: false, status: 7)))
             let failed = try await manager.properties(of: "failing.service")
             #expect(failed.result == "exit-code" && failed.execMainStatus == 7)
             #expect(try await manager.startUnit("needs.service") == .dependency)
@@ -160,6 +166,62 @@ struct RealSystemdTests {
                 try await manager.linkUnitFiles(["/run/absent.service"], runtime: true, force: false)
             }
             #expect(error?.code == .noSuchUnit)
+        }
+    }
+
+    @Test("which command beside the main process failed is told, also of a run that systemd forgets at once")
+    func commands() async throws {
+        try await NspawnMachine.with { machine in
+            let manager = try await machine.manager(machine.direct)
+            let sleeps = "ExecStart=/bin/sleep infinity"
+            let units: [(name: String, text: String, end: JobResult, report: StartReport)] = [
+                (
+                    "before.service",
+                    "[Service]\nExecStartPre=-/bin/false\nExecStartPre=/bin/sh -c 'exit 4'\n\(sleeps)", .failed,
+                    .failed("exit-code", 4, "ExecStartPre=/bin/sh")
+                ),
+                (
+                    "after.service", "[Service]\nExecStartPost=/absent\n\(sleeps)", .failed,
+                    .failed("exit-code", 203, "ExecStartPost=/absent")
+                ),
+                (
+                    "first.service",
+                    "[Service]\nType=notify\nNotifyAccess=all\nTimeoutStartSec=2s\nExecStartPost=/bin/sleep infinity\nExecStart=/bin/sh -c 'systemd-notify --ready; sleep 1; exit 5'",
+                    .failed,
+                    .failed("exit-code", 5, nil)
+                ),
+                (
+                    "disk.mount", "[Mount]\nWhat=/absent\nWhere=/disk", .failed,
+                    .failed("exit-code", 32, "ExecMount=/bin/mount")
+                ),
+                (
+                    "gone.service",
+                    "[Unit]\nCollectMode=inactive-or-failed\n[Service]\nType=oneshot\nExecStart=/bin/sh -c 'exit 7'",
+                    .failed, .failed("exit-code", 7, nil)
+                ),
+                (
+                    "asks.service", "[Service]\nExecCondition=/bin/false\n\(sleeps)", .done,
+                    StartReport(result: StartReport.unmetCommand)
+                ),
+                (
+                    "errs.service", "[Service]\nExecCondition=/bin/sh -c 'exit 255'\n\(sleeps)", .failed,
+                    .failed("exit-code", 255, "ExecCondition=/bin/sh")
+                ),
+            ]
+            for (name, text, end, report) in units {
+                try machine.write(text + "\n", to: Self.folder + name)
+                _ = try await manager.watch([name])
+                #expect(try await manager.startUnit(name) == end, "\(name)")
+                var told = try await manager.startReport(of: name, after: end)
+                // systemd gives mounts conditions of its own.
+                told.conditions = []
+                #expect(told == report, "\(name)")
+            }
+            // The end of an earlier run is no word on the next one.
+            try machine.write("[Service]\nType=oneshot\nExecStart=/bin/true\n", to: Self.folder + "asks.service")
+            try await manager.reload()
+            #expect(try await manager.startUnit("asks.service") == .done)
+            #expect(try await manager.startReport(of: "asks.service", after: .done).result == "success")
         }
     }
 
@@ -193,16 +255,16 @@ struct RealSystemdTests {
             try unit("bound.service", needs("BindsTo", "skipped.service"))
             let failing = DependencyFault(
                 name: "failing.service", dependent: "one.service", active: "failed", result: "exit-code",
-                main: StartReport.Exit(isSignal: false, status: 7))
+                exit: StartReport.Exit(isSignal: false, status: 7))
             var gone = failing
             gone.name = "absent.service"
             gone.dependent = "other.service"
-            gone.main?.status = 203
+            gone.exit?.status = 203
             var further = failing
             further.dependent = "middle.service"
             var again = DependencyFault(name: "restarting.service", dependent: "again.service", active: "activating")
             again.result = "signal"
-            again.main = StartReport.Exit(isSignal: true, status: 9)
+            again.exit = StartReport.Exit(isSignal: true, status: 9)
             let wanted: [(String, [DependencyFault])] = [
                 ("one.service", [failing]),
                 ("other.service", [gone]),

@@ -40,8 +40,8 @@ extension AgentCore {
         // itself its job tells.
         let shows =
             start.isRestart
-            ? observation.active == "activating"
-            : !observation.isDown || observation.active == "failed" && before?.active != "failed"
+            ? observation.active == "activating" && observation.showsStart
+            : observation.showsStart || observation.active == "failed" && before?.active != "failed"
         guard shows else { return }
         entries[observation.unit]?.start = nil
         forgetRefusal(observation.unit)

@@ -35,6 +35,9 @@ package struct Observation: Hashable, Sendable {
     /// The unit neither runs nor starts nor stops, by systemd's word.
     package var isDown: Bool { active.isEmpty || active == "inactive" || active == "failed" }
 
+    /// The unit runs, or is about to: more than its stop, which may be a former run's, and than its `ExecCondition=`, which may say no.
+    package var showsStart: Bool { !isDown && active != "deactivating" && sub != "condition" }
+
     /// The last run has failed, whether or not systemd is going to try again.
     package var showsFailure: Bool { active == "failed" || sub == "auto-restart" }
 }

@@ -18,6 +18,19 @@ extension UnitFile {
         }
     }
 
+    /// The words of `Alias=`, as they are written, that systemd refuses whichever instance the template `name` gets: those that make
+    /// a name without an instance.
+    func aliasesOfNoInstance(of name: UnitName) -> [String] {
+        // Any instance shows where the words put it.
+        guard hasAliases, name.type?.allowsAliases == true, let sample = try? name.instance("1") else { return [] }
+        return effectiveValues(section: "Install", name: "Alias").flatMap { UnitText.unquotedWords(of: $0) }
+            .filter { word in
+                let (text, isComplete) = sample.systemdText(word)
+                let alias = UnitName(unchecked: text)
+                return isComplete && !alias.isTemplate && alias.instance == nil
+            }
+    }
+
     /// The names that `Alias=` asks for, also those that systemd refuses the unit.
     ///
     /// systemd's rules: an empty assignment clears the list, `%n` and its like are expanded, types that systemd gives no

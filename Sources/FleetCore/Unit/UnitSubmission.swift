@@ -115,14 +115,22 @@ package enum UnitSubmission {
     }
 
     private static func aliases(_ file: UnitFile, _ name: UnitName) -> [Problem] {
+        guard !name.isTemplate else {
+            return file.aliasesOfNoInstance(of: name).map { alias in
+                Problem(
+                    "Alias=\(alias): systemd gives no instance of \(name) such a name, for \(ownInstance); remove it")
+            }
+        }
         let possible = file.aliases(of: name)
         return file.namesAsked(of: name).compactMap { alias in
             if let problem = problems(of: alias).first { return Problem("Alias=\(alias): \(problem.message)") }
             if possible.contains(alias) { return nil }
             let why =
                 alias.type == name.type
-                ? "an alias has the unit's own instance, or none where the unit has none" : "it is of another type"
+                ? ownInstance : "it is of another type"
             return Problem("Alias=\(alias): systemd gives \(name) no such name, for \(why); remove it")
         }
     }
+
+    private static let ownInstance = "an alias has the unit's own instance, or none where the unit has none"
 }

@@ -109,8 +109,9 @@ extension AgentShell {
         inbox.yield(.issued(unit))
         let patience = Task {
             guard (try? await Task.sleep(for: Self.silence)) != nil else { return }
-            inbox.yield(
-                .startEnded(unit, .waiting("\(UnitState.queuedWord): systemd runs other jobs of this machine first")))
+            let isAsking = (try? await units.listUnits(names: [unit.rawValue]).first?.sub) == UnitStatus.conditionState
+            let reason = isAsking ? "its ExecCondition= has not ended" : "systemd runs other jobs of this machine first"
+            inbox.yield(.startEnded(unit, .waiting("\(UnitState.queuedWord): \(reason)")))
         }
         defer { patience.cancel() }
         guard let result = try? await job.result() else {

@@ -15,8 +15,11 @@ extension AgentShell {
         switch result {
         case .done, .skipped:
             // systemd takes a condition that is not met for a job that is done (systemd 252, job_perform_on_unit).
-            guard isUntouched, !report.conditions.isEmpty else { return .done }
-            return .skipped("not started, since \(Self.unmet(report.conditions))")
+            if isUntouched, !report.conditions.isEmpty {
+                return .skipped("not started, since \(Self.unmet(report.conditions))")
+            }
+            guard report.result == StartReport.unmetCommand, status?.active == "inactive" else { return .done }
+            return .skipped("not started, since ExecCondition= is not met")
         case .canceled, .collected, .once: return .cancelled
         case .dependency:
             return .refused("not started: \(Self.words(report.dependencies, for: unit))")
@@ -38,12 +41,12 @@ extension AgentShell {
     }
 
     private static func words(_ report: StartReport, _ result: JobResult) -> String {
-        "start failed: \(outcome(report.result ?? result.rawValue, report.main))"
+        "start failed: \(outcome(report.result ?? result.rawValue, report.exit))"
     }
 
-    /// systemd's word for how a unit ended, and what its main process left.
-    private static func outcome(_ result: String, _ main: StartReport.Exit?) -> String {
-        main.map { "\(result), \($0.words)" } ?? result
+    /// systemd's word for how a unit ended, and what the process left that it is owed to.
+    private static func outcome(_ result: String, _ exit: StartReport.Exit?) -> String {
+        exit.map { "\(result), \($0.words)" } ?? result
     }
 
     /// Tells how the run of a unit ended that shows as failed, at most once in a second and then the newest.
@@ -53,7 +56,7 @@ extension AgentShell {
             let report = try? await units.startReport(of: unit.rawValue, after: .failed)
             // systemd forgets the end of a run when the next one begins.
             if let result = report?.result, result != "success" {
-                inbox.yield(.explained(unit, failure: UnitState.failedWord + "\(Self.outcome(result, report?.main))"))
+                inbox.yield(.explained(unit, failure: UnitState.failedWord + "\(Self.outcome(result, report?.exit))"))
             }
             guard (try? await Task.sleep(for: .seconds(1))) != nil else { break }
         }
@@ -81,7 +84,7 @@ extension AgentShell {
         } else if !fault.isLoaded {
             words = "\(setting): systemd cannot load it (\(fault.load))"
         } else if fault.hasFailed {
-            words = fault.name + " failed" + (fault.result.map { " (\(outcome($0, fault.main)))" } ?? "")
+            words = fault.name + " failed" + (fault.result.map { " (\(outcome($0, fault.exit)))" } ?? "")
         } else {
             // systemd forgets which of them did not hold together with the unit.
             let needs = fault.checks.isEmpty ? "" : " (it needs \(listed(fault.checks, by: ", ")))"

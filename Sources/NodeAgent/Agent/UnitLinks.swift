@@ -32,13 +32,22 @@ struct UnitLinks: Sendable {
             for place in searchPath + [folder] {
                 let path = place + "/" + name
                 guard HostFiles.exists(path), !isOurs(path, unitFile, unit) else { continue }
-                // A mask elsewhere is systemd's to tell of; one in this folder would be replaced by our link.
-                if place != folder, HostFiles.target(of: path) == "/dev/null" { continue }
+                if HostFiles.target(of: path) == "/dev/null", place != folder {
+                    // systemd tells of a mask that it finds before our link; one behind it would be overridden.
+                    if precedes(place) { continue }
+                    throw HostError("this machine masks \(name) by \(path); give the unit another name")
+                }
                 throw HostError(
                     "this machine has a unit \(name) of its own, \(path), which is not replaced; give the unit another name"
                 )
             }
         }
+    }
+
+    /// Whether systemd takes what stands in `place` before what stands in `folder`.
+    private func precedes(_ place: String) -> Bool {
+        guard let own = searchPath.firstIndex(of: folder) else { return true }
+        return searchPath.prefix(own).contains(place)
     }
 
     /// Whether a link leads to the file of `unit`, or to its link.

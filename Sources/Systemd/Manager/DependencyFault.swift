@@ -13,13 +13,13 @@ package struct DependencyFault: Hashable, Sendable {
     package var active: String
     /// systemd's word for how it ended, unless that is `success`.
     package var result: String?
-    package var main: StartReport.Exit?
+    package var exit: StartReport.Exit?
     /// What must hold before it starts, such as `AssertPathExists=/etc/web`.
     package var checks: [String]
 
     package init(
         name: String, setting: String = "Requires", dependent: String, load: String = "loaded",
-        active: String = "inactive", result: String? = nil, main: StartReport.Exit? = nil, checks: [String] = []
+        active: String = "inactive", result: String? = nil, exit: StartReport.Exit? = nil, checks: [String] = []
     ) {
         self.name = name
         self.setting = setting
@@ -27,7 +27,7 @@ package struct DependencyFault: Hashable, Sendable {
         self.load = load
         self.active = active
         self.result = result
-        self.main = main
+        self.exit = exit
         self.checks = checks
     }
 
@@ -44,7 +44,7 @@ package struct DependencyFault: Hashable, Sendable {
     static func causes(among faults: [DependencyFault]) -> [DependencyFault] {
         let clear = faults.filter(\.isClear)
         // A oneshot that has done its work is down as it should be.
-        let rest = clear.isEmpty ? faults.filter { $0.main == nil } : clear
+        let rest = clear.isEmpty ? faults.filter { $0.exit == nil } : clear
         let dependents = Dictionary(faults.map { ($0.name, $0.dependent) }) { first, _ in first }
         var explained: Set<String> = []
         for fault in rest where !fault.isLoaded || fault.hasFailed {
@@ -89,7 +89,7 @@ extension SystemdManager {
         let report = try await startReport(of: fault.name, after: .unknown)
         var fault = fault
         fault.result = report.result == "success" ? nil : report.result
-        fault.main = report.main
+        fault.exit = report.exit
         // A condition that is not met is no fault to who only requires the unit.
         fault.checks = report.asserts + (fault.setting == "Requires" ? [] : report.conditions)
         return fault

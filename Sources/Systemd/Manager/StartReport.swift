@@ -3,19 +3,33 @@
 
 /// What systemd knows of a start that is over.
 package struct StartReport: Hashable, Sendable {
-    /// How the main process ended.
+    /// How a process of the unit ended.
     package struct Exit: Hashable, Sendable {
         package var isSignal: Bool
         /// The exit status, or the signal's number.
         package var status: Int32
+        /// The setting and the program, such as `ExecStartPre=/usr/bin/test`; `nil` for the main process.
+        package var command: String?
 
-        package init(isSignal: Bool, status: Int32) {
+        package init(isSignal: Bool, status: Int32, command: String? = nil) {
             self.isSignal = isSignal
             self.status = status
+            self.command = command
+        }
+
+        /// What systemd tells of a process that has ended; `nil` while none has.
+        ///
+        /// - Source: org.freedesktop.systemd1(5), ExecMainCode and ExecMainStatus: the words of waitid(2), CLD_EXITED (1),
+        ///   CLD_KILLED (2), CLD_DUMPED (3).
+        init?(code: Int32?, status: Int32?, command: String? = nil) {
+            guard let code, code != 0, let status else { return nil }
+            self.init(isSignal: code == 2 || code == 3, status: status, command: command)
         }
 
         /// As systemctl writes it: `status 203/EXEC`, `signal 9/KILL`, and in words where systemd itself gave up before the program ran.
-        package var words: String {
+        package var words: String { end + (command.map { " of \($0)" } ?? "") }
+
+        private var end: String {
             guard !isSignal else { return "signal \(status)" + (ExitName.ofSignal(status).map { "/\($0)" } ?? "") }
             guard let name = ExitName.ofStatus(status) else { return "status \(status)" }
             return "status \(status)/\(name.name)" + (name.meaning.isEmpty ? "" : " (\(name.meaning))")
@@ -30,19 +44,25 @@ package struct StartReport: Hashable, Sendable {
     package var triggers: [String]
     /// The units at fault when the job ended with `dependency`, by name; none where they have come right meanwhile.
     package var dependencies: [DependencyFault]
-    /// systemd's word for the outcome: `success`, `exit-code`, `signal`, `timeout`, `start-limit-hit` and so on.
+    /// systemd's word for the outcome: `success`, `exit-code`, `signal`, `timeout`, `exec-condition`, `start-limit-hit` and so on.
     package var result: String?
-    package var main: Exit?
+    /// The process that the outcome is owed to: the main one, or the command beside it that failed.
+    package var exit: Exit?
 
     package init(
         conditions: [String] = [], asserts: [String] = [], triggers: [String] = [],
-        dependencies: [DependencyFault] = [], result: String? = nil, main: Exit? = nil
+        dependencies: [DependencyFault] = [], result: String? = nil, exit: Exit? = nil
     ) {
         self.conditions = conditions
         self.asserts = asserts
         self.triggers = triggers
         self.dependencies = dependencies
         self.result = result
-        self.main = main
+        self.exit = exit
     }
+
+    /// The outcome of a service whose `ExecCondition=` said that it is not to run.
+    ///
+    /// - Source: systemd 252, service_result_table.
+    package static let unmetCommand = "exec-condition"
 }

@@ -20,7 +20,7 @@ extension SystemdManager {
     package func startReport(
         of name: String, after result: JobResult
     ) async throws(SystemdError) -> StartReport {
-        let type = Self.interface(of: name)
+        let type = Self.type(of: name)
         var report = StartReport()
         report.conditions = try await checks("Conditions", of: name)
         report.asserts = try await checks("Asserts", of: name)
@@ -29,14 +29,75 @@ extension SystemdManager {
         // Types that run nothing have neither.
         report.result = try? await text(type, "Result", of: name)
         let code = try? await number(type, "ExecMainCode", of: name)
-        if let code, code != 0, let status = try? await number(type, "ExecMainStatus", of: name) {
-            report.main = StartReport.Exit(isSignal: code == 2 || code == 3, status: status)
+        report.exit = StartReport.Exit(code: code, status: try? await number(type, "ExecMainStatus", of: name))
+        let isSuccess = report.result ?? "success" == "success"
+        // A unit that systemd has forgotten shows no run at all.
+        if isSuccess, report.exit == nil, let end = watches.end(of: name) {
+            report.result = end.result ?? report.result
+            report.exit = end.exit
+        } else if !isSuccess, let failure = await failedCommand(type, of: name) {
+            let isClean = report.exit.map { !$0.isSignal && $0.status == 0 } ?? true
+            let mainEnd = isClean ? nil : try? await time(type, "ExecMainExitTimestampMonotonic", of: name)
+            // When one of them fails, systemd ends the other: the first one is the reason.
+            if failure.time <= mainEnd ?? .max {
+                report.exit = failure.exit
+            }
         }
         return report
     }
 
+    /// The settings whose commands run beside a main process, by the unit's type.
+    ///
+    /// - Source: org.freedesktop.systemd1(5).
+    private static let commands = [
+        "Service": ["ExecCondition", "ExecStartPre", "ExecStartPost", "ExecReload", "ExecStop", "ExecStopPost"],
+        "Socket": ["ExecStartPre", "ExecStartPost", "ExecStopPre", "ExecStopPost"],
+        "Mount": ["ExecMount", "ExecRemount", "ExecUnmount"], "Swap": ["ExecActivate", "ExecDeactivate"],
+    ]
+
+    /// How a command ended that failed, and when, in microseconds of the monotonic clock.
+    private struct Failure {
+        var exit: StartReport.Exit
+        var time: UInt64
+    }
+
+    /// The command beside the main process that failed first in the last run; `nil` where none did, or systemd has forgotten it.
+    private func failedCommand(_ type: String, of name: String) async -> Failure? {
+        var first: Failure?
+        for setting in Self.commands[type] ?? [] {
+            for failure in (try? await failures(of: setting, type, name)) ?? []
+            where failure.time < first?.time ?? .max { first = failure }
+        }
+        return first
+    }
+
+    private func failures(
+        of setting: String, _ type: String, _ name: String
+    ) async throws(SystemdError) -> [Failure] {
+        // Path, arguments, whether a failure is ignored, four times of the last run, process, and how it ended.
+        let shape = "sasbttttuii"
+        let failures = try await call(Self.request(type, setting, name)) { reader throws(SystemdError) in
+            try reader.inside(SD_BUS_TYPE_VARIANT, "a(\(shape))") { reader throws(SystemdError) in
+                try reader.array(of: "(\(shape))") { reader throws(SystemdError) in
+                    try reader.structure(shape) { reader throws(SystemdError) -> Failure? in
+                        let program = try reader.string()
+                        try reader.skip("as")
+                        let isIgnored = try reader.bool()
+                        try reader.skip("ttt")
+                        let time = try reader.uint64()
+                        try reader.skip("u")
+                        let (code, status) = (try reader.int32(), try reader.int32())
+                        let exit = StartReport.Exit(code: code, status: status, command: "\(setting)=\(program)")
+                        return isIgnored || code == 1 && status == 0 ? nil : exit.map { Failure(exit: $0, time: time) }
+                    }
+                }
+            }
+        }
+        return failures.compactMap(\.self)
+    }
+
     package func leavesProcesses(of name: String) async throws(SystemdError) -> Bool {
-        let type = Self.interface(of: name)
+        let type = Self.type(of: name)
         guard ["Service", "Socket", "Mount", "Swap"].contains(type) else { return false }
         let mode = try await text(type, "KillMode", of: name)
         if mode == "process" || mode == "none" { return true }
@@ -45,10 +106,7 @@ extension SystemdManager {
         }
     }
 
-    /// The interface that goes with the unit's type: `Service` of `web.service`.
-    private static func interface(of name: String) -> String {
-        name.split(separator: ".").last.map { $0.prefix(1).uppercased() + $0.dropFirst() } ?? "Service"
-    }
+    private static func type(of name: String) -> String { UnitPath.type(of: name) ?? "Service" }
 
     private func text(_ type: String, _ property: String, of name: String) async throws(SystemdError) -> String? {
         try await call(Self.request(type, property, name)) { reader throws(SystemdError) in
@@ -67,6 +125,12 @@ extension SystemdManager {
     private func number(_ type: String, _ property: String, of name: String) async throws(SystemdError) -> Int32? {
         try await call(Self.request(type, property, name)) { reader throws(SystemdError) in
             try reader.variant()?.signed
+        }
+    }
+
+    private func time(_ type: String, _ property: String, of name: String) async throws(SystemdError) -> UInt64? {
+        try await call(Self.request(type, property, name)) { reader throws(SystemdError) in
+            try reader.variant()?.number
         }
     }
 

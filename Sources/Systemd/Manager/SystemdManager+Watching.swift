@@ -118,7 +118,11 @@ extension SystemdManager {
 
     private func propertiesChanged(_ path: String, _ reader: inout BusReader) throws(SystemdError) {
         guard let unit = UnitPath.unit(at: path), watches.watches(unit) else { return }
-        guard try reader.string() == "org.freedesktop.systemd1.Unit" else { return }
+        let interface = try reader.string()
+        if interface == UnitPath.interface(of: unit) {
+            watches.update(unit, RunEnd(try reader.dictionary(wanted: RunEnd.properties)))
+        }
+        guard interface == "org.freedesktop.systemd1.Unit" else { return }
         let values = try reader.dictionary(wanted: Self.statusProperties)
         // systemd never announces a changed LoadState. A unit that was not loaded and now stirs may have got a file.
         guard var status = watches.known(unit), status.load == "loaded" else { return refresh([unit]) }

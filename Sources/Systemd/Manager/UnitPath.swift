@@ -53,5 +53,15 @@ package enum UnitPath {
         return String(validating: bytes, as: UTF8.self)
     }
 
+    /// The word of D-Bus for the unit's type: `Service` of `web.service`; `nil` for a name without a suffix.
+    static func type(of unit: String) -> String? {
+        guard let dot = unit.lastIndex(of: ".") else { return nil }
+        let suffix = unit[unit.index(after: dot)...]
+        return suffix.prefix(1).uppercased() + suffix.dropFirst()
+    }
+
+    /// The interface that goes with the unit's type.
+    static func interface(of unit: String) -> String? { type(of: unit).map { "org.freedesktop.systemd1." + $0 } }
+
     private static func value(_ digit: UInt8) -> UInt8? { digits.firstIndex(of: digit).map { UInt8($0) } }
 }

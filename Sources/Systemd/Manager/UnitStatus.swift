@@ -37,6 +37,11 @@ package struct UnitStatus: Hashable, Sendable {
     }
 }
 
+extension UnitStatus {
+    /// The sub state of a service while its `ExecCondition=` runs, and nothing else of it does.
+    package static let conditionState = "condition"
+}
+
 /// The properties of one unit that the agent reads beyond its status.
 ///
 /// What the unit's type does not have is `nil`, as is what systemd has not set (a unit that never ran has no times).

@@ -20,6 +20,23 @@ enum MatchRule {
     static let everyUnit = "\(changes),path_namespace='/org/freedesktop/systemd1/unit'"
 }
 
+/// How a run ended.
+///
+/// systemd itself forgets it with a unit that nothing needs any more: at once for one that is only linked and whose
+/// `ExecCondition=` was not met, or that has failed and says `CollectMode=inactive-or-failed`.
+struct RunEnd: Hashable, Sendable {
+    /// The properties of the type's interface that tell it; each is part of every signal that the interface sends.
+    static let properties: Set<String> = ["Result", "ExecMainCode", "ExecMainStatus"]
+
+    var result: String?
+    var exit: StartReport.Exit?
+
+    init(_ values: [String: BusValue]) {
+        result = values["Result"]?.text
+        exit = StartReport.Exit(code: values["ExecMainCode"]?.signed, status: values["ExecMainStatus"]?.signed)
+    }
+}
+
 /// The units that are watched, what is known of them, and the broker's rules that bring their changes.
 struct WatchTable {
     /// Above this many rules one rule for all units takes their place.
@@ -30,6 +47,8 @@ struct WatchTable {
     /// The last status of each watched unit; `nil` until systemd has told it.
     private var status: [String: UnitStatus?] = [:]
     private var rules: Set<String> = []
+    /// How the last run of each watched unit ended, by systemd's signals.
+    private var ends: [String: RunEnd] = [:]
 
     var names: [String] { Array(status.keys) }
 
@@ -40,7 +59,10 @@ struct WatchTable {
     }
 
     mutating func remove(_ names: [String]) {
-        for name in names { status.removeValue(forKey: name) }
+        for name in names {
+            status.removeValue(forKey: name)
+            ends.removeValue(forKey: name)
+        }
     }
 
     func known(_ name: String) -> UnitStatus? { status[name] ?? nil }
@@ -61,8 +83,15 @@ struct WatchTable {
         return left == right
     }
 
-    /// A new connection knows no rules.
-    mutating func connectionChanged() { rules = [] }
+    func end(of name: String) -> RunEnd? { ends[name] }
+
+    mutating func update(_ name: String, _ end: RunEnd) { ends[name] = end }
+
+    /// A new connection knows no rules, and what was told meanwhile was not heard.
+    mutating func connectionChanged() {
+        rules = []
+        ends = [:]
+    }
 
     /// What to add to and remove from the broker's rules; additions go first, so that no change falls in between.
     mutating func ruleChanges() -> (add: [String], remove: [String]) {

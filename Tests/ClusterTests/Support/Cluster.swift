@@ -32,22 +32,27 @@ struct Cluster: Sendable {
     static func with(_ body: () async throws -> Void) async throws {
         let folder = getenv("FLOTILLA_TEST_STATE").map { String(cString: $0) } ?? "/run/flotilla-test"
         for suffix in ["-store", "-new"] { try await Cluster(state: folder + suffix).control("down") }
-        try await Cluster(state: folder).boot(["\(size)"], body)
+        try await Cluster(state: folder).boot(body)
     }
 
     /// The same with a cluster beside that one, of two machines, whose etcd has three members and little space.
     static func withThreeMembers(_ body: () async throws -> Void) async throws {
         let folder = try shared.state + "-store"
-        try await Cluster(state: folder, machineCount: 2, members: 3)
-            .boot(["2", "--etcd-members", "3", "--etcd-quota", "24"], body)
+        try await Cluster(state: folder, machineCount: 2, members: 3).boot(body)
     }
 
-    private func boot(_ words: [String], _ body: () async throws -> Void) async throws {
+    /// Boots the machines anew, with a store of their own, after whatever was there is gone.
+    func rebuild() async throws {
         try await control("down")
+        let store = members == 1 ? [] : ["--etcd-members", "\(members)", "--etcd-quota", "24"]
+        let outcome = try await run("bin/local-cluster", ["up", "\(machineCount)"] + store)
+        guard outcome.status == 0 else { throw ClusterFailure("no cluster: \(outcome.error)") }
+    }
+
+    private func boot(_ body: () async throws -> Void) async throws {
         let result: Result<Void, any Error>
         do {
-            let outcome = try await run("bin/local-cluster", ["up"] + words)
-            guard outcome.status == 0 else { throw ClusterFailure("no cluster: \(outcome.error)") }
+            try await rebuild()
             try await Self.$running.withValue(self) { try await body() }
             result = .success(())
         } catch {

@@ -37,10 +37,7 @@ struct IdleMachines: SuiteTrait, TestTrait, TestScoping {
         }
         do {
             try await issues.provideScope(for: test, testCase: testCase) {
-                // After a failure the store is no proof: a machine that just lost its power is still in it.
-                let isFine = Self.lastFailed.withLock { $0 } ? false : try await cluster.clear()
-                if !isFine { try await cluster.mend() }
-                Self.lastFailed.withLock { $0 = false }
+                try await Self.prepare(cluster)
                 try await function()
             }
         } catch {
@@ -50,10 +47,31 @@ struct IdleMachines: SuiteTrait, TestTrait, TestScoping {
         if witness.hasSeenIssue { await tell(cluster, test) }
     }
 
-    private static let lastFailed = Mutex(false)
+    /// What the test before left of the cluster.
+    private enum Remains {
+        case fine, doubtful, beyondMending
+    }
+
+    private static let remains = Mutex(Remains.fine)
+
+    /// Brings the cluster to rest.
+    ///
+    /// One that does not come to rest fails this test, and costs no other one: the next gets a new one.
+    private static func prepare(_ cluster: Cluster) async throws {
+        let former = remains.withLock { $0 }
+        if former == .beyondMending {
+            try await cluster.rebuild()
+        } else {
+            remains.withLock { $0 = .beyondMending }
+            // After a failure the store is no proof: a machine that just lost its power is still in it.
+            let isFine = former == .doubtful ? false : try await cluster.clear()
+            if !isFine { try await cluster.mend() }
+        }
+        remains.withLock { $0 = .fine }
+    }
 
     private func tell(_ cluster: Cluster, _ test: Test) async {
-        Self.lastFailed.withLock { $0 = true }
+        Self.remains.withLock { $0 = $0 == .fine ? .doubtful : $0 }
         do {
             print("journals after \"\(test.displayName ?? test.name)\" failed:\n\(try await cluster.journals())")
         } catch {

@@ -27,6 +27,17 @@ import Testing
                     seen web activating/start => publish web v1 launched activating/start
                     """),
             NamedScript(
+                "what ExecCondition= asks, and a former run's stop, are no start yet",
+                claimed + """
+                    issued web => -
+                    seen web deactivating/stop => publish web v1 loaded deactivating/stop
+                    published => -
+                    seen web activating/condition => publish web v1 loaded activating/condition
+                    published => -
+                    start-skipped web; seen web inactive/dead => publish web v1 launched activating/condition (loaded: no such path)
+                    published => publish web v1 launched inactive/dead (loaded: no such path)
+                    """),
+            NamedScript(
                 "work that ends at once is told of at its job's end",
                 claimed + """
                     issued web => -

@@ -36,6 +36,14 @@ struct StartEndTests {
                 "not started, since ConditionPathExists=/x is not met"
             ),
             (
+                .done, StartReport(conditions: ["ConditionPathExists=/x"], result: "success"), .launched,
+                "not started, since ConditionPathExists=/x is not met"
+            ),
+            (
+                .done, StartReport(result: "exec-condition"), .launched,
+                "not started, since ExecCondition= is not met"
+            ),
+            (
                 .assert, StartReport(asserts: ["AssertPathExists=/x"]), .loaded,
                 "not started, since AssertPathExists=/x is not met"
             ),
@@ -51,7 +59,7 @@ struct StartEndTests {
     private static func failed(_ name: String, needing dependent: String = "web.service") -> DependencyFault {
         DependencyFault(
             name: name, dependent: dependent, active: "failed", result: "exit-code",
-            main: StartReport.Exit(isSignal: false, status: 203))
+            exit: StartReport.Exit(isSignal: false, status: 203))
     }
 
     @Test(
@@ -74,7 +82,7 @@ struct StartEndTests {
                 [
                     DependencyFault(
                         name: "db.service", dependent: "web.service", active: "failed", result: "signal",
-                        main: StartReport.Exit(isSignal: true, status: 9))
+                        exit: StartReport.Exit(isSignal: true, status: 9))
                 ], "a dependency failed: db.service failed (signal, signal 9/KILL)"
             ),
             (
@@ -115,7 +123,7 @@ struct StartEndTests {
             try await rig.order(web, file)
             try await until("it runs") { try await rig.state(web)?.active == "active" }
             #expect(try await rig.state(web)?.health == nil)
-            let report = StartReport(result: "exit-code", main: StartReport.Exit(isSignal: false, status: 217))
+            let report = StartReport(result: "exit-code", exit: StartReport.Exit(isSignal: false, status: 217))
             await rig.units.setResults("web.service", [], report)
             await rig.units.crash("web.service")
             try await until("the reason") { try await rig.state(web)?.health == words }

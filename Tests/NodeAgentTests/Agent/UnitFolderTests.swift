@@ -15,9 +15,12 @@ struct UnitFolderTests {
 
     init() throws { base = try TemporaryFolder() }
 
-    private func open(isGuarded: Bool = true, service: String? = "node-agent.service") async throws -> UnitFolder {
+    private func open(
+        isGuarded: Bool = true, service: String? = "node-agent.service", search: [String] = ["machine"]
+    ) async throws -> UnitFolder {
         let folder = UnitFolder(
-            folder: base.path + "/units", searchFolder: base.path + "/system", searchPath: [base.path + "/machine"],
+            folder: base.path + "/units", searchFolder: base.path + "/system",
+            searchPath: search.map { base.path + "/" + $0 },
             dropIns: UnitDropIns(isGuarded: isGuarded, agentService: service))
         try await folder.prepare()
         return folder
@@ -176,6 +179,20 @@ struct UnitFolderTests {
         await #expect(throws: HostError.self) { try await folder.write(try .service("1"), for: web) }
         try await folder.remove(web)
         #expect(HostFiles.target(of: base.path + "/system/web.service") == "/dev/null")
+    }
+
+    @Test("a mask that our link would override is refused; systemd itself tells of one that comes first")
+    func masks() async throws {
+        let folder = try await open(search: ["etc", "system", "vendor"])
+        for place in ["etc", "vendor"] {
+            try HostFiles.makeFolder(base.path + "/" + place)
+            try HostFiles.link("\(base.path)/\(place)/\(place).service", to: "/dev/null")
+        }
+        _ = try await folder.write(try .service("1"), for: UnitName(unchecked: "etc.service"))
+        let vendor = UnitName(unchecked: "vendor.service")
+        let error = await #expect(throws: HostError.self) { try await folder.write(try .service("1"), for: vendor) }
+        #expect(error?.message.contains("masks vendor.service by \(base.path)/vendor/vendor.service") == true)
+        #expect(!base.exists("units/vendor.service"))
     }
 
     @Test("links of an [Install] section are made, are ours alone, and go with the unit")
