@@ -150,6 +150,12 @@ extension Engine {
             if fits {
                 accepted += 1
                 guard present != wanted else { continue }
+                if present == nil, state.states[unit.name]?[machine.id] != nil {
+                    // Its order was taken back: what runs there is not what is wanted now, and ends first.
+                    waiting[unit.name] = Refusal(
+                        machines: occupancy.order.count, other: "still stopping on \(machine.id.short)")
+                    continue
+                }
                 let reason = "global: \(machine.id.short) accepts it"
                 steps.append(ScheduleStep(unit: unit.name, changes: [.assign(wanted)], reason: reason))
             } else if present != nil {

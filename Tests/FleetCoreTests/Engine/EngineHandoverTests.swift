@@ -148,6 +148,16 @@ struct EngineHandoverTests {
             A> web launched; takeover => -
             """),
         NamedScript(
+            "nor is it on every machine that runs one",
+            """
+            A; B; log launched Global=yes => A: log launched | B: log launched
+            A> log launched; B> log launched; -log; log launched Global=yes; takeover => -A: log | -B: log
+            -A> log => A: log launched
+            why log => still stopping on bbbbbbbb
+            -B> log => B: log launched
+            A> log launched; B> log launched; takeover => -
+            """),
+        NamedScript(
             "a converged cluster is left alone",
             """
             A; B; a launched; b loaded; log launched Global=yes => A: a launched | B: b loaded | A: log launched | B: log launched
