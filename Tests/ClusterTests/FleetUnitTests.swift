@@ -73,6 +73,34 @@ extension ClusterTests {
             #expect(refused.status == 400 && refused.body.contains("never from a file"), "\(refused)")
         }
 
+        @Test("what a path starts again and again ends with its unit, whether the path stays or goes")
+        func revived() async throws {
+            let cluster = try Cluster.shared
+            // Without systemd's own bound nothing but the file's end stops it.
+            let service = "[Unit]\nStartLimitIntervalSec=0\n" + Cluster.sleeper
+            let units = [
+                Cluster.Unit("ever.service", service + "[X-Fleet]\nMachineOf=ever.path\n"),
+                Cluster.Unit("ever.path", "[Unit]\nStartLimitIntervalSec=0\n[Path]\nPathExists=/\n"),
+            ]
+            for round in 1...5 {
+                try await cluster.give("load", [units[1]])
+                try await cluster.give("load", [units[0]])
+                try await until("the service is loaded") {
+                    try await cluster.sightings(of: ["ever.service"]).count == 1
+                }
+                try await cluster.manage("start", "ever.path", "--timeout", "60")
+                try await until("its path has started it") { try await cluster.places(["ever.service"]).count == 1 }
+                if round == 1 {
+                    try await cluster.manage("destroy", "ever.service", "--timeout", "60")
+                    #expect(try await cluster.processes()["ever.service"] == nil)
+                    try await cluster.manage("destroy", "ever.path", "--timeout", "60")
+                } else {
+                    try await cluster.manage("destroy", "ever.service", "ever.path", "--timeout", "60")
+                }
+                #expect(try await cluster.processes()["ever.service"] == nil, "round \(round)")
+            }
+        }
+
         @Test("a unit with an [Install] section follows the unit that wants it, while it is loaded")
         func install() async throws {
             let cluster = try Cluster.shared

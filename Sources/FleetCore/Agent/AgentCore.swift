@@ -50,6 +50,10 @@ package struct AgentCore: Sendable, Equatable {
         var changed: Moment?
         /// Stopped since `observed` was told, which may be older than the stop.
         var isStopped = false
+        /// Stopping it does not help, since something starts it again: only without its file it stays down.
+        var isRevived = false
+        /// Begun to be taken away: systemd may not find its file any more.
+        var isUnlinked = false
         /// What is known of a run of a unit that runs once, until its job ends.
         var work: Work?
         /// The end that the unit came to elsewhere, for which it is not started here.
@@ -118,6 +122,7 @@ package struct AgentCore: Sendable, Equatable {
                     if entry.order?.assignment.hash != order.assignment.hash { entry.problem = nil }
                     entry.order = order
                     entry.isOrderStale = false
+                    entry.isRevived = false
                     entry.retry = nil
                     entry.refusals = 0
                     entry.pace = ReportPace()
@@ -155,6 +160,8 @@ package struct AgentCore: Sendable, Equatable {
             for unit in units {
                 finish(unit, .uninstalling) {
                     $0.file = nil
+                    $0.acted = .inactive
+                    $0.isRevived = false
                     $0.observed = nil
                     $0.remark = nil
                 }
@@ -174,6 +181,12 @@ package struct AgentCore: Sendable, Equatable {
                 $0.remark = nil
             }
         case .stopFailed(let unit, let reason): fail(unit, .stopping, at: now, remark: reason)
+        case .runsAgain(let unit, let reason):
+            if entries[unit]?.order == nil {
+                finish(unit, .stopping) { $0.isRevived = true }
+            } else {
+                fail(unit, .stopping, at: now, remark: reason)
+            }
         case .observed(let observations): for one in observations { observe(one, at: now) }
         case .explained(let unit, let failure):
             // systemd speaks of a unit that runs again by now as of one that has not failed.
@@ -241,6 +254,7 @@ package struct AgentCore: Sendable, Equatable {
                 entry.outdated = running == file.hash ? nil : running
             }
             entry.file = file
+            entry.isUnlinked = false
             entry.problem = nil
             entry.acted = max(entry.acted, .loaded)
         }
@@ -303,7 +317,7 @@ package struct AgentCore: Sendable, Equatable {
             guard !entry.isOrderStale else { return }
             entries[unit]?.operation = .claiming
             directives.claim.append(order)
-        } else if entry.file?.hash != assignment.hash {
+        } else if entry.file?.hash != assignment.hash || entry.isUnlinked {
             entries[unit]?.operation = .installing
             directives.install.append(order)
         } else if assignment.target == .launched, entry.acted < .launched, let done = isDone(entry) {
@@ -330,11 +344,12 @@ package struct AgentCore: Sendable, Equatable {
 
     private mutating func release(_ unit: UnitName, _ entry: Entry, into directives: inout AgentDirectives) {
         let isUp = !entry.isStopped && entry.observed.map { !$0.isDown } ?? false
-        if entry.file != nil, isUp || entry.acted == .launched {
+        if entry.file != nil, !entry.isRevived, isUp || entry.acted == .launched {
             entries[unit]?.operation = .stopping
             directives.stop.append(unit)
         } else if entry.file != nil {
             entries[unit]?.operation = .uninstalling
+            entries[unit]?.isUnlinked = true
             directives.uninstall.append(unit)
         } else if entry.isClaimed || entry.isClaimDoubtful {
             // A report that overtakes the deletion would bring the key back, for ever.

@@ -136,6 +136,8 @@ package enum AgentEvent: Hashable, Sendable {
     /// The unit is down.
     case stopped(UnitName)
     case stopFailed(UnitName, reason: String)
+    /// systemd has stopped the unit, and its path, its timer, its socket or another unit has started it again.
+    case runsAgain(UnitName, reason: String)
     case observed([Observation])
     /// systemd's words for how the run of a unit ended that it shows as failed, or as about to be started again.
     case explained(UnitName, failure: String)

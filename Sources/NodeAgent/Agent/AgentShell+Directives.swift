@@ -180,30 +180,4 @@ extension AgentShell {
             logger.warning("note not taken back", metadata: ["unit.name": "\(unit)", "error": "\(error.message)"])
         }
     }
-
-    /// Stops a unit and waits until it is down, however long its own time-out lets it take.
-    func stop(_ unit: UnitName) async -> AgentEvent {
-        do {
-            _ = try await units.stopUnit(unit.rawValue)
-            logger.info("unit stopped", metadata: ["unit.name": "\(unit)"])
-            let statuses = try await units.listUnits(names: [unit.rawValue])
-            guard statuses.allSatisfy({ observation($0).isDown }) else {
-                return .stopFailed(unit, reason: "systemd has stopped it, but it runs again")
-            }
-        } catch  where error.code == .noSuchUnit {
-            logger.trace("nothing to stop", metadata: ["unit.name": "\(unit)"])
-        } catch {
-            logger.warning("unit not stopped", metadata: ["unit.name": "\(unit)", "error": "\(error.message)"])
-            return .stopFailed(unit, reason: error.message)
-        }
-        guard await processes.end([unit.rawValue], patience: Self.patience).isEmpty else {
-            return .stopFailed(unit, reason: Self.leftover)
-        }
-        do {
-            try await folder.note(unit, started: nil)
-        } catch {
-            return .stopFailed(unit, reason: error.message)
-        }
-        return .stopped(unit)
-    }
 }

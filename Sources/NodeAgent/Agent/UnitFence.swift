@@ -22,9 +22,14 @@ struct UnitFence: Sendable {
         var told: Set<String> = []
         while true {
             do {
-                let alive = try await units.listUnits(names: names).filter { !isDown($0) }.map(\.name)
+                let up = try await units.listUnits(names: names).filter { !isDown($0) }
+                let alive = up.map(\.name)
                 let left = await processes.end(names.filter { !alive.contains($0) }, patience: .zero)
                 if alive.isEmpty && left.isEmpty { return }
+                // A path, a socket or a timer that was still up may have started one again that was down already.
+                await forEach(up.filter { $0.active == "active" && $0.job == nil }.map(\.name)) { name in
+                    _ = try await units.queue(.stop, name, mode: .replace)
+                }
                 if BootClock.now >= kill, !alive.isEmpty {
                     // They are killed again and again; once is enough to say so.
                     if !told.isSuperset(of: alive) {

@@ -165,6 +165,16 @@ actor UnitFolder {
         }
     }
 
+    /// Takes the unit's links away, by which systemd finds it. Its file stays, for an agent that begins anew to find.
+    ///
+    /// - Returns: Whether its `[Install]` section had any.
+    /// - Throws: `HostError` when a link cannot be removed.
+    func hide(_ unit: UnitName) throws(HostError) -> Bool {
+        let wasEnabled = try disable([unit])
+        try links.unlink(unit, of: path(of: unit))
+        return wasEnabled
+    }
+
     /// Deletes what `write` made, and systemd's link to it; what is not ours stays.
     func remove(_ unit: UnitName) throws(HostError) {
         try links.unlink(unit, of: path(of: unit))

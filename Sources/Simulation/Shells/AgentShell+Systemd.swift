@@ -115,7 +115,7 @@ extension AgentShell {
                             host.systemd.observation(of: unit).isDown
                         } then: { [self] isDown in
                             if isDown { host.runtime.started[unit] = nil }
-                            handle(isDown ? .stopped(unit) : .stopFailed(unit, reason: "it runs again"), tenure)
+                            handle(isDown ? .stopped(unit) : .runsAgain(unit, reason: "it runs again"), tenure)
                         }
                     }
                 }

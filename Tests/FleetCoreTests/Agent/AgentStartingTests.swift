@@ -157,6 +157,12 @@ import Testing
         ])
     func refused(table: NamedScript) { Self.check(table) }
 
+    private static let running = """
+        enter; own web launched v1; order web launched v1 @5; file web v1; seen web active/running => publish web v1 launched active/running
+        published => -
+
+        """
+
     @Test(
         "what cannot be stopped or taken away says why, and keeps its claim",
         arguments: [
@@ -175,7 +181,39 @@ import Testing
                 11 published => wake 12
                 12 woke => uninstall web
                 12 uninstalled web => withdraw web
-                """)
+                """),
+            NamedScript(
+                "one that something starts again is taken away as it runs, and starts anew when it is ordered anew",
+                running + """
+                    10 gone web => stop web
+                    10 stop-in-vain web => uninstall web
+                    10 uninstalled web => withdraw web
+                    10 withdrawn web => -
+                    10 order web launched v1 @9 => claim web@9
+                    10 claimed web => install web v1
+                    10 installed web => start web, publish web v1 loaded
+                    """),
+            NamedScript(
+                "one that stays and that something starts again is told of",
+                running + """
+                    10 order web loaded v1 @9 => stop web
+                    10 stop-in-vain web => publish web v1 launched active/running (loaded: it runs again), wake 11
+                    10 published => wake 11
+                    11 woke => stop web
+                    """),
+            NamedScript(
+                "one that is ordered again while it cannot be taken away gets its links again",
+                running + """
+                    10 gone web => stop web
+                    10 stopped web; seen web inactive/dead => uninstall web, publish web v1 loaded active/running
+                    10 published => publish web v1 loaded inactive/dead
+                    10 published => -
+                    10 order web launched v1 @9 => -
+                    10 uninstall-failed web => publish web v1 loaded inactive/dead (loaded: processes are left), wake 11
+                    10 published => wake 11
+                    11 woke => install web v1
+                    11 installed web => start web
+                    """),
         ])
     func stuck(table: NamedScript) { Self.check(table) }
 

@@ -86,6 +86,7 @@ struct AgentScript {
             case "start-waits": return .startEnded(unit, .waiting("others first"))
             case "uninstall-failed": return .uninstallFailed(unit, reason: "processes are left")
             case "stopped": return .stopped(unit)
+            case "stop-in-vain": return .runsAgain(unit, reason: "it runs again")
             case "stop-failed": return .stopFailed(unit, reason: "no answer")
             case "seen": return .observed([observation(words)])
             case "explained": return .explained(unit, failure: "failed: exit-code, status 1")

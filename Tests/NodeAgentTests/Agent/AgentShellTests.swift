@@ -75,6 +75,23 @@ struct AgentShellTests {
         }
     }
 
+    @Test("a unit that its path or socket starts again at once is taken away all the same")
+    func revived() async throws {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        await rig.units.setRevived("web.service")
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
+            try await rig.withdraw(web)
+            try await until("the state's end") { try await rig.states().isEmpty }
+            #expect(await !rig.units.isActive("web.service"))
+            #expect(await rig.units.calls.suffix(3) == ["stop web.service", "reload", "stop web.service"])
+            #expect(HostFiles.names(in: rig.base.path + "/units").isEmpty)
+            #expect(HostFiles.names(in: rig.base.path + "/system").isEmpty)
+        }
+    }
+
     @Test("the state stays while the unit takes its time to stop")
     func slowStop() async throws {
         let rig = try await AgentRig()

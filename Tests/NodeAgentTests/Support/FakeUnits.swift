@@ -25,6 +25,8 @@ actor FakeUnits: UnitManager {
 
     /// Units that a stop does not bring down.
     private var stubborn: Set<String> = []
+    /// Units that something starts again as soon as they are down, as long as systemd knows their files.
+    private var revived: Set<String> = []
     /// Starts, stops, kills and reloads, in order.
     private(set) var calls: [String] = []
     /// Happens between a look at units and the answer of `watch`, once.
@@ -38,6 +40,7 @@ actor FakeUnits: UnitManager {
     var touching: [String] { calls.filter { !$0.hasPrefix("link ") } }
 
     func setStubborn(_ unit: String) { stubborn.insert(unit) }
+    func setRevived(_ unit: String) { revived.insert(unit) }
     func setOrigin(_ unit: String, _ path: String) { origins[unit] = path }
     /// Lets the next starts of `unit` end so, one each, with this report.
     func setResults(_ unit: String, _ ends: [JobResult], _ report: StartReport = StartReport()) {
@@ -99,7 +102,7 @@ actor FakeUnits: UnitManager {
     func queue(_ operation: UnitOperation, _ name: String, mode: JobMode) throws(SystemdError) -> UnitJob {
         try record("\(operation.rawValue) \(name)")
         let status = status(name)
-        guard status.load == "loaded" else {
+        guard status.load == "loaded" || operation == .stop && status.active == "active" else {
             throw SystemdError(code: .noSuchUnit, message: "Unit \(name) not found.")
         }
         let outcome = JobOutcome()
@@ -109,6 +112,7 @@ actor FakeUnits: UnitManager {
                 return UnitJob(unit: name, path: "/job", outcome: outcome)
             }
             change(name, active: "inactive", sub: "dead")
+            if revived.contains(name), statuses[name]?.load == "loaded" { wake(name) }
         } else if var ends = results[name], !ends.isEmpty {
             let end = ends.removeFirst()
             results[name] = ends
@@ -136,7 +140,10 @@ actor FakeUnits: UnitManager {
 
     func reload() throws(SystemdError) {
         try record("reload")
-        for name in statuses.keys { texts[name] = try? HostFiles.read("\(searchFolder)/\(name)") }
+        for name in statuses.keys {
+            texts[name] = try? HostFiles.read("\(searchFolder)/\(name)")
+            statuses[name]?.load = texts[name] == nil ? "not-found" : "loaded"
+        }
     }
 
     func listUnits(patterns: [String]) throws(SystemdError) -> [UnitStatus] { Array(statuses.values) }
