@@ -3,6 +3,7 @@
 
 import FleetAPI
 import FleetAPIClient
+import FleetAPIServer
 import FoundationEssentials
 import Testing
 
@@ -24,6 +25,31 @@ struct OutputTests {
         let words = "cannot write the result to standard output: \(reason)"
         #expect(outcome.errors.contains(words), "\(outcome.errors)")
         #expect(outcome.errors.count { $0 == "\n" } == 1)
+    }
+
+    @Test("what a cluster answers and is not written is a failure, too")
+    func lostAnswers() async throws {
+        try await Fixtures.withFolder { folder in
+            let backup = Route(
+                "\(API.ownPrefix)/backup", needs: nil,
+                ["GET": { (_, _) async throws(ServerFailure) in ServerReply(status: 200, body: .bytes([0x7B, 0x7D])) }])
+            try await RunningCluster(machines: 2).serving(in: folder, extraRoutes: [backup]) { socket, _ in
+                let environment = ["FLOTILLA_ENDPOINT": "unix:\(socket)"]
+                let program = try Command.clusterManager
+                try Data(Fixtures.plainText.utf8).write(to: URL(filePath: "\(folder)/web.service"))
+                let made = try await Command.run([program, "start", "\(folder)/web.service"], environment: environment)
+                #expect(made.status == 0, "\(made)")
+                for line in [
+                    "list-units", "list-machines --output json", "cat web", "status web", "explain web", "--status",
+                    "backup -",
+                ] {
+                    let outcome = try await Command.run(
+                        ["sh", "-c", "'\(program)' \(line) > /dev/full"], environment: environment)
+                    #expect(outcome.status == 1, "\(line): \(outcome)")
+                    #expect(outcome.errors.contains("No space left on device"), "\(line): \(outcome)")
+                }
+            }
+        }
     }
 
     @Test("a command without a result does not mind a closed output")

@@ -19,6 +19,8 @@ struct WaitGoalTests {
         var desired: TargetState?
         var current: TargetState = .inactive
         var placed = true
+        /// Why the unit is on no machine.
+        var reason: String? = "no machine"
         /// ACTIVE/SUB/LOAD; `nil` when no machine reports.
         var report: String?
         var since: Int64 = 2000
@@ -166,6 +168,13 @@ struct WaitGoalTests {
             kind: .running, desired: .launched, attention: .seconds(2),
             expected: .pending(reason: "10000000.../172.17.8.101 has said nothing of it yet")),
         Case(
+            kind: .running, desired: .launched, placed: false, reason: nil, attention: .seconds(2),
+            expected: .pending(reason: "nobody has decided yet where it goes")),
+        Case(
+            kind: .restarted, desired: .launched, current: .launched, report: "active/running",
+            attention: .seconds(2), restarts: (2, 1),
+            expected: .pending(reason: "10000000.../172.17.8.101 has said nothing new of it yet")),
+        Case(
             kind: .stopped, desired: .loaded, current: .launched, report: "active/running", health: "refused",
             expected: .pending(reason: "still on 10000000.../172.17.8.101: refused")),
         Case(
@@ -208,7 +217,7 @@ struct WaitGoalTests {
             unit.desired = desired
             unit.current = situation.current
             unit.machine = situation.placed ? Self.machine.id : nil
-            unit.reason = situation.placed ? nil : "no machine"
+            unit.reason = situation.placed ? nil : situation.reason
             unit.restarts = situation.restarts.asked
             view.apply(.unit(unit))
         }

@@ -28,6 +28,37 @@ extension ClusterTests {
             try await cluster.expectUntouched(after)
         }
 
+        @Test("a drain goes on while the agent that was asked begins anew")
+        func askedAgentRestarts() async throws {
+            let cluster = try Cluster.shared
+            let names = (1...3).map { "slow@\($0).service" }
+            let text =
+                "[Service]\nType=notify\nNotifyAccess=all\n"
+                + "ExecStart=/bin/bash -c 'sleep 2; systemd-notify --ready; exec sleep infinity'\n"
+                + "[X-Fleet]\nMachineMetadata=pool=slow\n"
+            let (home, asked) = ("worker-2", "worker-4")
+            try await cluster.withMetadata([home: ["pool": "slow"], "worker-3": ["pool": "slow"]]) {
+                try await cluster.manage("cordon", try await cluster.machineID("worker-3"))
+                try await cluster.give("start", names.map { Cluster.Unit($0, text) })
+                try await cluster.running(names, on: [home])
+                try await cluster.manage("uncordon", try await cluster.machineID("worker-3"))
+                let socket = try await cluster.control("socket", asked).joined()
+                let id = try await cluster.machineID(home)
+                async let drained = cluster.run(
+                    "bin/cluster-manager", ["drain", id, "--timeout", "5m"],
+                    environment: ["FLOTILLA_ENDPOINT": "unix:\(socket)"])
+                try await until("the first has left") {
+                    try await cluster.sightings(of: names).contains { $0.machine == "worker-3" }
+                }
+                try await cluster.inside(asked, "systemctl restart node-agent.service")
+                let outcome = try await drained
+                #expect(outcome.status == 0 && outcome.output.contains("is drained"), "\(outcome)")
+                let there = try await cluster.sightings(of: names)
+                #expect(there.count == 3 && there.allSatisfy { $0.machine == "worker-3" && $0.active == "active" })
+                try await cluster.manage("uncordon", id)
+            }
+        }
+
         @Test("a unit that fits nowhere else stays on a drained machine, and its reason is told")
         func drainRefused() async throws {
             let cluster = try Cluster.shared

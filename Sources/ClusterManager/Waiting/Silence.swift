@@ -37,6 +37,11 @@ struct Reminders {
         (next, step, longest) = (rhythm.reminder, rhythm.reminder, rhythm.longestReminder)
     }
 
+    /// For a wait that says nothing else: the first one is due when nothing has been heard for `rhythm.silence`.
+    init(ofSilentWait rhythm: Waiter.Rhythm) {
+        (next, step, longest) = (rhythm.silence, rhythm.reminder / 2, rhythm.longestReminder)
+    }
+
     /// Whether one is due when so much time has gone by; then the next one is not before long.
     mutating func isDue(_ elapsed: Duration) -> Bool {
         guard elapsed >= next else { return false }

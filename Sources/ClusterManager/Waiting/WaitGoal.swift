@@ -90,7 +90,7 @@ extension WaitGoal {
         return .pending(reason: standing(in: view))
     }
 
-    /// What is seen of the unit while nothing stands against it; `nil` before it has a machine.
+    /// What is seen of the unit while nothing stands against it; `nil` where there is nothing to see.
     private func standing(in view: FleetView) -> String? {
         let home = view.units[unit]?.machine
         let states = view.states[unit]?.values.sorted { $0.machine < $1.machine } ?? []
@@ -100,15 +100,21 @@ extension WaitGoal {
         }
         if let state = states.first(where: { $0.machine == home }) ?? states.first, !state.active.isEmpty {
             let isUnderWay = ["activating", "deactivating", "reloading"].contains(state.active)
-            // That it runs, or has ended, may be what was so before the command.
             let isToEnd = !state.isDown && [.stopped, .unloaded, .gone].contains(kind)
-            guard isUnderWay || isToEnd else { return nil }
+            // systemd's reason for a failure follows at once.
+            if state.active == "failed" { return nil }
+            // That it runs, or has ended, may be what was so before the command.
+            guard isUnderWay || isToEnd else {
+                return "\(view.label(of: state.machine)) has said nothing new of it yet"
+            }
             return "systemd on \(view.label(of: state.machine)) says \(state.active) (\(state.sub))"
         }
-        return home.map { home in
-            let words = states.first { $0.machine == home }?.health.map { ": \($0)" } ?? " has said nothing of it yet"
-            return view.label(of: home) + words
+        guard let home else {
+            return [.loaded, .running, .restarted].contains(kind) && view.units[unit] != nil
+                ? "nobody has decided yet where it goes" : nil
         }
+        let words = states.first { $0.machine == home }?.health.map { ": \($0)" } ?? " has said nothing of it yet"
+        return view.label(of: home) + words
     }
 
     private func judge(_ view: FleetView, attention: Duration, quiet: Duration) -> WaitVerdict {
@@ -147,7 +153,10 @@ extension WaitGoal {
 
     /// Why a machine does not get a unit down, when it says so since the command.
     private func hindrance(_ state: FleetUnitState, in view: FleetView) -> String? {
-        guard let health = state.health, !state.isDown, health != before?.health else { return nil }
+        let isLeaving = kind == .gone || kind == .unloaded
+        guard let health = state.health, isLeaving || !state.isDown, health != before?.health,
+            !health.hasPrefix(UnitState.failedWord)
+        else { return nil }
         return "still on \(view.label(of: state.machine)): \(health)"
     }
 

@@ -11,7 +11,7 @@ extension API {
         /// Milliseconds since 1970; 0 when nothing is wanted.
         package var since: Int64
         package var by: String
-        /// The units that are on the machine now, without the global ones.
+        /// The units that are on the machine now, those on their way off it too, without the global ones.
         package var units: [String]
         /// Of a machine that is being drained: the units that no other machine can take, with the reason.
         package var held: [String: String]?

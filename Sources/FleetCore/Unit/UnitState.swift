@@ -57,6 +57,13 @@ package struct UnitState: Hashable, Sendable {
 
     /// Whether the machine has done what it can about `target` for now: it has acted on it, or says why it could not.
     package func isSettled(for target: TargetState) -> Bool {
+        Self.isSettled(for: target, acted: acted, active: active, sub: sub, health: health)
+    }
+
+    /// The same of what is known of a state.
+    package static func isSettled(
+        for target: TargetState, acted: TargetState, active: String, sub: String, health: String?
+    ) -> Bool {
         guard acted >= target else { return health != nil }
         return active != "activating" || sub == "auto-restart"
     }

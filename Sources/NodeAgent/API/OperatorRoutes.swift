@@ -99,16 +99,17 @@ struct OperatorRoutes: Sendable {
     private func report(_ id: MachineID) async throws(ServerFailure) -> ServerReply {
         let (state, _) = try await state()
         let wanted = state.control[id]
-        // Global units belong to their machine and are not handed over.
+        // Global units belong to their machine and are not handed over. What is ordered off the machine is on it until it is down.
         let units = state.units(on: id).filter { name in
-            guard state.assignments[name]?[id] != nil, let unit = state.units[name], let file = state.files[unit.hash]
-            else { return false }
+            guard let unit = state.units[name], let file = state.files[unit.hash] else { return true }
             return !SchedulingOptions(of: file, for: name).isGlobal
         }
         var held: [String: String]?
         if wanted?.isDraining == true {
             var reasons: [String: String] = [:]
-            for unit in units { reasons[unit.rawValue] = (try? await access.explain(unit))?.first }
+            for unit in units where state.assignments[unit]?[id] != nil {
+                reasons[unit.rawValue] = (try? await access.explain(unit))?.first
+            }
             held = reasons
         }
         return Self.json(

@@ -70,9 +70,9 @@ final class CannedAPI: APITransport {
     /// - Throws: What the command throws, or ArgumentParser for words that it does not take.
     @discardableResult
     func run(
-        _ words: [String], fleet: FakeFleet = FakeFleet(), output: Console.Stream? = nil
+        _ words: [String], fleet: FakeFleet = FakeFleet(), output: Console.Stream? = nil,
+        on captured: CapturedConsole = CapturedConsole()
     ) async throws -> CapturedConsole {
-        let captured = CapturedConsole()
         let console = Console(output: output ?? captured.console.output, errors: captured.console.errors)
         guard let command = try await RootCommand.asyncParseAsRoot(words) as? any FleetCommand else {
             throw ClusterManagerError(.usage, "\(words) is no command that asks a cluster")

@@ -44,7 +44,15 @@ actor FakeFleet: FleetService {
 
     func unit(_ name: UnitName) async throws -> FleetUnit? { view.units[name] }
 
+    /// How often it was asked how units are.
+    private(set) var stateQuestions = 0
+
     func states(of unit: UnitName?) async throws -> [FleetUnitState] {
+        stateQuestions += 1
+        return try await statesNow(of: unit)
+    }
+
+    private func statesNow(of unit: UnitName?) async throws -> [FleetUnitState] {
         view.sortedStates.filter { unit == nil || $0.name == unit }
     }
 

@@ -47,7 +47,8 @@ struct Drain: FleetCommand {
     static let configuration = CommandConfiguration(
         abstract: "Have a machine hand its units over to others, one by one.",
         discussion: """
-            Each unit stops here before it starts elsewhere, and the next follows when it has settled. A unit that no other \
+            Each unit stops here before it starts elsewhere, and the next follows when it has settled; the command ends when the \
+            last one has. A unit that no other \
             machine can take stays, and is named at the end, with status 2; global units stay, too. The machine takes no new \
             units until 'uncordon'.
 
@@ -57,7 +58,8 @@ struct Drain: FleetCommand {
             """)
 
     @OptionGroup var machine: MachineArgument
-    @Flag(name: .customLong("no-block"), help: "Do not wait for the units to be gone.") var noBlock = false
+    @Flag(name: .customLong("no-block"), help: "Do not wait for the units to be gone, and up elsewhere.") var noBlock =
+        false
     @Option(help: ArgumentHelp("How long to wait; 10m unless said otherwise.", valueName: "time")) var timeout = "10m"
     @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
@@ -71,7 +73,8 @@ struct Drain: FleetCommand {
             return try order.tell(control, "hands its units over and takes no new ones until 'uncordon'")
         }
         try order.tell(
-            try await order.untilDrained(within: patience), "is drained and takes no new units until 'uncordon'")
+            try await order.untilDrained(control, within: patience),
+            "is drained and takes no new units until 'uncordon'")
     }
 }
 
@@ -98,9 +101,9 @@ struct Reboot: FleetCommand {
         let order = try await MachineOrder(machine.machine, in: context)
         let before = try await order.control()
         Interrupt.says("\(order.label) \(MachineOrder.goesOn); \(order.remedy)")
-        try await order.give("drain")
+        let given = try await order.give("drain")
         do {
-            try await order.untilDrained(within: patience)
+            try await order.untilDrained(given, within: patience)
             Interrupt.says("\(order.label) may be restarting, and takes no new units; \(order.remedy)")
             try await order.reboot(within: patience)
             // What an operator had decided before holds after, too.

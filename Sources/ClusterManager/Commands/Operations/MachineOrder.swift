@@ -3,6 +3,7 @@
 
 import FleetAPI
 import FleetAPIClient
+import FleetCore
 
 /// What is asked of one machine, step by step.
 struct MachineOrder {
@@ -63,14 +64,22 @@ struct MachineOrder {
         try await Persistence.ask(until: deadline) { () async throws(APIError) in try await client.control(of: id) }
     }
 
-    /// Waits until nothing is left that can go elsewhere.
+    /// Waits until nothing is left that can go elsewhere, and what went has settled where it went.
+    ///
+    /// - Parameters:
+    ///   - order: The answer to the order to drain, with the units that were there then.
+    ///   - patience: When to give up; the machine goes on.
+    /// - Returns: The last answer.
+    /// - Throws: `ClusterManagerError`: `refused` when the machine is not drained any more, `partial` when units fit nowhere else,
+    ///   `timedOut`.
     @discardableResult
-    func untilDrained(within patience: Duration) async throws -> API.Control {
-        var progress = ProgressLine(context.console.errors)
-        defer { progress.clear() }
+    func untilDrained(_ order: API.Control, within patience: Duration) async throws -> API.Control {
+        var line = WaitLine(context.console.errors)
+        defer { line.clear() }
         let deadline = ContinuousClock.now + patience
         var last: [String] = []
         var since = ContinuousClock.now
+        var moving = Set(order.units)
         while true {
             let control = try await control(until: deadline)
             guard control.draining else {
@@ -78,7 +87,9 @@ struct MachineOrder {
                     .refused, "\(label) is not being drained any more: somebody else has said uncordon")
             }
             let left = control.units
-            if left.isEmpty { return control }
+            moving.formUnion(left)
+            if left.isEmpty { moving = await unsettled(moving) }
+            if moving.isEmpty { return control }
             if left != last {
                 last = left
                 since = .now
@@ -87,18 +98,43 @@ struct MachineOrder {
             if ContinuousClock.now - since > .seconds(3), let stuck = Self.reasons(left, control) {
                 throw ClusterManagerError(.partial, "\(label) keeps units that fit nowhere else: \(stuck)")
             }
+            let words =
+                left.isEmpty
+                ? "\(moving.sorted().few(3)) of \(label) \(moving.count == 1 ? "is" : "are") not up yet where \(moving.count == 1 ? "it" : "they") went"
+                : "\(label) still has \(left.few(3))"
+            line.show(words)
             guard ContinuousClock.now < deadline else {
-                throw ClusterManagerError(
-                    .timedOut, "\(label) still has \(left.joined(separator: ", ")); it goes on handing them over")
+                throw ClusterManagerError(.timedOut, "\(words); the cluster goes on working at it")
             }
-            progress.show("\(label): \(left.count) units left")
             try await Task.sleep(for: Self.pause)
         }
+    }
+
+    /// Those of these units that have not come to rest on another machine; what cannot be asked now may not have.
+    private func unsettled(_ names: Set<String>) async -> Set<String> {
+        let fleet = context.fleet
+        let names = names.sorted()
+        let answers = await Concurrently.map(names) { name in
+            try await Self.isSettled(UnitName(unchecked: name), in: fleet)
+        }
+        return Set(zip(names, answers).filter { (try? $1.get()) != true }.map(\.0))
+    }
+
+    private static func isSettled(_ name: UnitName, in fleet: any FleetService) async throws -> Bool {
+        guard let unit = try await fleet.unit(name), unit.desired > .inactive else { return true }
+        // A rule of placement refuses it everywhere: that is an end, too.
+        guard let home = unit.machine else { return unit.reason != nil }
+        guard let state = try await fleet.states(of: name).first(where: { $0.machine == home }),
+            let acted = state.acted ?? unit.current
+        else { return false }
+        return UnitState.isSettled(
+            for: unit.desired, acted: acted, active: state.active, sub: state.sub, health: state.health)
     }
 
     /// Why these units stay; `nil` while one of them may still go.
     private static func reasons(_ names: [String], _ control: API.Control) -> String? {
         var words: [String] = []
+        guard !names.isEmpty else { return nil }
         for name in names {
             guard let reason = control.held?[name] else { return nil }
             words.append("\(name) (\(reason))")
@@ -116,8 +152,8 @@ struct MachineOrder {
             guard error.code == .connectionLost || error.code == .timedOut else { throw ClusterManagerError(error) }
             unanswered = ClusterManagerError(error)
         }
-        var progress = ProgressLine(context.console.errors)
-        defer { progress.clear() }
+        var line = WaitLine(context.console.errors)
+        defer { line.clear() }
         let deadline = ContinuousClock.now + patience
         var isGone = false
         while true {
@@ -136,7 +172,7 @@ struct MachineOrder {
                     .timedOut,
                     "\(label) \(isGone ? "has not come back" : "has not gone down")\(order); it stays cordoned")
             }
-            progress.show(isGone ? "\(label) restarts" : "\(label) goes down")
+            line.show(isGone ? "\(label) restarts" : "\(label) goes down")
             try await Task.sleep(for: .milliseconds(200))
         }
     }
