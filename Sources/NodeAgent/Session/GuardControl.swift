@@ -117,13 +117,16 @@ actor GuardControl {
     ///
     /// Call before any of them is started.
     ///
+    /// - Parameters:
+    ///   - units: Their names.
+    ///   - isProbe: Write it also when it says the same already, to see whether it can be written.
     /// - Throws: `HostError` when the list is not on disk; none of the units may be started then.
-    func list(fenced units: [UnitName]) throws(HostError) {
-        guard isEnabled, units != listed else { return }
+    func list(fenced units: [UnitName], isProbe: Bool = false) throws(HostError) {
+        guard isEnabled, isProbe || units != listed else { return }
         let text = units.map { $0.rawValue + "\n" }.joined()
         let path = GuardUnit.fencedUnits(runtimeDirectory: runtimeDirectory)
         // What a former run of the agent wrote is as good, and a disk may be full by now.
-        let isWritten = listed == nil && (try? HostFiles.read(path)) == text
+        let isWritten = !isProbe && listed == nil && (try? HostFiles.read(path)) == text
         if !isWritten { try HostFiles.write(text, to: path, mode: 0o600) }
         listed = units
     }

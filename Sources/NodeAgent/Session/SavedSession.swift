@@ -89,6 +89,9 @@ struct SessionFile: Sendable {
         return SavedSession(lease: 0, ttl: 0, proof: 0, bootID: bootID, token: token, storeID: nil)
     }
 
+    /// Forgets the session.
+    func discard() { try? HostFiles.remove(path) }
+
     func store(_ session: SavedSession) throws(HostError) {
         guard let data = try? JSONEncoder().encode(session) else { return }
         try HostFiles.rewrite(String(decoding: data, as: UTF8.self), at: path, mode: 0o600)

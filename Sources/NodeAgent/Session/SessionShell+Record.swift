@@ -108,10 +108,16 @@ extension SessionShell {
         if let error = etcd.clockError {
             clockTrouble = ClockTrouble.words(error, isTold: !clockTrouble.isEmpty) ?? ""
         }
-        let trouble = [agentTrouble, clockTrouble, addressTrouble].filter { !$0.isEmpty }.joined(separator: "; ")
+        // Of a session that is on disk the last renewal alone is missing there.
+        let isUnsaved = core.currentLease.map { !isOnDisk($0) } ?? false
+        let sessionTrouble =
+            isUnsaved && !saveTrouble.isEmpty
+            ? "it starts nothing, since its session cannot be saved: \(saveTrouble)" : ""
+        let trouble = [sessionTrouble, agentTrouble, clockTrouble, addressTrouble].filter { !$0.isEmpty }.joined(
+            separator: "; ")
         guard trouble != record.trouble else { return false }
         record.trouble = trouble
-        record.isClosed = !agentTrouble.isEmpty
+        record.isClosed = !agentTrouble.isEmpty || !sessionTrouble.isEmpty
         if trouble.isEmpty {
             logger.notice("nothing is wrong with this machine any more")
             hooks.status("in the cluster")
@@ -132,6 +138,7 @@ extension SessionShell {
                 guard core.currentLease == lease else { return }
                 recordRevision = max(recordRevision, revision)
                 isRecordBehind = false
+                guard isOnDisk(lease) else { return }
                 await hooks.enter(Tenure(machine: record.id, lease: LeaseID(lease.id), recordRevision: revision))
             case .taken: await leaseGone(lease)
             }

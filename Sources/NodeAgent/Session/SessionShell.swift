@@ -47,6 +47,9 @@ actor SessionShell {
     var addressTrouble = ""
     /// What keeps it from doing what it is ordered; empty when nothing does.
     var agentTrouble = ""
+    /// Why the session is not on disk; empty when it is.
+    private(set) var saveTrouble = ""
+    private var leaseOnDisk: Int64 = 0
     /// What is wrong with its clock; empty when nothing is.
     var clockTrouble = ""
     private let events: AsyncStream<SessionCore.Event>
@@ -95,9 +98,12 @@ actor SessionShell {
 
     /// The machine's units are about to be stopped because it leaves: a run that follows without the end of the session, since
     /// this one was killed meanwhile, must not take them for units that ended by themselves.
+    ///
+    /// Where that cannot be written down, the session is forgotten, which needs no space: a run without it bears another token, so it
+    /// is in no session before this one has ended, and by then the guard has stopped what was left.
     func prepareToLeave() {
         saved.mustFence = true
-        save(core.currentLease)
+        if !save(core.currentLease) { file.discard() }
     }
 
     /// Ends the session in order: the machine's keys go at once.
@@ -130,13 +136,7 @@ actor SessionShell {
             saved.isRefused = nil
             saved.hasAdopted = nil
             if isNew { saved.mustFence = nil }
-            save(lease)
-            hooks.status("in the cluster, session of \(lease.ttl) s")
-            let tenure = Tenure(machine: record.id, lease: LeaseID(lease.id), recordRevision: recordRevision)
-            group.addTask {
-                await self.hooks.enter(tenure)
-                await self.settleRecord()
-            }
+            group.addTask { await self.enter(lease) }
         case .feedGuard(let deadline):
             if await !guardControl.feed(until: deadline) { inbox.yield(.guardFired) }
             if case .held(let lease, let proof, _) = core.phase {
@@ -165,16 +165,49 @@ actor SessionShell {
         }
     }
 
-    private func save(_ lease: SessionLease?) {
+    /// Begins the tenure when the session is on disk: a restart of the agent that finds another one, or none, would stop what was
+    /// started under it.
+    private func enter(_ lease: SessionLease) async {
+        while !save(lease) {
+            guard core.currentLease == lease, !Task.isCancelled else { return }
+            if updateTrouble() { await rewrite(lease) }
+            try? await Task.sleep(for: Self.saveInterval)
+            guard core.currentLease == lease, !Task.isCancelled else { return }
+        }
+        if updateTrouble() { return await rewrite(lease) }
+        hooks.status("in the cluster, session of \(lease.ttl) s")
+        await hooks.enter(Tenure(machine: record.id, lease: LeaseID(lease.id), recordRevision: recordRevision))
+        await settleRecord()
+    }
+
+    /// From one attempt to write the session down to the next.
+    private static let saveInterval = Duration.seconds(1)
+
+    /// Whether a restart of the agent would find this session.
+    func isOnDisk(_ lease: SessionLease) -> Bool { leaseOnDisk == lease.id }
+
+    /// Writes the session down.
+    ///
+    /// - Returns: Whether it is on disk.
+    @discardableResult
+    private func save(_ lease: SessionLease?) -> Bool {
         saved.lease = lease?.id ?? 0
         saved.ttl = lease?.ttl ?? 0
         saved.storeID = etcd.knownClusterID ?? saved.storeID
         saved.storeRevision = max(etcd.knownRevision, saved.storeRevision ?? 0)
         do {
             try file.store(saved)
+            leaseOnDisk = saved.lease
+            saveTrouble = ""
+            return true
         } catch {
-            logger.warning(
-                "session not saved; a restart of this agent begins a new one", metadata: ["error": "\(error)"])
+            let words = "\(error)"
+            if saveTrouble.isEmpty {
+                logger.warning(
+                    "session not saved; a restart of this agent begins a new one", metadata: ["error": "\(words)"])
+            }
+            saveTrouble = words
+            return false
         }
     }
 }

@@ -65,6 +65,43 @@ struct SessionShellTests {
         #expect(try await tenure(of: rig).lease.rawValue == rig.saved.lease, "the next run resumes as ever")
     }
 
+    @Test(
+        "nothing is begun under a session that is not on disk; the machine says so, and goes on when it can be written")
+    func unsaved() async throws {
+        let rig = try SessionRig(server: try await SharedEtcd.running(), ttl: 30)
+        let obstacle = rig.file.path + ".spare"
+        try HostFiles.makeFolder(obstacle)
+        try await rig.run { shell, notes in
+            try await until("the machine says so in its record") {
+                guard let value = try await rig.record()?.value else { return false }
+                return String(decoding: value, as: UTF8.self).contains("its session cannot be saved")
+            }
+            #expect(notes.entered.isEmpty)
+            // Another reason to write the record does not begin a tenure either.
+            await shell.announce(agentTrouble: "no room")
+            #expect(notes.entered.isEmpty)
+            HostFiles.removeEmptyFolder(obstacle)
+            try await until("entering") { !notes.entered.isEmpty }
+            #expect(rig.saved.lease == notes.entered.first?.lease.rawValue)
+            try await until("the machine says no more of it") {
+                guard let value = try await rig.record()?.value else { return false }
+                return !String(decoding: value, as: UTF8.self).contains("cannot be saved")
+            }
+        }
+    }
+
+    @Test("a machine that leaves and cannot write that down forgets its session")
+    func leavesUnsaved() async throws {
+        let rig = try SessionRig(server: try await SharedEtcd.running(), ttl: 30)
+        try await rig.run { shell, notes in
+            try await until("entering") { !notes.entered.isEmpty }
+            try HostFiles.remove(rig.file.path + ".spare")
+            try HostFiles.makeFolder(rig.file.path + ".spare")
+            await shell.prepareToLeave()
+            #expect(rig.file.saved() == nil)
+        }
+    }
+
     /// Runs an agent until its session is on file.
     private func tenure(of rig: SessionRig) async throws -> Tenure {
         var tenure: Tenure?
