@@ -76,6 +76,11 @@ package struct NodeAgentProgram: Sendable {
             searchPath: settings.usesUserManager ? [] : UnitLinks.systemSearchPath,
             dropIns: UnitDropIns(isGuarded: guardControl.isEnabled, agentService: OwnService.name))
         try await folder.prepare()
+        // Not waited for: the target comes after this service, which is not ready yet. And once in a boot: a start would wait for
+        // units that are being stopped, and other units for it.
+        if let target = await folder.target, try await units.listUnits(names: [target]).first?.active != "active" {
+            _ = try await units.queue(.start, target, mode: .replace)
+        }
 
         let (troubles, troubleInbox) = AsyncStream<AgentNews>.makeStream()
         let agent = AgentShell(
@@ -195,7 +200,10 @@ package struct NodeAgentProgram: Sendable {
                     guard !Task.isCancelled else { return }
                     Notifier.stopping(status: "revoked: leaving the cluster")
                     await election.stop()
-                    if roles.contains(.agent) { await agent.stopAll(within: Security.leaveBudget) }
+                    if roles.contains(.agent) {
+                        await session.prepareToLeave()
+                        await agent.stopAll(within: Security.leaveBudget)
+                    }
                     revocation.note()
                     await session.stop()
                     // The session's own task ends the program when the lease is revoked; this only bounds that.

@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
+import TestSupport
 import Testing
 
 extension ClusterTests {
@@ -29,6 +31,65 @@ extension ClusterTests {
             #expect(try await cluster.lease(of: machine) == lease)
             try await cluster.expectUntouched(units)
             #expect(try await cluster.visibleAddresses().count == Cluster.size)
+        }
+
+        @Test("an agent that dies while a unit takes its time to stop is back at once, and no other unit notices")
+        func slowStop() async throws {
+            let cluster = try Cluster.shared
+            let home = "worker-3"
+            let here = "[X-Fleet]\nMachineID=\(try await cluster.machineID(home))\n"
+            let stubborn =
+                "[Service]\nTimeoutStopSec=45\nExecStart=/bin/sh -c \"trap '' TERM; while :; do sleep 1; done\"\n"
+            try await cluster.give(
+                "start",
+                [Cluster.Unit("slow.service", stubborn + here), Cluster.Unit("by.service", Cluster.sleeper + here)])
+            let units = try await cluster.running(["slow.service", "by.service"])
+            let lease = try await cluster.lease(of: home)
+            try await cluster.manage("stop", "--no-block", "slow.service")
+            try await until("it is stopping") {
+                try await cluster.sightings(of: ["slow.service"]).first?.active == "deactivating"
+            }
+            let process = try await cluster.agentProcess(home)
+            try await cluster.inside(home, "systemctl kill --signal=KILL --kill-whom=main node-agent.service")
+            try await until("another agent process runs") {
+                let now = try await cluster.agentProcess(home)
+                return now != 0 && now != process
+            }
+            try await cluster.start("after.service", on: home)
+            #expect(try await cluster.lease(of: home) == lease)
+            let by = try #require(units["by.service"])
+            #expect(try await cluster.sightings(of: ["by.service"]).map(\.identity) == [by.identity])
+            try await cluster.inside(home, "systemctl kill --signal=KILL slow.service")
+        }
+
+        @Test("an agent that is restarted waits for no client, and no unit notices")
+        func silentClient() async throws {
+            let cluster = try Cluster.shared
+            let units = try await cluster.startDemonstrator()
+            let machine = try #require(units["celix@1.service"]).machine
+            let address = try #require(try await cluster.machines().first { $0.name == machine }).address
+            // A TLS client that never reads again, so that it does not answer the end of the connection either.
+            let client = """
+                import os, socket, ssl, sys, time
+                context = ssl.create_default_context()
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+                connection = context.wrap_socket(socket.create_connection(("\(address)", 49154)))
+                open(sys.argv[1], "w").close()
+                while not os.path.exists(sys.argv[2]): time.sleep(0.05)
+                """
+            try await withTemporaryFolder { folder in
+                async let ended = cluster.attemptInNetwork(
+                    "timeout", "60", "python3", "-c", client, "\(folder)/connected", "\(folder)/over")
+                try await until("it is connected") { access("\(folder)/connected", F_OK) == 0 }
+                let process = try await cluster.agentProcess(machine)
+                try await cluster.inside(machine, "systemctl restart node-agent.service")
+                #expect(try await cluster.agentProcess(machine) != process)
+                try await cluster.start("after.service", on: machine)
+                try await cluster.expectUntouched(units)
+                try write("", to: "\(folder)/over")
+                #expect(try await ended.status == 0)
+            }
         }
 
         @Test("while etcd is gone for half a minute nothing stops or restarts, and afterwards all goes on")

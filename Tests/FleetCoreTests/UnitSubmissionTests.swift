@@ -14,6 +14,7 @@ import Testing
         "names that a machine needs for itself are refused with what they are to it",
         arguments: [
             ("node-agent.service", "part of Flotilla"), ("flotilla-guard.service", "part of Flotilla"),
+            ("flotilla-units.target", "part of Flotilla"),
             ("flotilla-guard-2.service", "part of Flotilla"), ("system.slice", "a slice"), ("-.slice", "a slice"),
             ("user-1000.slice", "a slice"), ("basic.target", "start"), ("dbus.service", "message bus"),
             ("dbus-org.freedesktop.login1.service", "message bus"), ("dbus.socket", "message bus"),
@@ -145,6 +146,7 @@ import Testing
         "settings that say no, or that a later one takes back, are none",
         arguments: [
             ("a.service", "[Unit]\nRefuseManualStart=yes\nRefuseManualStart=no\nRefuseManualStart=\n"),
+            ("a.slice", "[Slice]\n"), ("a.target", "# all of them\n[Unit]\n"),
             ("a.service", "[Service]\nRefuseManualStart=yes\n"), ("e.socket", "[Socket]\nAccept=no\n"),
             ("a.service", "[Service]\nExecStart=/bin/a \\\n  b\\\\\n"),
         ])

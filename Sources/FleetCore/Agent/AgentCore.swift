@@ -199,6 +199,13 @@ package struct AgentCore: Sendable, Equatable {
         case .recordFailed: recordFailed(retry: now + Self.retryInterval)
         case .published(let states): published(states)
         case .publishFailed: publishFailed(at: now)
+        case .claimsGone(let units):
+            for unit in units where entries[unit]?.isClaimed == true && entries[unit]?.operation != .withdrawing {
+                update(unit) {
+                    $0.isClaimed = false
+                    $0.published = nil
+                }
+            }
         case .withdrawn(let units):
             for unit in units {
                 finish(unit, .withdrawing) {

@@ -149,6 +149,8 @@ package enum AgentEvent: Hashable, Sendable {
     case recorded
     case recordFailed
     case published([UnitState])
+    /// The store has no state of these units any more, which are claimed: somebody has deleted it.
+    case claimsGone([UnitName])
     case publishFailed
     case withdrawn([UnitName])
     case withdrawFailed([UnitName])

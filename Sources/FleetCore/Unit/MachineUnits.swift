@@ -24,7 +24,7 @@ package enum MachineUnits {
     }
 
     package static let rows: [Row] = [
-        Row("part of Flotilla", isVital: true, ["node-agent.*", "flotilla-guard*.*"]),
+        Row("part of Flotilla", isVital: true, ["node-agent.*", "flotilla-guard*.*", "flotilla-units.target"]),
         Row("part of systemd", ["systemd-*.*", "init.scope", "quotaon.*", "rc-local.service"]),
         Row(
             "a slice that systemd makes for itself", isVital: true,

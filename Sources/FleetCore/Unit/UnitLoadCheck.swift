@@ -181,7 +181,7 @@ extension UnitType {
     package var section: String { rawValue.prefix(1).uppercased() + rawValue.dropFirst() }
 
     /// Whether a unit of the type is nothing without its own section.
-    fileprivate var needsSection: Bool {
+    var needsSection: Bool {
         switch self {
         case .service, .socket, .timer, .path, .mount, .automount, .swap: true
         default: false

@@ -44,7 +44,9 @@ package enum UnitSubmission {
 
     /// What is wrong with the file of the unit `name`, in the order of the file, what has no line last.
     package static func problems(of file: UnitFile, as name: UnitName) -> [Problem] {
-        guard !file.entries.isEmpty else {
+        // systemd takes a target or a slice that says nothing but what it is.
+        let mayBeBare = name.type?.needsSection == false && file.text.contains("[")
+        guard !file.entries.isEmpty || mayBeBare else {
             return [
                 Problem(
                     "the file sets nothing; a service, for one, needs [Service] and in it ExecStart=/PATH/OF/PROGRAM")

@@ -30,17 +30,22 @@ extension AgentShell {
         }
     }
 
-    func publish(_ states: [UnitState], _ tenure: Tenure) async -> AgentEvent {
+    func publish(_ states: [UnitState], _ tenure: Tenure) async -> [AgentEvent] {
         let units = states.map(\.unit)
         do {
             let revisions = try await registry.publish(states, over: stateRevisions, in: tenure)
             for (unit, revision) in zip(units, revisions) { stateRevisions[unit] = revision }
-            return .published(states)
+            let gone = zip(units, revisions).filter { $1 == nil }.map(\.0)
+            guard !gone.isEmpty else { return [.published(states)] }
+            logger.warning(
+                "states are gone from the store that nobody else may delete; they are claimed anew",
+                metadata: ["units": "\(gone.map(\.rawValue))"])
+            return [.published(states), .claimsGone(gone)]
         } catch {
             // What the store holds of them is unknown now; the next publication looks first.
             for unit in units { stateRevisions[unit] = nil }
             logger.debug("states not published", metadata: ["error": "\(error.message)"])
-            return .publishFailed
+            return [.publishFailed]
         }
     }
 
@@ -85,7 +90,7 @@ extension AgentShell {
         }
         // Who asks for a start means it: a start limit that was hit before does not stand in the way. A unit that never failed,
         // or that systemd has forgotten, refuses this, which is as good.
-        if operation == .restart || file?.startedHash != nil { try? await units.resetFailedUnit(unit.rawValue) }
+        try? await units.resetFailedUnit(unit.rawValue)
         let (former, operation) = await endFormerRun(of: unit, before: operation, file)
         if let former {
             refuse(operation, unit, former)

@@ -27,7 +27,18 @@ extension AgentShell {
         var written: [Written] = []
         var wereLinked = false
         let there = Set(await folder.files().map(\.unit))
+        let foreign: [UnitName: String]
+        do {
+            foreign = try await foreignUnits(among: orders.map(\.unit).filter { !there.contains($0) })
+        } catch {
+            for event in refused(orders, error.message, isTransient: true) { inbox.yield(event) }
+            return
+        }
         for order in orders {
+            if let reason = foreign[order.unit] {
+                events += refused([order], reason, isTransient: false)
+                continue
+            }
             guard let file = files[order.assignment.hash] else {
                 let reason = "unit file \(order.assignment.hash.short) is missing from the store or damaged"
                 events += refused([order], reason, isTransient: true)
@@ -54,13 +65,38 @@ extension AgentShell {
             // The guard learns of the units before any of them can start (rule R1).
             try await guardControl.list(fenced: await folder.fencedUnits())
         } catch {
-            note(error)
+            cannotGuard(error)
             for one in written { await takeAway(one) }
             events += refused(written.map(\.order), error.message, isTransient: true)
             written = []
         }
         for event in events { inbox.yield(event) }
         await load(written, mustReload: wereLinked, inbox)
+    }
+
+    /// Units that are up here before they have a file of ours, each with the reason why they are not taken over (rule R13): mounts,
+    /// swaps and slices that systemd knows without any file, and what has lost its file.
+    ///
+    /// A slice is up as soon as something runs in it. It may be ours when all of that is ours.
+    private func foreignUnits(among names: [UnitName]) async throws(SystemdError) -> [UnitName: String] {
+        guard !names.isEmpty else { return [:] }
+        var found: [UnitName: String] = [:]
+        let own = Set(await folder.files().map(\.unit.rawValue) + names.map(\.rawValue))
+        for status in try await units.listUnits(names: names.map(\.rawValue))
+        where status.active != "inactive" && status.active != "failed" {
+            let unit = UnitName(unchecked: status.name)
+            if unit.type == .slice {
+                guard let stranger = try await units.members(ofSlice: status.name).first(where: { !own.contains($0) })
+                else { continue }
+                found[unit] =
+                    "this machine runs \(stranger) in \(unit), which would end with it; give the slice another name"
+            } else {
+                found[unit] =
+                    "this machine has \(unit) \(status.active) of its own, which is not taken over; give the unit another"
+                    + " name, or end it there: systemctl stop \(unit)"
+            }
+        }
+        return found
     }
 
     /// Makes systemd see the files.

@@ -41,7 +41,9 @@ extension AgentShell {
     }
 
     private static func words(_ report: StartReport, _ result: JobResult) -> String {
-        "start failed: \(outcome(report.result ?? result.rawValue, report.exit))"
+        // A job that ran out of its own time tells nothing of the unit.
+        let own = report.result.flatMap { $0 == "success" ? nil : $0 }
+        return "start failed: \(outcome(own ?? result.rawValue, report.exit))"
     }
 
     /// systemd's word for how a unit ended, and what the process left that it is owed to.

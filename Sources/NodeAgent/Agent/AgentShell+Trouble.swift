@@ -63,12 +63,21 @@ extension AgentShell {
         }
     }
 
+    /// The guard's list cannot be written, whatever the reason: no unit can be started (rule R1).
+    func cannotGuard(_ error: HostError) {
+        change {
+            $0.storage = "it cannot start units, since the guard's list of them cannot be written (\(error.message))"
+        }
+    }
+
     /// Looks whether there is room again, for as long as there is none; until cancelled.
     func watchStorage() async {
         while !Task.isCancelled {
-            try? await Task.sleep(for: Self.probeInterval)
-            guard trouble.storage != nil else { continue }
-            if (try? await folder.probe()) != nil { change { $0.storage = nil } }
+            guard (try? await Task.sleep(for: Self.probeInterval)) != nil else { return }
+            guard trouble.storage != nil, (try? await folder.probe()) != nil,
+                (try? await guardControl.list(fenced: await folder.fencedUnits(), isProbe: true)) != nil
+            else { continue }
+            change { $0.storage = nil }
         }
     }
 

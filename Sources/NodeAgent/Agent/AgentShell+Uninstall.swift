@@ -88,9 +88,11 @@ extension AgentShell {
 
     /// Lets systemd forget the files of units whose links are gone.
     ///
-    /// - Parameter mustReload: Others refer to them by links that were removed, too: who required one of them would fail to start
-    ///   for want of a unit that nobody has any more.
+    /// With `mustReload` others referred to them by links that were removed, too: who required one of them would fail to start for
+    /// want of a unit that nobody has any more.
+    ///
     /// - Returns: The units that run, or are about to.
+    /// - Throws: What systemd's manager throws.
     private func forgetFiles(of names: [UnitName], mustReload: Bool) async throws(SystemdError) -> [UnitName] {
         guard !names.isEmpty else { return [] }
         for name in names { try? await units.resetFailedUnit(name.rawValue) }

@@ -38,6 +38,8 @@ actor AgentShell {
     private var lastChange: [String: Int] = [:]
     /// The number of the last change by which a unit was seen to start, run, stop or fail.
     private(set) var lastSign: [String: Int] = [:]
+    /// Units that waited for their `Restart=` when systemd last told of them.
+    private var isRestarting: [String: Bool] = [:]
     /// Units whose failure systemd is being asked about, and whether it is to be asked again since they have failed anew.
     var explaining: [UnitName: Bool] = [:]
 
@@ -140,7 +142,9 @@ actor AgentShell {
             }
         }
         launch(!directives.claim.isEmpty) { inbox.yield(await self.claim(directives.claim, tenure)).discard() }
-        launch(!directives.publish.isEmpty) { inbox.yield(await self.publish(directives.publish, tenure)).discard() }
+        launch(!directives.publish.isEmpty) {
+            for event in await self.publish(directives.publish, tenure) { inbox.yield(event) }
+        }
         launch(!directives.withdraw.isEmpty) { inbox.yield(await self.withdraw(directives.withdraw, tenure)).discard() }
         launch(!directives.complete.isEmpty) { inbox.yield(await self.record(directives.complete, tenure)).discard() }
         launch(!directives.install.isEmpty) { await self.install(directives.install, inbox) }
@@ -225,7 +229,8 @@ actor AgentShell {
         let completions = try await completions(among: found)
         let mark = changeMark
         // A former tenure may have ended between writing a file and making systemd read it.
-        let loaded = try await load(found, replaced: Set(found.map(\.unit.rawValue)))
+        let isStale = try await folder.renewDropIns()
+        let loaded = try await load(found, replaced: Set(found.map(\.unit.rawValue)), mustReload: isStale)
         let statuses = try await newest(loaded.statuses, since: mark)
         for state in own.states { since[state.unit] = (state.active, state.since) }
         // One that systemd does not take costs itself alone: it counts as not installed, and its order tries again.
@@ -242,9 +247,13 @@ actor AgentShell {
     private func followSystemd(_ inbox: AsyncStream<AgentEvent>.Continuation) async {
         for await change in await units.changes() {
             switch change {
+            case .unitChanged(let status) where isBetweenRuns(status):
+                // Another word follows, at the latest when that job is over.
+                continue
             case .unitChanged(let status):
                 changeMark += 1
                 lastChange[status.name] = changeMark
+                isRestarting[status.name] = status.sub == "auto-restart" ? true : nil
                 if status.active != "inactive" { lastSign[status.name] = changeMark }
                 inbox.yield(.observed([observation(status)]))
             case .jobRemoved(let unit, _, let result):
@@ -258,6 +267,11 @@ actor AgentShell {
             case .reloading: break
             }
         }
+    }
+
+    /// Whether systemd is about to start a unit again that has ended: between the two it shows for a moment as one that is down.
+    private func isBetweenRuns(_ status: UnitStatus) -> Bool {
+        status.active == "inactive" && status.job != nil && isRestarting[status.name] == true
     }
 
     /// What systemd says of the units, no older than any change of them that was handed on.
@@ -303,6 +317,7 @@ actor AgentShell {
             since[name] = nil
             lastChange[name.rawValue] = nil
             lastSign[name.rawValue] = nil
+            isRestarting[name.rawValue] = nil
         }
     }
 

@@ -36,7 +36,11 @@ actor UnitFolder {
         try HostFiles.makeFolder(folder)
         try HostFiles.makeFolder(startedFolder)
         try HostFiles.makeFolder(searchFolder)
+        if let text = dropIns.targetText { try HostFiles.write(text, to: searchFolder + "/" + UnitDropIns.target) }
     }
+
+    /// The target that units come after; `nil` when there is none.
+    var target: String? { dropIns.targetText.map { _ in UnitDropIns.target } }
 
     /// Holds, for each unit that was ordered to start and not stopped since, the hash of the file that was in force then.
     private var startedFolder: String { folder + ".started" }
@@ -116,16 +120,51 @@ actor UnitFolder {
         let isReplacement = installed?[unit] != nil || removed.contains(unit)
         var entry = entry(file, unit)
         entry.startedHash = installed?[unit]?.startedHash
-        let dropInFolder = dropInFolder(of: unit)
-        if let text = dropIns.text(of: file, isKept: entry.isKept) {
-            try HostFiles.makeFolder(dropInFolder)
-            try HostFiles.write(text, to: dropInFolder + "/" + Self.dropInName)
-        } else {
-            try HostFiles.remove(dropInFolder + "/" + Self.dropInName)
+        do {
+            try writeDropIn(of: file, entry)
+            try HostFiles.write(file.text, to: path)
+        } catch {
+            if installed?[unit] == nil { try? removeDropIn(of: unit) }
+            throw error
         }
-        try HostFiles.write(file.text, to: path)
         installed?[unit] = entry
         return (entry, isReplacement)
+    }
+
+    /// Writes the drop-ins anew that are gone, or are another version's.
+    ///
+    /// - Returns: Whether there were any: systemd has to read its files again then.
+    func renewDropIns() throws(HostError) -> Bool {
+        var isChanged = false
+        for entry in files() {
+            guard let text = try? HostFiles.read(path(of: entry.unit)), let file = try? UnitFile(parsing: text) else {
+                continue
+            }
+            if try writeDropIn(of: file, entry) { isChanged = true }
+        }
+        return isChanged
+    }
+
+    /// - Returns: Whether another one lay there.
+    @discardableResult
+    private func writeDropIn(of file: UnitFile, _ entry: InstalledFile) throws(HostError) -> Bool {
+        let folder = dropInFolder(of: entry.unit)
+        let path = folder + "/" + Self.dropInName
+        let wanted = dropIns.text(of: file, isKept: entry.isKept)
+        guard (try? HostFiles.read(path)) != wanted else { return false }
+        if let wanted {
+            try HostFiles.makeFolder(folder)
+            try HostFiles.write(wanted, to: path)
+        } else {
+            try HostFiles.remove(path)
+        }
+        return true
+    }
+
+    private func removeDropIn(of unit: UnitName) throws(HostError) {
+        let folder = dropInFolder(of: unit)
+        try HostFiles.remove(folder + "/" + Self.dropInName)
+        HostFiles.removeEmptyFolder(folder)
     }
 
     /// Makes the links that the units' `[Install]` sections ask for.
@@ -165,7 +204,9 @@ actor UnitFolder {
         }
     }
 
-    /// Takes the unit's links away, by which systemd finds it. Its file stays, for an agent that begins anew to find.
+    /// Takes the unit's links away, by which systemd finds it.
+    ///
+    /// Its file stays, for an agent that begins anew to find.
     ///
     /// - Returns: Whether its `[Install]` section had any.
     /// - Throws: `HostError` when a link cannot be removed.
@@ -178,9 +219,7 @@ actor UnitFolder {
     /// Deletes what `write` made, and systemd's link to it; what is not ours stays.
     func remove(_ unit: UnitName) throws(HostError) {
         try links.unlink(unit, of: path(of: unit))
-        let dropIns = dropInFolder(of: unit)
-        try HostFiles.remove(dropIns + "/" + Self.dropInName)
-        HostFiles.removeEmptyFolder(dropIns)
+        try removeDropIn(of: unit)
         try HostFiles.remove(startedFolder + "/" + unit.rawValue)
         try HostFiles.remove(path(of: unit))
         installed?[unit] = nil

@@ -96,6 +96,10 @@ extension SystemdManager {
         return failures.compactMap(\.self)
     }
 
+    package func members(ofSlice name: String) async throws(SystemdError) -> [String] {
+        try await strings("Unit", "SliceOf", of: name)
+    }
+
     package func leavesProcesses(of name: String) async throws(SystemdError) -> Bool {
         let type = Self.type(of: name)
         guard ["Service", "Socket", "Mount", "Swap"].contains(type) else { return false }

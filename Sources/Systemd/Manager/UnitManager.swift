@@ -47,6 +47,8 @@ package protocol UnitManager: Sendable {
     func listUnits(names: [String]) async throws(SystemdError) -> [UnitStatus]
     /// From which file systemd has loaded each of these units; names without a file are left out.
     func fragmentPaths(of names: [String]) async throws(SystemdError) -> [String: String]
+    /// The units that run in a slice, or would.
+    func members(ofSlice name: String) async throws(SystemdError) -> [String]
     /// What came of the unit's last start, whose job ended with `result`.
     func startReport(of name: String, after result: JobResult) async throws(SystemdError) -> StartReport
     /// Whether systemd leaves processes of the unit behind when it stops it, and starts new ones beside them when it restarts it:

@@ -24,12 +24,17 @@ extension Cluster {
 
     /// Sends one request to any healthy machine.
     ///
+    /// `agent` is the program that the request says it comes from; curl unless said otherwise.
+    ///
     /// - Returns: The status and the body.
     @discardableResult
-    func api(_ method: String, _ path: String, _ body: String? = nil) async throws -> (status: Int, body: String) {
+    func api(
+        _ method: String, _ path: String, _ body: String? = nil, from agent: String? = nil
+    ) async throws -> (status: Int, body: String) {
         let socket = try await control("socket").joined()
         var words = ["curl", "--silent", "--show-error", "--unix-socket", socket, "--request", method]
         words += ["--write-out", "\n%{http_code}", "http://machine/fleet/v1/\(path)"]
+        if let agent { words += ["--user-agent", agent] }
         if let body { words += ["--header", "Content-Type: application/json", "--data", body] }
         let outcome = try await Shell.run(words)
         var lines = outcome.output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)

@@ -114,6 +114,11 @@ struct Cluster: Sendable {
         try await run("bin/local-cluster", ["exec", machine] + words)
     }
 
+    /// Runs a program in the cluster's network, whatever comes of it.
+    func attemptInNetwork(_ words: String...) async throws -> Shell.Outcome {
+        try await run("bin/local-cluster", ["net"] + words)
+    }
+
     /// Runs a script of the repository, or any other program, on this cluster.
     func run(
         _ script: String, _ words: [String], environment: [String: String?] = [:]

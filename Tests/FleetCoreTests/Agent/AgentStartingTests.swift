@@ -194,6 +194,13 @@ import Testing
                     10 installed web => start web, publish web v1 loaded
                     """),
             NamedScript(
+                "one whose claim somebody has deleted is claimed anew as it runs",
+                running + """
+                    10 seen web active/exited => publish web v1 launched active/exited
+                    10 published; claim-gone web => claim web@5
+                    10 claimed web => publish web v1 launched active/exited
+                    """),
+            NamedScript(
                 "one that stays and that something starts again is told of",
                 running + """
                     10 order web loaded v1 @9 => stop web

@@ -92,6 +92,7 @@ struct AgentScript {
             case "explained": return .explained(unit, failure: "failed: exit-code, status 1")
             case "published": return .published(lastPublished)
             case "publish-failed": return .publishFailed
+            case "claim-gone": return .claimsGone([unit])
             case "withdrawn": return .withdrawn([unit])
             case "withdraw-failed": return .withdrawFailed([unit])
             case "job":

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import Etcd
 import FleetCore
 import Glibc
 import Registry
@@ -312,6 +313,94 @@ struct AgentShellTests {
             try await rig.withdraw(web)
             try await until("the end of the claim") { try await rig.state(web) == nil }
             #expect(await !rig.units.calls.contains("stop web.service"))
+        }
+    }
+
+    @Test("a unit that systemd knows by another unit's name is refused, leaves nothing behind, and is never stopped")
+    func merged() async throws {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        await rig.units.setMerged("web.service", into: "machine.service")
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await until("the refusal") {
+                try await rig.state(web)?.health?.contains("knows web.service as another unit's name") == true
+            }
+            #expect(!rig.base.exists("units/web.service") && !rig.base.exists("system/web.service.d"))
+            #expect(await rig.units.touching.isEmpty)
+        }
+    }
+
+    @Test("a state that somebody has deleted is there again with the unit's next change")
+    func stateDeleted() async throws {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
+            _ = try await rig.registry.store.commit(
+                Transaction(then: [.delete(.key(rig.registry.keys.state(rig.machine, web)))]))
+            #expect(try await rig.state(web) == nil)
+            await rig.units.crash("web.service")
+            try await until("the state is back") { try await rig.state(web)?.active == "failed" }
+            #expect(await rig.units.calls.count { $0 == "start web.service" } == 1)
+        }
+    }
+
+    @Test("what is up on the machine before it has a file of ours is not taken over")
+    func foreign() async throws {
+        let rig = try await AgentRig()
+        let (mount, slice, own) = (
+            UnitName(unchecked: "tmp-y.mount"), UnitName(unchecked: "bar.slice"), UnitName(unchecked: "ours.slice")
+        )
+        try await rig.store(file)
+        for unit in [mount, slice, own] { await rig.units.setUp(unit.rawValue) }
+        await rig.units.setMembers(["machine.service"], ofSlice: "bar.slice")
+        await rig.units.setMembers(["web.service"], ofSlice: "ours.slice")
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
+            for unit in [mount, slice, own] { try await rig.order(unit, file) }
+            for (unit, words) in [(mount, "tmp-y.mount active of its own"), (slice, "machine.service in bar.slice")] {
+                try await until("\(unit) is refused") { try await rig.state(unit)?.health?.contains(words) == true }
+                #expect(!rig.base.exists("units/\(unit)"))
+                try await rig.withdraw(unit)
+                try await until("the end of its claim") { try await rig.state(unit) == nil }
+            }
+            try await until("what holds our units alone is ours") { try await rig.state(own)?.acted == .launched }
+            #expect(await !rig.units.calls.contains { $0.hasPrefix("stop ") })
+        }
+    }
+
+    @Test("what is seen between a failed run and the next one is neither an end nor told of")
+    func betweenRuns() async throws {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
+            await rig.units.show("web.service", "activating", "auto-restart")
+            try await until("it is told of") { try await rig.state(web)?.sub == "auto-restart" }
+            await rig.units.show("web.service", "inactive", "dead", job: 7)
+            await rig.units.show("web.service", "activating", "start")
+            try await until("its next run") { try await rig.state(web)?.sub == "start" }
+            await rig.units.show("web.service", "inactive", "dead", job: 8)
+            try await until("a stop is told of as ever") { try await rig.state(web)?.active == "inactive" }
+        }
+    }
+
+    @Test("nothing is started before the note of its start is on disk")
+    func noteFirst() async throws {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        let obstacle = rig.base.path + "/units.started/web.service.new"
+        try HostFiles.makeFolder(obstacle)
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await until("the reason") { try await rig.state(web)?.health?.contains(obstacle) == true }
+            #expect(await !rig.units.calls.contains("start web.service"))
+            HostFiles.removeEmptyFolder(obstacle)
+            try await rig.runs(web, file)
         }
     }
 

@@ -39,7 +39,8 @@ struct UnitFolderTests {
         let lines = try #require(base.text("system/web.service.d/50-flotilla.conf")).split(separator: "\n")
         #expect(
             lines == [
-                "[Unit]", "BindsTo=flotilla-guard.service", "After=flotilla-guard.service", "After=node-agent.service",
+                "[Unit]", "BindsTo=flotilla-guard.service", "After=flotilla-guard.service",
+                "After=flotilla-units.target",
             ])
         #expect(await folder.path(of: web) == base.path + "/units/web.service")
     }
@@ -68,7 +69,7 @@ struct UnitFolderTests {
         let folder = try await open()
         let (installed, _) = try await folder.write(try keptFile(), for: kept)
         #expect(installed.isKept)
-        #expect(base.text("system/kept@1.service.d/50-flotilla.conf") == "[Unit]\nAfter=node-agent.service\n")
+        #expect(base.text("system/kept@1.service.d/50-flotilla.conf") == "[Unit]\nAfter=flotilla-units.target\n")
         _ = try await folder.write(try .service("1"), for: web)
         #expect(await folder.fencedUnits() == [web])
     }
@@ -123,7 +124,7 @@ struct UnitFolderTests {
         try await folder.remove(web)
         #expect(await folder.files().isEmpty)
         #expect(HostFiles.names(in: base.path + "/units").isEmpty)
-        #expect(HostFiles.names(in: base.path + "/system").isEmpty)
+        #expect(HostFiles.names(in: base.path + "/system") == [UnitDropIns.target])
         try await folder.remove(web)
     }
 

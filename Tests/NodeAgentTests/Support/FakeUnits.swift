@@ -19,6 +19,8 @@ actor FakeUnits: UnitManager {
 
     /// Files of the machine's own, by the units that they are of.
     private var origins: [String: String] = [:]
+    /// Units that systemd takes for others.
+    private var merged: [String: String] = [:]
     private var reports: [String: StartReport] = [:]
     /// How the next jobs of units end, other than well.
     private var results: [String: [JobResult]] = [:]
@@ -40,6 +42,7 @@ actor FakeUnits: UnitManager {
     var touching: [String] { calls.filter { !$0.hasPrefix("link ") } }
 
     func setStubborn(_ unit: String) { stubborn.insert(unit) }
+    func setMerged(_ unit: String, into other: String) { merged[unit] = other }
     func setRevived(_ unit: String) { revived.insert(unit) }
     func setOrigin(_ unit: String, _ path: String) { origins[unit] = path }
     /// Lets the next starts of `unit` end so, one each, with this report.
@@ -61,6 +64,12 @@ actor FakeUnits: UnitManager {
     func crash(_ unit: String) { change(unit, active: "failed", sub: "failed") }
     /// The unit is started by somebody else.
     func wake(_ unit: String) { change(unit, active: "active", sub: "running") }
+
+    /// systemd tells of a state of a unit, and of its job.
+    func show(_ unit: String, _ active: String, _ sub: String, job: UInt32? = nil) {
+        statuses[unit]?.job = job.map { UnitStatus.Job(id: $0, type: nil) }
+        change(unit, active: active, sub: sub)
+    }
 
     private func record(_ call: String) throws(SystemdError) {
         calls.append(call)
@@ -84,7 +93,9 @@ actor FakeUnits: UnitManager {
             texts[name] = text
             statuses[name] = UnitStatus(name: name, load: "loaded", active: "inactive", sub: "dead")
         }
-        return statuses[name] ?? UnitStatus(name: name, load: "not-found", active: "inactive", sub: "dead")
+        var status = statuses[name] ?? UnitStatus(name: name, load: "not-found", active: "inactive", sub: "dead")
+        status.name = merged[name] ?? name
+        return status
     }
 
     func linkUnitFiles(_ paths: [String], runtime: Bool, force: Bool) throws(SystemdError) -> [UnitFileChange] {
@@ -166,6 +177,16 @@ actor FakeUnits: UnitManager {
     }
 
     func leavesProcesses(of name: String) -> Bool { false }
+
+    /// What runs in slices, by the slice.
+    private var members: [String: [String]] = [:]
+
+    func setMembers(_ units: [String], ofSlice name: String) { members[name] = units }
+    func members(ofSlice name: String) -> [String] { members[name] ?? [] }
+    /// A unit that is up without any file, as a mount that somebody has made by hand.
+    func setUp(_ unit: String) {
+        statuses[unit] = UnitStatus(name: unit, load: "loaded", active: "active", sub: "mounted")
+    }
 
     func watch(_ units: [String]) async throws(SystemdError) -> [UnitStatus] {
         watched.formUnion(units)

@@ -38,6 +38,9 @@ package final class ServerIdentity: Sendable {
             // Asked for, but not demanded: whoever joins has none yet.
             settings.certificateVerification = .optionalVerification
             settings.applicationProtocols = ["http/1.1"]
+            // A client that does not answer the end of its connection must not hold up the end of the agent, which feeds no guard
+            // meanwhile: that would stop the machine's units.
+            settings.shutdownTimeout = .milliseconds(200)
             return try NIOSSLContext(configuration: settings)
         } catch {
             // The library's words could quote what they read.

@@ -1,0 +1,100 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import TestSupport
+import Testing
+
+extension ClusterTests {
+    /// What is said of units that fail and come up again, and what is never touched.
+    @Suite("what comes of a unit") struct UnitOutcomeTests {
+        private let home = "worker-3"
+
+        private func give(
+            _ cluster: Cluster, _ verb: String, _ name: String, _ text: String, timeout: Int = 60
+        ) async throws -> Shell.Outcome {
+            let pinned = "\(text)\n[X-Fleet]\nMachineID=\(try await cluster.machineID(home))\n"
+            return try await cluster.withUnit(name, pinned) { path in
+                try await cluster.manager([verb, path, "--timeout", "\(timeout)"])
+            }
+        }
+
+        @Test(
+            "a service that fails and is restarted has not finished",
+            arguments: [
+                "Type=oneshot\nRestart=on-failure\nRestartSec=1\nExecStart=/bin/sh -c 'exit 4'",
+                "Type=simple\nRestart=always\nRestartSec=1\nExecStart=/bin/sh -c 'exit 4'",
+                "Type=notify\nRestart=always\nRestartSec=1\nExecStart=/bin/sh -c 'sleep 1; exit 4'",
+            ])
+        func restarting(service: String) async throws {
+            let cluster = try Cluster.shared
+            let text = "[Unit]\nStartLimitIntervalSec=0\n[Service]\n\(service)\n"
+            var said = [try await give(cluster, "start", "again.service", text, timeout: 4).output]
+            for verb in ["restart", "start"] {
+                let outcome = try await cluster.manager(verb, "again.service", "--timeout", "4")
+                said.append(outcome.output + outcome.error)
+            }
+            #expect(!said.contains { $0.contains("finished") }, "\(said)")
+            // systemd shows it as down for an instant in each round.
+            var seen: Set<String> = []
+            for _ in 0..<10 {
+                seen.formUnion(
+                    try await cluster.manage("list-units", "--no-legend", "--fields", "unit,active").filter {
+                        $0.hasPrefix("again.service")
+                    })
+            }
+            #expect(!seen.contains { $0.hasSuffix("inactive") }, "\(seen)")
+        }
+
+        @Test("stop and start reset a start limit that was hit, as restart does")
+        func startLimit() async throws {
+            let cluster = try Cluster.shared
+            let text =
+                "[Unit]\nStartLimitBurst=2\nStartLimitIntervalSec=1h\n[Service]\nRestart=on-failure\nRestartSec=100ms\n"
+                + "ExecStart=/bin/sh -c 'test -e /run/cured && exec sleep infinity; exit 3'\n"
+            _ = try await give(cluster, "start", "limited.service", text)
+            try await until("the limit is hit") {
+                try await cluster.sightings(of: ["limited.service"]).first?.active == "failed"
+            }
+            try await cluster.inside(home, "touch /run/cured")
+            try await cluster.manage("stop", "limited.service", "--timeout", "60")
+            try await cluster.manage("start", "limited.service", "--timeout", "60")
+            try await cluster.running(["limited.service"], on: [home])
+            try await cluster.inside(home, "rm /run/cured")
+        }
+
+        @Test("a mount and a slice that the machine has without any file are not taken over, and never ended")
+        func foreign() async throws {
+            let cluster = try Cluster.shared
+            try await cluster.inside(
+                home,
+                "mkdir -p /tmp/y; mount -t tmpfs none /tmp/y; touch /tmp/y/data; "
+                    + "systemd-run --quiet --unit=inbar --slice=bar.slice sleep infinity")
+            let mount = try await give(
+                cluster, "start", "tmp-y.mount", "[Mount]\nWhat=none\nWhere=/tmp/y\nType=tmpfs\n")
+            #expect(mount.status == 1 && mount.error.contains("has tmp-y.mount active of its own"), "\(mount)")
+            let slice = try await give(cluster, "start", "bar.slice", "[Slice]\nCPUWeight=50\n")
+            #expect(slice.status == 1 && slice.error.contains("runs inbar.service in bar.slice"), "\(slice)")
+            try await cluster.manage("destroy", "tmp-y.mount", "bar.slice", "--timeout", "60")
+            try await cluster.inside(home, "test -e /tmp/y/data; systemctl is-active inbar.service")
+            try await cluster.inside(home, "systemctl stop inbar.service; umount /tmp/y; rmdir /tmp/y")
+        }
+
+        @Test("a machine that cannot write the guard's list says so, and is given no units")
+        func guardList() async throws {
+            let cluster = try Cluster.shared
+            try await cluster.inside(home, "mkdir -p /run/flotilla/fenced-units.new/x")
+            let refused = try await give(cluster, "start", "first.service", Cluster.sleeper)
+            #expect(refused.status == 1 && refused.error.contains("fenced-units"), "\(refused)")
+            try await until("the machine says so") {
+                try await cluster.manager("list-machines").error.contains("the guard's list of them cannot be written")
+            }
+            let names = (1...10).map { "drawn@\($0).service" }
+            try await cluster.give("start", names.map { Cluster.Unit($0, Cluster.sleeper) })
+            let others = Set((1...Cluster.size).map { "worker-\($0)" }).subtracting([home])
+            try await cluster.running(names, on: others)
+            try await cluster.inside(home, "rm -r /run/flotilla/fenced-units.new")
+            try await cluster.running(["first.service"], on: [home])
+            try await until("the machine is well") { try await cluster.manager("list-machines").error.isEmpty }
+        }
+    }
+}
