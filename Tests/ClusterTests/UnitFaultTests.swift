@@ -115,7 +115,15 @@ extension ClusterTests {
                 cluster, "start", "shy.timer", "[Timer]\nOnActiveSec=1h\nUnit=nowhere.service\n")
             #expect(refuses.status == 1 && refuses.error.contains("nowhere.service"), "\(refuses)")
 
+            let bad = try await give(cluster, "start", "bad.service", "[Service]\nType=simple\n")
+            #expect(bad.status == 1 && bad.error.contains("bad unit file setting"), "\(bad)")
+            #expect(try await state("bad.service") == "bad.service loaded")
+
             try await cluster.inside(home, "touch /run/comes")
+            #expect(try await give(cluster, "load", "nowhere.service", Cluster.sleeper).status == 0)
+            try await until("the timer is up, since its service has come") {
+                try await cluster.sightings(of: ["shy.timer"]).first?.active == "active"
+            }
             #expect(try await give(cluster, "load", "absent.service", Cluster.sleeper).status == 0)
             try await cluster.running(["needs.service", "absent.service", "asserts.service"])
             #expect(try await state("needs.service") == "needs.service launched")
@@ -195,8 +203,16 @@ extension ClusterTests {
             let links =
                 "cd /run/systemd/system; ls -d back.service back.service.d multi-user.target.wants/front.service"
             #expect(try await cluster.inside(home, links).count == 3)
+            let changed = try await give(
+                cluster, "start", "front.service",
+                "\(Cluster.sleeper)\n[Install]\nWantedBy=timers.target\nAlso=back.service\n", "--replace")
+            #expect(changed.status == 0, "\(changed)")
+            #expect(try await cluster.inside(home, links + " 2>/dev/null || true").count == 2)
+            #expect(
+                try await cluster.inside(home, "ls /run/systemd/system/timers.target.wants").contains("front.service"))
             try await cluster.manage("destroy", "front.service", "--timeout", "60")
             #expect(try await cluster.inside(home, links + " 2>/dev/null || true").count == 2)
+            #expect(try await cluster.inside(home, "ls /run/systemd/system").contains("timers.target.wants") == false)
             try await cluster.manage("restart", "back.service", "--timeout", "60")
 
             #expect(
@@ -242,6 +258,16 @@ extension ClusterTests {
             }
             #expect(try await cluster.processes()[name]?.contains(second) != true, "it outlived the guard")
             try await cluster.inside(second, "systemctl kill --signal=CONT node-agent.service")
+            try await until("that machine is back") { try await cluster.visibleAddresses().count == Cluster.size }
+
+            let third = try #require(try await cluster.running([name])[name]).machine
+            let id = try await cluster.machineID(third)
+            try await cluster.manage("drain", id, "--no-block")
+            try await until("it has moved") {
+                try await cluster.sightings(of: [name]).contains { $0.machine != third && $0.active == "active" }
+            }
+            #expect(try await cluster.processes()[name]?.contains(third) != true, "it outlived the move")
+            try await cluster.manage("uncordon", id)
             try await cluster.manage("unload", name, "--timeout", "60")
             try await until("no process is left") { try await cluster.processes()[name] == nil }
         }
@@ -378,6 +404,11 @@ extension ClusterTests {
                 try await cluster.running(names, on: [home])
                 try await cluster.manage("uncordon", try await cluster.machineID("worker-2"))
                 try await cluster.manage("drain", try await cluster.machineID(home))
+                // The command has waited for the last one, too.
+                let all = try await cluster.sightings(of: names)
+                #expect(
+                    all.map(\.machine) == ["worker-2", "worker-2", "worker-2"]
+                        && all.allSatisfy { $0.active == "active" }, "\(all)")
                 let there = try await cluster.running(names, on: ["worker-2"])
                 let gone = try await cluster.sightings(of: names).filter { $0.machine == home }
                 #expect(gone.isEmpty, "their files are left there")

@@ -118,6 +118,51 @@ extension ClusterTests {
             try await until("it is gone everywhere") { try await machines().isEmpty }
         }
 
+        @Test("fleetctl's restart, as fast as a program can ask for it, restarts the unit each time")
+        func fleetctlRestart() async throws {
+            let cluster = try Cluster.shared
+            let name = "again.service"
+            try await cluster.give("start", [Cluster.Unit(name, Cluster.sleeper)])
+            var last = try await cluster.running([name])[name]
+            let agent = "google-api-go-client/0.5"
+            func put(_ target: String) async throws {
+                let answer = try await cluster.api(
+                    "PUT", "units/\(name)", #"{"desiredState":"\#(target)"}"#, from: agent)
+                #expect(answer.status == 204, "\(answer)")
+            }
+            for round in 1...10 {
+                try await put("loaded")
+                let seen = try await cluster.api("GET", "units/\(name)", from: agent)
+                #expect(seen.body.contains(#""currentState":"launched""#), "what fleetctl waits for: \(seen)")
+                try await put("launched")
+                try await until("it runs as another run, round \(round)") {
+                    let now = try await cluster.sightings(of: [name]).first
+                    return now?.active == "active" && now?.invocation != last?.invocation
+                }
+                last = try await cluster.running([name])[name]
+            }
+        }
+
+        @Test("units that end and begin all the time write little, and are stopped at once")
+        func flapping() async throws {
+            let cluster = try Cluster.shared
+            let names = (1...6).map { "flap@\($0).service" }
+            let text =
+                "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=always\nRestartSec=50ms\nExecStart=/bin/false\n"
+            try await cluster.give("start", names.map { Cluster.Unit($0, text) })
+            func restarts() async throws -> Int {
+                try await cluster.sightings(of: names).map(\.restarts).min() ?? 0
+            }
+            // Each report comes later than the one before, up to 16 s.
+            try await until("each has begun 120 times") { try await restarts() > 120 }
+            let before = (restarts: try await restarts(), revision: try await cluster.storeRevision())
+            try await until("each has begun 100 times more") { try await restarts() > before.restarts + 100 }
+            let written = try await cluster.storeRevision() - before.revision
+            #expect(written < 60, "600 runs wrote \(written) revisions")
+            try await cluster.manage(["stop"] + names + ["--timeout", "60"])
+            #expect(try await cluster.sightings(of: names).allSatisfy { $0.active != "active" })
+        }
+
         @Test("without a change the store stays silent")
         func silence() async throws {
             let cluster = try Cluster.shared

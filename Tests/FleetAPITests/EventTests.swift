@@ -94,6 +94,25 @@ struct EventTests {
         }
     }
 
+    @Test("a reason is an event, though nothing else about the unit has changed")
+    func reason() async throws {
+        let words = "failed: exit-code, status 3"
+        var change = Sample.reported("a.service")
+        if case .statePut(var state) = change {
+            state.health = words
+            change = .statePut(state)
+        }
+        try await withAPI(.inProcess, cluster) { ask async throws in
+            var events = try await ask.client().events().makeAsyncIterator()
+            _ = try await read(&events) { _ in true }
+            cluster.apply([change])
+            let seen = try await read(&events) { _ in true }
+            var reasons: [String?] = []
+            for event in seen { if case .state(let state) = event.change { reasons.append(state.health) } }
+            #expect(reasons == [words])
+        }
+    }
+
     /// As when it fits nowhere else: until another machine takes it, it stays assigned to the one that was lost.
     @Test("a unit is on no machine once its machine is gone, and on it again when that is back")
     func lostMachine() async throws {

@@ -45,6 +45,15 @@ import Testing
         }
     }
 
+    @Test(
+        "a wrong use of the node agent is one line and status 1", arguments: ["--nonsense", "join"])
+    func nodeAgentUsage(argument: String) async throws {
+        let outcome = try await Shell.run(["\(try SystemdTestPrograms.folder())/node-agent", argument])
+        #expect(outcome.status == 1 && outcome.output.isEmpty)
+        #expect(outcome.error.hasPrefix("node-agent: ") && outcome.error.hasSuffix("see 'node-agent --help'\n"))
+        #expect(outcome.error.split(separator: "\n").count == 1, "\(outcome.error)")
+    }
+
     @Test("the command line says how to build what has not been built")
     func notBuilt() async throws {
         let outcome = try await Shell.run(
