@@ -69,6 +69,8 @@ actor SessionShell {
         self.peers = peers
         self.hooks = hooks
         self.logger = logger
+        // The former run has written it.
+        leaseOnDisk = saved.lease
         core = SessionCore(timing: SessionTiming(ttl: ttl))
         (events, inbox) = AsyncStream.makeStream()
     }
@@ -168,7 +170,7 @@ actor SessionShell {
     /// Begins the tenure when the session is on disk: a restart of the agent that finds another one, or none, would stop what was
     /// started under it.
     private func enter(_ lease: SessionLease) async {
-        while !save(lease) {
+        while !save(lease), !isOnDisk(lease) {
             guard core.currentLease == lease, !Task.isCancelled else { return }
             if updateTrouble() { await rewrite(lease) }
             try? await Task.sleep(for: Self.saveInterval)
