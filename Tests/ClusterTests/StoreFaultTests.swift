@@ -52,6 +52,7 @@ extension ClusterTests {
             let cluster = try Cluster.shared
             let units = try await startUnits(cluster)
             let leases = try await leases(cluster)
+            let socket = try await cluster.control("socket", "1").joined()
             try await cluster.control("etcd", "kill")
             try await untilTold("etcd is down or has no quorum; units go on", cluster)
             try await Task.sleep(for: .seconds(20))
@@ -61,7 +62,7 @@ extension ClusterTests {
                 let told = try await cluster.manager(words)
                 #expect(told.status == 0 && told.error.contains("etcd has not answered for"), "\(told)")
             }
-            #expect(try await healthz(cluster) == "503")
+            #expect(try await healthz(socket) == "503")
             // What is remembered of a unit is no outcome of a start.
             let asked = try await cluster.manager("start", units.keys.sorted()[0], "--timeout", "30")
             #expect(asked.status == 3 && asked.error.contains("nobody knows what becomes of"), "\(asked)")
@@ -72,17 +73,16 @@ extension ClusterTests {
             try await prove("down.service", cluster)
             let told = try await cluster.manager("list-units")
             #expect(told.status == 0 && told.error.isEmpty, "\(told)")
-            #expect(try await healthz(cluster) == "200")
+            #expect(try await healthz(socket) == "200")
             try await cluster.running(units.keys.sorted())
             try await figure("etcd down", units, leases, cluster)
         }
 
         /// The status with which a machine's API says whether it is of use.
-        private func healthz(_ cluster: Cluster) async throws -> String {
-            let socket = try await cluster.control("socket", "1").joined()
-            return try await Shell.run([
+        private func healthz(_ socket: String) async throws -> String {
+            try await Shell.run([
                 "curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--unix-socket", socket,
-                "http://machine/flotilla/v1/healthz",
+                "http://machine/healthz",
             ]).output
         }
 
