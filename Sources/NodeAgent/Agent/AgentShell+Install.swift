@@ -82,8 +82,11 @@ extension AgentShell {
         guard !names.isEmpty else { return [:] }
         var found: [UnitName: String] = [:]
         let own = Set(await folder.files().map(\.unit.rawValue) + names.map(\.rawValue))
+        let paths = try await units.fragmentPaths(of: names.map(\.rawValue))
         for status in try await units.listUnits(names: names.map(\.rawValue))
         where status.active != "inactive" && status.active != "failed" {
+            // Where the machine has a file, the refusal names it: see `UnitLinks.claim`.
+            if let path = paths[status.name], HostFiles.exists(path) { continue }
             let unit = UnitName(unchecked: status.name)
             if unit.type == .slice {
                 guard let stranger = try await units.members(ofSlice: status.name).first(where: { !own.contains($0) })
