@@ -22,10 +22,7 @@ extension ClusterTests {
             let lease = try await cluster.lease(of: machine)
             let process = try await cluster.agentProcess(machine)
             try await cluster.inside(machine, command)
-            try await until("another agent process runs") {
-                let now = try await cluster.agentProcess(machine)
-                return now != 0 && now != process
-            }
+            try await cluster.untilAnotherAgent(machine, than: process)
             // It takes orders again, so it has long looked at what runs there.
             try await cluster.start("after.service", on: machine)
             #expect(try await cluster.lease(of: machine) == lease)
@@ -37,12 +34,14 @@ extension ClusterTests {
         func slowStop() async throws {
             let cluster = try Cluster.shared
             let home = "worker-3"
-            let here = "[X-Fleet]\nMachineID=\(try await cluster.machineID(home))\n"
             let stubborn =
                 "[Service]\nTimeoutStopSec=45\nExecStart=/bin/sh -c \"trap '' TERM; while :; do sleep 1; done\"\n"
             try await cluster.give(
                 "start",
-                [Cluster.Unit("slow.service", stubborn + here), Cluster.Unit("by.service", Cluster.sleeper + here)])
+                [
+                    Cluster.Unit("slow.service", try await cluster.pinned(stubborn, to: home)),
+                    Cluster.Unit("by.service", try await cluster.pinned(Cluster.sleeper, to: home)),
+                ])
             let units = try await cluster.running(["slow.service", "by.service"])
             let lease = try await cluster.lease(of: home)
             try await cluster.manage("stop", "--no-block", "slow.service")
@@ -51,10 +50,7 @@ extension ClusterTests {
             }
             let process = try await cluster.agentProcess(home)
             try await cluster.inside(home, "systemctl kill --signal=KILL --kill-whom=main node-agent.service")
-            try await until("another agent process runs") {
-                let now = try await cluster.agentProcess(home)
-                return now != 0 && now != process
-            }
+            try await cluster.untilAnotherAgent(home, than: process)
             try await cluster.start("after.service", on: home)
             #expect(try await cluster.lease(of: home) == lease)
             let by = try #require(units["by.service"])

@@ -60,10 +60,7 @@ extension ClusterTests {
             let before = try await cluster.sightings(of: ["react.service"]).map(\.identity)
             let process = try await cluster.agentProcess(machine)
             try await cluster.inside(machine, "systemctl restart node-agent.service")
-            try await until("another agent is there") {
-                let now = try await cluster.agentProcess(machine)
-                return now != 0 && now != process
-            }
+            try await cluster.untilAnotherAgent(machine, than: process)
             try await cluster.start("witness.service", on: machine)
             #expect(try await cluster.sightings(of: ["react.service"]).map(\.identity) == before)
 

@@ -32,10 +32,7 @@ extension ClusterTests {
         func askedAgentRestarts() async throws {
             let cluster = try Cluster.shared
             let names = (1...3).map { "slow@\($0).service" }
-            let text =
-                "[Service]\nType=notify\nNotifyAccess=all\n"
-                + "ExecStart=/bin/bash -c 'sleep 2; systemd-notify --ready; exec sleep infinity'\n"
-                + "[X-Fleet]\nMachineMetadata=pool=slow\n"
+            let text = Cluster.slowStarter + "[X-Fleet]\nMachineMetadata=pool=slow\n"
             let (home, asked) = ("worker-2", "worker-4")
             try await cluster.withMetadata([home: ["pool": "slow"], "worker-3": ["pool": "slow"]]) {
                 try await cluster.manage("cordon", try await cluster.machineID("worker-3"))

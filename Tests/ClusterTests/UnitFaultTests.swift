@@ -11,7 +11,7 @@ extension ClusterTests {
 
         /// A unit file whose unit goes to `home`.
         private func pinned(_ cluster: Cluster, _ text: String) async throws -> String {
-            "\(text)\n[X-Fleet]\nMachineID=\(try await cluster.machineID(home))\n"
+            try await cluster.pinned(text, to: home)
         }
 
         /// Hands a unit to a verb that waits for it.
@@ -47,10 +47,7 @@ extension ClusterTests {
             // What an agent finds that begins anew must not keep it from its orders.
             let process = try await cluster.agentProcess(home)
             try await cluster.inside(home, "systemctl restart node-agent.service")
-            try await until("another agent is there") {
-                let now = try await cluster.agentProcess(home)
-                return now != 0 && now != process
-            }
+            try await cluster.untilAnotherAgent(home, than: process)
             try await cluster.start("later.service", on: home)
             try await cluster.manage("destroy", "local.service", "plain.service", "--timeout", "60")
             #expect(try await cluster.sightings(of: ["local.service", "plain.service"]).map(\.identity) == before)
@@ -132,10 +129,7 @@ extension ClusterTests {
         @Test("a start limit that was hit does not stand in the way of who starts the unit again")
         func startLimit() async throws {
             let cluster = try Cluster.shared
-            let text =
-                "[Unit]\nStartLimitBurst=2\nStartLimitIntervalSec=1h\n[Service]\nRestart=always\nRestartSec=100ms\n"
-                + "ExecStart=/bin/sh -c 'test -e /run/cured && exec sleep infinity; exit 3'\n"
-            let first = try await give(cluster, "start", "limited.service", text)
+            let first = try await give(cluster, "start", "limited.service", Cluster.curable(restart: "always"))
             #expect(first.status == 0 || first.status == 1, "\(first)")
             try await until("the limit is hit") {
                 try await cluster.sightings(of: ["limited.service"]).first?.active == "failed"
@@ -378,10 +372,7 @@ extension ClusterTests {
             #expect(places.values.allSatisfy { $0.machine != home }, "\(places.values.map(\.machine))")
             let process = try await cluster.agentProcess(home)
             try await cluster.inside(home, "systemctl kill --signal=KILL node-agent.service")
-            try await until("another agent is there") {
-                let now = try await cluster.agentProcess(home)
-                return now != 0 && now != process
-            }
+            try await cluster.untilAnotherAgent(home, than: process)
             try await cluster.emptyRuntimeFolder(of: home)
             try await cluster.running(["pinned.service"], on: [home])
             #expect(try await cluster.sightings(of: ["witness.service"]).map(\.identity) == before)
@@ -394,13 +385,11 @@ extension ClusterTests {
         func drainOneByOne() async throws {
             let cluster = try Cluster.shared
             let names = (1...3).map { "slow@\($0).service" }
-            let text =
-                "[Service]\nType=notify\nNotifyAccess=all\n"
-                + "ExecStart=/bin/bash -c 'sleep 2; systemd-notify --ready; exec sleep infinity'\n"
             try await cluster.withMetadata([home: ["pool": "slow"], "worker-2": ["pool": "slow"]]) {
                 try await cluster.manage("cordon", try await cluster.machineID("worker-2"))
                 try await cluster.give(
-                    "start", names.map { Cluster.Unit($0, text + "\n[X-Fleet]\nMachineMetadata=pool=slow\n") })
+                    "start",
+                    names.map { Cluster.Unit($0, Cluster.slowStarter + "[X-Fleet]\nMachineMetadata=pool=slow\n") })
                 try await cluster.running(names, on: [home])
                 try await cluster.manage("uncordon", try await cluster.machineID("worker-2"))
                 try await cluster.manage("drain", try await cluster.machineID(home))

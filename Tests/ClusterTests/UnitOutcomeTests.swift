@@ -12,8 +12,7 @@ extension ClusterTests {
         private func give(
             _ cluster: Cluster, _ verb: String, _ name: String, _ text: String, timeout: Int = 60
         ) async throws -> Shell.Outcome {
-            let pinned = "\(text)\n[X-Fleet]\nMachineID=\(try await cluster.machineID(home))\n"
-            return try await cluster.withUnit(name, pinned) { path in
+            try await cluster.withUnit(name, try await cluster.pinned(text, to: home)) { path in
                 try await cluster.manager([verb, path, "--timeout", "\(timeout)"])
             }
         }
@@ -48,10 +47,7 @@ extension ClusterTests {
         @Test("stop and start reset a start limit that was hit, as restart does")
         func startLimit() async throws {
             let cluster = try Cluster.shared
-            let text =
-                "[Unit]\nStartLimitBurst=2\nStartLimitIntervalSec=1h\n[Service]\nRestart=on-failure\nRestartSec=100ms\n"
-                + "ExecStart=/bin/sh -c 'test -e /run/cured && exec sleep infinity; exit 3'\n"
-            _ = try await give(cluster, "start", "limited.service", text)
+            _ = try await give(cluster, "start", "limited.service", Cluster.curable(restart: "on-failure"))
             try await until("the limit is hit") {
                 try await cluster.sightings(of: ["limited.service"]).first?.active == "failed"
             }

@@ -80,11 +80,15 @@ extension AgentShell {
     /// A slice is up as soon as something runs in it. It may be ours when all of that is ours.
     private func foreignUnits(among names: [UnitName]) async throws(SystemdError) -> [UnitName: String] {
         guard !names.isEmpty else { return [:] }
+        let up = try await units.listUnits(names: names.map(\.rawValue)).filter {
+            $0.active != "inactive" && $0.active != "failed"
+        }
+        // Hardly ever is one; systemd is asked nothing else then.
+        guard !up.isEmpty else { return [:] }
         var found: [UnitName: String] = [:]
         let own = Set(await folder.files().map(\.unit.rawValue) + names.map(\.rawValue))
-        let paths = try await units.fragmentPaths(of: names.map(\.rawValue))
-        for status in try await units.listUnits(names: names.map(\.rawValue))
-        where status.active != "inactive" && status.active != "failed" {
+        let paths = try await units.fragmentPaths(of: up.map(\.name))
+        for status in up {
             // Where the machine has a file, the refusal names it: see `UnitLinks.claim`.
             if let path = paths[status.name], HostFiles.exists(path) { continue }
             let unit = UnitName(unchecked: status.name)

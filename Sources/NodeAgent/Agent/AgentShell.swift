@@ -39,7 +39,7 @@ actor AgentShell {
     /// The number of the last change by which a unit was seen to start, run, stop or fail.
     private(set) var lastSign: [String: Int] = [:]
     /// Units that waited for their `Restart=` when systemd last told of them.
-    private var isRestarting: [String: Bool] = [:]
+    private var restarting: Set<String> = []
     /// Units whose failure systemd is being asked about, and whether it is to be asked again since they have failed anew.
     var explaining: [UnitName: Bool] = [:]
 
@@ -253,7 +253,11 @@ actor AgentShell {
             case .unitChanged(let status):
                 changeMark += 1
                 lastChange[status.name] = changeMark
-                isRestarting[status.name] = status.sub == "auto-restart" ? true : nil
+                if status.sub == "auto-restart" {
+                    restarting.insert(status.name)
+                } else {
+                    restarting.remove(status.name)
+                }
                 if status.active != "inactive" { lastSign[status.name] = changeMark }
                 inbox.yield(.observed([observation(status)]))
             case .jobRemoved(let unit, _, let result):
@@ -271,7 +275,7 @@ actor AgentShell {
 
     /// Whether systemd is about to start a unit again that has ended: between the two it shows for a moment as one that is down.
     private func isBetweenRuns(_ status: UnitStatus) -> Bool {
-        status.active == "inactive" && status.job != nil && isRestarting[status.name] == true
+        status.active == "inactive" && status.job != nil && restarting.contains(status.name)
     }
 
     /// What systemd says of the units, no older than any change of them that was handed on.
@@ -317,7 +321,7 @@ actor AgentShell {
             since[name] = nil
             lastChange[name.rawValue] = nil
             lastSign[name.rawValue] = nil
-            isRestarting[name.rawValue] = nil
+            restarting.remove(name.rawValue)
         }
     }
 

@@ -28,8 +28,8 @@ extension SystemdManager {
         if result == .dependency { report.dependencies = (try? await dependencyFaults(of: name)) ?? [] }
         // Types that run nothing have neither.
         report.result = try? await text(type, "Result", of: name)
-        let code = try? await number(type, "ExecMainCode", of: name)
-        report.exit = StartReport.Exit(code: code, status: try? await number(type, "ExecMainStatus", of: name))
+        let code = try? await value(type, "ExecMainCode", of: name)?.signed
+        report.exit = StartReport.Exit(code: code, status: try? await value(type, "ExecMainStatus", of: name)?.signed)
         let isSuccess = report.result ?? "success" == "success"
         // A unit that systemd has forgotten shows no run at all.
         if isSuccess, report.exit == nil, let end = watches.end(of: name) {
@@ -37,7 +37,7 @@ extension SystemdManager {
             report.exit = end.exit
         } else if !isSuccess, let failure = await failedCommand(type, of: name) {
             let isClean = report.exit.map { !$0.isSignal && $0.status == 0 } ?? true
-            let mainEnd = isClean ? nil : try? await time(type, "ExecMainExitTimestampMonotonic", of: name)
+            let mainEnd = isClean ? nil : try? await value(type, "ExecMainExitTimestampMonotonic", of: name)?.number
             // When one of them fails, systemd ends the other: the first one is the reason.
             if failure.time <= mainEnd ?? .max {
                 report.exit = failure.exit
@@ -105,17 +105,17 @@ extension SystemdManager {
         guard ["Service", "Socket", "Mount", "Swap"].contains(type) else { return false }
         let mode = try await text(type, "KillMode", of: name)
         if mode == "process" || mode == "none" { return true }
-        return try await call(Self.request(type, "SendSIGKILL", name)) { reader throws(SystemdError) in
-            try reader.variant()?.flag == false
-        }
+        return try await value(type, "SendSIGKILL", of: name)?.flag == false
     }
 
     private static func type(of name: String) -> String { UnitPath.type(of: name) ?? "Service" }
 
+    private func value(_ type: String, _ property: String, of name: String) async throws(SystemdError) -> BusValue? {
+        try await call(Self.request(type, property, name)) { reader throws(SystemdError) in try reader.variant() }
+    }
+
     private func text(_ type: String, _ property: String, of name: String) async throws(SystemdError) -> String? {
-        try await call(Self.request(type, property, name)) { reader throws(SystemdError) in
-            try reader.variant()?.text.flatMap { $0.isEmpty ? nil : $0 }
-        }
+        try await value(type, property, of: name)?.text.flatMap { $0.isEmpty ? nil : $0 }
     }
 
     func strings(_ type: String, _ property: String, of name: String) async throws(SystemdError) -> [String] {
@@ -123,18 +123,6 @@ extension SystemdManager {
             try reader.inside(SD_BUS_TYPE_VARIANT, "as") { reader throws(SystemdError) in
                 try reader.array(of: "s") { reader throws(SystemdError) in try reader.string() }
             }
-        }
-    }
-
-    private func number(_ type: String, _ property: String, of name: String) async throws(SystemdError) -> Int32? {
-        try await call(Self.request(type, property, name)) { reader throws(SystemdError) in
-            try reader.variant()?.signed
-        }
-    }
-
-    private func time(_ type: String, _ property: String, of name: String) async throws(SystemdError) -> UInt64? {
-        try await call(Self.request(type, property, name)) { reader throws(SystemdError) in
-            try reader.variant()?.number
         }
     }
 

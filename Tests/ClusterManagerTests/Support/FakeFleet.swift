@@ -49,11 +49,7 @@ actor FakeFleet: FleetService {
 
     func states(of unit: UnitName?) async throws -> [FleetUnitState] {
         stateQuestions += 1
-        return try await statesNow(of: unit)
-    }
-
-    private func statesNow(of unit: UnitName?) async throws -> [FleetUnitState] {
-        view.sortedStates.filter { unit == nil || $0.name == unit }
+        return view.sortedStates.filter { unit == nil || $0.name == unit }
     }
 
     func machines() async throws -> [FleetMachine] {

@@ -59,6 +59,14 @@ extension Cluster {
         return text.first.flatMap { Int($0) } ?? 0
     }
 
+    /// Waits until a machine has another agent than the one whose main process was `former`.
+    func untilAnotherAgent(_ machine: String, than former: Int) async throws {
+        try await until("another agent runs on \(machine)") {
+            let now = try await agentProcess(machine)
+            return now != 0 && now != former
+        }
+    }
+
     /// Waits until the store knows all machines and no units, which run nowhere: the sign that a test left nothing behind.
     ///
     /// - Throws: `ClusterFailure` with what is too much or missing, when patience ends.

@@ -48,9 +48,8 @@ struct Drain: FleetCommand {
         abstract: "Have a machine hand its units over to others, one by one.",
         discussion: """
             Each unit stops here before it starts elsewhere, and the next follows when it has settled; the command ends when the \
-            last one has. A unit that no other \
-            machine can take stays, and is named at the end, with status 2; global units stay, too. The machine takes no new \
-            units until 'uncordon'.
+            last one has. A unit that no other machine can take stays, and is named at the end, with status 2; global units stay, \
+            too. The machine takes no new units until 'uncordon'.
 
             EXAMPLES:
               cluster-manager drain 9f2c4e1a
@@ -58,8 +57,8 @@ struct Drain: FleetCommand {
             """)
 
     @OptionGroup var machine: MachineArgument
-    @Flag(name: .customLong("no-block"), help: "Do not wait for the units to be gone, and up elsewhere.") var noBlock =
-        false
+    @Flag(name: .customLong("no-block"), help: "Do not wait for the units to be gone, and up elsewhere.")
+    var noBlock = false
     @Option(help: ArgumentHelp("How long to wait; 10m unless said otherwise.", valueName: "time")) var timeout = "10m"
     @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 

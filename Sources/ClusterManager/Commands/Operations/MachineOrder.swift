@@ -98,16 +98,18 @@ struct MachineOrder {
             if ContinuousClock.now - since > .seconds(3), let stuck = Self.reasons(left, control) {
                 throw ClusterManagerError(.partial, "\(label) keeps units that fit nowhere else: \(stuck)")
             }
-            let words =
-                left.isEmpty
-                ? "\(moving.sorted().few(3)) of \(label) \(moving.count == 1 ? "is" : "are") not up yet where \(moving.count == 1 ? "it" : "they") went"
-                : "\(label) still has \(left.few(3))"
+            let words = left.isEmpty ? underWay(moving) : "\(label) still has \(left.few(3))"
             line.show(words)
             guard ContinuousClock.now < deadline else {
                 throw ClusterManagerError(.timedOut, "\(words); the cluster goes on working at it")
             }
             try await Task.sleep(for: Self.pause)
         }
+    }
+
+    private func underWay(_ names: Set<String>) -> String {
+        let (verb, subject) = names.count == 1 ? ("is", "it") : ("are", "they")
+        return "\(names.sorted().few(3)) of \(label) \(verb) not up yet where \(subject) went"
     }
 
     /// Those of these units that have not come to rest on another machine; what cannot be asked now may not have.
