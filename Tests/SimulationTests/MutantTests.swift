@@ -32,6 +32,8 @@ import Testing
         Case(mutant: .silentRefusal, seed: 0),
         Case(mutant: .noBrake, seed: 6),
         Case(mutant: .forgetfulSuccessor, seed: 6),
+        Case(mutant: .hastySuccessor, seed: 0),
+        Case(mutant: .hastyDrain, seed: 0),
         Case(mutant: .trustsRest, seed: 81),
         Case(mutant: .lateReports, seed: 0, target: .lateReport),
         Case(mutant: .forgottenStart, seed: 0, target: .replacedKept),

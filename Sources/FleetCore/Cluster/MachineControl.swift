@@ -11,6 +11,8 @@ package struct MachineControl: Hashable, Sendable {
     package var since: Int64
     /// Who wanted it, for people; empty when unknown.
     package var by: String
+    /// When the operator first wanted something of the machine, since it was last opened.
+    package var created = Stamp()
 
     package init(isCordoned: Bool, isDraining: Bool, since: Int64 = 0, by: String = "") {
         self.isCordoned = isCordoned
@@ -21,4 +23,7 @@ package struct MachineControl: Hashable, Sendable {
 
     /// Whether new units must go elsewhere.
     package var isClosed: Bool { isCordoned || isDraining }
+
+    /// Whether the machine was closed before `assignment` was written, so that its unit may have come from there.
+    func precedes(_ assignment: Assignment) -> Bool { assignment.written.revision > created.revision }
 }

@@ -11,13 +11,22 @@ extension Engine {
     /// machine and end with it. While the brake is set nothing is moved, here neither.
     mutating func reviewDrains(_ placement: inout Placement) {
         let draining = state.control.filter { $0.value.isDraining }.keys.sorted()
-        guard !(draining.isEmpty && leaving.isEmpty && held.isEmpty) else { return }
+        if isSuccessor {
+            isSuccessor = false
+            for machine in draining { arriving[machine] = mayHaveLeft(machine) }
+        }
+        guard !(draining.isEmpty && leaving.isEmpty && held.isEmpty && arriving.isEmpty) else { return }
         held = [:]
+        for (machine, units) in arriving {
+            let left = units.filter { isInMotion($0, from: machine) }
+            arriving[machine] = left.isEmpty || state.control[machine]?.isDraining != true ? nil : left
+        }
         leaving = leaving.filter { machine, unit in
             state.control[machine]?.isDraining == true && isInMotion(unit, from: machine)
         }
         guard brake == nil else { return }
-        for machine in draining where occupancy.slot(of: machine) != nil && leaving[machine] == nil {
+        for machine in draining
+        where occupancy.slot(of: machine) != nil && leaving[machine] == nil && arriving[machine] == nil {
             // A machine that cannot follow its schedule keeps it for long, and a store that is read anew, as after a compaction, does
             // not say who sent it.
             leaving[machine] = unitOnItsWayOff(machine) ?? nextToLeave(machine, &placement)
@@ -27,6 +36,21 @@ extension Engine {
     /// What a machine still reports and is no longer assigned: it is on its way off, whoever sent it.
     private func unitOnItsWayOff(_ machine: MachineID) -> UnitName? {
         state.units(on: machine).first { state.assignments[$0]?[machine] == nil }
+    }
+
+    /// Units that may have been sent from a machine by a leader that is gone, and have not come to rest where they went.
+    ///
+    /// The store does not say where a unit came from. So this is every unit that has got a place since the machine was closed, or
+    /// has none.
+    private func mayHaveLeft(_ machine: MachineID) -> Set<UnitName> {
+        guard let control = state.control[machine] else { return [] }
+        let units = state.units.values.filter { unit in
+            let assignments = state.assignments[unit.name] ?? [:]
+            return unit.target > .inactive && assignments[machine] == nil
+                && (assignments.isEmpty || assignments.values.contains(where: control.precedes))
+                && !globals.contains(unit.name) && isInMotion(unit.name, from: machine)
+        }
+        return Set(units.map(\.name))
     }
 
     private mutating func nextToLeave(_ machine: MachineID, _ placement: inout Placement) -> UnitName? {

@@ -37,6 +37,10 @@ package struct Engine: Sendable {
     var attendance = Attendance()
     /// By machine that is being drained: the unit that is on its way from there to elsewhere.
     var leaving: [MachineID: UnitName] = [:]
+    /// By machine that is being drained: units that a former leader may have sent from there, until they have come to rest.
+    var arriving: [MachineID: Set<UnitName>] = [:]
+    /// Whether it has planned nothing yet for a cluster that another leader may have left in the middle of something.
+    var isSuccessor = false
     var occupancy = Occupancy()
     var pending: [UnitName: [Pending]] = [:]
     /// Every change up to this revision has been seen.
@@ -44,7 +48,7 @@ package struct Engine: Sendable {
     private var dirty: Set<UnitName> = []
     /// Units by a peer that they want to share a machine with.
     private var followers: [UnitName: Set<UnitName>] = [:]
-    private var globals: Set<UnitName> = []
+    private(set) var globals: Set<UnitName> = []
     private var optionsOfFile: [ContentHash: SchedulingOptions] = [:]
     private var traitsOfUnit: [UnitName: (hash: ContentHash, traits: UnitTraits)] = [:]
 
@@ -58,6 +62,7 @@ package struct Engine: Sendable {
         at now: Moment = Moment(nanoseconds: 0)
     ) {
         attendance.window = lossWindow
+        isSuccessor = true
         tick(now)
         handle(events, revision: revision)
     }

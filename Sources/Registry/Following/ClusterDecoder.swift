@@ -96,7 +96,10 @@ struct ClusterDecoder: UpdateDecoder {
         case .leader:
             let machine = try LeaderEntry(bytes: entry.value).machine
             return .leaderPut(Leadership(machine: machine, epoch: entry.createRevision))
-        case .control(let id): return .controlPut(id, try ControlEntry(bytes: entry.value).control)
+        case .control(let id):
+            var control = try ControlEntry(bytes: entry.value).control
+            control.created = Stamp(entry.createRevision)
+            return .controlPut(id, control)
         // That it is there is all that counts.
         case .seen(let id): return .seenPut(id)
         case .brake: return .brakePut(try BrakeEntry(bytes: entry.value).brake)

@@ -47,6 +47,10 @@ package enum Mutant: String, CaseIterable, Sendable {
     case noBrake
     /// A leader does not read what its predecessor left about machines.
     case forgetfulSuccessor
+    /// A leader that takes over a drain does not look for the unit that its predecessor has sent elsewhere.
+    case hastySuccessor
+    /// A drain takes a unit for settled when systemd has been ordered to start it.
+    case hastyDrain
     /// A machine does not ask whether work that is done once has been done elsewhere.
     case ignoredResults
     /// A machine writes down that work is done when it begins it.

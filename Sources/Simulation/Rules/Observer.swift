@@ -30,8 +30,10 @@ final class Observer {
     var losses: [Int: Int64] = [:]
     var suspicion: Suspicion?
     var surrenders = Surrenders()
-    /// By machine: which unit last left it because it is being drained, and under which leader.
-    var drained: [Int: (epoch: Int64, unit: Int)] = [:]
+    /// By machine: which unit last left it because it is being drained.
+    var drained: [Int: Int] = [:]
+    /// The same, until the unit has come to rest.
+    var arriving: [Int: Int] = [:]
 
     init(world: World) {
         self.world = world
@@ -121,7 +123,9 @@ final class Observer {
         for change in commit.changes where change.key.kind == .control {
             lastControlChange[change.key.machine] = world.now
             drained[change.key.machine] = nil
+            arriving[change.key.machine] = nil
         }
+        noteArrivals(commit)
         for change in commit.changes { noteWish(change) }
         for change in commit.changes where change.key.kind == .unit { lastUnitChange[change.key.subject] = world.now }
         guard let transaction, let epoch = transaction.epoch else { return }

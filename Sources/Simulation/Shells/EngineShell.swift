@@ -79,9 +79,15 @@ final class EngineShell {
         for (update, moment) in updates {
             switch update {
             case .snapshot(let entries, let revision):
-                engine = Engine(
-                    entries.compactMap { event($0.key, $0.entry) }, revision: revision,
-                    lossWindow: world.isMutant(.noBrake) ? nil : .seconds(SessionShell.ttl), at: process.host.now)
+                let events = entries.compactMap { event($0.key, $0.entry) }
+                let window: Duration? = world.isMutant(.noBrake) ? nil : .seconds(SessionShell.ttl)
+                if world.isMutant(.hastySuccessor) {
+                    engine = Engine(lossWindow: window)
+                    engine?.tick(process.host.now)
+                    engine?.handle(events, revision: revision)
+                } else {
+                    engine = Engine(events, revision: revision, lossWindow: window, at: process.host.now)
+                }
                 self.revision = revision
                 mayHaveUnusedFiles = true
             case .changes(let changes, let revision):
@@ -346,9 +352,13 @@ final class EngineShell {
         case .assignment(var assignment):
             assignment.written = Stamp(entry.modified)
             return .assignmentPut(assignment)
-        case .state(let state): return world.isMutant(.deafToStates) ? nil : .statePut(state)
+        case .state(var state):
+            if world.isMutant(.hastyDrain), state.active == "activating" { state.active = "active" }
+            return world.isMutant(.deafToStates) ? nil : .statePut(state)
         case .leader(let machine): return .leaderPut(Leadership(machine: machine, epoch: entry.created))
-        case .control(let wanted): return .controlPut(catalogue.machines[key.machine], wanted)
+        case .control(var wanted):
+            wanted.created = Stamp(entry.created)
+            return .controlPut(catalogue.machines[key.machine], wanted)
         case .seen: return world.isMutant(.forgetfulSuccessor) ? nil : .seenPut(catalogue.machines[key.machine])
         case .brake(let brake): return world.isMutant(.noBrake) ? nil : .brakePut(brake)
         case .result, .turn: return nil

@@ -86,6 +86,32 @@ struct EngineDrainTests {
             B> a launched => -A: b
             """),
         NamedScript(
+            "a new leader waits until what the former one sent elsewhere has come to rest there",
+            """
+            A; a launched; b launched => A: a launched | A: b launched
+            A> a launched; A> b launched; B; drain A => -A: a
+            -A> a => B: a launched
+            takeover => -
+            B> a loaded => -
+            B> a launched => -A: b
+            """),
+        NamedScript(
+            "a new leader finds the unit on no machine, gives it a place, and waits for it",
+            """
+            A; a launched; b launched => A: a launched | A: b launched
+            A> a launched; A> b launched; B; drain A => -A: a
+            hold; -A> a => B: a launched
+            fail; takeover => B: a launched
+            => -
+            B> a launched => -A: b
+            """),
+        NamedScript(
+            "a new leader waits for none that got its place before, or fits nowhere",
+            """
+            A; B; a launched; b launched; n launched MachineMetadata=role=n => A: a launched | B: b launched
+            A> a launched; drain A; takeover => -A: a
+            """),
+        NamedScript(
             "uncordon ends it",
             """
             A; a launched; b launched => A: a launched | A: b launched

@@ -55,7 +55,7 @@ struct ClusterText {
         return event
     }
 
-    private func wish(_ words: [String]) -> [ClusterEvent]? {
+    private mutating func wish(_ words: [String]) -> [ClusterEvent]? {
         guard let first = words.first else { return nil }
         if first == "release" {
             // As the registry does it: with the brake goes what would bring it back.
@@ -64,8 +64,11 @@ struct ClusterText {
         guard words.count == 2, Short.isMachine(words[1]) else { return nil }
         switch first {
         case "cordon", "drain":
-            let wanted = MachineControl(isCordoned: true, isDraining: first == "drain")
-            return [.controlPut(Short.machine(words[1]), wanted)]
+            let machine = Short.machine(words[1])
+            var wanted = MachineControl(isCordoned: true, isDraining: first == "drain")
+            revision += 1
+            wanted.created = state.control[machine]?.created ?? Stamp(revision)
+            return [.controlPut(machine, wanted)]
         case "uncordon": return [.controlGone(Short.machine(words[1]))]
         default: return nil
         }
