@@ -52,7 +52,7 @@ package struct AgentCore: Sendable, Equatable {
         var isStopped = false
         /// Stopping it does not help, since something starts it again: only without its file it stays down.
         var isRevived = false
-        /// Begun to be taken away: systemd may not find its file any more.
+        /// Begun to be taken away, or damaged by somebody: systemd may not find its file any more.
         var isUnlinked = false
         /// What is known of a run of a unit that runs once, until its job ends.
         var work: Work?
@@ -156,6 +156,8 @@ package struct AgentCore: Sendable, Equatable {
             guard entries[unit]?.operation == .installing else { return }
             fail(unit, .installing, at: now, isTransient: isTransient)
             entries[unit]?.problem = reason
+        case .damaged(let units):
+            for unit in units where entries[unit]?.file != nil { update(unit) { $0.isUnlinked = true } }
         case .uninstalled(let units):
             for unit in units {
                 finish(unit, .uninstalling) {

@@ -124,6 +124,8 @@ package enum AgentEvent: Hashable, Sendable {
     case installed(InstalledFile)
     /// `reason` is for people; a transient failure is tried again.
     case installFailed(UnitName, reason: String, isTransient: Bool)
+    /// Somebody has removed what systemd finds these units by; they are brought to it again.
+    case damaged([UnitName])
     case uninstalled([UnitName])
     /// The unit's file stays for now: processes of it are left, or what it rests on cannot be taken away.
     case uninstallFailed(UnitName, reason: String)

@@ -29,7 +29,11 @@ extension AgentShell {
         let there = Set(await folder.files().map(\.unit))
         let foreign: [UnitName: String]
         do {
-            foreign = try await foreignUnits(among: orders.map(\.unit).filter { !there.contains($0) })
+            var strange: [UnitName] = []
+            for unit in orders.map(\.unit) where !there.contains(unit) {
+                if await !folder.hasStarted(unit) { strange.append(unit) }
+            }
+            foreign = try await foreignUnits(among: strange)
         } catch {
             for event in refused(orders, error.message, isTransient: true) { inbox.yield(event) }
             return
@@ -72,6 +76,21 @@ extension AgentShell {
         }
         for event in events { inbox.yield(event) }
         await load(written, mustReload: wereLinked, inbox)
+    }
+
+    /// From one look at the folder to the next.
+    private static let lookInterval = Duration.seconds(2)
+
+    /// Looks for what somebody has removed of the units that lie here; until cancelled.
+    func watchFolder(_ inbox: AsyncStream<AgentEvent>.Continuation) async {
+        while (try? await Task.sleep(for: Self.lookInterval)) != nil {
+            let units = await folder.damaged()
+            guard !units.isEmpty else { continue }
+            logger.warning(
+                "somebody has removed files or links of units; they are put back",
+                metadata: ["unit.names": "\(units.map(\.rawValue).joined(separator: " "))"])
+            inbox.yield(.damaged(units))
+        }
     }
 
     /// Units that are up here before they have a file of ours, each with the reason why they are not taken over (rule R13): mounts,

@@ -26,13 +26,24 @@ extension AgentShell {
         case .assert: return .refused("not started, since \(Self.unmet(report.asserts))")
         case .invalid, .unsupported: return .refused("not started: systemd says \(result.rawValue)")
         case .failed where isUntouched:
-            let triggers = report.triggers.joined(separator: ", ")
-            return .refused(
-                triggers.isEmpty
-                    ? "not started: systemd refuses it; 'journalctl -u \(unit)' on the machine says why"
-                    : "not started: systemd cannot load \(triggers), which it is to start")
+            return .refused("not started: \(await refusal(of: unit, triggering: report.triggers))")
         case .failed, .timeout, .unknown: return .failed(Self.words(report, result))
         }
+    }
+
+    /// Why systemd does not even begin to start a unit, as far as what it is to start tells.
+    private func refusal(of unit: UnitName, triggering names: [String]) async -> String {
+        guard !names.isEmpty else { return "systemd refuses it; 'journalctl -u \(unit)' on the machine says why" }
+        // A socket goes before its service (systemd 252, socket_start).
+        let up = ((try? await units.listUnits(names: names)) ?? []).filter {
+            unit.type == .socket && $0.active != "inactive" && $0.active != "failed"
+        }
+        guard up.isEmpty else {
+            return
+                "\(Self.listed(up.map(\.name), by: ", ")) runs already, and systemd starts a socket before its service only;"
+                + " stop the service"
+        }
+        return "systemd cannot load \(Self.listed(names, by: ", ")), which it is to start"
     }
 
     private static func unmet(_ checks: [String]) -> String {

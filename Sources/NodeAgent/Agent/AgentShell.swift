@@ -112,6 +112,7 @@ actor AgentShell {
             group.addTask { await self.follow(tenure, inbox) }
             group.addTask { await self.followSystemd(inbox) }
             group.addTask { await self.watchStorage() }
+            group.addTask { await self.watchFolder(inbox) }
             for await event in events {
                 let directives = core.handle(event, at: BootClock.now)
                 carryOut(directives, tenure: tenure, inbox: inbox, in: &group)

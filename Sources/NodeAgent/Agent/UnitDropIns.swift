@@ -32,6 +32,9 @@ struct UnitDropIns: Sendable {
         return text.isEmpty ? nil : text
     }
 
+    /// Whether every unit that is kept, or that is not, has a drop-in.
+    func isDue(isKept: Bool) -> Bool { isGuarded && !isKept || agentService != nil }
+
     /// What stands between the units and the agent in systemd's order.
     static let target = "flotilla-units.target"
 

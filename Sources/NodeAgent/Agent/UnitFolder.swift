@@ -22,6 +22,12 @@ actor UnitFolder {
     private var installed: [UnitName: InstalledFile]?
     /// Units whose files were removed: systemd goes on with what it has loaded of one that another unit refers to.
     private var removed: Set<UnitName> = []
+    /// What the files in force ask for, also when somebody has removed one.
+    private var sections: [UnitName: InstallSection] = [:]
+    /// Units that are on their way out: they have no links any more.
+    private var hidden: Set<UnitName> = []
+    /// Units that lacked something when they were last looked at.
+    private var lacking: Set<UnitName> = []
 
     init(
         folder: String, searchFolder: String, searchPath: [String] = UnitLinks.systemSearchPath, dropIns: UnitDropIns
@@ -118,16 +124,19 @@ actor UnitFolder {
             throw HostError("its alias \(alias) is another unit on this machine; one of the two needs another name")
         }
         let isReplacement = installed?[unit] != nil || removed.contains(unit)
+        let former = sections[unit]
         var entry = entry(file, unit)
         entry.startedHash = installed?[unit]?.startedHash
         do {
             try writeDropIn(of: file, entry)
             try HostFiles.write(file.text, to: path)
         } catch {
+            sections[unit] = former
             if installed?[unit] == nil { try? removeDropIn(of: unit) }
             throw error
         }
         installed?[unit] = entry
+        hidden.remove(unit)
         return (entry, isReplacement)
     }
 
@@ -175,13 +184,31 @@ actor UnitFolder {
         var refusals: [UnitName: String] = [:]
         for file in files where file.isInstallable {
             do throws(HostError) {
-                if try links.make(section(of: file.unit), for: file.unit) { isChanged = true }
+                if let section = sections[file.unit], try links.make(section, for: file.unit) { isChanged = true }
             } catch {
                 refusals[file.unit] = error.message
             }
         }
         return (isChanged, refusals)
     }
+
+    /// Looks for units whose file, drop-in or link somebody has removed (`systemctl disable` removes a link).
+    ///
+    /// - Returns: Those that lacked something twice in a row, by name: between two looks a unit may be on its way in or out.
+    func damaged() -> [UnitName] {
+        let found = files().filter { !hidden.contains($0.unit) }.filter { file in
+            !HostFiles.exists(path(of: file.unit))
+                || HostFiles.target(of: searchFolder + "/" + file.unit.rawValue) == nil
+                || dropIns.isDue(isKept: file.isKept)
+                    && !HostFiles.exists(dropInFolder(of: file.unit) + "/" + Self.dropInName)
+        }.map(\.unit)
+        let lasting = found.filter(lacking.contains)
+        lacking = Set(found).subtracting(lasting)
+        return lasting
+    }
+
+    /// Whether an agent of this boot has started the unit and not stopped it since, whatever became of its file.
+    func hasStarted(_ unit: UnitName) -> Bool { HostFiles.exists(startedFolder + "/" + unit.rawValue) }
 
     /// Removes the links that the `[Install]` sections of the files in force have asked for.
     ///
@@ -190,18 +217,9 @@ actor UnitFolder {
     func disable(_ units: [UnitName]) throws(HostError) -> Bool {
         var isChanged = false
         for unit in units where file(of: unit)?.isInstallable == true {
-            if try links.remove(section(of: unit), for: unit) { isChanged = true }
+            if let section = sections[unit], try links.remove(section, for: unit) { isChanged = true }
         }
         return isChanged
-    }
-
-    private func section(of unit: UnitName) throws(HostError) -> InstallSection {
-        let text = try HostFiles.read(path(of: unit))
-        do {
-            return InstallSection(of: try UnitFile(parsing: text), for: unit)
-        } catch {
-            throw HostError("cannot read \(path(of: unit)): \(error)")
-        }
     }
 
     /// Takes the unit's links away, by which systemd finds it.
@@ -211,6 +229,7 @@ actor UnitFolder {
     /// - Returns: Whether its `[Install]` section had any.
     /// - Throws: `HostError` when a link cannot be removed.
     func hide(_ unit: UnitName) throws(HostError) -> Bool {
+        hidden.insert(unit)
         let wasEnabled = try disable([unit])
         try links.unlink(unit, of: path(of: unit))
         return wasEnabled
@@ -223,15 +242,18 @@ actor UnitFolder {
         try HostFiles.remove(startedFolder + "/" + unit.rawValue)
         try HostFiles.remove(path(of: unit))
         installed?[unit] = nil
+        sections[unit] = nil
+        hidden.remove(unit)
         removed.insert(unit)
     }
 
     private func dropInFolder(of unit: UnitName) -> String { searchFolder + "/" + unit.rawValue + ".d" }
 
     private func entry(_ file: UnitFile, _ unit: UnitName) -> InstalledFile {
-        InstalledFile(
+        let section = InstallSection(of: file, for: unit)
+        sections[unit] = section
+        return InstalledFile(
             unit: unit, hash: file.hash, isKept: SchedulingOptions(of: file, for: unit).onDisconnect == .keep,
-            isInstallable: !InstallSection(of: file, for: unit).isEmpty,
-            runs: RunPolicy(of: file, for: unit))
+            isInstallable: !section.isEmpty, runs: RunPolicy(of: file, for: unit))
     }
 }
