@@ -322,6 +322,12 @@ struct WaitGoalTests {
         #expect(
             UnitOperation.farewell(goals(.gone, "a.service", "b.service", "c.service", "d.service"))
                 == "the cluster goes on destroying a.service, b.service, c.service and 1 more")
+        // What has been reached no longer goes on; it can be undone all the same.
+        let two = goals(.running, "a.service", "b.service")
+        #expect(
+            UnitOperation.farewell(two, without: [two[0].unit])
+                == "the cluster goes on starting b.service; cluster-manager stop a.service b.service undoes it")
+        #expect(UnitOperation.farewell(two, without: Set(two.map(\.unit))) == nil)
     }
 
     @Test("what was known before etcd went is no outcome of a command that asks for nothing", arguments: [false, true])

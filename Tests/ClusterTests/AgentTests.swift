@@ -88,6 +88,41 @@ extension ClusterTests {
             }
         }
 
+        @Test("an address that changes is announced with what to set, no unit notices, and the agent can be restarted")
+        func address() async throws {
+            let cluster = try Cluster.shared
+            let home = "worker-3"
+            let former = try await cluster.machine(home).address
+            let next = "172.17.8.150"
+            try await cluster.start("by.service", on: home)
+            let before = try await cluster.sightings(of: ["by.service"]).map(\.identity)
+            // Of two addresses of one prefix the second would go with the first.
+            func move(from old: String, to new: String) async throws {
+                try await cluster.inside(home, "ip address add \(new) dev host0; ip address delete \(old) dev host0")
+            }
+            try await move(from: "\(former)/24", to: "\(next)/16")
+            try await until("the new address is announced") {
+                let list = try await cluster.manager("list-machines")
+                return list.output.contains(next) && list.error.contains("set public-ip anew")
+                    && list.error.contains("set api-listen anew")
+            }
+            let process = try await cluster.agentProcess(home)
+            try await cluster.inside(home, "systemctl restart node-agent.service")
+            try await cluster.untilAnotherAgent(home, than: process)
+            try await cluster.start("after.service", on: home)
+            try await move(from: "\(next)/16", to: "\(former)/24")
+            try await until("the former address is announced") {
+                let list = try await cluster.manager("list-machines")
+                return list.output.contains(former) && list.error.isEmpty
+            }
+            try await until("its API answers there") {
+                try await cluster.attemptInNetwork("curl", "--silent", "--insecure", "https://\(former):49154/healthz")
+                    .status
+                    == 0
+            }
+            #expect(try await cluster.sightings(of: ["by.service"]).map(\.identity) == before)
+        }
+
         @Test("while etcd is gone for half a minute nothing stops or restarts, and afterwards all goes on")
         func etcdGone() async throws {
             let cluster = try Cluster.shared

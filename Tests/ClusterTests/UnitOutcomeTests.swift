@@ -58,6 +58,62 @@ extension ClusterTests {
             try await cluster.inside(home, "rm /run/cured")
         }
 
+        @Test("what somebody removes of a unit on its machine comes back, and the unit runs on")
+        func removedFiles() async throws {
+            let cluster = try Cluster.shared
+            let names = ["one.service", "two.service"]
+            for name in names { try await cluster.start(name, on: home) }
+            let before = try await cluster.sightings(of: names).map(\.identity)
+            try await cluster.inside(
+                home,
+                "systemctl disable --runtime one.service; rm /run/flotilla/units/two.service /run/systemd/system/two.service;"
+                    + " rm -r /run/systemd/system/two.service.d; systemctl daemon-reload")
+            try await until("systemd finds both again") {
+                try await cluster.inside(
+                    home, "systemctl show --property=LoadState,FragmentPath,DropInPaths one.service two.service || true"
+                ).filter { $0 == "LoadState=loaded" || $0.contains("50-flotilla.conf") }.count == 4
+            }
+            #expect(try await cluster.sightings(of: names).map(\.identity) == before)
+            try await cluster.manage(["restart"] + names + ["--timeout", "60"])
+            try await cluster.manage(["destroy"] + names + ["--timeout", "60"])
+            #expect(
+                try await cluster.inside(home, "ls /run/systemd/system /run/flotilla/units").filter {
+                    $0.contains("one") || $0.contains("two")
+                }.isEmpty)
+        }
+
+        @Test("what a machine's own drop-in keeps from being stopped says so, also when it is destroyed")
+        func refusesStop() async throws {
+            let cluster = try Cluster.shared
+            try await cluster.start("shy.service", on: home)
+            let folder = "/etc/systemd/system/shy.service.d"
+            try await cluster.inside(
+                home,
+                "mkdir -p \(folder); printf '[Unit]\\nRefuseManualStop=yes\\n' > \(folder)/90-local.conf; systemctl daemon-reload"
+            )
+            for verb in ["stop", "destroy"] {
+                let outcome = try await cluster.manager(verb, "shy.service", "--timeout", "4")
+                #expect(outcome.status == 2 && outcome.error.contains("still on"), "\(outcome)")
+                #expect(outcome.error.contains("configured to refuse manual start/stop"), "\(outcome)")
+            }
+            try await cluster.inside(home, "rm -r \(folder); systemctl daemon-reload")
+            try await until("it is gone") {
+                try await cluster.manage("list-units", "--no-legend").contains { $0.contains("shy.service") } == false
+            }
+        }
+
+        @Test("a socket whose service runs already says that, and comes when the service ends")
+        func lateSocket() async throws {
+            let cluster = try Cluster.shared
+            try await cluster.start("echo.service", on: home)
+            let socket = try await give(cluster, "start", "echo.socket", "[Socket]\nListenStream=/run/echo.sock\n")
+            #expect(socket.status == 1 && socket.error.contains("echo.service runs already"), "\(socket)")
+            try await cluster.manage("stop", "echo.service", "--timeout", "60")
+            try await until("the socket listens") {
+                try await cluster.sightings(of: ["echo.socket"]).first?.active == "active"
+            }
+        }
+
         @Test("a mount and a slice that the machine has without any file are not taken over, and never ended")
         func foreign() async throws {
             let cluster = try Cluster.shared

@@ -83,7 +83,9 @@ package struct PlacementReport: Encodable, Hashable, Sendable {
             lines.append(
                 "\(cordoned) of \(alive) machines \(cordoned == 1 ? "is" : "are") cordoned and take no new units.")
         }
-        if rules.isEmpty {
+        if rules.isEmpty, eligible == 0 {
+            lines.append("It has no rules, and no machine can take it now.")
+        } else if rules.isEmpty {
             lines.append("It has no rules: any of \(eligible) machines would do.")
         } else {
             lines.append("\(eligible) of \(alive) machines pass all rules\(cordoned > 0 ? " and take it" : "") now.")

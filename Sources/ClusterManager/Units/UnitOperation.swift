@@ -97,8 +97,15 @@ package struct UnitOperation: Sendable {
                     isTransient: true)
             }
             let asked = Set(waited.filter { $0.request != nil }.map(\.unit))
-            if let words = Self.farewell(goals.filter { asked.contains($0.unit) }) { Interrupt.says(words) }
-            let result = await waiter.wait(for: goals, timeout: timeout) { tell($0.text) }
+            let requested = goals.filter { asked.contains($0.unit) }
+            var ended: Set<UnitName> = []
+            func leaveWord() { if let words = Self.farewell(requested, without: ended) { Interrupt.says(words) } }
+            leaveWord()
+            let result = await waiter.wait(for: goals, timeout: timeout) { line in
+                tell(line.text)
+                ended.insert(line.unit)
+                leaveWord()
+            }
             error = result.error
             results += result.outcomes.map {
                 OperationResult(unit: $0.unit.rawValue, ok: $0.kind == .reached, message: $0.text)
@@ -116,8 +123,14 @@ package struct UnitOperation: Sendable {
     }
 
     /// What to tell who leaves before the end: what goes on in the cluster, and how it is undone.
-    static func farewell(_ goals: [WaitGoal]) -> String? {
-        guard let first = goals.first else { return nil }
+    ///
+    /// - Parameters:
+    ///   - goals: What the command has asked for.
+    ///   - ended: Those of their units that are where they should be.
+    /// - Returns: `nil` when nothing goes on.
+    static func farewell(_ goals: [WaitGoal], without ended: Set<UnitName> = []) -> String? {
+        let open = goals.map(\.unit).filter { !ended.contains($0) }
+        guard let first = goals.first, !open.isEmpty else { return nil }
         let (doing, undoing) = first.kind.afterwards
         let names = goals.map(\.unit)
         let remedy = undoing.map { verb in
@@ -125,7 +138,7 @@ package struct UnitOperation: Sendable {
             return
                 "; cluster-manager \(verb) \(all.prefix(20).joined(separator: " "))\(all.count > 20 ? " ..." : "") undoes it"
         }
-        return "the cluster goes on \(doing) \(names.map(\.rawValue).few(3))\(remedy ?? "")"
+        return "the cluster goes on \(doing) \(open.map(\.rawValue).few(3))\(remedy ?? "")"
     }
 
     private func tell(_ line: String) {

@@ -104,6 +104,10 @@ extension WaitGoal {
             // systemd's reason for a failure follows at once.
             if state.active == "failed" { return nil }
             // That it runs, or has ended, may be what was so before the command.
+            if isToEnd, let health = state.health, !health.hasPrefix(UnitState.failedWord) {
+                // Said before the command, and still so.
+                return Self.holding(state, health, in: view)
+            }
             guard isUnderWay || isToEnd else {
                 return "\(view.label(of: state.machine)) has said nothing new of it yet"
             }
@@ -157,7 +161,11 @@ extension WaitGoal {
         guard let health = state.health, isLeaving || !state.isDown, health != before?.health,
             !health.hasPrefix(UnitState.failedWord)
         else { return nil }
-        return "still on \(view.label(of: state.machine)): \(health)"
+        return Self.holding(state, health, in: view)
+    }
+
+    private static func holding(_ state: FleetUnitState, _ health: String, in view: FleetView) -> String {
+        "still on \(view.label(of: state.machine)): \(health)"
     }
 
     private func verdictOfLoading(

@@ -1,0 +1,74 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import FoundationEssentials
+import Testing
+
+@testable import ClusterManager
+
+/// The program itself, each of its commands once, where no cluster answers.
+@Suite("--output json everywhere", .timeLimit(.minutes(2)))
+struct JSONEverywhereTests {
+    private static let machine = String(repeating: "0a", count: 16)
+
+    /// What each command takes beside `--output json`; a new command needs a line here.
+    ///
+    /// The script that completes commands is a shell's in any form, so `completion` is asked for one of a shell that it does not know.
+    private static let arguments = [
+        "submit": "web.service", "load": "web.service", "start": "web.service", "restart": "web", "scale": "web@ 2",
+        "apply": "web.service", "stop": "web", "unload": "web", "destroy": "web", "cat": "web", "status": "web",
+        "explain": "web", "journal": "web", "list-units": "", "list-unit-files": "", "list-machines": "",
+        "verify": "web.service", "ssh": "web", "metadata show": "", "metadata set": "m a=b", "metadata delete": "m a",
+        "cordon": "m", "uncordon": "m", "drain": "m", "reboot": "m", "machine list": "", "machine revoke": "m",
+        "brake show": "", "brake release": "", "backup": "saved", "restore": "backup.json",
+        "cluster init": "--name 'a b'",
+        "cluster admit": "\(machine) --name m --out out --directory none",
+        "cluster certificate": "x --address 127.0.0.1 --out out --directory none", "cluster ca show": "",
+        "cluster ca rotate": "", "cluster store": "", "cluster adopt": "", "token create": "", "token list": "",
+        "token revoke": "x", "user add": "ann --role viewer --out ann.json", "user list": "", "user revoke": "ann",
+        "profile add": "profile.json", "profile list": "", "profile use": "x", "profile renew": "x",
+        "profile remove": "x", "audit": "", "completion": "ksh", "fd-forward": "/nowhere/else", "man": "",
+        "version": "",
+    ]
+
+    /// Whatever JSON may say.
+    private struct Anything: Decodable {
+        init(from _: any Decoder) {}
+    }
+
+    /// Each command that has none below it, as it is typed.
+    private static func leaves(of type: any ParsableCommand.Type, _ path: [String] = []) -> [String] {
+        let configuration = type.configuration
+        let below = configuration.subcommands
+        guard !below.isEmpty else { return [path.joined(separator: " ")] }
+        return below.flatMap { leaves(of: $0, path + [$0._commandName]) }
+    }
+
+    @Test("every command is tried")
+    func table() {
+        #expect(Self.leaves(of: RootCommand.self).sorted() == Self.arguments.keys.sorted())
+    }
+
+    @Test("what a command says is JSON, be it a result or an error", arguments: arguments.keys.sorted())
+    func answers(command: String) async throws {
+        try await Fixtures.withFolder { folder in
+            for (name, text) in [("web.service", Fixtures.plainText), ("backup.json", "{}"), ("profile.json", "{}")] {
+                try Data(text.utf8).write(to: URL(filePath: "\(folder)/\(name)"))
+            }
+            let line = "\(command) \(Self.arguments[command] ?? "") --output json"
+            let outcome = try await Command.run(
+                ["sh", "-c", "cd '\(folder)'; exec '\(try Command.clusterManager)' \(line)"],
+                environment: [
+                    "FLOTILLA_ENDPOINT": "unix:\(folder)/nobody", "HOME": folder, "XDG_CONFIG_HOME": folder,
+                ])
+            #expect(outcome.status <= 4, "\(outcome)")
+            if outcome.status != 0 { #expect(!outcome.errors.isEmpty, "\(outcome)") }
+            for text in outcome.errors.split(separator: "\n") + (outcome.output.isEmpty ? [] : [outcome.output[...]]) {
+                #expect(throws: Never.self, "\(text)") {
+                    try JSONDecoder().decode(Anything.self, from: Data(text.utf8))
+                }
+            }
+        }
+    }
+}
