@@ -151,4 +151,11 @@ struct VerifyTests {
             #expect(name.output.contains("notes.txt: the unit name \"notes.txt\" has an unknown type"))
         }
     }
+
+    @Test("a service without a section of its own is one when its end has a purpose")
+    func bareAction() throws {
+        let name = UnitName(unchecked: "a.service")
+        #expect(UnitLoadCheck.problems(in: try UnitFile(parsing: "[Unit]\nSuccessAction=exit\n"), of: name).isEmpty)
+        #expect(!UnitLoadCheck.problems(in: try UnitFile(parsing: "[Unit]\nSuccessAction=none\n"), of: name).isEmpty)
+    }
 }

@@ -68,6 +68,23 @@ import Testing
     }
 
     @Test(
+        "a unit whose end would end what the machine needs is refused, with the line",
+        arguments: [
+            ("RequiredBy=web.service node-agent.service", "part of Flotilla"),
+            ("RequiredBy=flotilla-guard.service", "part of Flotilla"),
+            ("RequiredBy=sysinit.target", "a stage of the machine's start"),
+            ("RequiredBy=%p.socket", "the message bus"),
+        ])
+    func required(line: String, words: String) throws {
+        let file = try UnitFile(parsing: "[Service]\nExecStart=/bin/a\n[Install]\n\(line)\n")
+        let refusal = try #require(UnitSubmission.refusal(of: file, as: UnitName(unchecked: "dbus@1.service")))
+        #expect(refusal.contains("line 4: ") && refusal.contains(words), "\(refusal)")
+        let wanted = try UnitFile(
+            parsing: "[Service]\nExecStart=/bin/a\n[Install]\nWantedBy=multi-user.target\nRequiredBy=web.service\n")
+        #expect(UnitSubmission.refusal(of: wanted, as: UnitName(unchecked: "a.service")) == nil)
+    }
+
+    @Test(
         "what units conflict with every day is taken",
         arguments: [
             "Conflicts=shutdown.target", "Conflicts=umount.target rescue.service", "Conflicts=getty@tty1.service",

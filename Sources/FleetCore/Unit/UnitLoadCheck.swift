@@ -14,10 +14,10 @@ package struct UnitLoadCheck {
     /// What is missing or wrong in the file of the unit `name`.
     package static func problems(in file: UnitFile, of name: UnitName) -> [UnitSubmission.Problem] {
         guard let type = name.type, type.needsSection else { return [] }
-        guard file.hasSection(type.section) else {
+        let check = UnitLoadCheck(file: file, name: name)
+        guard file.hasSection(type.section) || type == .service && check.acts else {
             return [problem("there is no section [\(type.section)]")]
         }
-        let check = UnitLoadCheck(file: file, name: name)
         switch type {
         case .service: return check.service() + check.commands()
         case .mount: return check.mount()
@@ -66,17 +66,20 @@ package struct UnitLoadCheck {
 
     // MARK: Services
 
+    /// Whether the unit is there for what follows its end, so that it needs no program.
+    private var acts: Bool {
+        let actions = [
+            "none", "reboot", "reboot-force", "reboot-immediate", "poweroff", "poweroff-force", "poweroff-immediate",
+            "exit", "exit-force",
+        ]
+        return file.word(section: "Unit", name: "SuccessAction", among: actions).map { $0 != "none" } ?? false
+    }
+
     private func service() -> [UnitSubmission.Problem] {
         func values(_ setting: String) -> [String] { file.effectiveValues(section: "Service", name: setting) }
         // A line may hold several commands; one without a program counts for nothing.
         let starts = values("ExecStart").flatMap { Self.commands(in: $0) }.filter { !$0.program.isEmpty }
         let hasBusName = !values("BusName").isEmpty
-        let actions = [
-            "none", "reboot", "reboot-force", "reboot-immediate", "poweroff", "poweroff-force", "poweroff-immediate",
-            "exit",
-            "exit-force",
-        ]
-        let acts = file.word(section: "Unit", name: "SuccessAction", among: actions).map { $0 != "none" } ?? false
         let type = RunPolicy.type(of: file) ?? (hasBusName ? "dbus" : starts.isEmpty ? "oneshot" : "simple")
         var found: [UnitSubmission.Problem] = []
         if starts.isEmpty, !acts {

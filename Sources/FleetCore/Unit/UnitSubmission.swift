@@ -60,6 +60,7 @@ package enum UnitSubmission {
         }
         problems += driving(file, name)
         problems += stopping(file)
+        problems += required(file, by: name)
         problems += aliases(file, name)
         for problem in SchedulingOptions.problems(of: file, for: name) {
             problems.append(Problem(line: problem.line, problem.text))
@@ -114,6 +115,20 @@ package enum UnitSubmission {
             }
         }
         return problems
+    }
+
+    /// `RequiredBy=` of what the machine needs: systemd ends a unit when one that it requires is stopped (rule R12).
+    private static func required(_ file: UnitFile, by unit: UnitName) -> [Problem] {
+        file.entries.filter { $0.option.section == "Install" && $0.option.name == "RequiredBy" }.flatMap { entry in
+            UnitText.unquotedWords(of: entry.value).compactMap { word -> Problem? in
+                let name = UnitName(unchecked: unit.systemdText(word).text)
+                guard let purpose = MachineUnits.vitalPurpose(of: name) else { return nil }
+                return Problem(
+                    line: entry.line,
+                    "RequiredBy=\(name): the end of the unit would end what the machine needs, for \(name) is \(purpose); write WantedBy="
+                )
+            }
+        }
     }
 
     private static func aliases(_ file: UnitFile, _ name: UnitName) -> [Problem] {
