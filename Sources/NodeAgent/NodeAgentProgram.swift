@@ -40,7 +40,6 @@ package struct NodeAgentProgram: Sendable {
         try HostFiles.makeFolder(settings.runtimeDirectory)
         let sessionFile = SessionFile(runtimeDirectory: settings.runtimeDirectory)
         var saved = sessionFile.load(bootID: identity.bootID)
-        let listeners = publicAddress.usable(settings.apiListen).listeners
 
         var etcdSettings = settings.etcd
         etcdSettings.expectedClusterID = saved.storeID
@@ -93,7 +92,7 @@ package struct NodeAgentProgram: Sendable {
         let record = MachineRecord(
             id: identity.id, name: settings.machineName.isEmpty ? identity.hostName : settings.machineName,
             address: address, metadata: settings.metadata, capacity: identity.capacity, version: Self.version,
-            apiAddress: Self.networkAddress(listeners), bootID: identity.bootID, token: saved.token)
+            apiAddress: Self.networkAddress(settings.apiListen), bootID: identity.bootID, token: saved.token)
         let sessionRegistry = ClusterRegistry(store: sessionEtcd, cluster: settings.cluster)
         let roster = RosterFile(runtimeDirectory: settings.runtimeDirectory)
         let peers = Peers(registry: registry, machine: identity.id, tls: security?.own.tls, roster: roster)
@@ -133,7 +132,7 @@ package struct NodeAgentProgram: Sendable {
             roster: roster, tls: tls)
         let storeWatch = StoreWatch(settings.etcd, logger: logger)
         let server = FleetAPIServer(
-            access: access, listeners: listeners, version: Self.version, allowsRemote: settings.isInsecure,
+            access: access, listeners: settings.apiListen, version: Self.version, allowsRemote: settings.isInsecure,
             identity: security?.own.server,
             recognition: security?.recognition ?? OpenDoor(plain: settings.isInsecure ? .everything : .nothing),
             audit: security?.audit,
@@ -142,7 +141,8 @@ package struct NodeAgentProgram: Sendable {
                 + OperatorRoutes(
                     registry: registry, access: access, machine: identity.id, units: units, tls: security?.own.tls,
                     reboot: { () async throws(SystemdError) in try await units.reboot() }
-                ).routes + storeRoutes.routes + [storeWatch.route], logger: logger)
+                ).routes + storeRoutes.routes + [storeWatch.route], logger: logger,
+            whenPresent: { await Self.untilPresent($0, publicAddress) })
         let apiAddress = record.apiAddress
         Notifier.ready(status: "joining the cluster \(settings.cluster)")
         logger.info("agent started", metadata: ["machine.address": "\(address)", "agent.version": "\(Self.version)"])
@@ -276,8 +276,15 @@ package struct NodeAgentProgram: Sendable {
             try? await Task.sleep(for: addressCheck)
             // Without any route etcd is out of reach, and there is nobody to tell.
             guard let (address, trouble) = try? publicAddress.find() else { continue }
-            let troubles = [trouble, publicAddress.usable(listeners).trouble].compactMap(\.self)
+            let troubles = [trouble, publicAddress.trouble(of: listeners)].compactMap(\.self)
             await session.announce(address, trouble: troubles.isEmpty ? nil : troubles.joined(separator: "; "))
+        }
+    }
+
+    /// Waits until this machine has the address of a listener, or until cancelled.
+    private static func untilPresent(_ listener: APIEndpoint, _ publicAddress: PublicAddress) async {
+        while !Task.isCancelled, publicAddress.trouble(of: [listener]) != nil {
+            try? await Task.sleep(for: addressCheck)
         }
     }
 

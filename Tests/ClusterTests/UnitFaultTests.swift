@@ -370,9 +370,16 @@ extension ClusterTests {
             try await cluster.give("start", units)
             let places = try await cluster.running(units.map(\.name))
             #expect(places.values.allSatisfy { $0.machine != home }, "\(places.values.map(\.machine))")
-            let process = try await cluster.agentProcess(home)
-            try await cluster.inside(home, "systemctl kill --signal=KILL node-agent.service")
-            try await cluster.untilAnotherAgent(home, than: process)
+            // Each comes back, and says that it is ready, while the folder is full.
+            for command in ["kill --signal=KILL --kill-whom=main", "restart"] {
+                let process = try await cluster.agentProcess(home)
+                try await cluster.inside(home, "systemctl \(command) node-agent.service")
+                try await cluster.untilAnotherAgent(home, than: process)
+                try await until("the agent is ready") {
+                    try await cluster.inside(home, "systemctl is-active node-agent.service || true") == ["active"]
+                }
+            }
+            #expect(try await cluster.sightings(of: ["witness.service"]).map(\.identity) == before)
             try await cluster.emptyRuntimeFolder(of: home)
             try await cluster.running(["pinned.service"], on: [home])
             #expect(try await cluster.sightings(of: ["witness.service"]).map(\.identity) == before)

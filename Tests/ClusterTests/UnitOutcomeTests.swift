@@ -10,10 +10,10 @@ extension ClusterTests {
         private let home = "worker-3"
 
         private func give(
-            _ cluster: Cluster, _ verb: String, _ name: String, _ text: String, timeout: Int = 60
+            _ cluster: Cluster, _ verb: String, _ name: String, _ text: String, _ more: String..., timeout: Int = 60
         ) async throws -> Shell.Outcome {
             try await cluster.withUnit(name, try await cluster.pinned(text, to: home)) { path in
-                try await cluster.manager([verb, path, "--timeout", "\(timeout)"])
+                try await cluster.manager([verb, path, "--timeout", "\(timeout)"] + more)
             }
         }
 
@@ -147,6 +147,56 @@ extension ClusterTests {
             try await cluster.inside(home, "rm -r /run/flotilla/fenced-units.new")
             try await cluster.running(["first.service"], on: [home])
             try await until("the machine is well") { try await cluster.manager("list-machines").error.isEmpty }
+        }
+
+        @Test(
+            "a machine that cannot take units says so before it is given one, and is given none",
+            arguments: [
+                (
+                    "mount --bind /run/systemd/system /run/systemd/system; mount -o remount,ro,bind /run/systemd/system",
+                    "umount /run/systemd/system"
+                ),
+                (
+                    "mv /run/flotilla/units.started /run/flotilla/aside; touch /run/flotilla/units.started",
+                    "rm /run/flotilla/units.started; mv /run/flotilla/aside /run/flotilla/units.started"
+                ),
+            ])
+        func unwritable(breaking: String, mending: String) async throws {
+            let cluster = try Cluster.shared
+            try await cluster.inside(home, breaking)
+            try await until("the machine says so") {
+                try await cluster.manager("list-machines").error.contains("it cannot start units")
+            }
+            let names = (1...10).map { "drawn@\($0).service" }
+            try await cluster.give("start", names.map { Cluster.Unit($0, Cluster.sleeper) })
+            let others = Set((1...Cluster.size).map { "worker-\($0)" }).subtracting([home])
+            try await cluster.running(names, on: others)
+            try await cluster.inside(home, mending)
+            try await until("the machine is well") { try await cluster.manager("list-machines").error.isEmpty }
+            try await cluster.start("after.service", on: home)
+        }
+
+        @Test("a unit that another one has started from a former file runs from the new one when it is started")
+        func formerFile() async throws {
+            let cluster = try Cluster.shared
+            func give(_ verb: String, seconds: Int) async throws {
+                let outcome = try await give(
+                    cluster, verb, "wanted.service", "[Service]\nExecStart=/usr/bin/sleep \(seconds)\n", "--replace")
+                #expect(outcome.status == 0, "\(outcome)")
+            }
+            func runs() async throws -> [String] {
+                try await cluster.inside(
+                    home, "tr '\\0' ' ' < /proc/$(systemctl show --property=MainPID --value wanted.service)/cmdline")
+            }
+            try await give("load", seconds: 1_000_001)
+            let wants = try await give(
+                cluster, "start", "wants.service", "[Unit]\nWants=wanted.service\n\(Cluster.sleeper)")
+            #expect(wants.status == 0, "\(wants)")
+            try await cluster.running(["wanted.service"])
+            try await give("load", seconds: 1_000_002)
+            #expect(try await runs().joined().contains("1000001"))
+            try await cluster.manage("start", "wanted.service", "--timeout", "60")
+            #expect(try await runs().joined().contains("1000002"))
         }
     }
 }

@@ -35,6 +35,7 @@ package struct FleetAPIServer: Service {
     let recognition: any CallerRecognition
     let limits: Limits
     let logger: Logger
+    let whenPresent: @Sendable (APIEndpoint) async -> Void
     let onListening: @Sendable (APIEndpoint) async -> Void
     private let load: ServerLoad
     private let exchanges = Exchanges()
@@ -53,11 +54,13 @@ package struct FleetAPIServer: Service {
     ///   - limits: Bounds that keep clients from using up the machine.
     ///   - extraRoutes: Paths of other subsystems.
     ///   - logger: Where the server reports.
+    ///   - whenPresent: Waited for before a listener is opened: until the machine has its address, or the server is to end.
     ///   - onListening: Called for each listener once it accepts connections, with the port it really has.
     package init(
         access: any ClusterAccess, listeners: [APIEndpoint], version: String, allowsRemote: Bool = false,
         identity: ServerIdentity? = nil, recognition: any CallerRecognition = OpenDoor(),
         audit: (any AuditKeeper)? = nil, limits: Limits = Limits(), extraRoutes: [Route] = [], logger: Logger,
+        whenPresent: @escaping @Sendable (APIEndpoint) async -> Void = { _ in },
         onListening: @escaping @Sendable (APIEndpoint) async -> Void = { _ in }
     ) {
         self.service = APIService(access: access, version: version, extraRoutes: extraRoutes, audit: audit)
@@ -68,6 +71,7 @@ package struct FleetAPIServer: Service {
         self.load = ServerLoad(limits.bounds)
         self.limits = limits
         self.logger = logger
+        self.whenPresent = whenPresent
         self.onListening = onListening
     }
 
@@ -95,7 +99,10 @@ package struct FleetAPIServer: Service {
     private func serveAll() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for listener in listeners {
-                group.addTask { try await serve(listener) }
+                group.addTask {
+                    await whenPresent(listener)
+                    if !Task.isCancelled { try await serve(listener) }
+                }
             }
             try await group.waitForAll()
         }

@@ -24,6 +24,7 @@ extension AgentCore {
                 outdated: entry.outdated)
             entry.acted = .launched
             entry.outdated = nil
+            entry.isOfFormerFile = false
             entry.restarts = entry.issuedRestarts
             entry.heldBack = nil
             entry.automaticRestarts = 0
@@ -94,7 +95,7 @@ extension AgentCore {
     }
 
     /// From a refused attempt to the next: 1 s, 2 s, 4 s and so on, up to a minute.
-    private static func pause(after refusals: Int) -> Duration {
+    static func pause(after refusals: Int) -> Duration {
         min(retryInterval * (1 << min(refusals, 10)), longestRetryInterval)
     }
 

@@ -46,6 +46,8 @@ package struct AgentCore: Sendable, Equatable {
         /// The file that the running processes were started from, when another one is in force since: it needs a restart.
         var outdated: ContentHash?
         var observed: Observation?
+        /// What runs was started by something else, from a file that is no longer in force: it needs a restart when it is ordered.
+        var isOfFormerFile = false
         /// When systemd told of the last change; `nil` while none was seen.
         var changed: Moment?
         /// Stopped since `observed` was told, which may be older than the stop.
@@ -65,6 +67,9 @@ package struct AgentCore: Sendable, Equatable {
         var retry: Moment?
         /// The state that the store is known to hold.
         var published: UnitState?
+
+        /// systemd's last word is that it is not down, and it was not stopped since.
+        var isUp: Bool { !isStopped && observed.map { !$0.isDown } ?? false }
     }
 
     package let machine: MachineID
@@ -152,10 +157,7 @@ package struct AgentCore: Sendable, Equatable {
                 fail(unit, .claiming, at: now)
             }
         case .installed(let file): installed(file)
-        case .installFailed(let unit, let reason, let isTransient):
-            guard entries[unit]?.operation == .installing else { return }
-            fail(unit, .installing, at: now, isTransient: isTransient)
-            entries[unit]?.problem = reason
+        case .installFailed(let unit, let reason, let fault): installFailed(unit, reason, fault, at: now)
         case .damaged(let units):
             for unit in units where entries[unit]?.file != nil { update(unit) { $0.isUnlinked = true } }
         case .uninstalled(let units):
@@ -179,6 +181,7 @@ package struct AgentCore: Sendable, Equatable {
                 $0.acted = .loaded
                 $0.outdated = nil
                 $0.isStopped = true
+                $0.isOfFormerFile = false
                 $0.start = nil
                 $0.remark = nil
             }
@@ -245,15 +248,30 @@ package struct AgentCore: Sendable, Equatable {
     }
 
     mutating func fail(
-        _ unit: UnitName, _ operation: Operation, at now: Moment, isTransient: Bool = true, remark: String? = nil
+        _ unit: UnitName, _ operation: Operation, at now: Moment, pause: Duration = retryInterval, remark: String? = nil
     ) {
         guard entries[unit]?.operation == operation else { return }
         update(unit) { entry in
             entry.operation = nil
             entry.remark = remark ?? entry.remark
-            // A lasting failure is looked at again much later: files in the store never change under their hash.
-            entry.retry = now + (isTransient ? Self.retryInterval : Self.retryInterval * 60)
+            entry.retry = now + pause
         }
+    }
+
+    private mutating func installFailed(
+        _ unit: UnitName, _ reason: String, _ fault: InstallFault, at now: Moment
+    ) {
+        guard let entry = entries[unit], entry.operation == .installing else { return }
+        let pause =
+            switch fault {
+            case .passing: Self.retryInterval
+            case .standing: Self.pause(after: entry.refusals)
+            // Files in the store never change under their hash.
+            case .lasting: Self.longestRetryInterval
+            }
+        fail(unit, .installing, at: now, pause: pause)
+        entries[unit]?.problem = reason
+        if fault == .standing { entries[unit]?.refusals += 1 }
     }
 
     private mutating func installed(_ file: InstalledFile) {
@@ -261,10 +279,13 @@ package struct AgentCore: Sendable, Equatable {
             if entry.acted == .launched {
                 let running = entry.outdated ?? entry.file?.hash
                 entry.outdated = running == file.hash ? nil : running
+            } else if entry.isUp, let former = entry.file?.hash, former != file.hash {
+                entry.isOfFormerFile = true
             }
             entry.file = file
             entry.isUnlinked = false
             entry.problem = nil
+            entry.refusals = 0
             entry.acted = max(entry.acted, .loaded)
         }
         retryRefused()
@@ -297,7 +318,7 @@ package struct AgentCore: Sendable, Equatable {
             if $0.observed?.active != observation.active { $0.changed = now }
             $0.observed = observation
             $0.isStopped = false
-            if !observation.isDown { $0.heldBack = nil }
+            if observation.isDown { $0.isOfFormerFile = false } else { $0.heldBack = nil }
             if !observation.showsFailure { $0.failure = nil }
             if isAnotherTry { $0.automaticRestarts += 1 }
             if isAnotherTry || isUnordered && !observation.isDown { $0.cameUp = now }
@@ -334,11 +355,13 @@ package struct AgentCore: Sendable, Equatable {
             entries[unit]?.restarts = assignment.restarts
             entries[unit]?.heldBack = done.machine == machine ? nil : done
             unpublished.insert(unit)
-        } else if assignment.target == .launched, entry.acted < .launched {
+        } else if assignment.target == .launched, entry.acted < .launched, !entry.isOfFormerFile {
             entries[unit]?.operation = .starting
             entries[unit]?.issuedRestarts = assignment.restarts
             directives.start.append(unit)
-        } else if assignment.target == .launched, entry.outdated != nil || entry.restarts < assignment.restarts {
+        } else if assignment.target == .launched,
+            entry.outdated != nil || entry.isOfFormerFile || entry.restarts < assignment.restarts
+        {
             entries[unit]?.operation = .restarting
             // What is at work now is not what this order starts: its end is not the end of that.
             let isUnderWay = entry.observed?.active == "activating" || entry.start != nil
@@ -352,8 +375,7 @@ package struct AgentCore: Sendable, Equatable {
     }
 
     private mutating func release(_ unit: UnitName, _ entry: Entry, into directives: inout AgentDirectives) {
-        let isUp = !entry.isStopped && entry.observed.map { !$0.isDown } ?? false
-        if entry.file != nil, !entry.isRevived, isUp || entry.acted == .launched {
+        if entry.file != nil, !entry.isRevived, entry.isUp || entry.acted == .launched {
             entries[unit]?.operation = .stopping
             directives.stop.append(unit)
         } else if entry.file != nil {

@@ -109,6 +109,16 @@ package struct AgentDirectives: Hashable, Sendable {
     package var isEmpty: Bool { self == AgentDirectives() }
 }
 
+/// What stood in the way of a unit's file, which says when it is tried again.
+package enum InstallFault: Hashable, Sendable {
+    /// It goes by itself: the store or systemd did not answer, or the file is not there yet.
+    case passing
+    /// Somebody has to mend something on this machine: tried ever more seldom.
+    case standing
+    /// It lies in the file, or in what the machine has of its own.
+    case lasting
+}
+
 /// What became of a directive, or what changed by itself.
 package enum AgentEvent: Hashable, Sendable {
     /// A tenure begins, and perhaps another one has ended: nothing is decided by what was known then until `entered`.
@@ -122,8 +132,8 @@ package enum AgentEvent: Hashable, Sendable {
     case claimed(granted: [UnitState], lost: [Order])
     case claimFailed([UnitName])
     case installed(InstalledFile)
-    /// `reason` is for people; a transient failure is tried again.
-    case installFailed(UnitName, reason: String, isTransient: Bool)
+    /// `reason` is for people.
+    case installFailed(UnitName, reason: String, InstallFault)
     /// Somebody has removed what systemd finds these units by; they are brought to it again.
     case damaged([UnitName])
     case uninstalled([UnitName])

@@ -20,7 +20,7 @@ extension AgentShell {
         do {
             files = try await registry.files(orders.map(\.assignment.hash)).files
         } catch {
-            for event in refused(orders, error.message, isTransient: true) { inbox.yield(event) }
+            for event in refused(orders, error.message, .passing) { inbox.yield(event) }
             return
         }
         var events: [AgentEvent] = []
@@ -35,17 +35,17 @@ extension AgentShell {
             }
             foreign = try await foreignUnits(among: strange)
         } catch {
-            for event in refused(orders, error.message, isTransient: true) { inbox.yield(event) }
+            for event in refused(orders, error.message, .passing) { inbox.yield(event) }
             return
         }
         for order in orders {
-            if let reason = foreign[order.unit] {
-                events += refused([order], reason, isTransient: false)
+            if let reason = foreign[order.unit] ?? Self.hiding(order.unit) {
+                events += refused([order], reason, .lasting)
                 continue
             }
             guard let file = files[order.assignment.hash] else {
                 let reason = "unit file \(order.assignment.hash.short) is missing from the store or damaged"
-                events += refused([order], reason, isTransient: true)
+                events += refused([order], reason, .passing)
                 continue
             }
             do {
@@ -55,14 +55,14 @@ extension AgentShell {
                 written.append((order, installed, isReplacement, !there.contains(order.unit)))
             } catch {
                 note(error)
-                events += refused([order], error.message, isTransient: true)
+                events += refused([order], error.message, .standing)
             }
         }
         do {
             events += try await completions(among: written.map(\.file))
         } catch {
             // Not knowing whether its work is done, a unit must not be started.
-            events += refused(written.map(\.order), error.message, isTransient: true)
+            events += refused(written.map(\.order), error.message, .passing)
             written = []
         }
         do {
@@ -71,7 +71,7 @@ extension AgentShell {
         } catch {
             cannotGuard(error)
             for one in written { await takeAway(one) }
-            events += refused(written.map(\.order), error.message, isTransient: true)
+            events += refused(written.map(\.order), error.message, .passing)
             written = []
         }
         for event in events { inbox.yield(event) }
@@ -125,6 +125,14 @@ extension AgentShell {
         return found
     }
 
+    /// Why a mount is refused that would hide this program: systemd could start no other agent, nor its guard (rule R12).
+    private static func hiding(_ unit: UnitName) -> String? {
+        guard unit.type == .mount || unit.type == .automount, let program = HostFiles.target(of: "/proc/self/exe"),
+            program.hasPrefix(unit.systemdText("%f").text + "/")
+        else { return nil }
+        return "\(unit) would hide \(program), by which this machine is in the cluster; mount it elsewhere"
+    }
+
     /// Makes systemd see the files.
     private func load(
         _ written: [Written], mustReload: Bool, _ inbox: AsyncStream<AgentEvent>.Continuation
@@ -139,13 +147,13 @@ extension AgentShell {
             inbox.yield(.observed(try await newest(loaded.statuses, since: mark).map { observation($0) }))
             for one in written {
                 if let reason = loaded.refusals[one.file.unit] {
-                    for event in refused([one.order], reason, isTransient: false) { inbox.yield(event) }
+                    for event in refused([one.order], reason, .lasting) { inbox.yield(event) }
                 } else {
                     inbox.yield(.installed(one.file))
                 }
             }
         } catch {
-            for event in refused(written.map(\.order), error.message, isTransient: true) { inbox.yield(event) }
+            for event in refused(written.map(\.order), error.message, .passing) { inbox.yield(event) }
         }
     }
 
@@ -161,9 +169,9 @@ extension AgentShell {
         }
     }
 
-    private func refused(_ orders: [Order], _ reason: String, isTransient: Bool) -> [AgentEvent] {
+    private func refused(_ orders: [Order], _ reason: String, _ fault: InstallFault) -> [AgentEvent] {
         logger.warning("units not installed", metadata: ["units": "\(orders.count)", "error": "\(reason)"])
-        return orders.map { .installFailed($0.unit, reason: reason, isTransient: isTransient) }
+        return orders.map { .installFailed($0.unit, reason: reason, fault) }
     }
 
     /// What the store holds of the ends of those units that run once.

@@ -54,8 +54,16 @@ extension AgentShell {
     private static func words(_ report: StartReport, _ result: JobResult) -> String {
         // A job that ran out of its own time tells nothing of the unit.
         let own = report.result.flatMap { $0 == "success" ? nil : $0 }
-        return "start failed: \(outcome(own ?? result.rawValue, report.exit))"
+        guard let words = own ?? (result == .failed ? nil : result.rawValue) else {
+            // By now systemd has begun the next run, and shows that.
+            return "start failed; \(logged)"
+        }
+        // Before any program ran: systemd's log alone says which of the settings it was.
+        let more = words == "resources" ? "; \(logged)" : ""
+        return "start failed: \(outcome(words, report.exit))\(more)"
     }
+
+    private static let logged = "systemd's own words are in the unit's journal"
 
     /// systemd's word for how a unit ended, and what the process left that it is owed to.
     private static func outcome(_ result: String, _ exit: StartReport.Exit?) -> String {

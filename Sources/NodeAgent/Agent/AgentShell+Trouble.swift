@@ -70,11 +70,20 @@ extension AgentShell {
         }
     }
 
-    /// Looks whether there is room again, for as long as there is none; until cancelled.
+    /// Looks whether the machine can take units: one that cannot must not be given any to find it out by; until cancelled.
     func watchStorage() async {
-        while !Task.isCancelled {
-            guard (try? await Task.sleep(for: Self.probeInterval)) != nil else { return }
-            guard trouble.storage != nil, (try? await folder.probe()) != nil,
+        while (try? await Task.sleep(for: Self.probeInterval)) != nil {
+            do throws(HostError) {
+                try await folder.probe()
+            } catch {
+                change {
+                    $0.storage =
+                        $0.storage
+                        ?? "it cannot start units, since its runtime folder takes no files (\(error.message)); mend that"
+                }
+                continue
+            }
+            guard trouble.storage != nil,
                 (try? await guardControl.list(fenced: await folder.fencedUnits(), isProbe: true)) != nil
             else { continue }
             change { $0.storage = nil }

@@ -42,7 +42,11 @@ actor UnitFolder {
         try HostFiles.makeFolder(folder)
         try HostFiles.makeFolder(startedFolder)
         try HostFiles.makeFolder(searchFolder)
-        if let text = dropIns.targetText { try HostFiles.write(text, to: searchFolder + "/" + UnitDropIns.target) }
+        // A restart of the agent must not fail because the disk is full by now.
+        if let text = dropIns.targetText {
+            let path = searchFolder + "/" + UnitDropIns.target
+            if (try? HostFiles.read(path)) != text { try HostFiles.write(text, to: path) }
+        }
     }
 
     /// The target that units come after; `nil` when there is none.
@@ -69,8 +73,11 @@ actor UnitFolder {
 
     func path(of unit: UnitName) -> String { folder + "/" + unit.rawValue }
 
-    /// Tries whether a file can be written beside the unit files.
+    /// Tries whether all that a new unit needs can be written.
+    ///
+    /// Into systemd's folder nothing is written: systemd would read its units' names anew.
     func probe() throws(HostError) {
+        for folder in [startedFolder, searchFolder] { try HostFiles.checkWritable(folder) }
         let path = folder + "/.probe"
         try HostFiles.write("probe\n", to: path)
         try HostFiles.remove(path)

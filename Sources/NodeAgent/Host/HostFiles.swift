@@ -81,6 +81,13 @@ enum HostFiles {
             storage: [ENOSPC, EDQUOT, EROFS, EIO].contains(number) ? reason : nil)
     }
 
+    /// Checks that files can be made in a folder, as far as the folder itself decides it.
+    ///
+    /// - Throws: `HostError` when it is none, or lies on a file system that takes no writes.
+    static func checkWritable(_ folder: String) throws(HostError) {
+        guard faccessat(AT_FDCWD, folder + "/.", W_OK | X_OK, 0) == 0 else { throw failure("write to", folder) }
+    }
+
     /// Whether there is anything of that name, be it a link that leads nowhere.
     static func exists(_ path: String) -> Bool {
         faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0

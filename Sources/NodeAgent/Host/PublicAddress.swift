@@ -37,10 +37,10 @@ struct PublicAddress: Sendable {
                 + "address is unknown; set public-ip, or check etcd-endpoints")
     }
 
-    /// The listeners at addresses that this machine has, and what is wrong with the others.
+    /// What is wrong with listeners at addresses that this machine has not; `nil` when it has all.
     ///
-    /// One at an address that went cannot be opened, which must cost its own callers alone.
-    func usable(_ listeners: [APIEndpoint]) -> (listeners: [APIEndpoint], trouble: String?) {
+    /// One at an address that went, or has not come yet, cannot be opened, which must cost its own callers alone.
+    func trouble(of listeners: [APIEndpoint]) -> String? {
         let addresses = Set(present())
         let gone = listeners.filter { listener in
             guard let host = Self.host(listener), Self.isNumeric(host), host != "0.0.0.0", host != "::" else {
@@ -48,12 +48,10 @@ struct PublicAddress: Sendable {
             }
             return !addresses.contains(host) && !host.hasPrefix("127.")
         }
-        guard !gone.isEmpty else { return (listeners, nil) }
-        return (
-            listeners.filter { !gone.contains($0) },
+        guard !gone.isEmpty else { return nil }
+        return
             "its API does not answer at \(gone.map(\.description).joined(separator: ", ")), an address on no interface of it; "
-                + "set api-listen anew"
-        )
+            + "set api-listen anew"
     }
 
     private static func host(_ listener: APIEndpoint) -> String? {

@@ -9,7 +9,7 @@ extension AgentShell {
         let hashes = Set(orders.map(\.assignment.hash)).sorted()
         let keys = hashes.map { StoreKey.file(world.catalogue.fileIndex(of: $0)) }
         func failed(_ orders: [Order], _ reason: String) {
-            for order in orders { handle(.installFailed(order.unit, reason: reason, isTransient: true), tenure) }
+            for order in orders { handle(.installFailed(order.unit, reason: reason, .passing), tenure) }
         }
         process.client.call(.entries(keys), in: tenure) { [self] result in
             guard case .success(let answer) = result, case .entries(let entries) = answer.content else {

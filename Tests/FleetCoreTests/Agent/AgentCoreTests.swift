@@ -57,6 +57,31 @@ struct AgentCoreTests {
             uninstalled web => withdraw web
             """),
         NamedScript(
+            "what something else has started from a former file is restarted when it is ordered",
+            """
+            enter; order web loaded v1 @5 => claim web@5
+            claimed web => install web v1
+            installed web => -
+            seen web active/running => -
+            order web loaded v2 @6 => install web v2
+            installed web => -
+            order web launched v2 @7 => restart web
+            issued web => -
+            seen web activating/start => -
+            """),
+        NamedScript(
+            "what ended meanwhile is started",
+            """
+            enter; order web loaded v1 @5 => claim web@5
+            claimed web => install web v1
+            installed web => -
+            seen web active/running => -
+            order web loaded v2 @6 => install web v2
+            installed web => -
+            seen web inactive/dead => -
+            order web launched v2 @7 => start web
+            """),
+        NamedScript(
             "a new file restarts a launched unit once",
             running + """
                 order web launched v2 @6 => install web v2
@@ -256,6 +281,21 @@ struct AgentCoreTests {
             10 install-failed web lasting => wake 70
             11 woke => wake 70
             12 order web launched v2 @6 => install web v2
+            """),
+        NamedScript(
+            "what somebody has to mend on the machine is tried ever more seldom, and again when another unit's file has come",
+            """
+            enter; order web launched v1 @5 => claim web@5
+            10 claimed web => install web v1
+            10 install-failed web standing => wake 11
+            11 woke => install web v1
+            11 install-failed web standing => wake 13
+            13 woke => install web v1
+            13 install-failed web standing => wake 17
+            14 order db loaded v1 @6 => claim db@6, wake 17
+            14 claimed db => install db v1, wake 17
+            14 installed db => install web v1
+            14 installed web => start web
             """),
         NamedScript(
             "one unit's failure holds up no other",

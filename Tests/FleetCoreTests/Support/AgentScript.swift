@@ -75,7 +75,9 @@ struct AgentScript {
                         ))
                 }
             case "install-failed":
-                return .installFailed(unit, reason: "bad file", isTransient: !words.contains("lasting"))
+                return .installFailed(
+                    unit, reason: "bad file",
+                    words.contains("lasting") ? .lasting : words.contains("standing") ? .standing : .passing)
             case "uninstalled": return .uninstalled([unit])
             case "issued": return .issued(unit)
             case "issue-failed": return .issueFailed(unit, reason: "no answer")

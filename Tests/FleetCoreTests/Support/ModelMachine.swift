@@ -105,7 +105,7 @@ enum ModelWork {
 
     var failure: AgentEvent {
         switch self {
-        case .install(let order): .installFailed(order.unit, reason: "disk full", isTransient: true)
+        case .install(let order): .installFailed(order.unit, reason: "disk full", .standing)
         case .start(let unit), .restart(let unit): .issueFailed(unit, reason: "no answer")
         case .stop(let unit): .stopFailed(unit, reason: "no answer")
         case .uninstall(let unit): .uninstalled([unit])

@@ -44,6 +44,21 @@ struct AgentShellTests {
         }
     }
 
+    @Test("a mount over the folder of the agent's own program is refused")
+    func hidingMount() async throws {
+        let program = try #require(HostFiles.target(of: "/proc/self/exe"))
+        let top = try #require(program.split(separator: "/").first)
+        let mount = UnitName(unchecked: "\(top).mount")
+        let file = try UnitFile(parsing: "[Mount]\nWhat=none\nWhere=/\(top)\nType=tmpfs\n")
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        try await rig.run { _ in
+            try await rig.order(mount, file)
+            try await until("the refusal") { try await rig.state(mount)?.health?.contains("would hide") == true }
+            #expect(!rig.base.exists("units/\(mount)"))
+        }
+    }
+
     @Test("a unit that is only to be loaded is not started")
     func loaded() async throws {
         let rig = try await AgentRig()
