@@ -43,13 +43,38 @@ struct DrainTests {
         #expect(try await captured.output == "10000000 is drained and takes no new units until 'uncordon'\n")
     }
 
+    @Test("what has gone is waited for also while a unit stays that fits nowhere else", .timeLimit(.minutes(1)))
+    func staying() async throws {
+        func control(_ units: [String], held: [String: String] = [:]) throws -> TransportResponse {
+            try CannedAPI.json(
+                API.Control(
+                    machine: Self.machines[0].id, cordoned: true, draining: true, since: 1, by: "user:ann",
+                    units: units,
+                    held: held))
+        }
+        let fleet = try Self.fleet("activating", "start")
+        let api = CannedAPI([
+            "POST \(Self.path)/drain": try control(["pin.service", "web.service"]),
+            "GET \(Self.path)/control": try control(["pin.service"], held: ["pin.service": "no place"]),
+        ])
+        let drain = Task { try await api.run(["drain", Self.machines[0].id], fleet: fleet) }
+        // It looks three times in a second, and gives what stays up after three.
+        while await fleet.stateQuestions < 12 { try await Task.sleep(for: .milliseconds(5)) }
+        let web = try Fixtures.unit("web.service", current: .launched, machine: Self.machines[1].id)
+        await fleet.tell(.state(Fixtures.state(web, on: Self.machines[1].id, "active", "running")))
+        let error = await #expect(throws: ClusterManagerError.self) { try await drain.value }
+        #expect(error?.code == .partial)
+        #expect(error?.message == "10000000 keeps units that fit nowhere else: pin.service (no place)")
+    }
+
     @Test("a wait without a terminal says what it is for", arguments: [true, false])
     func says(isThere: Bool) async throws {
         let captured = CapturedConsole()
         let units = isThere ? ["web.service"] : []
         let error = await #expect(throws: ClusterManagerError.self) {
             try await Self.api(units, later: units).run(
-                ["drain", Self.machines[0].id, "--timeout", "2"], fleet: Self.fleet("activating", "start"), on: captured
+                ["drain", Self.machines[0].id, "--timeout", "2"], fleet: Self.fleet("activating", "start"),
+                on: captured
             )
         }
         let words = isThere ? "10000000 still has web.service" : "web.service of 10000000 is not up yet where it went"

@@ -87,18 +87,22 @@ struct MachineOrder {
                     .refused, "\(label) is not being drained any more: somebody else has said uncordon")
             }
             let left = control.units
-            moving.formUnion(left)
-            if left.isEmpty { moving = await unsettled(moving) }
+            // What has gone is waited for also while others stay.
+            let away = await unsettled(moving.subtracting(left))
+            moving = away.union(left)
             if moving.isEmpty { return control }
-            if left != last {
+            // The next unit goes when the one before has settled, so what stays is known only some time after that.
+            if left != last || !away.isEmpty {
                 last = left
                 since = .now
             }
+            let stuck = Self.reasons(left, control)
             // A unit that fits nowhere else is told of by explain; one that is under way changes soon.
-            if ContinuousClock.now - since > .seconds(3), let stuck = Self.reasons(left, control) {
+            if ContinuousClock.now - since > .seconds(3), let stuck {
                 throw ClusterManagerError(.partial, "\(label) keeps units that fit nowhere else: \(stuck)")
             }
-            let words = left.isEmpty ? underWay(moving) : "\(label) still has \(left.few(3))"
+            let isUnderWay = !away.isEmpty && (left.isEmpty || stuck != nil)
+            let words = isUnderWay ? underWay(away) : "\(label) still has \(left.few(3))"
             line.show(words)
             guard ContinuousClock.now < deadline else {
                 throw ClusterManagerError(.timedOut, "\(words); the cluster goes on working at it")
