@@ -13,6 +13,16 @@ package enum TerminalWidth {
     /// The width of pages: what `COLUMNS` says, else the terminal's; never below `narrowest`.
     package static func columns(_ environment: [String: String]) -> Int { columns(named: environment["COLUMNS"]) }
 
+    /// How many columns a terminal has now, which a line that is rewritten in place must keep to.
+    ///
+    /// - Parameter descriptor: An open file.
+    /// - Returns: `nil` for what is no terminal, and for one that does not say.
+    package static func columns(ofTerminal descriptor: Int32) -> Int? {
+        var size = winsize()
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+        return Int(size.ws_col)
+    }
+
     /// Keeps ArgumentParser from a terminal that is too narrow for it; each program's first act.
     ///
     /// It lays a page out even to tell an exit status, always for `COLUMNS` or the terminal, and ends the process by a trap where
@@ -25,8 +35,7 @@ package enum TerminalWidth {
     }
 
     private static func columns(named text: String?) -> Int {
-        var size = winsize()
-        let terminal = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 ? Int(size.ws_col) : 0
+        let terminal = Self.columns(ofTerminal: STDOUT_FILENO) ?? 0
         let named = text.flatMap { Int($0) } ?? 0
         let columns = named > 0 ? named : terminal
         return columns > 0 ? max(columns, narrowest) : standard

@@ -123,6 +123,18 @@ struct WaiterTests {
         #expect(captured.errors.hasSuffix("\r\u{1B}[K"))
     }
 
+    @Test(
+        "the progress line keeps to the terminal's width, which may be unknown",
+        arguments: [(20, 19), (60, 59), (1, 0), (nil, 79)] as [(Int?, Int)])
+    func width(columns: Int?, length: Int) {
+        let captured = CapturedConsole(isTerminal: true, columns: columns)
+        var line = ProgressLine(captured.console.errors)
+        line.show(String(repeating: "x", count: 100))
+        let start = "\r\u{1B}[K"
+        #expect(captured.errors.hasPrefix(start))
+        #expect(captured.errors.dropFirst(start.count).count == length)
+    }
+
     @Test("a file gets no progress")
     func noProgress() {
         let captured = CapturedConsole()

@@ -3,6 +3,7 @@
 
 import Glibc
 import Synchronization
+import Terminal
 
 /// Where a command's words go: the results to standard output, everything else to standard error.
 package struct Console: Sendable {
@@ -20,11 +21,15 @@ package struct Console: Sendable {
         package private(set) var isJSON = false
         /// Why something that was written has not arrived, in the system's words; `nil` while all has.
         package let failure: @Sendable () -> String?
+        /// How wide the terminal is now, which a person may change; `nil` where there is none, or nobody says.
+        package let columns: @Sendable () -> Int?
 
         package init(
             isTerminal: Bool = false, hasColours: Bool = false, isOpen: Bool = true,
-            failure: @escaping @Sendable () -> String? = { nil }, write: @escaping @Sendable (String) -> Void
+            columns: @escaping @Sendable () -> Int? = { nil }, failure: @escaping @Sendable () -> String? = { nil },
+            write: @escaping @Sendable (String) -> Void
         ) {
+            self.columns = columns
             self.isTerminal = isTerminal
             self.hasColours = hasColours
             self.isOpen = isOpen
@@ -70,7 +75,9 @@ package struct Console: Sendable {
             let flags = fcntl(descriptor, F_GETFL)
             return Stream(
                 isTerminal: isTerminal, hasColours: isTerminal && wantsColours,
-                isOpen: flags >= 0 && flags & O_ACCMODE != O_RDONLY, failure: { sink.failure }, write: sink.write)
+                isOpen: flags >= 0 && flags & O_ACCMODE != O_RDONLY,
+                columns: { TerminalWidth.columns(ofTerminal: descriptor) }, failure: { sink.failure }, write: sink.write
+            )
         }
         return Console(output: stream(STDOUT_FILENO), errors: stream(STDERR_FILENO))
     }

@@ -8,15 +8,17 @@ package struct ProgressLine: Sendable {
     private var turn = 0
 
     private static let frames = ["|", "/", "-", "\\"]
-    /// A longer line would wrap and could not be erased; the narrowest terminal in common use has 80 columns.
-    private static let width = 79
+    /// The width of a terminal that does not say its own.
+    private static let standardColumns = 80
 
     package init(_ stream: Console.Stream) { self.stream = stream }
 
     package mutating func show(_ text: String) {
         guard stream.isTerminal else { return }
         turn = (turn + 1) % Self.frames.count
-        stream.write("\r\u{1B}[K" + String("\(Self.frames[turn]) \(Printable.line(text))".prefix(Self.width)))
+        // A longer line would wrap and could not be erased; behind one that fills the row some terminals begin the next.
+        let width = max((stream.columns() ?? Self.standardColumns) - 1, 0)
+        stream.write("\r\u{1B}[K" + String("\(Self.frames[turn]) \(Printable.line(text))".prefix(width)))
         isShown = true
     }
 

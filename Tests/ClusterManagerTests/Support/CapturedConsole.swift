@@ -9,12 +9,20 @@ final class CapturedConsole: Sendable {
     private let texts = Mutex((output: "", errors: ""))
     private let isTerminal: Bool
 
-    init(isTerminal: Bool = false) { self.isTerminal = isTerminal }
+    /// How wide the terminal says that it is.
+    private let columns: Int?
+
+    init(isTerminal: Bool = false, columns: Int? = nil) {
+        self.isTerminal = isTerminal
+        self.columns = columns
+    }
 
     var console: Console {
         Console(
             output: Console.Stream { text in self.texts.withLock { $0.output += text } },
-            errors: Console.Stream(isTerminal: isTerminal) { text in self.texts.withLock { $0.errors += text } })
+            errors: Console.Stream(isTerminal: isTerminal, columns: { self.columns }) { text in
+                self.texts.withLock { $0.errors += text }
+            })
     }
 
     var output: String { texts.withLock { $0.output } }
