@@ -26,48 +26,91 @@ struct InterruptTests {
         case restarting
     }
 
+    private static let label = "worker (\(machine.id.prefix(8)))"
+    private static let remedy = "cluster-manager uncordon \(machine.id.prefix(8)) opens it"
+    private static let goesOn = "\(label) goes on handing its units over and takes no new ones; \(remedy)"
+    private static let isUnknown = "whether \(label) hands its units over is not known; \(remedy)"
+
     @Test(
         "who leaves a drain or a reboot is told what goes on and how it is undone",
         arguments: [
-            ("drain", .ordered, "goes on handing its units over and takes no new ones"),
-            ("drain", .waiting, "goes on handing its units over and takes no new ones"),
-            ("reboot", .ordered, "goes on handing its units over and takes no new ones"),
-            ("reboot", .waiting, "goes on handing its units over and takes no new ones"),
-            ("reboot", .restarting, "may be restarting, and takes no new units"),
+            ("drain", .ordered, isUnknown), ("drain", .waiting, goesOn), ("reboot", .ordered, isUnknown),
+            ("reboot", .waiting, goesOn),
+            ("reboot", .restarting, "\(label) may be restarting, and takes no new units; \(remedy)"),
         ] as [(String, Moment, String)])
     func words(verb: String, moment: Moment, words: String) async throws {
-        try await Fixtures.withFolder { folder in
-            let (reached, isReached) = AsyncStream<Void>.makeStream()
-            try await serving(folder, until: moment, isReached) { socket in
-                // exec keeps the number that the shell has written down.
-                let line = "echo $$ >'\(folder)/pid'; exec '\(try Command.clusterManager)' \(verb) \(Self.machine.id)"
-                async let command = Command.run(
-                    ["sh", "-c", line], environment: ["FLOTILLA_ENDPOINT": "unix:\(socket)"])
-                for await _ in reached { break }
-                let number = try String(contentsOfFile: "\(folder)/pid", encoding: .utf8)
-                let process = try #require(pid_t(number.split(separator: "\n")[0]))
-                #expect(kill(process, SIGINT) == 0)
+        let outcome = try await left("\(verb) \(Self.machine.id)", at: moment, by: SIGINT)
+        #expect(outcome.status == 130, "\(outcome)")
+        #expect(outcome.errors.hasSuffix("\ncluster-manager: \(words)\n"), "\(outcome.errors)")
+    }
+
+    @Test(
+        "SIGTERM has the same words, and who asked for JSON gets them as an object",
+        arguments: [(SIGINT, 130, true), (SIGTERM, 143, false), (SIGTERM, 143, true)] as [(Int32, Int32, Bool)])
+    func forms(signal: Int32, status: Int32, isJSON: Bool) async throws {
+        let line = "drain \(Self.machine.id)\(isJSON ? " --output json" : "")"
+        let outcome = try await left(line, at: .waiting, by: signal)
+        #expect(outcome.status == status, "\(outcome)")
+        let words = isJSON ? #"{"note":"\#(Self.goesOn)"}"# : "\ncluster-manager: \(Self.goesOn)"
+        #expect(outcome.errors.hasSuffix(words + "\n"), "\(outcome.errors)")
+        if isJSON {
+            let lines = outcome.errors.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+            #expect(lines.allSatisfy { $0.hasPrefix("{") }, "\(outcome.errors)")
+        }
+    }
+
+    @Test("who leaves a start is told, too", arguments: [(SIGINT, 130), (SIGTERM, 143)] as [(Int32, Int32)])
+    func start(signal: Int32, status: Int32) async throws {
+        try await Fixtures.withFolder(["slow.service": Fixtures.plainText]) { folder in
+            let cluster = RunningCluster(machines: 1, outcomes: ["slow.service": "activating/start"])
+            try await cluster.serving(in: folder) { socket, _ in
+                async let command = run("start '\(folder)/slow.service' 2>'\(folder)/errors'", folder, socket)
+                func errors() -> String { (try? String(contentsOfFile: "\(folder)/errors", encoding: .utf8)) ?? "" }
+                // What it waits for it says when it has waited for a while.
+                while !errors().contains("says activating") { try await Task.sleep(for: .milliseconds(10)) }
+                try end(folder, by: signal)
                 let outcome = try await command
-                #expect(outcome.status == 130, "\(outcome)")
-                let label = "worker (\(Self.machine.id.prefix(8)))"
-                #expect(
-                    outcome.errors.hasSuffix(
-                        "\ncluster-manager: \(label) \(words); cluster-manager uncordon \(Self.machine.id.prefix(8)) opens it\n"
-                    ),
-                    "\(outcome.errors)")
+                #expect(outcome.status == status, "\(outcome)")
+                let words = "the cluster goes on starting slow.service; cluster-manager stop slow.service undoes it"
+                #expect(errors().hasSuffix("\ncluster-manager: \(words)\n"), "\(errors())")
             }
         }
     }
 
+    /// What came of the program that got `signal` at that moment.
+    private func left(_ line: String, at moment: Moment, by signal: Int32) async throws -> Command.Outcome {
+        try await Fixtures.withFolder { folder in
+            let (reached, isReached) = AsyncStream<Void>.makeStream()
+            return try await serving(folder, until: moment, isReached) { socket in
+                async let command = run(line, folder, socket)
+                for await _ in reached { break }
+                try end(folder, by: signal)
+                return try await command
+            }
+        }
+    }
+
+    /// Runs the program with these words of a shell, and leaves its number in `folder`.
+    private func run(_ line: String, _ folder: String, _ socket: String) async throws -> Command.Outcome {
+        // exec keeps the number that the shell has written down.
+        let script = "echo $$ >'\(folder)/pid'; exec '\(try Command.clusterManager)' \(line)"
+        return try await Command.run(["sh", "-c", script], environment: ["FLOTILLA_ENDPOINT": "unix:\(socket)"])
+    }
+
+    private func end(_ folder: String, by signal: Int32) throws {
+        let number = try String(contentsOfFile: "\(folder)/pid", encoding: .utf8)
+        let process = try #require(pid_t(number.split(separator: "\n")[0]))
+        #expect(kill(process, signal) == 0)
+    }
+
     /// Runs `body` with the socket of a server that says when `moment` is there, and then gives no answer that ends anything.
-    private func serving(
+    private func serving<Answer>(
         _ folder: String, until moment: Moment, _ isReached: AsyncStream<Void>.Continuation,
-        _ body: (String) async throws -> Void
-    ) async throws {
+        _ body: (String) async throws -> Answer
+    ) async throws -> Answer {
         let isDraining = Mutex(false)
         @Sendable func control() throws(ServerFailure) -> ServerReply {
             let drains = isDraining.withLock { $0 }
-            if drains, moment == .waiting { isReached.yield() }
             let control = API.Control(
                 machine: Self.machine.id, cordoned: drains, draining: drains, since: 1, by: "user:ann",
                 units: moment == .restarting ? [] : ["web.service"], held: [:])
@@ -83,7 +126,14 @@ struct InterruptTests {
         }
         let routes = [
             Route(
-                Self.path + "/control", needs: nil, ["GET": { (_, _) async throws(ServerFailure) in try control() }]),
+                Self.path + "/control", needs: nil,
+                [
+                    "GET": { (_, _) async throws(ServerFailure) in
+                        // Who asks this has the answer to the order.
+                        if moment == .waiting, isDraining.withLock({ $0 }) { isReached.yield() }
+                        return try control()
+                    }
+                ]),
             Route(
                 Self.path + "/drain", needs: nil,
                 [
@@ -97,7 +147,7 @@ struct InterruptTests {
                 Self.path + "/reboot", needs: nil, ["POST": { (_, _) async throws(ServerFailure) in try await never() }]
             ),
         ]
-        try await RunningCluster(machines: 1).serving(in: folder, extraRoutes: routes) { socket, _ in
+        return try await RunningCluster(machines: 1).serving(in: folder, extraRoutes: routes) { socket, _ in
             try await body(socket)
         }
     }

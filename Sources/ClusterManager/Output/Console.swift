@@ -41,8 +41,11 @@ package struct Console: Sendable {
         package func show(_ text: String) { write(Printable.text(text)) }
 
         /// Writes a line for a person, as `show` does; who asked for JSON gets an object.
-        package func line(_ text: String) {
-            if isJSON { write(JSONOutput.line(JSONNote(text))) } else { show(text + "\n") }
+        package func line(_ text: String) { write(formatted(text)) }
+
+        /// A line as `line` writes it, with its end.
+        func formatted(_ text: String) -> String {
+            isJSON ? JSONOutput.line(JSONNote(text)) : Printable.text(text + "\n")
         }
 
         /// The same stream for a program.

@@ -99,7 +99,10 @@ package struct UnitOperation: Sendable {
             let asked = Set(waited.filter { $0.request != nil }.map(\.unit))
             let requested = goals.filter { asked.contains($0.unit) }
             var ended: Set<UnitName> = []
-            func leaveWord() { if let words = Self.farewell(requested, without: ended) { Interrupt.says(words) } }
+            func leaveWord() {
+                guard let words = Self.farewell(requested, without: ended) else { return }
+                Interrupt.says(words, on: context.console.errors)
+            }
             leaveWord()
             let result = await waiter.wait(for: goals, timeout: timeout) { line in
                 tell(line.text)

@@ -65,9 +65,7 @@ struct Drain: FleetCommand {
     func run(in context: CommandContext) async throws {
         let patience = Duration.seconds(try Period.seconds(timeout))
         let order = try await MachineOrder(machine.machine, in: context)
-        // Before the order is out: it may be carried out and its answer not be there yet.
-        Interrupt.says("\(order.label) \(MachineOrder.goesOn); \(order.remedy)")
-        let control = try await order.give("drain")
+        let control = try await order.drain()
         guard !noBlock else {
             return try order.tell(control, "hands its units over and takes no new ones until 'uncordon'")
         }
@@ -99,11 +97,10 @@ struct Reboot: FleetCommand {
         let patience = Duration.seconds(try Period.seconds(timeout))
         let order = try await MachineOrder(machine.machine, in: context)
         let before = try await order.control()
-        Interrupt.says("\(order.label) \(MachineOrder.goesOn); \(order.remedy)")
-        let given = try await order.give("drain")
+        let given = try await order.drain()
         do {
             try await order.untilDrained(given, within: patience)
-            Interrupt.says("\(order.label) may be restarting, and takes no new units; \(order.remedy)")
+            order.leaveWord("\(order.label) may be restarting, and takes no new units")
             try await order.reboot(within: patience)
             // What an operator had decided before holds after, too.
             guard !before.cordoned else {

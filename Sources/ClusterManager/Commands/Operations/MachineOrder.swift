@@ -18,9 +18,6 @@ struct MachineOrder {
     /// How long a question is asked again that has to be answered before anything is begun.
     private static let firstPatience: Duration = .seconds(2)
 
-    /// What a machine does that was told to drain, whoever still listens.
-    static let goesOn = "goes on handing its units over and takes no new ones"
-
     /// The command with which a machine that was left closed is opened again.
     var remedy: String { "cluster-manager uncordon \(id.prefix(8)) opens it" }
 
@@ -49,6 +46,18 @@ struct MachineOrder {
     func give(_ change: String) async throws -> API.Control {
         try await asked { () async throws(APIError) in try await client.control(id, change) }
     }
+
+    /// Orders `drain`, and keeps ready what to tell who leaves before its end.
+    func drain() async throws -> API.Control {
+        // The order may have been carried out though its answer is not there.
+        leaveWord("whether \(label) hands its units over is not known")
+        let control = try await give("drain")
+        leaveWord("\(label) goes on handing its units over and takes no new ones")
+        return control
+    }
+
+    /// Tells who leaves from now on how the machine is left, and how it is opened.
+    func leaveWord(_ words: String) { Interrupt.says("\(words); \(remedy)", on: context.console.errors) }
 
     /// Opens the machine again, however often that has to be said.
     func open(within patience: Duration) async throws -> API.Control {
