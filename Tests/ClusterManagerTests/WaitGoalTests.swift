@@ -330,6 +330,22 @@ struct WaitGoalTests {
         #expect(UnitOperation.farewell(two, without: Set(two.map(\.unit))) == nil)
     }
 
+    @Test(
+        "an unload is undone by what brings the units back to what they were",
+        arguments: [
+            ([.launched, .launched], "; cluster-manager start a.service b.service undoes it"),
+            ([.loaded, .loaded], "; cluster-manager load a.service b.service undoes it"), ([.launched, .loaded], ""),
+            ([], ""),
+        ] as [([TargetState], String)])
+    func unloading(former: [TargetState], remedy: String) throws {
+        let names = ["a.service", "b.service"]
+        let goals = names.map { WaitGoal(UnitName(unchecked: $0), .unloaded) }
+        let before = FleetView(units: try zip(names, former).map { try Fixtures.unit($0, $1) })
+        #expect(
+            UnitOperation.farewell(goals, before: before)
+                == "the cluster goes on unloading a.service, b.service\(remedy)")
+    }
+
     @Test("what was known before etcd went is no outcome of a command that asks for nothing", arguments: [false, true])
     func oldAnswers(isOld: Bool) async throws {
         let captured = CapturedConsole()

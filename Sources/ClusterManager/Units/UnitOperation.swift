@@ -100,7 +100,7 @@ package struct UnitOperation: Sendable {
             let requested = goals.filter { asked.contains($0.unit) }
             var ended: Set<UnitName> = []
             func leaveWord() {
-                guard let words = Self.farewell(requested, without: ended) else { return }
+                guard let words = Self.farewell(requested, without: ended, before: waiter.before) else { return }
                 Interrupt.says(words, on: context.console.errors)
             }
             leaveWord()
@@ -130,12 +130,18 @@ package struct UnitOperation: Sendable {
     /// - Parameters:
     ///   - goals: What the command has asked for.
     ///   - ended: Those of their units that are where they should be.
+    ///   - before: The cluster before the command.
     /// - Returns: `nil` when nothing goes on.
-    static func farewell(_ goals: [WaitGoal], without ended: Set<UnitName> = []) -> String? {
+    static func farewell(
+        _ goals: [WaitGoal], without ended: Set<UnitName> = [], before: FleetView = FleetView()
+    ) -> String? {
         let open = goals.map(\.unit).filter { !ended.contains($0) }
         guard let first = goals.first, !open.isEmpty else { return nil }
-        let (doing, undoing) = first.kind.afterwards
+        let doing = first.kind.afterwards(nil).doing
+        let verbs = Set(goals.map { $0.kind.afterwards(before.units[$0.unit]?.desired).undoing })
         let names = goals.map(\.unit)
+        // Where one command does not undo it for all, none is named.
+        let undoing = verbs.count == 1 ? verbs.compactMap { $0 }.first : nil
         let remedy = undoing.map { verb in
             let all = names.map { ShellWord.quoted($0.rawValue) }
             return

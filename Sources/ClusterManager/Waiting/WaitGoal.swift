@@ -40,12 +40,16 @@ package struct WaitGoal: Hashable, Sendable {
 
 extension WaitGoal.Kind {
     /// What the cluster goes on doing when nobody waits any more, and the command that undoes it, if one does.
-    var afterwards: (doing: String, undoing: String?) {
+    ///
+    /// - Parameter former: What was wanted of the unit before; `nil` when that is not known.
+    /// - Returns: A participle, and a verb of this program.
+    func afterwards(_ former: TargetState?) -> (doing: String, undoing: String?) {
         switch self {
         case .loaded: ("loading", "unload")
         case .running: ("starting", "stop")
         case .stopped: ("stopping", "start")
-        case .unloaded: ("unloading", "load")
+        // A unit that ran does not run again by being loaded.
+        case .unloaded: ("unloading", former == .launched ? "start" : former == .loaded ? "load" : nil)
         case .restarted: ("restarting", nil)
         case .gone: ("destroying", nil)
         }
