@@ -161,6 +161,12 @@ struct WaitGoalTests {
             kind: .running, desired: .launched, current: .launched, report: "activating/start", attention: .seconds(2),
             expected: .pending(reason: "systemd on 10000000.../172.17.8.101 says activating (start)")),
         Case(
+            kind: .running, desired: .launched, current: .launched, report: "activating/auto-restart",
+            attention: .seconds(2), health: "failed: exit-code, status 203/EXEC",
+            expected: .pending(
+                reason: "systemd on 10000000.../172.17.8.101 says activating (auto-restart):"
+                    + " failed: exit-code, status 203/EXEC")),
+        Case(
             kind: .stopped, desired: .loaded, current: .launched, report: "deactivating/stop-sigterm",
             attention: .seconds(2),
             expected: .pending(reason: "systemd on 10000000.../172.17.8.101 says deactivating (stop-sigterm)")),

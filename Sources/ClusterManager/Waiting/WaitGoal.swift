@@ -115,7 +115,9 @@ extension WaitGoal {
             guard isUnderWay || isToEnd else {
                 return "\(view.label(of: state.machine)) has said nothing new of it yet"
             }
-            return "systemd on \(view.label(of: state.machine)) says \(state.active) (\(state.sub))"
+            // Of a unit that systemd starts again and again, how its last run ended.
+            let reason = state.health.map { ": \($0)" } ?? ""
+            return "systemd on \(view.label(of: state.machine)) says \(state.active) (\(state.sub))\(reason)"
         }
         guard let home else {
             return [.loaded, .running, .restarted].contains(kind) && view.units[unit] != nil
