@@ -20,7 +20,8 @@ struct ArgumentMistake {
         }
         var text = message.split(whereSeparator: \.isNewline).joined(separator: " ")
         let negative = arguments.first { $0.hasPrefix("-") && $0.count > 1 && $0.dropFirst().allSatisfy(\.isNumber) }
-        if path.names == [Scale._commandName], let negative {
+        // Of an option's value the option itself speaks.
+        if path.names == [Scale._commandName], let negative, !message.hasPrefix("--") {
             text = "the number of instances must be 0 or more, not \(negative)"
         }
         // A suggestion can be the very opposite of what was meant, `--stop` among others.

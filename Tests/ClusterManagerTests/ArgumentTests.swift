@@ -58,6 +58,20 @@ struct ArgumentTests {
     }
 
     @Test(
+        "every command's --timeout refuses the same, in the same words",
+        arguments: ["-1", "0", "soon", "1w", "99999999999"]
+    )
+    func timeouts(text: String) async {
+        for line in ["start x", "stop x", "scale t@ 2", "drain 1000", "reboot 1000"] {
+            let session = await Session.run("\(line) --timeout \(text)")
+            let words = "--timeout must be more than 0 and at most 31536000 seconds, written like 30, 30s, 10m or 1h"
+            let verb = line.prefix { $0 != " " }
+            #expect(session.errors == "cluster-manager: \(words); see 'cluster-manager \(verb) --help'\n")
+            #expect(session.status == .failure)
+        }
+    }
+
+    @Test(
         "help and version are results",
         arguments: [
             ("--help", "OVERVIEW"), ("help start", "OVERVIEW: Start units"),

@@ -73,7 +73,7 @@ struct DrainTests {
         let units = isThere ? ["web.service"] : []
         let error = await #expect(throws: ClusterManagerError.self) {
             try await Self.api(units, later: units).run(
-                ["drain", Self.machines[0].id, "--timeout", "2"], fleet: Self.fleet("activating", "start"),
+                ["drain", Self.machines[0].id, "--timeout", "2.5s"], fleet: Self.fleet("activating", "start"),
                 on: captured
             )
         }

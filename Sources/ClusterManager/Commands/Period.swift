@@ -26,6 +26,11 @@ enum Period {
         return Int64(time)
     }
 
+    /// Checks the value of any command's `--timeout`, which may be up to a year.
+    ///
+    /// - Throws: `ValidationError`.
+    static func checkTimeout(_ text: String?) throws { try check(text, "--timeout", most: 31_536_000) }
+
     /// Checks an option's value while the command line is read.
     ///
     /// - Throws: `ValidationError` for what is no span from above 0 to `most` seconds.

@@ -25,7 +25,7 @@ struct WaitOptions: ParsableArguments {
         if let blockAttempts, !(0...1_000_000).contains(blockAttempts) {
             throw ValidationError("--block-attempts must be from 0 to 1000000")
         }
-        try Period.check(timeout, "--timeout", most: 31_536_000)
+        try Period.checkTimeout(timeout)
         if noBlock && (blockAttempts != nil || timeout != nil) {
             throw ValidationError("--no-block waits for nothing, so --block-attempts and --timeout do not go with it")
         }
@@ -40,4 +40,17 @@ struct WaitOptions: ParsableArguments {
         guard let blockAttempts, blockAttempts > 0 else { return .wait(nil) }
         return .wait(.seconds(2 * blockAttempts))
     }
+}
+
+/// How long an order to a machine is waited for.
+struct MachineWait: ParsableArguments {
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("How long each step may take; 10m unless said otherwise.", valueName: "time"))
+    var timeout = "10m"
+
+    func validate() throws { try Period.checkTimeout(timeout) }
+
+    /// For text that `validate` has let through.
+    var patience: Duration { .seconds(Period.time(timeout) ?? 0) }
 }

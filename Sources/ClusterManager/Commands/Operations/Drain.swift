@@ -59,18 +59,17 @@ struct Drain: FleetCommand {
     @OptionGroup var machine: MachineArgument
     @Flag(name: .customLong("no-block"), help: "Do not wait for the units to be gone, and up elsewhere.")
     var noBlock = false
-    @Option(help: ArgumentHelp("How long to wait; 10m unless said otherwise.", valueName: "time")) var timeout = "10m"
+    @OptionGroup var wait: MachineWait
     @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
-        let patience = Duration.seconds(try Period.seconds(timeout))
         let order = try await MachineOrder(machine.machine, in: context)
         let control = try await order.drain()
         guard !noBlock else {
             return try order.tell(control, "hands its units over and takes no new ones until 'uncordon'")
         }
         try order.tell(
-            try await order.untilDrained(control, within: patience),
+            try await order.untilDrained(control, within: wait.patience),
             "is drained and takes no new units until 'uncordon'")
     }
 }
@@ -89,12 +88,11 @@ struct Reboot: FleetCommand {
             """)
 
     @OptionGroup var machine: MachineArgument
-    @Option(help: ArgumentHelp("How long each step may take; 10m unless said otherwise.", valueName: "time"))
-    var timeout = "10m"
+    @OptionGroup var wait: MachineWait
     @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
-        let patience = Duration.seconds(try Period.seconds(timeout))
+        let patience = wait.patience
         let order = try await MachineOrder(machine.machine, in: context)
         let before = try await order.control()
         let given = try await order.drain()
