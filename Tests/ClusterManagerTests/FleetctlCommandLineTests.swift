@@ -16,6 +16,8 @@ struct FleetctlCommandLineTests {
             ("--strict-host-key-checking=false list-units", "--strict-host-key-checking=false list-units"),
             ("ssh web ls --full", "ssh -- web ls --full"), ("ssh -A web -- ls", "ssh -A -- web -- ls"),
             ("--tunnel h ssh --unit web ls -l", "--tunnel h ssh --unit web -- ls -l"),
+            ("ssh web ls --output json", "ssh --output=json -- web ls --output json"),
+            ("ssh -- web ls --output json", "ssh -- web ls --output json"),
             ("ssh --machine m --status", "ssh --machine m --status"), ("start ssh x", "start ssh x"),
         ])
     func taken(arguments: String, expected: String) throws {
@@ -44,6 +46,14 @@ struct FleetctlCommandLineTests {
         let fleet = FakeFleet()
         let session = await Session.run("ssh 1000 -- run --driver=etcd --status --start", on: fleet)
         #expect(session.words.suffix(4) == ["run", "--driver=etcd", "--status", "--start"])
+    }
+
+    @Test("a failure of ssh is JSON also where that is asked for behind the target")
+    func remoteFailure() async {
+        let session = await Session.run("ssh nosuch --output json")
+        #expect(session.status == .failure)
+        #expect(
+            session.errors.hasPrefix(#"{"error":{"code":"unit","message":"'nosuch' is neither"#), "\(session.errors)")
     }
 
     @Test("variables without a meaning here are named in a warning, and nothing else happens")

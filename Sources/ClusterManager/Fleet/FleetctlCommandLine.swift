@@ -53,6 +53,8 @@ package struct FleetctlCommandLine: Sendable {
                 taken.append(word)
             }
         }
+        // What stands behind ssh's target is the remote command's; that JSON is wanted holds for this program's own words, too.
+        if GlobalOptions.asksForJSON(arguments), !GlobalOptions.asksForJSON(taken) { taken.append("--output=json") }
         self.arguments = taken + rest
         let ignored = Self.ignoredVariables.map { "FLEETCTL_\($0)" }.filter { name in
             guard let value = environment[name], !value.isEmpty else { return false }
