@@ -179,7 +179,7 @@ extension ClusterTests {
         @Test("a unit that another one has started from a former file runs from the new one when it is started")
         func formerFile() async throws {
             let cluster = try Cluster.shared
-            func give(_ verb: String, seconds: Int) async throws {
+            func install(_ verb: String, seconds: Int) async throws {
                 let outcome = try await give(
                     cluster, verb, "wanted.service", "[Service]\nExecStart=/usr/bin/sleep \(seconds)\n", "--replace")
                 #expect(outcome.status == 0, "\(outcome)")
@@ -188,12 +188,12 @@ extension ClusterTests {
                 try await cluster.inside(
                     home, "tr '\\0' ' ' < /proc/$(systemctl show --property=MainPID --value wanted.service)/cmdline")
             }
-            try await give("load", seconds: 1_000_001)
+            try await install("load", seconds: 1_000_001)
             let wants = try await give(
                 cluster, "start", "wants.service", "[Unit]\nWants=wanted.service\n\(Cluster.sleeper)")
             #expect(wants.status == 0, "\(wants)")
             try await cluster.running(["wanted.service"])
-            try await give("load", seconds: 1_000_002)
+            try await install("load", seconds: 1_000_002)
             #expect(try await runs().joined().contains("1000001"))
             try await cluster.manage("start", "wanted.service", "--timeout", "60")
             #expect(try await runs().joined().contains("1000002"))
