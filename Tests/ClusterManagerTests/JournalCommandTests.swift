@@ -19,6 +19,13 @@ struct JournalCommandTests {
                 identifier: "web", pid: 42, message: message, cursor: "s=1"))
     }
 
+    private static func numbered(_ second: Int64, _ cursor: String) -> FleetJournalItem {
+        .entry(
+            FleetJournalEntry(
+                time: second * 1_000_000, machine: machines[0].id, host: "alpha", unit: "web.service",
+                identifier: "web", message: "entry \(cursor)", cursor: cursor))
+    }
+
     private func fleet(_ items: [FleetJournalItem] = [], refusals: [String: ClusterManagerError] = [:]) async throws
         -> FakeFleet
     {
@@ -79,12 +86,7 @@ struct JournalCommandTests {
 
     @Test("who follows is not left when the agent that was asked restarts, and sees each entry once")
     func followsOn() async throws {
-        func entry(_ second: Int64, _ cursor: String) -> FleetJournalItem {
-            .entry(
-                FleetJournalEntry(
-                    time: second * 1_000_000, machine: Self.machines[0].id, host: "alpha", unit: "web.service",
-                    identifier: "web", message: "entry \(cursor)", cursor: cursor))
-        }
+        let entry = Self.numbered
         // A slower machine's entry may be older than what was printed last.
         let fleet = try await fleet([entry(99, "b"), entry(100, "c"), entry(98, "late"), entry(101, "d")])
         await fleet.breakJournals(after: [[entry(90, "a"), entry(99, "b"), entry(100, "c")], []])
@@ -97,6 +99,35 @@ struct JournalCommandTests {
         // Without following there is no going on.
         await fleet.breakJournals(after: [[entry(90, "a")]])
         #expect(await Session.run("journal web", on: fleet).status == .unreachable)
+    }
+
+    @Test("who follows and has been shown nothing yet asks from when the first server began to listen")
+    func followsFromNow() async throws {
+        let fleet = try await fleet([Self.numbered(52, "a"), Self.numbered(53, "b")])
+        await fleet.breakJournals(after: [
+            [.began(50_000_000)], [.began(51_000_000), .caughtUp, Self.numbered(52, "a")],
+        ])
+        let session = await Session.run("journal -f -n 0 web --output cat", on: fleet)
+        #expect(session.output == "entry a\nentry b\n")
+        var queries = await fleet.journalQueries
+        #expect(queries.map(\.lines) == [0, nil, nil])
+        // Nothing of before it, though the latest entry is less than five seconds later.
+        #expect(queries.map(\.since) == [nil, 50_000_000, 50_000_000])
+
+        // Of a unit that had written nothing when the question came all is new; before that is known it is asked again.
+        await fleet.breakJournals(after: [[.began(50_000_000)], [.began(51_000_000), .caughtUp]])
+        #expect(await Session.run("journal -f web", on: fleet).status == .success)
+        queries = Array(await fleet.journalQueries.dropFirst(3))
+        #expect(queries.map(\.lines) == [10, 10, nil] && queries.map(\.since) == [nil, nil, 50_000_000])
+    }
+
+    @Test("a follow that goes on prints nothing older than what it began with")
+    func nothingOlder() async throws {
+        let fleet = try await fleet([Self.numbered(99, "b"), Self.numbered(101, "c")])
+        await fleet.breakJournals(after: [[.began(100_000_000), Self.numbered(99, "b"), .caughtUp]])
+        let session = await Session.run("journal -f -n 1 web --output cat", on: fleet)
+        #expect(session.output == "entry b\nentry c\n")
+        #expect(await fleet.journalQueries.last?.since == 99_000_000)
     }
 
     @Test("each form of output looks as journalctl's")

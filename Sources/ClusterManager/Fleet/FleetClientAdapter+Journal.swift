@@ -46,6 +46,7 @@ private actor JournalItems {
 extension FleetJournalItem {
     package init(_ item: API.JournalItem) {
         switch item {
+        case .began(let time): self = .began(time)
         case .entry(let entry):
             self = .entry(
                 FleetJournalEntry(

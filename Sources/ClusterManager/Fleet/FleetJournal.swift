@@ -65,6 +65,8 @@ package struct FleetJournalEntry: Hashable, Sendable {
 
 /// What comes of a question for journals.
 package enum FleetJournalItem: Hashable, Sendable {
+    /// When the server began to listen for what is written: microseconds since 1970 by its clock.
+    case began(Int64)
     case entry(FleetJournalEntry)
     /// Something that the reader has to know, as a rule about a machine that cannot be asked.
     case notice(String, machine: String?)

@@ -62,7 +62,8 @@ struct JournalRun {
                     // What was printed before stands before it, also where both streams are one terminal.
                     flush(&text)
                     context.warn((machine.map { "machine \(FleetView.short($0)) " } ?? "") + notice)
-                case .caughtUp: continue
+                case .began(let time): progress.begin(at: time)
+                case .caughtUp: progress.hasCaughtUp = true
                 }
             }
             flush(&text)
@@ -102,6 +103,12 @@ private struct JournalProgress {
     var hasBegun = false
     /// Whether the stream is lost and nothing has come since.
     var isLost = false
+    /// Whether all that was there has been told.
+    var hasCaughtUp = false
+    /// When the first server that was asked began to listen, by its clock; `nil` from one that does not say.
+    private var began: Int64?
+    /// The earliest time of an entry that was printed.
+    private var oldest: Int64?
     /// The latest entry's time, and the times of those that this stream printed: in microseconds since 1970.
     private var latest: Int64?
     private var printed: [String: Int64] = [:]
@@ -113,24 +120,39 @@ private struct JournalProgress {
     /// From how many on old ones are forgotten.
     private static let limit = 4096
 
+    /// Takes note of when a server began to listen; what counts is the first.
+    mutating func begin(at time: Int64) { began = began ?? time }
+
     /// Whether the entry has not been printed yet; it then counts as printed.
     mutating func isNew(_ entry: FleetJournalEntry) -> Bool {
         let key = "\(entry.machine) \(entry.cursor.isEmpty ? "\(entry.time) \(entry.message)" : entry.cursor)"
         guard former[key] == nil else { return false }
         hasEntries = true
         printed[key] = entry.time
+        oldest = min(oldest ?? entry.time, entry.time)
         latest = max(latest ?? entry.time, entry.time)
         if printed.count > Self.limit, let latest { printed = printed.filter { $0.value >= latest - Self.overlap } }
         return true
     }
 
-    /// Makes the query go on where it was; before the first entry it is asked as it was.
+    /// Makes the query go on where it was, and from nothing older than what it asked for.
+    ///
+    /// Before the first entry that is when the first server began to listen. It is asked as it was where entries of before are
+    /// still to come, and by a server that does not say when it began.
     mutating func goOn(_ query: inout FleetJournalQuery) {
-        guard let latest else { return }
+        let earliest = earliest(of: query)
+        guard let from = latest.map({ $0 - Self.overlap }) ?? earliest else { return }
         former.merge(printed) { _, new in new }
-        former = former.filter { $0.value >= latest - Self.overlap }
+        former = former.filter { $0.value >= from }
         printed = [:]
         query.lines = nil
-        query.since = max(query.since ?? 0, latest - Self.overlap)
+        query.since = max(query.since ?? 0, earliest ?? 0, from)
+    }
+
+    /// The time before which the query wants nothing more; `nil` where it wants all, or that is not known yet.
+    private func earliest(of query: FleetJournalQuery) -> Int64? {
+        guard let lines = query.lines else { return nil }
+        if lines == 0 { return began ?? oldest }
+        return oldest ?? (hasCaughtUp ? began : nil)
     }
 }

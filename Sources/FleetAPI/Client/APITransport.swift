@@ -58,14 +58,23 @@ package struct TransportResponse: Sendable {
 /// An answer whose body comes in parts.
 package struct TransportStream: Sendable {
     package var status: Int
+    package var headers: [(name: String, value: String)]
     /// The body's parts as they come.
     ///
     /// A failure is thrown as `TransportFailure`. Dropping the stream ends the exchange.
     package var body: AsyncThrowingStream<[UInt8], any Error>
 
-    package init(status: Int, body: AsyncThrowingStream<[UInt8], any Error>) {
+    package init(
+        status: Int, headers: [(name: String, value: String)] = [], body: AsyncThrowingStream<[UInt8], any Error>
+    ) {
         self.status = status
+        self.headers = headers
         self.body = body
+    }
+
+    /// The first header of that name, whatever its case.
+    package func header(_ name: String) -> String? {
+        headers.first { $0.name.lowercased() == name.lowercased() }?.value
     }
 }
 

@@ -43,7 +43,8 @@ package struct CurlTransport: APITransport {
                     throw TransportFailure(error)
                 }
             }
-            return TransportStream(status: stream.status, body: body)
+            return TransportStream(
+                status: stream.status, headers: stream.headers.map { (name: $0.name, value: $0.value) }, body: body)
         } catch {
             throw TransportFailure(error)
         }

@@ -7,8 +7,9 @@ import FoundationEssentials
 extension FleetClient {
     /// What the machines' journals hold of units, merged by time; returns once the server has begun to answer.
     ///
-    /// - Returns: Items in the order in which the server sends them, in handfuls. A reader that is slow slows the server
-    ///   down. The stream throws `APIError` when the connection breaks; ending the iteration closes it.
+    /// - Returns: Items in the order in which the server sends them, in handfuls. Where the query follows, the first is
+    ///   `.began`, unless the server is older than that. A reader that is slow slows the server down. The stream throws
+    ///   `APIError` when the connection breaks; ending the iteration closes it.
     /// - Throws: `APIError` when the answer cannot begin, with code `.notFound` for a unit that is unknown, and for a
     ///   server that knows no journals.
     package func journal(
@@ -40,7 +41,7 @@ extension FleetClient {
             let answer = TransportResponse(status: stream.status, body: await Self.collect(stream.body))
             throw refusal(of: answer, action: action)
         }
-        let source = JournalLines(stream.body)
+        let source = JournalLines(stream.body, began: stream.header(API.journalBeganHeader).flatMap { Int64($0) })
         // Pulled, so that nothing piles up here.
         return AsyncThrowingStream {
             do {
@@ -59,11 +60,17 @@ extension FleetClient {
 private actor JournalLines {
     private var bytes: AsyncThrowingStream<[UInt8], any Error>.Iterator?
     private var parser = JournalLineParser()
+    /// What the answer's head says before any line; `nil` once it is told.
+    private var began: Int64?
 
-    init(_ body: AsyncThrowingStream<[UInt8], any Error>) { bytes = body.makeAsyncIterator() }
+    init(_ body: AsyncThrowingStream<[UInt8], any Error>, began: Int64?) {
+        bytes = body.makeAsyncIterator()
+        self.began = began
+    }
 
     /// The items that came with the next piece; none for a piece that completes no line, `nil` at the end.
     func next() async throws -> [API.JournalItem]? {
+        if let time = began.take() { return [.began(time)] }
         // Out of the actor's state while it is used: a second caller finds nothing.
         guard var iterator = bytes.take() else { return nil }
         guard let piece = try await iterator.next(isolation: self) else {

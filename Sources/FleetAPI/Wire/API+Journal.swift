@@ -5,6 +5,11 @@ extension API {
     /// The type of a journal's answer: one JSON object a line; empty lines keep the connection open.
     package static let journalType = "application/x-ndjson"
 
+    /// When the server began to listen for who follows: microseconds since 1970 by its clock.
+    ///
+    /// In the answer's head, since a client of an older version would take a line of a new kind for a broken entry.
+    package static let journalBeganHeader = "Flotilla-Journal-Began"
+
     /// The most entries that `lines` may ask for; whoever wants more asks by time.
     package static let journalLineLimit = 10_000
 
@@ -94,8 +99,12 @@ extension API {
         }
     }
 
-    /// One line of a journal's answer.
+    /// One line of a journal's answer, or what its head says.
     package enum JournalItem: Hashable, Sendable {
+        /// When it began to be listened for what is written, as `journalBeganHeader` says; only where `follow` was asked for.
+        ///
+        /// Whoever is broken off before the first entry asks from there.
+        case began(Int64)
         case entry(JournalEntry)
         case notice(JournalNotice)
         /// All that was there when the question came has been told; only where `follow` was asked for.
@@ -105,6 +114,7 @@ extension API {
 
 extension API.JournalItem: Codable {
     private enum Mark: String, CodingKey {
+        case began
         case notice
         case caughtUp
     }
@@ -115,6 +125,8 @@ extension API.JournalItem: Codable {
             self = .notice(try API.JournalNotice(from: decoder))
         } else if mark.contains(.caughtUp) {
             self = .caughtUp
+        } else if mark.contains(.began) {
+            self = .began(try mark.decode(Int64.self, forKey: .began))
         } else {
             self = .entry(try API.JournalEntry(from: decoder))
         }
@@ -122,6 +134,9 @@ extension API.JournalItem: Codable {
 
     package func encode(to encoder: any Encoder) throws {
         switch self {
+        case .began(let time):
+            var mark = encoder.container(keyedBy: Mark.self)
+            try mark.encode(time, forKey: .began)
         case .entry(let entry): try entry.encode(to: encoder)
         case .notice(let notice): try notice.encode(to: encoder)
         case .caughtUp:

@@ -4,6 +4,7 @@
 import FleetAPI
 import FleetAPIServer
 import FleetCore
+import FoundationEssentials
 import Synchronization
 import Systemd
 
@@ -37,8 +38,13 @@ final class LocalJournal: JournalSource {
         private let journal: LocalJournal
         private let reader: JournalReader
         private let hasCaughtUp = Mutex(false)
+        /// What comes before any entry; `nil` once it is told.
+        private let opening: Mutex<API.JournalItem?>
 
         init(_ journal: LocalJournal, _ query: API.JournalQuery) throws(SystemdError) {
+            // Before the reader looks for the journal's end: what is written between the two is not to be missed later.
+            let began = API.JournalItem.began(Int64(Date().timeIntervalSince1970 * 1_000_000))
+            opening = Mutex(query.follow ? began : nil)
             let isAllowed = journal.readings.withLock { count in
                 guard count < LocalJournal.limit else { return false }
                 count += 1
@@ -66,6 +72,7 @@ final class LocalJournal: JournalSource {
         deinit { journal.readings.withLock { $0 -= 1 } }
 
         func next() async throws -> [API.JournalItem]? {
+            if let opening = opening.withLock({ $0.take() }) { return [opening] }
             guard let batch = try await reader.next() else { return nil }
             var items = batch.entries.map { API.JournalItem.entry(API.JournalEntry($0, machine: journal.machine)) }
             let isFirst = hasCaughtUp.withLock { told in

@@ -34,7 +34,7 @@ struct DirectTransport: APITransport {
             continuation.finish()
         case .stream(let feed): pump(feed, into: continuation)
         }
-        return TransportStream(status: reply.status, body: stream)
+        return TransportStream(status: reply.status, headers: reply.headers, body: stream)
     }
 
     private func pump(

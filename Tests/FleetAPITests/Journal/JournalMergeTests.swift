@@ -63,6 +63,28 @@ struct JournalMergeTests {
         #expect(merge.release(at: .zero).count == 4)
     }
 
+    @Test("what is written while another journal still tells counts as none of the latest, and is not lost")
+    func newEntries() {
+        var merge = JournalMerge(lines: 2)
+        for _ in 0..<2 { merge.addSource(at: .zero) }
+        for time in [1, 2, 3] as [Int64] { merge.receive(Self.entry(time, "a"), from: 0, at: .zero) }
+        merge.catchUp(0)
+        for time in [6, 7, 8] as [Int64] { merge.receive(Self.entry(time, "a"), from: 0, at: .zero) }
+        #expect(merge.release(at: .zero).isEmpty)
+        for time in [4, 5] as [Int64] { merge.receive(Self.entry(time, "b"), from: 1, at: .zero) }
+        merge.catchUp(1)
+        #expect(Self.times(merge.release(at: .zero)) == [4, 5, 6, 7, 8])
+
+        // Where none of before are wanted all that comes is new.
+        var following = JournalMerge(lines: 0)
+        for _ in 0..<2 { following.addSource(at: .zero) }
+        following.catchUp(0)
+        following.receive(Self.entry(9, "a"), from: 0, at: .zero)
+        #expect(following.release(at: .zero).isEmpty)
+        following.catchUp(1)
+        #expect(Self.times(following.release(at: .seconds(1))) == [9])
+    }
+
     @Test("entries too large to keep are dropped from the old end, and counted")
     func memory() {
         var limits = JournalMerge.Limits()

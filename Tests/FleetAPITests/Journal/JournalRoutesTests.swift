@@ -15,6 +15,7 @@ final class FakeJournal: JournalSource {
     private struct State {
         var entries: [API.JournalEntry] = []
         var failure: String?
+        var began: Int64?
         var queries: [API.JournalQuery] = []
         var followers: [AsyncThrowingStream<[API.JournalItem], any Error>.Continuation] = []
         var given = 0
@@ -26,10 +27,12 @@ final class FakeJournal: JournalSource {
 
     private let state = Mutex(State())
 
-    init(_ entries: [API.JournalEntry] = [], failure: String? = nil) {
+    /// `began` is what it says to a follower first, if anything.
+    init(_ entries: [API.JournalEntry] = [], failure: String? = nil, began: Int64? = nil) {
         state.withLock {
             $0.entries = entries
             $0.failure = failure
+            $0.began = began
         }
     }
 
@@ -63,6 +66,7 @@ final class FakeJournal: JournalSource {
             if let lines = query.lines { wanted = wanted.suffix(lines) }
             guard query.follow else { return (wanted, nil) }
             let (stream, continuation) = AsyncThrowingStream<[API.JournalItem], any Error>.makeStream()
+            if let began = state.began { continuation.yield([.began(began)]) }
             continuation.yield(wanted.map(API.JournalItem.entry) + [.caughtUp])
             state.followers.append(continuation)
             return (wanted, stream)
@@ -183,16 +187,54 @@ struct JournalRoutesTests {
         let stream = try await rig.client.journal(API.JournalQuery(units: ["web.service"], lines: 1, follow: true))
         var items = stream.makeAsyncIterator()
         var seen: [API.JournalItem] = []
-        while seen.count < 2, let some = try await items.next() { seen += some }
+        while seen.count < 3, let some = try await items.next() { seen += some }
+        let began = try #require(seen.first?.began)
         #expect(seen.compactMap(\.time) == [2] && seen.last == .caughtUp)
         a.write(Self.entry(3, Sample.machineA))
-        while seen.count < 3, let some = try await items.next() { seen += some }
+        while seen.count < 4, let some = try await items.next() { seen += some }
         rig.cluster.apply([Sample.reported("web.service", by: Sample.machineB)])
         let later = Int64.max - 10
         b.write(Self.entry(later, Sample.machineB))
-        while seen.count < 4, let some = try await items.next() { seen += some }
+        while seen.count < 5, let some = try await items.next() { seen += some }
         #expect(seen.compactMap(\.time) == [2, 3, later])
-        #expect(b.queries.map(\.lines) == [nil] && (b.queries.first?.since ?? 0) > 1_600_000_000_000_000)
+        #expect(b.queries.map(\.lines) == [nil] && b.queries.first?.since == began)
+        #expect(began > 1_600_000_000_000_000)
+    }
+
+    @Test("who follows without older entries misses nothing that a journal wrote while it was away")
+    func nothingOlder() async throws {
+        let a = FakeJournal([1, 2].map { Self.entry($0, Sample.machineA) }, began: 3)
+        let rig = Rig(Self.twoMachines, [Sample.machineA: a])
+        let stream = try await rig.client.journal(API.JournalQuery(units: ["web.service"], lines: 0, follow: true))
+        var items = stream.makeAsyncIterator()
+        var seen: [API.JournalItem] = []
+        while seen.last != .caughtUp, let some = try await items.next() { seen += some }
+        #expect(seen.count == 2 && a.queries.map(\.lines) == [0])
+        a.breakOff("gone")
+        while seen.last?.notice == nil, let some = try await items.next() { seen += some }
+        a.write(Self.entry(4, Sample.machineA))
+        a.breakOff(nil)
+        while seen.last?.time == nil, let some = try await items.next() { seen += some }
+        #expect(seen.compactMap(\.time) == [4])
+        // From when its own machine says that it was first asked.
+        #expect(a.queries.last?.since == 3 && a.queries.last?.lines == nil)
+    }
+
+    @Test("a journal that cannot be read at first is asked for all since the client came")
+    func awayAtFirst() async throws {
+        let a = FakeJournal([Self.entry(1, Sample.machineA)], failure: "nobody listens")
+        let rig = Rig(Self.twoMachines, [Sample.machineA: a])
+        let stream = try await rig.client.journal(API.JournalQuery(units: ["web.service"], lines: 0, follow: true))
+        var items = stream.makeAsyncIterator()
+        var seen: [API.JournalItem] = []
+        while !seen.contains(where: { $0.notice != nil }), let some = try await items.next() { seen += some }
+        let later = Int64.max - 10
+        a.write(Self.entry(later, Sample.machineA))
+        a.breakOff(nil)
+        while seen.last?.time == nil, let some = try await items.next() { seen += some }
+        #expect(seen.compactMap(\.time) == [later])
+        let began = try #require(seen.first?.began)
+        #expect(a.queries.last?.since == began && a.queries.last?.lines == nil)
     }
 
     @Test("a journal that breaks off is named, asked again from where it was, and nothing comes twice")
@@ -306,6 +348,7 @@ struct JournalRoutesTests {
 }
 
 extension API.JournalItem {
+    fileprivate var began: Int64? { if case .began(let time) = self { time } else { nil } }
     fileprivate var time: Int64? { if case .entry(let entry) = self { entry.time } else { nil } }
     fileprivate var notice: API.JournalNotice? { if case .notice(let notice) = self { notice } else { nil } }
 }

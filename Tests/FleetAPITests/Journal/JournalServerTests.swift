@@ -46,8 +46,13 @@ struct JournalServerTests {
             var endpoints = listening.makeAsyncIterator()
             let endpoint = try #require(await endpoints.next(isolation: #isolation))
             let seen = try await first(of: FleetClient(endpoint: endpoint))
+            guard case .began(let began) = try #require(seen.first) else {
+                Issue.record("\(seen)")
+                return
+            }
+            #expect(began > 1_600_000_000_000_000)
             #expect(
-                seen.first
+                seen.dropFirst().first
                     == .entry(
                         API.JournalEntry(
                             time: 1, machine: Sample.machineA.rawValue, unit: "web.service", message: "\u{1F600} first",

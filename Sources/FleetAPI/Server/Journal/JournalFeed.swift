@@ -25,6 +25,8 @@ struct JournalFeed: ReplyStream {
     let cluster: ClusterState
     /// The cluster as it changes; `nil` unless the client follows.
     let updates: AsyncThrowingStream<ClusterUpdate, any Error>?
+    /// When the question came: microseconds since 1970 by this machine's clock.
+    let start: Int64
     var times = Times()
     var limits = JournalMerge.Limits()
     let inbox = JournalInbox()
@@ -32,7 +34,7 @@ struct JournalFeed: ReplyStream {
     func close() { inbox.close() }
 
     func run(write: ([UInt8]) async throws -> Void) async throws {
-        let pumps = JournalPumps(query, inbox, times)
+        let pumps = JournalPumps(query, inbox, times, start: start)
         defer { pumps.stop() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -135,6 +137,8 @@ struct JournalFeed: ReplyStream {
                     notice.machine = notice.machine ?? machine.rawValue
                     notices.append(notice)
                 case .caughtUp: merge.catchUp(source)
+                // The pump goes by it, and the client has this server's own.
+                case .began: break
                 }
             }
         case .ended: merge.end(source)

@@ -29,10 +29,13 @@ struct JournalMerge: Sendable {
     private struct Held {
         var entry: API.JournalEntry
         var arrival: Duration
+        /// It came after its journal had told what it held, so it is none of the latest that are wanted beside.
+        var isNew: Bool
     }
 
     private struct Source {
         var phase = Phase.telling
+        var hasCaughtUp = false
         var queue: [Held] = []
         /// Of `queue`, the first that has not gone out.
         var first = 0
@@ -53,18 +56,20 @@ struct JournalMerge: Sendable {
 
     private let limits: Limits
     private var sources: [Source] = []
-    /// How many of the latest entries are wanted; `nil` once they have gone out, or when all are wanted.
+    /// How many of the latest entries are wanted; `nil` once they have gone out, or when all or none are wanted.
     private var wanted: Int?
-    private var tail: [API.JournalEntry] = []
+    private var tail: [Held] = []
     private var tailBytes = 0
+    /// Of `tail`, how many are not new.
+    private var tailCount = 0
     /// Entries that `lines` asks for and that the bound on memory took away.
     private(set) var lost = 0
 
     /// - Parameters:
-    ///   - lines: How many of the latest entries to begin with; `nil` for all.
+    ///   - lines: How many of the latest entries to begin with; `nil` for all. With 0 whatever comes is new.
     ///   - limits: Bounds that the merge keeps.
     init(lines: Int?, limits: Limits = Limits()) {
-        wanted = lines
+        wanted = lines == 0 ? nil : lines
         self.limits = limits
     }
 
@@ -72,11 +77,15 @@ struct JournalMerge: Sendable {
     mutating func addSource(at now: Duration) { sources.append(Source(emptySince: now)) }
 
     mutating func receive(_ entry: API.JournalEntry, from source: Int, at now: Duration) {
-        sources[source].queue.append(Held(entry: entry, arrival: now))
+        let isNew = sources[source].hasCaughtUp
+        sources[source].queue.append(Held(entry: entry, arrival: now, isNew: isNew))
     }
 
     /// The journal has told what it held.
-    mutating func catchUp(_ source: Int) { if sources[source].phase == .telling { sources[source].phase = .live } }
+    mutating func catchUp(_ source: Int) {
+        sources[source].hasCaughtUp = true
+        if sources[source].phase == .telling { sources[source].phase = .live }
+    }
 
     /// The journal tells no more.
     mutating func end(_ source: Int) { sources[source].phase = .ended }
@@ -116,14 +125,14 @@ struct JournalMerge: Sendable {
         while let next = next(at: now) {
             guard let head = sources[next].head else { break }
             sources[next].pop(at: now)
-            entries.append(head.entry)
+            if let wanted { keep(head, wanted) } else { entries.append(head.entry) }
         }
         guard let wanted else { return entries }
-        for entry in entries { keep(entry, wanted) }
         guard isCaughtUp, sources.allSatisfy({ $0.phase != .ended || $0.count == 0 }) else { return [] }
+        trimTail(to: wanted)
         self.wanted = nil
         defer { tail = [] }
-        return tail.suffix(wanted)
+        return tail.map(\.entry)
     }
 
     /// The journal whose first entry goes out now.
@@ -146,21 +155,33 @@ struct JournalMerge: Sendable {
         return isTelling || isDue || !others || wanted != nil ? oldest.index : nil
     }
 
-    private mutating func keep(_ entry: API.JournalEntry, _ wanted: Int) {
-        tail.append(entry)
-        tailBytes += entry.message.utf8.count + 512
-        if tail.count >= 2 * max(wanted, 64) {
-            tail.removeFirst(tail.count - wanted)
-            tailBytes = tail.reduce(0) { $0 + $1.message.utf8.count + 512 }
-        }
+    private mutating func keep(_ held: Held, _ wanted: Int) {
+        tail.append(held)
+        tailBytes += Self.size(held)
+        if !held.isNew { tailCount += 1 }
+        if tailCount >= 2 * max(wanted, 64) { trimTail(to: wanted) }
         guard tailBytes > limits.tailBytes else { return }
-        let surplus = max(tail.count - wanted, 0)
-        tail.removeFirst(surplus)
-        tailBytes = tail.reduce(0) { $0 + $1.message.utf8.count + 512 }
+        trimTail(to: wanted)
         while tailBytes > limits.tailBytes / 2, let first = tail.first {
-            tailBytes -= first.message.utf8.count + 512
+            tailBytes -= Self.size(first)
+            if !first.isNew { tailCount -= 1 }
             tail.removeFirst()
             lost += 1
         }
     }
+
+    /// Leaves the latest `wanted` of those that were there, and all that are new.
+    private mutating func trimTail(to wanted: Int) {
+        var surplus = tailCount - wanted
+        guard surplus > 0 else { return }
+        tail.removeAll { held in
+            guard !held.isNew, surplus > 0 else { return false }
+            surplus -= 1
+            return true
+        }
+        tailCount = wanted
+        tailBytes = tail.reduce(0) { $0 + Self.size($1) }
+    }
+
+    private static func size(_ held: Held) -> Int { held.entry.message.utf8.count + 512 }
 }

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FleetAPI
-import FoundationEssentials
 import Synchronization
 
 /// The tasks that read a client's journals, one each.
@@ -14,11 +13,11 @@ final class JournalPumps: Sendable {
     private let start: Int64
     private let tasks = Mutex<[Task<Void, Never>]>([])
 
-    init(_ query: API.JournalQuery, _ inbox: JournalInbox, _ times: JournalFeed.Times) {
+    init(_ query: API.JournalQuery, _ inbox: JournalInbox, _ times: JournalFeed.Times, start: Int64) {
         self.query = query
         self.inbox = inbox
         self.times = times
-        start = Int64(Date().timeIntervalSince1970 * 1_000_000)
+        self.start = start
     }
 
     func stop() { tasks.withLock { for task in $0 { task.cancel() } } }
@@ -33,8 +32,8 @@ final class JournalPumps: Sendable {
             query.lines = nil
             query.since = max(start, query.since ?? 0)
         }
-        let task = Task { [query, inbox, times] in
-            var pump = JournalPump(index, source, query, inbox, times)
+        let task = Task { [query, inbox, times, start] in
+            var pump = JournalPump(index, source, query, inbox, times, began: start)
             await pump.run()
         }
         tasks.withLock { $0.append(task) }
@@ -54,10 +53,13 @@ private struct JournalPump {
     private var latest: Set<String> = []
     private var repeated: Set<String> = []
     private var isAway = false
+    /// From when on nothing may be missed: by this machine's clock, until the journal's own machine has said it by its own.
+    private var began: Int64
+    private var hasBegun = false
 
     init(
         _ index: Int, _ source: any JournalSource, _ query: API.JournalQuery, _ inbox: JournalInbox,
-        _ times: JournalFeed.Times
+        _ times: JournalFeed.Times, began: Int64
     ) {
         self.index = index
         self.source = source
@@ -65,6 +67,7 @@ private struct JournalPump {
         self.inbox = inbox
         self.times = times
         follows = query.follow
+        self.began = began
     }
 
     mutating func run() async {
@@ -80,6 +83,8 @@ private struct JournalPump {
             guard follows else { return }
             isAway = true
             repeated = latest
+            // Asked the same again, it would leave out what has been written meanwhile.
+            if query.lines == 0 { askFromBeginning() }
             if query.since != before { pause = times.firstRetry }
             do { try await Task.sleep(for: pause) } catch { return }
             pause = min(pause * 2, times.lastRetry)
@@ -114,14 +119,34 @@ private struct JournalPump {
     private mutating func sift(_ items: [API.JournalItem]) -> [API.JournalItem] {
         guard follows else { return items }
         return items.filter { item in
-            guard case .entry(let entry) = item else { return true }
-            if repeated.contains(entry.cursor) { return false }
-            if query.since.map({ entry.time > $0 }) ?? true { latest = [] }
-            latest.insert(entry.cursor)
-            // From here on it is asked by time, and for all that came since.
-            query.since = max(query.since ?? 0, entry.time)
-            query.lines = nil
-            return true
+            switch item {
+            case .notice: return true
+            case .began(let time):
+                if !hasBegun { began = time }
+                hasBegun = true
+                return false
+            case .caughtUp:
+                // It held nothing, so all that it tells from here on is new.
+                if query.lines != nil { askFromBeginning() }
+                return true
+            case .entry(let entry): return isFresh(entry)
+            }
         }
+    }
+
+    /// From here on it is asked for all that was written since it began to be listened to.
+    private mutating func askFromBeginning() {
+        query.since = max(query.since ?? 0, began)
+        query.lines = nil
+    }
+
+    private mutating func isFresh(_ entry: API.JournalEntry) -> Bool {
+        if repeated.contains(entry.cursor) { return false }
+        if query.since.map({ entry.time > $0 }) ?? true { latest = [] }
+        latest.insert(entry.cursor)
+        // From here on it is asked by time, and for all that came since.
+        query.since = max(query.since ?? 0, entry.time)
+        query.lines = nil
+        return true
     }
 }

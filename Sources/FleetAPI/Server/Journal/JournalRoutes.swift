@@ -3,6 +3,7 @@
 
 import FleetAPI
 import FleetCore
+import FoundationEssentials
 
 /// The paths that give journals: of units, merged over machines, and of this machine alone for its peers.
 package struct JournalRoutes: Sendable {
@@ -35,6 +36,7 @@ package struct JournalRoutes: Sendable {
     }
 
     private func ofUnits(_ request: ServerRequest) async throws(ServerFailure) -> ServerReply {
+        let start = Self.now()
         let query = try Self.query(of: request)
         for machine in query.machines where MachineID(machine) == nil {
             throw ServerFailure(400, "'\(machine)' is no machine id: it must have 32 hexadecimal digits in lower case")
@@ -55,7 +57,8 @@ package struct JournalRoutes: Sendable {
             }
         }
         return Self.reply(
-            JournalFeed(query: query, sources: sources, cluster: cluster, updates: updates, times: times))
+            JournalFeed(
+                query: query, sources: sources, cluster: cluster, updates: updates, start: start, times: times))
     }
 
     private func ofThisMachine(_ id: String, _ request: ServerRequest) throws(ServerFailure) -> ServerReply {
@@ -66,15 +69,19 @@ package struct JournalRoutes: Sendable {
         query.machines = [id]
         var cluster = ClusterState()
         cluster.apply(.machinePut(MachineRecord(id: sources.machine, name: "", address: "")))
-        return Self.reply(JournalFeed(query: query, sources: sources, cluster: cluster, updates: nil, times: times))
+        return Self.reply(
+            JournalFeed(
+                query: query, sources: sources, cluster: cluster, updates: nil, start: Self.now(), times: times))
     }
 
     private static func reply(_ feed: JournalFeed) -> ServerReply {
-        ServerReply(
-            status: 200,
-            headers: [(name: "Content-Type", value: API.journalType), (name: "Cache-Control", value: "no-store")],
-            body: .stream(feed))
+        var headers = [(name: "Content-Type", value: API.journalType), (name: "Cache-Control", value: "no-store")]
+        if feed.query.follow { headers.append((name: API.journalBeganHeader, value: String(feed.start))) }
+        return ServerReply(status: 200, headers: headers, body: .stream(feed))
     }
+
+    /// Microseconds since 1970.
+    private static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000_000) }
 
     /// What the request's parameters ask for.
     static func query(of request: ServerRequest) throws(ServerFailure) -> API.JournalQuery {

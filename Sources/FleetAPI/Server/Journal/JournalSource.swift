@@ -8,8 +8,8 @@ package import FleetCore
 package protocol JournalSource: Sendable {
     /// The entries that `query` asks for, in the journal's order, in handfuls.
     ///
-    /// Where the query follows, `.caughtUp` comes once, between what was there and what is written from then on. The
-    /// stream must be pulled: it makes no more than what is asked of it. It ends when the query is answered, and throws
+    /// Where the query follows, `.began` comes first, by the clock of the journal's machine, and `.caughtUp` once, between
+    /// what was there and what is written from then on. The stream must be pulled: it makes no more than what is asked of it. It ends when the query is answered, and throws
     /// when the machine has given no sign of life for a while.
     ///
     /// - Throws: An error that describes itself in words for a user, now or from the stream.
