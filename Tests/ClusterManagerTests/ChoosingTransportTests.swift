@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import FleetAPI
 import FleetAPIClient
 import Synchronization
 import Testing
@@ -64,7 +65,7 @@ struct ChoosingTransportTests {
     func broken(kind: TransportFailure.Kind) async throws {
         let transport = transport(anew: two)
         one.fail(kind)
-        await #expect(throws: TransportFailure(kind, "one")) { try await ask(transport) }
+        await #expect(throws: TransportFailure(kind, "one", endpoint: "one")) { try await ask(transport) }
         #expect(two.asked == 0)
         #expect(try await ask(transport) == "two")
     }
@@ -73,7 +74,23 @@ struct ChoosingTransportTests {
     func alone() async throws {
         let transport = transport(anew: one)
         one.fail(.unreachable)
-        await #expect(throws: TransportFailure(.unreachable, "one")) { try await ask(transport) }
+        await #expect(throws: TransportFailure(.unreachable, "one", endpoint: "one")) { try await ask(transport) }
         #expect(one.asked == 1)
+    }
+
+    @Test("a message names the server that was asked, also when a stream of it breaks off")
+    func named() async throws {
+        one.fail(.unreachable)
+        two.fail(.broken)
+        let client = FleetClient(endpoint: .unix(path: "/one"), transport: transport(anew: two))
+        let broken = await #expect(throws: APIError.self) { try await client.units() }
+        #expect(broken?.endpoint == "two" && broken?.message.contains("the exchange with two broke off (two)") == true)
+        two.fail(nil)
+        let malformed = await #expect(throws: APIError.self) { try await client.units() }
+        #expect(malformed?.endpoint == "two" && malformed?.message.contains("two sent") == true)
+        // It ends at once, which an endless stream must not.
+        let events = try await client.events()
+        let ended = await #expect(throws: APIError.self) { for try await _ in events {} }
+        #expect(ended?.endpoint == "two" && ended?.message.contains("the exchange with two broke off") == true)
     }
 }

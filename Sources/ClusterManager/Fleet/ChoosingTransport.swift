@@ -8,7 +8,7 @@ import Synchronization
 ///
 /// A wait outlives the agent that it asked first: when that one restarts, the next question goes to another.
 package final class ChoosingTransport: APITransport {
-    /// A server, by any name that tells it from others, and the way to it.
+    /// A server, by the name by which messages call it, and the way to it.
     package struct Choice: Sendable {
         package let endpoint: String
         package let transport: any APITransport
@@ -35,29 +35,42 @@ package final class ChoosingTransport: APITransport {
     }
 
     package func send(_ request: TransportRequest) async throws(TransportFailure) -> TransportResponse {
-        let answer = try await attempt { transport throws(TransportFailure) in try await transport.send(request) }
+        let answer = try await attempt { (choice: Choice) async throws(TransportFailure) -> TransportResponse in
+            var answer = try await choice.transport.send(request)
+            answer.endpoint = choice.endpoint
+            return answer
+        }
         ages.note(answer)
         return answer
     }
 
     package func stream(_ request: TransportRequest) async throws(TransportFailure) -> TransportStream {
-        try await attempt { transport throws(TransportFailure) in try await transport.stream(request) }
+        try await attempt { (choice: Choice) async throws(TransportFailure) -> TransportStream in
+            var stream = try await choice.transport.stream(request)
+            stream.endpoint = choice.endpoint
+            return stream
+        }
     }
 
     private func attempt<Answer: Sendable>(
-        _ work: (any APITransport) async throws(TransportFailure) -> Answer
+        _ work: (Choice) async throws(TransportFailure) -> Answer
     ) async throws(TransportFailure) -> Answer {
         let choice = chosen()
         do {
-            return try await work(choice.transport)
+            return try await work(choice)
         } catch {
+            let error = error.asked(of: choice.endpoint)
             guard error.kind != .cancelled else { throw error }
             current.withLock { $0 = nil }
             // What never got to one server may go to another at once; what may have got there is the caller's to judge.
             guard error.kind == .unreachable else { throw error }
             let other = chosen()
             guard other.endpoint != choice.endpoint else { throw error }
-            return try await work(other.transport)
+            do {
+                return try await work(other)
+            } catch {
+                throw error.asked(of: other.endpoint)
+            }
         }
     }
 

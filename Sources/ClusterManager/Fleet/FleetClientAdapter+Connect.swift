@@ -35,14 +35,14 @@ extension FleetClientAdapter {
                     + "(cluster-manager user add), then: cluster-manager profile add FILE")
         }
         let first = ChoosingTransport.Choice(
-            endpoint: settings.endpoint, transport: CurlTransport(endpoint: endpoint, tls: settings.tls))
+            endpoint: endpoint.description, transport: CurlTransport(endpoint: endpoint, tls: settings.tls))
         let transport = ChoosingTransport(first: first, ages: settings.ages) {
             let anew = settings.chosenAnew()
             guard anew.endpoint != settings.endpoint, let endpoint = try? APIEndpoint(anew.endpoint) else {
                 return first
             }
             return ChoosingTransport.Choice(
-                endpoint: anew.endpoint, transport: CurlTransport(endpoint: endpoint, tls: anew.tls))
+                endpoint: endpoint.description, transport: CurlTransport(endpoint: endpoint, tls: anew.tls))
         }
         let told: any APITransport = observer.map { ObservedTransport(transport: transport, observer: $0) } ?? transport
         return FleetClient(endpoint: endpoint, transport: told, deadline: settings.requestTimeout)

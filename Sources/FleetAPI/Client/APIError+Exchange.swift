@@ -5,7 +5,10 @@ import FleetAPI
 
 extension APIError {
     /// What a failed exchange means to the user who wanted `action`, such as "destroy unit web.service".
+    ///
+    /// The failure's own endpoint goes before `endpoint`.
     init(_ failure: TransportFailure, action: String, endpoint: APIEndpoint) {
+        let endpoint = failure.endpoint ?? endpoint.description
         let whereTo = "--endpoint or FLOTILLA_ENDPOINT names another address"
         let code: Code
         let message: String
@@ -27,11 +30,11 @@ extension APIError {
             code = .connectionLost
             message = "cannot \(action): the exchange with \(endpoint) broke off (\(failure.message)); \(whereTo)"
         }
-        self.init(code: code, endpoint: endpoint.description, message: message)
+        self.init(code: code, endpoint: endpoint, message: message)
     }
 
     /// What an answer of status 400 or above means to the user who wanted `action`.
-    init(status: Int, reason: String, action: String, endpoint: APIEndpoint) {
+    init(status: Int, reason: String, action: String, endpoint: String) {
         let code: Code =
             switch status {
             case 404: .notFound
@@ -43,7 +46,7 @@ extension APIError {
             }
         let why = reason.isEmpty ? "the server gives no reason" : reason
         self.init(
-            code: code, status: status, endpoint: endpoint.description,
+            code: code, status: status, endpoint: endpoint,
             message: "cannot \(action): \(why) (status \(status) from \(endpoint))")
     }
 }

@@ -42,6 +42,8 @@ package struct TransportResponse: Sendable {
     package var status: Int
     package var headers: [(name: String, value: String)]
     package var body: [UInt8]
+    /// Who gave it, where the transport has several to ask; `nil` for the one that the client names.
+    package var endpoint: String?
 
     package init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
         self.status = status
@@ -63,6 +65,8 @@ package struct TransportStream: Sendable {
     ///
     /// A failure is thrown as `TransportFailure`. Dropping the stream ends the exchange.
     package var body: AsyncThrowingStream<[UInt8], any Error>
+    /// Who gives it, as in `TransportResponse`.
+    package var endpoint: String?
 
     package init(
         status: Int, headers: [(name: String, value: String)] = [], body: AsyncThrowingStream<[UInt8], any Error>
@@ -93,9 +97,17 @@ package struct TransportFailure: Error, Hashable, Sendable {
 
     package var kind: Kind
     package var message: String
+    /// Who was asked, as in `TransportResponse`.
+    package var endpoint: String?
 
-    package init(_ kind: Kind, _ message: String) {
+    package init(_ kind: Kind, _ message: String, endpoint: String? = nil) {
         self.kind = kind
         self.message = message
+        self.endpoint = endpoint
+    }
+
+    /// The same, of the one that was asked.
+    package func asked(of endpoint: String?) -> TransportFailure {
+        TransportFailure(kind, message, endpoint: self.endpoint ?? endpoint)
     }
 }

@@ -31,33 +31,36 @@ extension FleetClient {
             throw APIError(error, action: action, endpoint: endpoint)
         }
         guard stream.status == 200 else {
-            let answer = TransportResponse(status: stream.status, body: await Self.collect(stream.body))
+            var answer = TransportResponse(status: stream.status, body: await Self.collect(stream.body))
+            answer.endpoint = stream.endpoint
             throw refusal(of: answer, action: action)
         }
-        return decode(stream.body, action: action)
+        return decode(stream, action: action)
     }
 
     /// Turns the bytes of a stream into events, in a task that ends with the stream.
     private func decode(
-        _ body: AsyncThrowingStream<[UInt8], any Error>, action: String
+        _ stream: TransportStream, action: String
     ) -> AsyncThrowingStream<API.Event, any Error> {
-        AsyncThrowingStream { continuation in
+        let (body, source) = (stream.body, stream.endpoint)
+        return AsyncThrowingStream { continuation in
             let pump = Task {
                 var parser = EventStreamParser()
                 do {
                     for try await bytes in body {
                         for raw in try parser.consume(bytes) {
-                            guard let event = try event(raw, action: action) else { continue }
+                            guard let event = try event(raw, from: source, action: action) else { continue }
                             continuation.yield(event)
                         }
                     }
                     throw TransportFailure(.broken, "the server ended the stream")
                 } catch let failure as TransportFailure {
-                    continuation.finish(throwing: APIError(failure, action: action, endpoint: endpoint))
+                    continuation.finish(
+                        throwing: APIError(failure.asked(of: source), action: action, endpoint: endpoint))
                 } catch is CancellationError {
                     continuation.finish()
                 } catch is EventStreamParser.Overflow {
-                    continuation.finish(throwing: malformed("an event of endless length", action: action))
+                    continuation.finish(throwing: malformed("an event of endless length", from: source, action: action))
                 } catch {
                     continuation.finish(throwing: error)
                 }
@@ -67,11 +70,13 @@ extension FleetClient {
     }
 
     /// The event that `raw` writes; `nil` for a kind that this version does not know.
-    private func event(_ raw: EventStreamParser.RawEvent, action: String) throws(APIError) -> API.Event? {
+    private func event(
+        _ raw: EventStreamParser.RawEvent, from source: String?, action: String
+    ) throws(APIError) -> API.Event? {
         guard API.Event.names.contains(raw.name) else { return nil }
         guard let data = try? JSONDecoder().decode(API.EventData.self, from: Data(raw.data.utf8)),
             let revision = Int64(raw.id), let event = API.Event(name: raw.name, revision: revision, data: data)
-        else { throw malformed("an event '\(raw.name)' that does not read", action: action) }
+        else { throw malformed("an event '\(raw.name)' that does not read", from: source, action: action) }
         return event
     }
 

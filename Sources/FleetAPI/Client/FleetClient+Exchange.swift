@@ -34,7 +34,7 @@ extension FleetClient {
         do {
             return try JSONDecoder().decode(Answer.self, from: Data(answer.body))
         } catch {
-            throw malformed("an answer that is not the JSON expected", action: action)
+            throw malformed("an answer that is not the JSON expected", from: answer.endpoint, action: action)
         }
     }
 
@@ -48,7 +48,7 @@ extension FleetClient {
         do {
             return try JSONDecoder().decode(Answer.self, from: Data(answer.body))
         } catch {
-            throw malformed("an answer that is not the JSON expected", action: action)
+            throw malformed("an answer that is not the JSON expected", from: answer.endpoint, action: action)
         }
     }
 
@@ -100,12 +100,15 @@ extension FleetClient {
     func refusal(of answer: TransportResponse, action: String) -> APIError {
         let body = try? JSONDecoder().decode(API.ErrorBody.self, from: Data(answer.body))
         return APIError(
-            status: answer.status, reason: body?.error.message ?? "", action: action, endpoint: endpoint)
+            status: answer.status, reason: body?.error.message ?? "", action: action,
+            endpoint: answer.endpoint ?? endpoint.description)
     }
 
-    func malformed(_ what: String, action: String) -> APIError {
-        APIError(
-            code: .malformedAnswer, endpoint: endpoint.description,
+    /// `source` is who answered, where it is not the endpoint that the client names.
+    func malformed(_ what: String, from source: String? = nil, action: String) -> APIError {
+        let endpoint = source ?? endpoint.description
+        return APIError(
+            code: .malformedAnswer, endpoint: endpoint,
             message: "cannot \(action): \(endpoint) sent \(what); is it the API of a node-agent of this version?")
     }
 

@@ -38,19 +38,21 @@ extension FleetClient {
             throw APIError(error, action: action, endpoint: endpoint)
         }
         guard stream.status == 200 else {
-            let answer = TransportResponse(status: stream.status, body: await Self.collect(stream.body))
+            var answer = TransportResponse(status: stream.status, body: await Self.collect(stream.body))
+            answer.endpoint = stream.endpoint
             throw refusal(of: answer, action: action)
         }
         let source = JournalLines(stream.body, began: stream.header(API.journalBeganHeader).flatMap { Int64($0) })
+        let asked = stream.endpoint
         // Pulled, so that nothing piles up here.
         return AsyncThrowingStream {
             do {
                 return try await source.next()
             } catch let failure as TransportFailure {
-                throw APIError(failure, action: action, endpoint: self.endpoint)
+                throw APIError(failure.asked(of: asked), action: action, endpoint: self.endpoint)
             } catch let failure as JournalLineParser.Failure {
                 let what = failure == .overflow ? "a line of endless length" : "a line that does not read"
-                throw malformed(what, action: action)
+                throw malformed(what, from: asked, action: action)
             }
         }
     }
