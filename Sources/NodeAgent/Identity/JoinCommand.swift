@@ -71,9 +71,15 @@ struct JoinCommand: AsyncParsableCommand {
             try await Self.startAgent()
             print("node-agent.service is enabled and running")
         } catch {
-            HostFiles.complain("node-agent: cannot join: \(error)")
+            HostFiles.complain("node-agent: \(Self.words(for: error))")
             throw ExitCode.failure
         }
+    }
+
+    /// What a failure is told as; a refusal of the cluster's says itself that it is about joining.
+    static func words(for error: any Error) -> String {
+        let text = "\(error)"
+        return text.hasPrefix("cannot join ") ? text : "cannot join: \(text)"
     }
 
     private static let service = "node-agent.service"
