@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Terminal
 
 /// What is wrong with a command line, in one line instead of ArgumentParser's page.
 struct ArgumentMistake {
@@ -91,26 +92,10 @@ struct CommandPath {
     /// The name that was probably meant: what another program calls so, or one a slip of the fingers away.
     static func nearest(to word: String, among names: [String]) -> String? {
         if let synonym = synonyms[word], names.contains(synonym) { return synonym }
-        let scored = names.map { (name: $0, distance: distance(word, $0)) }
-        guard let best = scored.min(by: { $0.distance < $1.distance }), best.distance <= 2,
-            best.distance * 2 < word.count
-        else { return nil }
-        return best.name
-    }
-
-    /// How many letters must be changed, added, taken away or swapped with their neighbour.
-    static func distance(_ one: String, _ other: String) -> Int {
-        let (a, b) = (Array(one), Array(other))
-        var rows = [Array(0...b.count)]
-        for i in 0..<a.count {
-            var row = [i + 1]
-            for j in 0..<b.count {
-                var best = min(rows[i][j] + (a[i] == b[j] ? 0 : 1), rows[i][j + 1] + 1, row[j] + 1)
-                if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { best = min(best, rows[i - 1][j - 1] + 1) }
-                row.append(best)
-            }
-            rows.append(row)
+        let scored = names.map { (name: $0, distance: Spelling.distance(word, $0)) }
+        guard let best = scored.min(by: { $0.distance < $1.distance }), Spelling.isSlip(word, of: best.name) else {
+            return nil
         }
-        return rows[a.count][b.count]
+        return best.name
     }
 }

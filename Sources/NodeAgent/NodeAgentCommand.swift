@@ -30,7 +30,8 @@ package struct NodeAgentCommand: AsyncParsableCommand {
 
             EXIT STATUS
               0  ended in order
-              1  a setting cannot be used, or the agent cannot run; the reason is on standard error
+              1  a setting cannot be used, or the agent cannot run;
+                 the reason is on standard error
              77  the cluster has revoked this machine
             """,
         version: NodeAgentProgram.version,
@@ -42,10 +43,22 @@ package struct NodeAgentCommand: AsyncParsableCommand {
     /// What is wrong with a command line, in one line instead of ArgumentParser's page.
     static func mistake(_ message: String) -> String {
         var text = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+        var suggestion: String?
+        // ArgumentParser suggests also what has hardly a letter in common.
+        if let range = text.firstRange(of: ". Did you mean '") {
+            let meant = String(text[range.upperBound...].prefix { $0 != "'" })
+            let given = String(text[..<range.lowerBound].split(separator: "'").last ?? "")
+            if Spelling.isSlip(bare(given), of: bare(meant)) { suggestion = meant }
+            text = String(text[..<range.lowerBound])
+        }
         if let first = text.first { text = first.lowercased() + text.dropFirst() }
         while text.last == "." || text.last == " " { text.removeLast() }
-        return "\(text); see 'node-agent --help'"
+        let question = suggestion.map { "; did you mean '\($0)'?" } ?? ";"
+        return "\(text)\(question) see 'node-agent --help'"
     }
+
+    /// An option's name without its dashes.
+    private static func bare(_ option: String) -> String { String(option.drop { $0 == "-" }) }
 
     /// Runs the command that `arguments` name and ends the process.
     package static func start(_ arguments: [String]) async -> Never {

@@ -8,10 +8,15 @@ extension NetworkAddresses {
     static func check(_ address: String) throws(HostError) {
         let all = all
         guard all.contains(address) else {
-            let known = all.filter { $0 != "127.0.0.1" && $0 != "::1" }.joined(separator: ", ")
             throw HostError(
-                "public-ip \(address) is on no interface of this machine (there are: \(known)); "
-                    + "set it to one of them, or bring the interface up")
+                "\(absence(of: address, among: all)); set it to one of this machine's, or bring the interface up")
         }
+    }
+
+    /// Says that no interface has `address`, and what they have.
+    static func absence(of address: String, among all: [String]) -> String {
+        let known = all.filter { $0 != "127.0.0.1" && $0 != "::1" }
+        let there = known.isEmpty ? "none is up but loopback" : "there are: \(known.joined(separator: ", "))"
+        return "public-ip \(address) is on no interface of this machine (\(there))"
     }
 }

@@ -32,9 +32,14 @@ struct PublicAddress: Sendable {
                 "public-ip \(configured) is on no interface of it any more, so it announces \(address); set public-ip anew"
             )
         }
+        let noRoute = "no route leads to etcd (\(endpoints.joined(separator: ", ")))"
+        guard configured.isEmpty else {
+            throw HostError(
+                "\(NetworkAddresses.absence(of: configured, among: present())), and \(noRoute); "
+                    + "bring the interface up, or check public-ip and etcd-endpoints")
+        }
         throw HostError(
-            "no route leads to etcd (\(endpoints.joined(separator: ", "))), so this machine's public "
-                + "address is unknown; set public-ip, or check etcd-endpoints")
+            "\(noRoute), so this machine's public address is unknown; set public-ip, or check etcd-endpoints")
     }
 
     /// What is wrong with listeners at addresses that this machine has not; `nil` when it has all.

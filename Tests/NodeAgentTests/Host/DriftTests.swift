@@ -105,7 +105,24 @@ struct DriftTests {
         #expect(
             gone.trouble
                 == "public-ip 10.0.0.5 is on no interface of it any more, so it announces 10.0.0.9; set public-ip anew")
-        #expect(throws: HostError.self) { try address("10.0.0.5", has: [], route: nil).find() }
+        func refusal(_ configured: String, has present: [String]) -> String? {
+            let setting = address(configured, has: present, route: nil)
+            let error = #expect(throws: HostError.self) { try setting.find() }
+            return error?.message
+        }
+        let noRoute = "no route leads to etcd (http://etcd-1:2379, https://[fd00::2]:2379)"
+        #expect(
+            refusal("", has: [])
+                == "\(noRoute), so this machine's public address is unknown; set public-ip, or check etcd-endpoints")
+        let advice = "bring the interface up, or check public-ip and etcd-endpoints"
+        #expect(
+            refusal("10.0.0.5", has: ["127.0.0.1", "::1"])
+                == "public-ip 10.0.0.5 is on no interface of this machine (none is up but loopback), and \(noRoute); \(advice)"
+        )
+        #expect(
+            refusal("10.0.0.5", has: ["127.0.0.1", "10.0.0.9"])
+                == "public-ip 10.0.0.5 is on no interface of this machine (there are: 10.0.0.9), and \(noRoute); \(advice)"
+        )
     }
 
     @Test("a listener at an address that went costs its own callers alone")

@@ -24,6 +24,20 @@ import Testing
         #expect(base.exists("session.json.spare"))
     }
 
+    @Test("what cannot be read is said as it is: a folder, bytes that are no text, a file that is not there")
+    func unreadable() throws {
+        let path = base.path + "/bytes"
+        try #require(FileManager.default.createFile(atPath: path, contents: Data([0xFF, 0xFE])))
+        let reasons = [
+            (base.path, "it is a folder; name a file in it"), (path, "it is not UTF-8 text"),
+            (base.path + "/none", "No such file or directory"),
+        ]
+        for (path, reason) in reasons {
+            let error = #expect(throws: HostError.self) { try HostFiles.read(path) }
+            #expect(error?.message == "cannot read \(path): \(reason)")
+        }
+    }
+
     @Test("a saved session survives the padding of its file")
     func session() throws {
         let file = SessionFile(runtimeDirectory: base.path)

@@ -44,8 +44,8 @@ struct HostTests {
     @Test("an address that no interface has is refused with those that there are")
     func foreignAddress() throws {
         let error = try #require(throws: HostError.self) { try NetworkAddresses.check("192.0.2.77") }
-        #expect(error.message.hasPrefix("public-ip 192.0.2.77 is on no interface of this machine (there are: "))
-        #expect(error.message.hasSuffix("; set it to one of them, or bring the interface up"))
+        #expect(error.message.hasPrefix("public-ip 192.0.2.77 is on no interface of this machine ("))
+        #expect(error.message.hasSuffix("; set it to one of this machine's, or bring the interface up"))
         for address in NetworkAddresses.all where address != "127.0.0.1" && address != "::1" {
             #expect(error.message.contains(address))
         }
