@@ -14,6 +14,9 @@ enum FleetJSON {
     private static let byLowerCase = Dictionary(uniqueKeysWithValues: members.map { ($0.lowercased(), $0) })
 
     /// Takes a member's name in any case, as Go's decoder does: `DesiredState` is `desiredState`.
+    ///
+    /// Of a member given twice the first counts, where Go takes the last: Foundation keeps the first, and the strategy sees
+    /// one name at a time.
     static var decoder: JSONDecoder {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .custom { path in
