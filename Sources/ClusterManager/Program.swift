@@ -116,8 +116,8 @@ package struct Program: Sendable {
         var settings = try options.settings(environment: environment)
         guard let host = ssh.tunnel else {
             do {
-                try await command.run(in: context(settings, options, format: format, ssh: ssh, become: become))
-                return tellAge(settings)
+                let context = try context(settings, options, format: format, ssh: ssh, become: become)
+                return try await command.runTellingAge(in: context)
             } catch let error as ClusterManagerError where error.code == .unreachable && settings.isByDefault {
                 var error = error
                 error.message +=
@@ -133,7 +133,7 @@ package struct Program: Sendable {
                 tunnel.close()
                 try become(program)
             }
-            try await command.run(in: context)
+            try await command.runTellingAge(in: context)
         } catch {
             tunnel.close()
             var error = ClusterManagerError(wrapping: error)
@@ -142,12 +142,6 @@ package struct Program: Sendable {
             throw error
         }
         tunnel.close()
-        tellAge(settings)
-    }
-
-    /// Says beside a result that it is old.
-    private func tellAge(_ settings: ConnectionSettings) {
-        if let words = settings.ages.words { console.errors.line("cluster-manager: \(words)") }
     }
 
     private func context(

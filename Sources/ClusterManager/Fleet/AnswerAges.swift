@@ -5,22 +5,34 @@ import FleetAPI
 import FleetAPIClient
 import Synchronization
 
-/// How old the answers are that a command has got, over all its requests.
+/// How old the newest answer is that a command has got.
 package final class AnswerAges: Sendable {
-    private let oldest = Mutex<(asOf: String, age: Int)?>(nil)
+    private let newest = Mutex<(asOf: String, age: Int)?>(nil)
 
     package init() {}
 
-    /// Takes note of an answer that the server says is old.
-    func note(_ response: TransportResponse) {
-        guard let asOf = response.header(API.asOfHeader) else { return }
-        let age = response.header("Age").flatMap { Int($0) } ?? 0
-        oldest.withLock { oldest in if oldest.map({ $0.age <= age }) ?? true { oldest = (asOf, age) } }
+    /// Takes note of an answer, which the server may say is old.
+    ///
+    /// A refusal carries no age, whatever the server knows, and so says nothing of it.
+    func note(_ response: TransportResponse) { note(status: response.status, headers: response.headers) }
+
+    /// As `note(_:)`, of an answer whose body is still coming.
+    func note(_ stream: TransportStream) { note(status: stream.status, headers: stream.headers) }
+
+    /// Takes note of news that came just now.
+    func clear() { newest.withLock { $0 = nil } }
+
+    private func note(status: Int, headers: [(name: String, value: String)]) {
+        guard (200..<300).contains(status) else { return }
+        let answer = TransportResponse(status: status, headers: headers)
+        guard let asOf = answer.header(API.asOfHeader) else { return clear() }
+        let age = answer.header("Age").flatMap { Int($0) } ?? 0
+        newest.withLock { $0 = (asOf, age) }
     }
 
-    /// What to say beside the result; `nil` when every answer is of now.
+    /// What to say beside the result; `nil` when the newest answer is of now.
     package var words: String? {
-        oldest.withLock { $0 }.map { "etcd has not answered for \($0.age) s; this is as of \($0.asOf)" }
+        newest.withLock { $0 }.map { "etcd has not answered for \($0.age) s; this is as of \($0.asOf)" }
     }
 }
 

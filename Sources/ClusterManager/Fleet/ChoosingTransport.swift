@@ -45,11 +45,13 @@ package final class ChoosingTransport: APITransport {
     }
 
     package func stream(_ request: TransportRequest) async throws(TransportFailure) -> TransportStream {
-        try await attempt { (choice: Choice) async throws(TransportFailure) -> TransportStream in
+        let answer = try await attempt { (choice: Choice) async throws(TransportFailure) -> TransportStream in
             var stream = try await choice.transport.stream(request)
             stream.endpoint = choice.endpoint
             return stream
         }
+        ages.note(answer)
+        return answer
     }
 
     private func attempt<Answer: Sendable>(

@@ -9,7 +9,7 @@ extension FleetClientAdapter {
     ///
     /// - Throws: `ClusterManagerError.usage` for text that names no endpoint.
     package static func connect(_ settings: ConnectionSettings) throws -> any FleetService {
-        FleetClientAdapter(try client(settings))
+        FleetClientAdapter(try client(settings), ages: settings.ages)
     }
 
     /// The same without the commands' own words, for what fleet has no notion of.

@@ -8,8 +8,13 @@ package import FleetCore
 /// The cluster behind its HTTP API, as the commands see it; the one place that knows both sides.
 package struct FleetClientAdapter: FleetService {
     let client: FleetClient
+    /// Told of news that come with no answer's age.
+    private let ages: AnswerAges
 
-    package init(_ client: FleetClient) { self.client = client }
+    package init(_ client: FleetClient, ages: AnswerAges = AnswerAges()) {
+        self.client = client
+        self.ages = ages
+    }
 
     /// Carries out a request and puts what goes wrong into this program's words.
     private func asked<Answer>(_ request: () async throws(APIError) -> Answer) async throws -> Answer {
@@ -97,10 +102,17 @@ package struct FleetClientAdapter: FleetService {
         let stream = try await asked { () async throws(APIError) in
             try await client.events(units: units.map(\.rawValue), snapshot: true)
         }
-        return AsyncThrowingStream { continuation in
+        return AsyncThrowingStream { [ages] continuation in
             let pump = Task {
                 do {
-                    for try await event in stream { continuation.yield(try FleetEvent(event)) }
+                    var isCurrent = false
+                    for try await event in stream {
+                        let event = try FleetEvent(event)
+                        // The present state may be one from memory; what comes behind it etcd has told just now.
+                        if isCurrent { ages.clear() }
+                        if event == .synchronised { isCurrent = true }
+                        continuation.yield(event)
+                    }
                     continuation.finish()
                 } catch let error as APIError {
                     continuation.finish(throwing: ClusterManagerError(error))
