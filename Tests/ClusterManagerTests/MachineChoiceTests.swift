@@ -53,9 +53,68 @@ struct MachineChoiceTests {
         for word in ["1", "drain"] {
             await #expect(throws: ClusterManagerError.self) { try await api.run([verb, word], fleet: fleet) }
         }
-        #expect(api.asked.count == 1)
+        #expect(api.asked.count { $0.hasPrefix("POST") } == 1)
         // Of a machine that is away nothing is known but what the operator says.
         await #expect(throws: ClusterManagerError.self) { try await api.run([verb, away], fleet: fleet) }
         #expect(api.asked.last == "POST /flotilla/v1/machines/\(away)/\(verb)")
+    }
+
+    private static let off = Fixtures.id("682b")
+
+    /// An API at which `worker-3` has joined, and one that was revoked; those of `machines` that are alive have, too.
+    private static func members(_ answers: [String: TransportResponse] = [:]) throws -> CannedAPI {
+        func member(_ id: String, _ name: String, revokedAt: Int64? = nil) -> API.Member {
+            API.Member(id: id, name: name, roles: ["agent"], joinedAt: 0, revokedAt: revokedAt)
+        }
+        let list = API.MemberList(
+            machines: machines.map { member($0.id, $0.name) } + [
+                member(off, "worker-3"), member(Fixtures.id("7777"), "gone", revokedAt: 1),
+            ])
+        return CannedAPI(answers.merging(["GET /flotilla/v1/identities": try CannedAPI.json(list)]) { $1 })
+    }
+
+    @Test(
+        "one that is off is closed and opened by its name and by digits of its id",
+        arguments: ["worker-3", "682b", "682b0000...", off])
+    func offOrders(word: String) async throws {
+        let path = "POST /flotilla/v1/machines/\(Self.off)/cordon"
+        let control = API.Control(
+            machine: Self.off, cordoned: true, draining: false, since: 1, by: "user:ann", units: [])
+        let api = try Self.members([path: try CannedAPI.json(control)])
+        let said = try await api.run(["cordon", word], fleet: FakeFleet(machines: Self.machines)).output
+        #expect(said.hasPrefix("worker-3 (682b0000) is cordoned"))
+        #expect(api.asked.last == path)
+    }
+
+    @Test(
+        "what needs a machine that is there says of one that it is off",
+        arguments: [
+            "reboot worker-3", "metadata set 682b a=b", "metadata delete worker-3 a", "metadata show worker-3",
+            "journal web --machine worker-3",
+        ])
+    func isOff(line: String) async throws {
+        let fleet = FakeFleet(units: [try Fixtures.unit("web.service")], machines: Self.machines)
+        let api = try Self.members()
+        let error = await #expect(throws: ClusterManagerError.self) {
+            try await api.run(line.split(separator: " ").map(String.init), fleet: fleet)
+        }
+        #expect(error?.code == .unit)
+        #expect(
+            error?.message.hasPrefix("machine worker-3 (682b0000) is not in the cluster now; ") == true,
+            "\(String(describing: error))")
+        #expect(await fleet.requests.isEmpty)
+        #expect(!api.asked.contains { $0.hasPrefix("POST") })
+    }
+
+    @Test(
+        "one that was revoked, or that two living ones could be, is none that is off",
+        arguments: ["gone", "7777", "19fe"])
+    func notOff(word: String) async throws {
+        let api = try Self.members()
+        let error = await #expect(throws: ClusterManagerError.self) {
+            try await api.run(["cordon", word], fleet: FakeFleet(machines: Self.machines))
+        }
+        let words = word == "19fe" ? "'19fe' means 2 machines" : "no machine has the name or address '\(word)'"
+        #expect(error?.message.hasPrefix(words) == true, "\(String(describing: error))")
     }
 }

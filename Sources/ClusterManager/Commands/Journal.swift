@@ -97,7 +97,7 @@ struct Journal: FleetCommand {
         }
         query.units = try await JournalRun.units(arguments.units, in: context.fleet)
         if let machine {
-            query.machines = [try RemoteTarget.machine(machine, among: try await context.fleet.machines()).id]
+            query.machines = [try await context.machine(machine).id]
         }
         let form = global.output.flatMap(JournalForm.init(rawValue:)) ?? .short
         if follow { Interrupt.endsWell() }

@@ -35,8 +35,8 @@ struct Metadata: AsyncParsableCommand {
 
         func run(in context: CommandContext) async throws {
             let columns = try MachineRow.columns(for: list.fieldNames ?? ["machine", "metadata"])
-            var machines = try await context.fleet.machines()
-            if let machine { machines = [try RemoteTarget.machine(machine, among: machines)] }
+            let machines =
+                if let machine { [try await context.machine(machine)] } else { try await context.fleet.machines() }
             try context.render(machines.map(MachineRow.init), columns: columns, layout: list.layout)
         }
     }

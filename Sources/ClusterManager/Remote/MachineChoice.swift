@@ -24,17 +24,11 @@ package enum MachineChoice {
         names: (Candidate) -> [String]
     ) throws -> Candidate {
         let see = "see 'cluster-manager \(listing)'"
-        var digits = text[...]
-        if let dots = text.firstRange(of: "...") { digits = text[..<dots.lowerBound] }
-        let word = digits.lowercased()
+        let word = digits(text)
         guard !word.isEmpty else { throw ClusterManagerError(.unit, "the empty word names no machine; \(see)") }
-        if let whole = machines.first(where: { id($0) == word }) { return whole }
-        let begun = machines.filter { id($0).hasPrefix(word) }
-        let found = machines.filter { machine in
-            names(machine).contains(text) || (word.count >= fewestDigits && id(machine).hasPrefix(word))
-        }
+        let found = meant(text, among: machines, id: id, names: names)
         guard let machine = found.first else {
-            guard begun.isEmpty else {
+            guard !machines.contains(where: { id($0).hasPrefix(word) }) else {
                 throw ClusterManagerError(
                     .unit,
                     "'\(text)' is too short for a machine's id; write its name, its address or at least \(fewestDigits) "
@@ -48,5 +42,31 @@ package enum MachineChoice {
             throw ClusterManagerError(.unit, "'\(text)' means \(found.count) machines (\(ids)); write more of the id")
         }
         return machine
+    }
+
+    /// All machines that a word can mean.
+    ///
+    /// - Parameters:
+    ///   - text: The word, as for `find`.
+    ///   - machines: Those to choose from.
+    ///   - id: A machine's whole id.
+    ///   - names: What else it is called.
+    /// - Returns: One where the word is its whole id; none for a word that is too short.
+    package static func meant<Candidate>(
+        _ text: String, among machines: [Candidate], id: (Candidate) -> String, names: (Candidate) -> [String]
+    ) -> [Candidate] {
+        let word = digits(text)
+        guard !word.isEmpty else { return [] }
+        if let whole = machines.first(where: { id($0) == word }) { return [whole] }
+        return machines.filter { machine in
+            names(machine).contains(text) || (word.count >= fewestDigits && id(machine).hasPrefix(word))
+        }
+    }
+
+    /// The word as the beginning of an id; tables put three dots behind it.
+    private static func digits(_ text: String) -> String {
+        var digits = text[...]
+        if let dots = text.firstRange(of: "...") { digits = text[..<dots.lowerBound] }
+        return digits.lowercased()
     }
 }

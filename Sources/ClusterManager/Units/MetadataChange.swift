@@ -43,7 +43,7 @@ enum MetadataChange {
     /// Sends the changes and tells what the machine has then.
     static func run(_ machine: String, _ changes: [MetadataEdit], in context: CommandContext) async throws {
         let fleet = context.fleet
-        let found = try RemoteTarget.machine(machine, among: try await fleet.machines())
+        let found = try await context.machine(machine)
         try await fleet.changeMetadata(of: found.id, changes)
         var metadata = found.metadata
         for change in changes {

@@ -93,7 +93,7 @@ struct Reboot: FleetCommand {
 
     func run(in context: CommandContext) async throws {
         let patience = wait.patience
-        let order = try await MachineOrder(machine.machine, in: context)
+        let order = try await MachineOrder(machine.machine, mayBeOff: false, in: context)
         let before = try await order.control()
         let given = try await order.drain()
         do {

@@ -21,22 +21,19 @@ struct MachineOrder {
     /// The command with which a machine that was left closed is opened again.
     var remedy: String { "cluster-manager uncordon \(id.prefix(8)) opens it" }
 
-    /// Finds the machine among those that are alive; of one that is away the whole id will do.
-    init(_ text: String, in context: CommandContext) async throws {
+    /// Finds the machine.
+    ///
+    /// - Parameters:
+    ///   - text: As `MachineChoice` takes it.
+    ///   - mayBeOff: Whether one that is off will do.
+    ///   - context: Where the cluster is asked.
+    /// - Throws: `ClusterManagerError.unit` when no machine is meant, or several.
+    init(_ text: String, mayBeOff: Bool = true, in context: CommandContext) async throws {
         self.context = context
         client = try context.client()
-        let machines = try await context.fleet.machines()
-        do {
-            let machine = try RemoteTarget.machine(text, among: machines)
-            (id, label) = (machine.id, machine.label)
-        } catch {
-            let isID = text.utf8.count == 32 && text.utf8.allSatisfy(Self.isDigit)
-            guard isID else { throw error }
-            (id, label) = (text, FleetMachine.label(id: text, name: ""))
-        }
+        let machine = try await context.machine(text, mayBeOff: mayBeOff)
+        (id, label) = (machine.id, machine.label)
     }
-
-    private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte) }
 
     /// Says what was done.
     func tell(_ control: API.Control, _ words: String) throws { try context.tell("\(label) \(words)", control) }
