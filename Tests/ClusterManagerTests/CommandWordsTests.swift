@@ -175,6 +175,13 @@ struct CommandWordsTests {
                 "PATCH /fleet/v1/machines", "19feb34b000000000000000000000000 role=web",
                 "19feb34b000000000000000000000000 role=db", "metadata 19feb34b role=db"
             ),
+            (
+                "POST /flotilla/v1/peer/reboot", nil, "reboot of machine 19feb34b000000000000000000000000",
+                "reboot 19feb34b, passed on"
+            ),
+            ("POST /flotilla/v1/peer/reboot", nil, nil, "reboot, passed on"),
+            ("POST /flotilla/v1/store/adoption", nil, nil, "cluster adopt"),
+            ("POST /flotilla/v1/peer/store/adoption", nil, "store 1a2b", "cluster adopt, passed on"),
             ("GET /fleet/v1/machines", nil, nil, "GET /fleet/v1/machines"), ("connect", nil, nil, "connect"),
         ] as [(String, String?, String?, String)])
     func audit(action: String, before: String?, after: String?, did: String) {

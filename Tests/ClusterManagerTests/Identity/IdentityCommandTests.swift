@@ -197,6 +197,31 @@ struct IdentityCommandTests {
         #expect(try await api.run("machine list --output json").output.contains(Self.b))
     }
 
+    @Test("an audit with nothing in it says so, and one that may be cut says how to get the rest")
+    func auditNotes() async throws {
+        let event = API.AuditEvent(
+            time: 2_500, caller: "user:ada", origin: "10.0.0.9", action: "connect", unit: nil, before: nil, after: nil,
+            refusal: nil)
+        let none = try CannedAPI.json(API.AuditPage(events: []))
+        let api = CannedAPI([
+            "GET /flotilla/v1/audit?limit=100": none,
+            "GET /flotilla/v1/audit?limit=100&user=nobody&unit=web.service": none,
+            "GET /flotilla/v1/audit?limit=2": try CannedAPI.json(API.AuditPage(events: [event, event])),
+            "GET /flotilla/v1/audit?limit=3": try CannedAPI.json(API.AuditPage(events: [event, event])),
+        ])
+        let empty = try await api.run("audit")
+        #expect(empty.output.isEmpty && empty.errors == "cluster-manager: there are no entries\n")
+        let filtered = try await api.run("audit --unit web --user nobody")
+        #expect(filtered.errors == "cluster-manager: there are no entries for --user nobody --unit web\n")
+        let json = try await api.run("audit --output json")
+        #expect(try JSONDecoder().decode([String].self, from: Data(json.output.utf8)).isEmpty && json.errors.isEmpty)
+        let cut = try await api.run("audit -n 2")
+        #expect(
+            cut.errors == "cluster-manager: the newest 2 entries are shown, there may be older ones: "
+                + "--number 10000 shows more, --until @3 those before\n")
+        #expect(try await api.run("audit -n 3").errors.isEmpty)
+    }
+
     @Test("the audit is asked for what the options say, and shown with refusals")
     func audit() async throws {
         let event = API.AuditEvent(

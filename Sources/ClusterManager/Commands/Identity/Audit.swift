@@ -12,7 +12,8 @@ struct Audit: FleetCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show who changed what, from where, and who was refused.",
         discussion: """
-            Changes and refusals of the last 30 days, unless the agents are set otherwise; the newest are last. Times are UTC.
+            Changes and refusals of the last 30 days, unless the agents are set otherwise; the newest are last, and a note \
+            says when there may be older ones. Times are UTC.
 
             Columns: \(AuditRow.columns.map(\.field).joined(separator: ", ")).
 
@@ -52,6 +53,28 @@ struct Audit: FleetCommand {
         if let unit { query.append(("unit", try UnitArgument(unit).name().rawValue)) }
         let client = try context.client()
         let events = try await asked { [query] () async throws(APIError) in try await client.audit(query) }
+        if events.isEmpty, context.format == .table { return context.warn("there are no entries\(filter)") }
         try context.render(events.map(AuditRow.init), columns: columns, layout: list.layout)
+        if let oldest = events.first, events.count >= min(number, Self.mostEntries) {
+            context.warn(Self.words(shown: events.count, oldest: oldest))
+        }
+    }
+
+    /// How many entries the API gives at most.
+    private static let mostEntries = 10_000
+
+    /// How to get at what is older than what is shown.
+    private static func words(shown: Int, oldest: API.AuditEvent) -> String {
+        let more = shown < mostEntries ? "--number \(mostEntries) shows more, " : ""
+        // Rounded up: an entry may be shown twice, and none is left out.
+        let moment = (oldest.time + 999) / 1000
+        return "the newest \(shown) entries are shown, there may be older ones: \(more)--until @\(moment) those before"
+    }
+
+    /// What the user has asked for, as he may have written it.
+    private var filter: String {
+        let options = [("--since", since), ("--until", until), ("--user", user), ("--unit", unit)]
+        let given = options.compactMap { option, value in value.map { "\(option) \(ShellWord.quoted($0))" } }
+        return given.isEmpty ? "" : " for " + given.joined(separator: " ")
     }
 }

@@ -87,6 +87,12 @@ enum AuditWords {
         case ("PUT", "backup", _): return "restore"
         case ("POST", "authorities", _): return "cluster ca rotate"
         case ("POST", "join", _): return "node-agent join"
+        case ("POST", "store", _): return "cluster adopt"
+        // What the machine that was asked has passed on to the one that is meant, which alone knows that it is.
+        case ("POST", "peer", _) where subject == "reboot":
+            let machine = (event.after ?? "").split(separator: " ").last.map { " " + short(String($0)) } ?? ""
+            return "reboot\(machine), passed on"
+        case ("POST", "peer", _) where subject == "store": return "cluster adopt, passed on"
         default: return event.action
         }
     }
