@@ -67,6 +67,24 @@ struct ScaleTests {
         }
     }
 
+    @Test("a template's file that has changed since is told of, with what brings it")
+    func changedFile() async throws {
+        try await Fixtures.withFolder(["w@.service": Fixtures.otherText]) { folder in
+            let fleet = try await fleet([])
+            let path = "\(folder)/w@.service"
+            let session = await Session.run("scale \(path) 1", on: fleet)
+            #expect(session.status == .success)
+            #expect(
+                session.errors == "cluster-manager: template w@.service in the cluster differs from the file here, and "
+                    + "its instances run what is there; cluster-manager apply \(path) brings the file\n")
+            #expect(await fleet.requests == ["create w@1.service launched"])
+            #expect(await Session.run("apply \(path)", on: fleet).status == .success)
+            #expect(await Session.run("scale \(path) 1", on: fleet).errors.isEmpty)
+            let replaced = Set(await fleet.requests.dropFirst())
+            #expect(replaced == ["replace w@.service inactive", "replace w@1.service launched"])
+        }
+    }
+
     @Test(
         "what cannot be scaled is refused before anything is sent",
         arguments: [

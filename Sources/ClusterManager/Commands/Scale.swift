@@ -9,7 +9,8 @@ struct Scale: FleetCommand {
         discussion: """
             Instances are numbered from 1: those missing are started, the lowest number first, and those beyond are unloaded, \
             the highest first. Instances whose names are no numbers are left alone. A template that comes from a file here is \
-            submitted, too. Waits as 'start' does.
+            submitted, too; one that the cluster has stays as it is there, and 'apply' brings another file. Waits as 'start' \
+            does.
 
             EXAMPLES:
               cluster-manager scale worker@ 5

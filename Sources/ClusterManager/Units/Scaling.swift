@@ -90,15 +90,24 @@ package struct Scaling: Sendable, Equatable {
         try await UnitOperation(context: context, patience: patience, keepsOrder: true).run(steps)
     }
 
-    /// The template's file: the cluster's, else the one here.
+    /// The template's file: the cluster's, with a warning when the one here differs, else the one here.
     private static func source(
         of template: UnitName, _ argument: UnitArgument, units: [FleetUnit], in context: CommandContext
     ) async throws -> UnitSource {
-        if let registered = try await context.fleet.unit(template) { return UnitSource(registered: registered.file) }
         let path = argument.file(for: template)
-        guard FileManager.default.fileExists(atPath: path) else {
-            throw ClusterManagerError(.unit, "template \(template) is neither in the cluster nor in a file \(path)")
+        let here =
+            FileManager.default.fileExists(atPath: path) ? try UnitSource(readingFileAt: path, name: template) : nil
+        guard let registered = try await context.fleet.unit(template) else {
+            guard let here else {
+                throw ClusterManagerError(.unit, "template \(template) is neither in the cluster nor in a file \(path)")
+            }
+            return here
         }
-        return try UnitSource(readingFileAt: path, name: template)
+        if let here, here.hash != registered.hash {
+            context.warn(
+                "template \(template) in the cluster differs from the file here, and its instances run what is there;"
+                    + " cluster-manager apply \(ShellWord.quoted(path)) brings the file")
+        }
+        return UnitSource(registered: registered.file)
     }
 }
