@@ -30,12 +30,16 @@ package enum AuthorityError: Error, Hashable, Sendable, CustomStringConvertible 
         }
     }
 
-    init(_ error: RegistryError) {
+    /// - Parameters:
+    ///   - error: What the records' keeper says.
+    ///   - namesAction: Whether the words say what failed; off where whoever asked says that himself.
+    init(_ error: RegistryError, namesAction: Bool = true) {
+        let words = namesAction ? error.message : error.reason
         switch error.code {
-        case .conflict: self = .conflict(error.message)
-        case .notFound: self = .missing(error.message)
-        case .invalid: self = .invalid(error.message)
-        default: self = .store(error.message)
+        case .conflict: self = .conflict(words)
+        case .notFound: self = .missing(words)
+        case .invalid: self = .invalid(words)
+        default: self = .store(words)
         }
     }
 }
@@ -241,8 +245,10 @@ package struct AuthorityDesk: Sendable {
                 try folder.bundle().pem
             )
         }
-        try await records { () throws(RegistryError) in
+        do {
             try await registry.addUser(UserIdentity(name: name, role: role, createdAt: Self.moment(now)))
+        } catch {
+            throw AuthorityError(error, namesAction: false)
         }
         return issued
     }

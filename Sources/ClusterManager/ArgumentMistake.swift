@@ -48,14 +48,17 @@ struct CommandPath {
         "create": "submit", "describe": "explain", "why": "explain", "add": "submit", "unset": "delete",
     ]
 
-    init(_ arguments: ArraySlice<String>) {
+    /// - Parameters:
+    ///   - arguments: What stands behind the program's name, or behind `help`.
+    ///   - isHelp: Whether every word has to name a command: `help` takes nothing else.
+    init(_ arguments: ArraySlice<String>, isHelp: Bool = false) {
         var type: any ParsableCommand.Type = RootCommand.self
         // A word behind an option may be its value.
         var doubtful: String?
         for (former, word) in zip([""] + arguments, arguments) where !word.hasPrefix("-") {
             let subcommands = Self.subcommands(of: type)
             if names.isEmpty, word == "help" { continue }
-            guard !subcommands.isEmpty else { return }
+            guard !subcommands.isEmpty || isHelp && !former.hasPrefix("-") else { return }
             if let found = subcommands.first(where: { $0._commandName == word }) {
                 names.append(word)
                 type = found
@@ -65,7 +68,7 @@ struct CommandPath {
                 doubtful = word
                 continue
             }
-            guard type.configuration.defaultSubcommand == nil else { return }
+            guard isHelp || type.configuration.defaultSubcommand == nil else { return }
             unknown = Self.words(for: word, in: subcommands.map { $0._commandName }, path: names)
             return
         }
@@ -91,6 +94,7 @@ struct CommandPath {
 
     /// The name that was probably meant: what another program calls so, or one a slip of the fingers away.
     static func nearest(to word: String, among names: [String]) -> String? {
+        let word = word.lowercased()
         if let synonym = synonyms[word], names.contains(synonym) { return synonym }
         let scored = names.map { (name: $0, distance: Spelling.distance(word, $0)) }
         guard let best = scored.min(by: { $0.distance < $1.distance }), Spelling.isSlip(word, of: best.name) else {

@@ -68,7 +68,7 @@ package struct Program: Sendable {
         } catch {
             return fail(ClusterManagerError(wrapping: error), given)
         }
-        if arguments.first == "help", let unknown = CommandPath(arguments.dropFirst()).unknown {
+        if arguments.first == "help", let unknown = CommandPath(arguments.dropFirst(), isHelp: true).unknown {
             return fail(ClusterManagerError(.usage, unknown), arguments)
         }
         do {

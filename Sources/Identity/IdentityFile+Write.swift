@@ -122,6 +122,7 @@ extension IdentityFile {
     ///
     /// - Throws: `.file` when the folder is missing or closed to this user, or the file is.
     package static func checkWritable(_ path: String) throws(IdentityError) {
+        guard !path.isEmpty else { throw failure("write", path) }
         guard ownDescriptor(path) == nil else { return }
         if access(path, F_OK) == 0 {
             var info = stat()

@@ -79,7 +79,10 @@ package enum IdentityFile {
     package static func remove(_ path: String) { unlink(path) }
 
     static func failure(_ action: String, _ path: String) -> IdentityError {
-        IdentityError(.file, "cannot \(action) \(path): \(String(cString: strerror(errno)))")
+        guard !path.isEmpty else {
+            return IdentityError(.file, "cannot \(action) a file whose name is empty; name one")
+        }
+        return IdentityError(.file, "cannot \(action) \(path): \(String(cString: strerror(errno)))")
     }
 }
 

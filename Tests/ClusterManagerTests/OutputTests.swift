@@ -90,6 +90,20 @@ struct OutputTests {
         }
         #expect(error?.message == "cannot write /nowhere/ada.json: No such file or directory")
         await #expect(throws: ClusterManagerError.self) { try await api.run("backup /nowhere/cluster.json") }
+        for (words, message) in [
+            (["backup", ""], "cannot write a file whose name is empty; name one"),
+            (["restore", ""], "cannot read a file whose name is empty; name one"),
+            (
+                ["user", "add", "ada", "--role", "viewer", "--out", ""],
+                "cannot write a file whose name is empty; name one"
+            ),
+            (["user", "add", "", "--role", "viewer"], "'' is no user's name: it has 1 to 64 letters"),
+            (["user", "revoke", ""], "the empty word is no user's name; see 'cluster-manager user list'"),
+            (["token", "revoke", ""], "the empty word is no token's id; see 'cluster-manager token list'"),
+        ] {
+            let error = await #expect(throws: ClusterManagerError.self) { try await api.run(words) }
+            #expect(error?.code == .usage && error?.message.hasPrefix(message) == true, "\(String(describing: error))")
+        }
         await #expect(throws: ClusterManagerError.self) {
             try await api.run(["token", "create"], output: Console.Stream(isOpen: false) { _ in })
         }

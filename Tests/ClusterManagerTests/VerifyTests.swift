@@ -147,6 +147,14 @@ struct VerifyTests {
             #expect(good.status == .success && good.output.contains("\"problems\" : [\n\n"))
             let missing = await Session.run("verify \(folder)/none.service")
             #expect(missing.errors == "cluster-manager: there is no file or folder \(folder)/none.service\n")
+            // What is there is checked all the same.
+            let mixed = await Session.run("verify \(folder)/none.service \(folder)/good.service")
+            #expect(mixed.status == .failure && mixed.output == "\(folder)/good.service: ok\n")
+            #expect(mixed.errors == missing.errors)
+            let both = await Session.run("verify \(folder)/none.service \(folder)/bad.service")
+            #expect(both.errors == missing.errors + "cluster-manager: 1 problem in 1 of 1 files\n")
+            let empty = await Session.run(["verify", ""], on: FakeFleet())
+            #expect(empty.errors == "cluster-manager: the empty word names no file or folder\n")
             let name = await Session.run("verify \(folder)/notes.txt")
             #expect(name.output.contains("notes.txt: the unit name \"notes.txt\" has an unknown type"))
         }

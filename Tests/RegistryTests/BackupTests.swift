@@ -121,6 +121,10 @@ import Testing
         let before = try await other.store.get(other.registry.keys.everything, revision: 0).keys
         let error = await #expect(throws: RegistryError.self) { try await other.registry.restore(backup) }
         #expect(error?.code == .conflict && error?.mayHaveHappened == false)
+        #expect(
+            error?.reason.contains("is not empty (units: 2, other records: ") == true,
+            "\(String(describing: error))")
+        #expect(error?.reason.contains("--overwrite") == true)
         #expect(try await other.store.get(other.registry.keys.everything, revision: 0).keys == before)
 
         let report = try await other.registry.restore(backup, overwrite: true)

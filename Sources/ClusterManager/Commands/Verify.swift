@@ -23,17 +23,30 @@ struct Verify: LocalCommand {
 
     func run(on console: Console) async throws {
         let format = try global.format()
-        let checks = try UnitFilePaths.expand(paths).map(UnitFileCheck.init)
+        var checks: [UnitFileCheck] = []
+        // What is not there keeps nothing else from being checked.
+        var failures: [ClusterManagerError] = []
+        for path in paths {
+            do {
+                checks += try UnitFilePaths.expand([path]).map { UnitFileCheck($0) }
+            } catch {
+                failures.append(ClusterManagerError(wrapping: error))
+            }
+        }
         switch format {
+        case _ where checks.isEmpty: break
         case .json: console.output.write(try JSONOutput.text(checks))
         case .table: for check in checks { console.output.show(check.text) }
         }
         let bad = checks.filter { !$0.problems.isEmpty }
-        guard bad.isEmpty else {
+        if !bad.isEmpty {
             let count = bad.reduce(0) { $0 + $1.problems.count }
-            throw ClusterManagerError(
-                .unitFile,
-                "\(count) problem\(count == 1 ? "" : "s") in \(bad.count) of \(checks.count) files")
+            failures.append(
+                ClusterManagerError(
+                    .unitFile, "\(count) problem\(count == 1 ? "" : "s") in \(bad.count) of \(checks.count) files"))
         }
+        guard let last = failures.popLast() else { return }
+        for failure in failures { console.errors.line("cluster-manager: \(failure.message)") }
+        throw last
     }
 }

@@ -81,6 +81,18 @@ package struct UnitArgument: Hashable, Sendable {
         guard let slash = text.lastIndex(of: "/") else { return name.rawValue }
         return text[...slash] + name.rawValue
     }
+
+    /// What the argument is here, where that is not what a command for units takes: a folder, or a file whose name is no unit's.
+    package var mistake: String? {
+        var isFolder = false
+        guard FileManager.default.fileExists(atPath: text, isDirectory: &isFolder) else { return nil }
+        if isFolder {
+            return "\(text) is a folder: cluster-manager apply \(ShellWord.quoted(text)) takes the unit files in it"
+        }
+        let last = text.split(separator: "/").last.map(String.init) ?? text
+        guard (try? UnitName(recorded: last)) == nil else { return nil }
+        return "\(text) is a file whose name is no unit's, which ends in a type such as .service"
+    }
 }
 
 /// A unit that a command is about: what the cluster has of it, and what the disk has.
@@ -139,6 +151,9 @@ package struct UnitFinder: Sendable {
                     findings.append(UnitFinding(name: unit.name, registered: unit, source: source))
                 }
             } else {
+                if argument.text.hasSuffix("/"), let mistake = argument.mistake {
+                    throw ClusterManagerError(.usage, "'\(verb)' takes units and their files; \(mistake)")
+                }
                 let name = try argument.name()
                 guard !seen.contains(name) else { continue }
                 let finding = try await find(name, argument)
@@ -164,7 +179,8 @@ package struct UnitFinder: Sendable {
         }
         guard let template = name.template, !name.isTemplate else {
             if let owner = try await aliased(name) { return owner }
-            throw ClusterManagerError(.unit, "unit \(name) is neither in the cluster nor in a file \(path)")
+            throw ClusterManagerError(
+                .unit, "unit \(name) is neither in the cluster nor in a file \(path)" + Self.suffix(argument))
         }
         if let known = try await fleet.unit(template) {
             return UnitFinding(name: name, registered: nil, source: UnitSource(registered: known.file))
@@ -172,10 +188,14 @@ package struct UnitFinder: Sendable {
         guard let source = try instanceSource(name, argument) else {
             if let owner = try await aliased(name) { return owner }
             throw ClusterManagerError(
-                .unit, "neither unit \(name) nor its template \(template) is in the cluster or in a file here")
+                .unit,
+                "neither unit \(name) nor its template \(template) is in the cluster or in a file here"
+                    + Self.suffix(argument))
         }
         return UnitFinding(name: name, registered: nil, source: source)
     }
+
+    private static func suffix(_ argument: UnitArgument) -> String { argument.mistake.map { "; \($0)" } ?? "" }
 
     /// As systemctl takes it: a name that a unit has by its `Alias=` means that unit.
     private func aliased(_ name: UnitName) async throws -> UnitFinding? {

@@ -8,10 +8,14 @@ import FoundationEssentials
 enum UnitFilePaths {
     /// Puts the unit files of a folder in its place, by name; a folder's other files are passed over.
     ///
-    /// - Throws: `ClusterManagerError.unitFile` for what is neither file nor folder, and for a folder without unit files.
+    /// - Throws: `ClusterManagerError.unitFile` for what is neither file nor folder, and for a folder without unit files; `usage` for
+    ///   the empty word.
     static func expand(_ paths: [String]) throws -> [String] {
         var files: [String] = []
         for path in paths {
+            guard !path.isEmpty else {
+                throw ClusterManagerError(.usage, "the empty word names no file or folder")
+            }
             var isFolder = false
             guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
                 throw ClusterManagerError(.unitFile, "there is no file or folder \(path)")

@@ -85,11 +85,12 @@ extension ClusterRegistry {
         let paths = Set(present.entries.map { String($0.key.dropFirst(keys.prefix.count)) })
         let own = paths.filter { !Self.companions.contains(ClusterBackup.Record(path: $0, value: "").kind) }
         guard overwrite || own.isEmpty else {
+            let units = own.count { ClusterBackup.Record(path: $0, value: "").kind == "units" }
             throw RegistryError(
                 code: .conflict,
                 while: action,
-                message: "cluster \(keys.cluster) is not empty, it has \(own.sorted()[0]) and "
-                    + "\(own.count - 1) more; restore into an empty one, or say that it is to be overwritten")
+                message: "cluster \(keys.cluster) is not empty (units: \(units), other records: \(own.count - units)); "
+                    + "restore into an empty one, or with --overwrite, by which what is there gives way")
         }
         var report = RestoreReport()
         report.leftOut = count - backup.records.count

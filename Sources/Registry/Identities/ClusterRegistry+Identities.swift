@@ -93,7 +93,9 @@ extension ClusterRegistry {
         return try await change(keys.userIdentity(user.name), while: action) {
             (current: UserIdentity?) throws(RegistryError) in
             guard current == nil || current?.revokedAt != nil else {
-                throw RegistryError(code: .conflict, while: action, message: "there is one of that name")
+                throw RegistryError(
+                    code: .conflict, while: action,
+                    message: "there is one of that name; revoke it first, or take another name")
             }
             return user
         }

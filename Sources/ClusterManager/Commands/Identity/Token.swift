@@ -89,6 +89,9 @@ struct Token: AsyncParsableCommand {
         @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
+            guard !id.isEmpty else {
+                throw ClusterManagerError(.usage, "the empty word is no token's id; see 'cluster-manager token list'")
+            }
             let client = try context.client()
             try await asked { () async throws(APIError) in try await client.revokeToken(id) }
             try context.tell("token \(id) is worth nothing now", ["token": id, "done": "revoke"])

@@ -40,6 +40,12 @@ struct User: AsyncParsableCommand {
         @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
+            guard Principal.isName(name) else {
+                throw ClusterManagerError(
+                    .usage,
+                    "'\(name)' is no user's name: it has 1 to 64 letters, digits, '.', '_' and '-', and begins with none of "
+                        + "'.' and '-'")
+            }
             let key = KeyPair()
             do {
                 // Nobody but the profile has the key: a user without one would have to be revoked and added anew.
@@ -113,6 +119,9 @@ struct User: AsyncParsableCommand {
         @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
+            guard !name.isEmpty else {
+                throw ClusterManagerError(.usage, "the empty word is no user's name; see 'cluster-manager user list'")
+            }
             let client = try context.client()
             let before = try await asked { () async throws(APIError) in try await client.revokeUser(name) }
             try context.tell(
