@@ -61,6 +61,29 @@ struct ExplainTests {
         #expect(json.output.contains("\"health\" : \"systemd: Unit"))
     }
 
+    @Test(
+        "a unit that was started and does not run is what systemd says",
+        arguments: [
+            ("inactive", "inactive"), ("failed", "failed"), ("activating", "activating"), ("active", "launched"),
+            ("reloading", "launched"), ("", "launched"),
+        ])
+    func stateInWords(active: String, word: String) async throws {
+        let machines = machines()
+        let web = try Fixtures.unit("web.service", machine: machines[1].id)
+        let log = try Fixtures.unit("log.service", text: Fixtures.globalText)
+        let states = [
+            Fixtures.state(web, on: machines[1].id, active, "x"), Fixtures.state(log, on: machines[1].id, active, "x"),
+        ]
+        let fleet = FakeFleet(units: [web, log], states: states, machines: machines, runsUnits: false)
+        #expect(
+            await Session.run("explain web", on: fleet).output.hasPrefix(
+                "web.service is to be launched, and is \(word).\n"))
+        // A global unit has a state on each machine.
+        #expect(
+            await Session.run("explain log", on: fleet).output.hasPrefix(
+                "log.service is to be launched on every machine that qualifies.\n"))
+    }
+
     @Test("why a unit is where it is")
     func somewhere() async throws {
         let machines = machines()
@@ -68,6 +91,7 @@ struct ExplainTests {
         let fleet = FakeFleet(
             units: [web], states: [Fixtures.state(web, on: machines[1].id)], machines: machines, runsUnits: false)
         let session = await Session.run("explain web", on: fleet)
+        #expect(session.output.hasPrefix("web.service is to be launched, and is launched.\n"))
         #expect(session.output.contains("On 11000000.../172.17.8.102: active (running)\n"))
         #expect(
             session.output.contains(

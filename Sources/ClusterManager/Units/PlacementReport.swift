@@ -55,13 +55,22 @@ package struct PlacementReport: Encodable, Hashable, Sendable {
         self.reasons = explanation.reasons
     }
 
+    /// What the unit is: what its machine was told, or what systemd there says when it was started and does not run.
+    private func state(in view: FleetView) -> String {
+        guard current == TargetState.launched.rawValue, let machine = machines.first,
+            let active = view.states[UnitName(unchecked: unit)]?[machine]?.active,
+            !["", "active", "reloading", "refreshing"].contains(active)
+        else { return current }
+        return active
+    }
+
     /// The lines for people.
     package func text(in view: FleetView) -> String {
         // A global unit is on many machines, each with a state of its own; those stand below.
         var lines = [
             global
                 ? "\(unit) is to be \(desired) on every machine that qualifies."
-                : "\(unit) is to be \(desired), and is \(current)."
+                : "\(unit) is to be \(desired), and is \(state(in: view))."
         ]
         if desired == TargetState.inactive.rawValue {
             lines.append("Nobody has asked for it to be on a machine; 'load' or 'start' would.")
