@@ -195,6 +195,55 @@ struct CommandWordsTests {
         #expect(AuditWords.did(event) == did)
     }
 
+    @Test("a folder, and a file that is no unit's, are told as what they are", arguments: ["submit", "load", "start"])
+    func noUnits(verb: String) async throws {
+        try await Fixtures.withFolder(["notes.txt": "x", "web": "x"]) { folder in
+            let fleet = FakeFleet()
+            let here = "\(folder) is a folder: cluster-manager apply \(folder) takes the unit files in it\n"
+            let name = folder.split(separator: "/").last ?? ""
+            let bare = await Session.run("\(verb) \(folder)", on: fleet)
+            #expect(
+                bare.errors == "cluster-manager: unit \(name).service is neither in the cluster nor in a file "
+                    + "\(folder).service; \(here)")
+            let slash = await Session.run("\(verb) \(folder)/", on: fleet)
+            #expect(
+                slash.errors
+                    == "cluster-manager: '\(verb)' takes units and their files; "
+                    + here.replacing(folder, with: "\(folder)/"))
+            for file in ["notes.txt", "web"] {
+                let session = await Session.run("\(verb) \(folder)/\(file)", on: fleet)
+                #expect(session.status == .failure)
+                #expect(
+                    session.errors.hasSuffix(
+                        "; \(folder)/\(file) is a file whose name is no unit's, which ends in a type such as .service\n"
+                    ),
+                    "\(session.errors)")
+            }
+            #expect(await fleet.requests.isEmpty)
+        }
+    }
+
+    @Test(
+        "how often systemd has started a unit again stands in status, in JSON, and in the listing that is asked for it")
+    func automaticRestarts() async throws {
+        let machine = Fixtures.machines(1)[0].id
+        let unit = try Fixtures.unit("web.service", machine: machine)
+        var state = Fixtures.state(unit, on: machine)
+        func fleet() -> FakeFleet { FakeFleet(units: [unit], states: [state], runsUnits: false) }
+        #expect(await !Session.run("status web", on: fleet()).output.contains("Restarts"))
+        state.automaticRestarts = 3
+        let table = await Session.run("list-units --no-legend --fields unit,restarts", on: fleet())
+        #expect(table.output == "web.service  3\n")
+        #expect(await !Session.run("list-units", on: fleet()).output.contains("RESTARTS"))
+        let status = await Session.run("status web", on: fleet())
+        #expect(status.output.contains("     Active: active (running)"))
+        #expect(status.output.hasSuffix("   Restarts: 3 by systemd\n"), "\(status.output)")
+        for command in ["status web", "list-units"] {
+            let json = await Session.run("\(command) --output json", on: fleet()).output
+            #expect(json.contains(#""restarts" : 3"#), "\(json)")
+        }
+    }
+
     @Test("unit files and folders here complete the commands that take them")
     func fileCompletion() async throws {
         try await Fixtures.withFolder(

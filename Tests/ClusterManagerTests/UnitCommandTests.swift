@@ -203,34 +203,6 @@ struct UnitCommandTests {
         #expect(await fleet.requests.isEmpty)
     }
 
-    @Test("a folder, and a file that is no unit's, are told as what they are", arguments: ["submit", "load", "start"])
-    func noUnits(verb: String) async throws {
-        try await Fixtures.withFolder(["notes.txt": "x", "web": "x"]) { folder in
-            let fleet = FakeFleet()
-            let here = "\(folder) is a folder: cluster-manager apply \(folder) takes the unit files in it\n"
-            let name = folder.split(separator: "/").last ?? ""
-            let bare = await Session.run("\(verb) \(folder)", on: fleet)
-            #expect(
-                bare.errors == "cluster-manager: unit \(name).service is neither in the cluster nor in a file "
-                    + "\(folder).service; \(here)")
-            let slash = await Session.run("\(verb) \(folder)/", on: fleet)
-            #expect(
-                slash.errors
-                    == "cluster-manager: '\(verb)' takes units and their files; "
-                    + here.replacing(folder, with: "\(folder)/"))
-            for file in ["notes.txt", "web"] {
-                let session = await Session.run("\(verb) \(folder)/\(file)", on: fleet)
-                #expect(session.status == .failure)
-                #expect(
-                    session.errors.hasSuffix(
-                        "; \(folder)/\(file) is a file whose name is no unit's, which ends in a type such as .service\n"
-                    ),
-                    "\(session.errors)")
-            }
-            #expect(await fleet.requests.isEmpty)
-        }
-    }
-
     @Test("stopping or destroying what does not exist is noted, and no failure, as with fleet")
     func unknownUnits() async {
         for verb in ["stop", "unload", "destroy"] {

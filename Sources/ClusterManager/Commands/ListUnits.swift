@@ -8,7 +8,8 @@ struct ListUnits: FleetCommand {
         commandName: "list-units",
         abstract: "List what machines report of the units that they have.",
         discussion: """
-            A column LOAD comes last when systemd could not load a unit, as of a bad setting.
+            A column LOAD comes last when systemd could not load a unit, as of a bad setting. RESTARTS is how often systemd \
+            has started a unit again by itself since it was last ordered to start.
 
             Columns: \(UnitRow.columns.map(\.field).joined(separator: ", ")).
 

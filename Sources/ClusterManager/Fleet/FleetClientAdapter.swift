@@ -180,7 +180,7 @@ extension FleetUnitState {
             load: state.systemdLoadState, active: state.systemdActiveState, sub: state.systemdSubState,
             since: state.since, health: state.health,
             acted: state.acted.flatMap { TargetState(rawValue: $0) } ?? (state.health == nil ? nil : .launched),
-            restarts: state.restarts)
+            restarts: state.restarts, automaticRestarts: state.automaticRestarts)
     }
 }
 

@@ -59,10 +59,13 @@ package struct FleetUnitState: Hashable, Sendable {
     package var acted: TargetState?
     /// The number of restarts that the machine has acted on.
     package var restarts: Int
+    /// How often systemd has started the unit again by itself since it was last ordered to start.
+    package var automaticRestarts: Int
 
     package init(
         name: UnitName, machine: String, hash: String = "", load: String = "loaded", active: String, sub: String,
-        since: Int64 = 0, health: String? = nil, acted: TargetState? = nil, restarts: Int = 0
+        since: Int64 = 0, health: String? = nil, acted: TargetState? = nil, restarts: Int = 0,
+        automaticRestarts: Int = 0
     ) {
         self.name = name
         self.machine = machine
@@ -74,6 +77,7 @@ package struct FleetUnitState: Hashable, Sendable {
         self.health = health
         self.acted = acted
         self.restarts = restarts
+        self.automaticRestarts = automaticRestarts
     }
 
     /// The unit neither runs nor starts nor stops.

@@ -47,6 +47,8 @@ package struct UnitRow: TableRow, Equatable {
     package let since: Int64
     /// What stands against the unit there, in systemd's or the machine's words.
     package let health: String?
+    /// How often systemd has started the unit again by itself since it was last ordered to start.
+    package let restarts: Int
 
     package init(_ state: FleetUnitState, in view: FleetView) {
         self.unit = state.name.rawValue
@@ -58,6 +60,7 @@ package struct UnitRow: TableRow, Equatable {
         self.hash = state.hash
         self.since = state.since
         self.health = state.health
+        self.restarts = state.automaticRestarts
     }
 
     package static let defaultFields = ["unit", "machine", "active", "sub"]
@@ -77,6 +80,7 @@ package struct UnitRow: TableRow, Equatable {
         Column("active", style: Style.ofActive) { row, _ in row.active },
         Column("sub", style: { $0 == "failed" ? .bad : nil }, value: { row, _ in row.sub }),
         Column("hash") { row, full in full ? row.hash : String(row.hash.prefix(7)) },
+        Column("restarts") { row, _ in String(row.restarts) },
     ]
 }
 

@@ -18,6 +18,8 @@ package struct UnitStatus: Encodable, Sendable {
         package let since: Int64
         /// What stands against the unit there, in systemd's or the machine's words.
         package let health: String?
+        /// How often systemd has started the unit again by itself since it was last ordered to start.
+        package let restarts: Int
     }
 
     package let unit: String
@@ -41,7 +43,7 @@ package struct UnitStatus: Encodable, Sendable {
             Copy(
                 machine: state.machine, ip: view.machines[state.machine]?.address ?? "", load: state.load,
                 active: state.active, sub: state.sub, hash: state.hash, since: state.since,
-                health: state.health)
+                health: state.health, restarts: state.automaticRestarts)
         }
     }
 
@@ -63,6 +65,7 @@ package struct UnitStatus: Encodable, Sendable {
                 "\(copy.active.isEmpty ? "-" : copy.active) (\(copy.sub.isEmpty ? "-" : copy.sub))")
             active = Style.ofActive(copy.active)?.applied(to: active, if: hasColours) ?? active
             lines.append("     Active: \(active)" + Self.since(copy.since))
+            if copy.restarts > 0 { lines.append("   Restarts: \(copy.restarts) by systemd") }
             if let health = copy.health { lines.append("     Reason: \(Printable.line(health))") }
         }
         if copies.isEmpty {
