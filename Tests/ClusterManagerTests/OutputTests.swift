@@ -110,6 +110,40 @@ struct OutputTests {
         #expect(api.asked.isEmpty)
     }
 
+    @Test("a token or a user whose secret could not be written is revoked again", arguments: [true, false])
+    func lostSecrets(isRevoked: Bool) async throws {
+        let id = "0123456789ab"
+        let token = "FLT1-\(id)-\(String(repeating: "a", count: 40))-\(String(repeating: "b", count: 64))"
+        let outcome = TransportResponse(status: isRevoked ? 204 : 503)
+        let api = CannedAPI([
+            "POST /flotilla/v1/tokens": try CannedAPI.json(API.NewToken(token: token, endpoints: [])),
+            "DELETE /flotilla/v1/tokens/\(id)": outcome,
+            "POST /flotilla/v1/users": try CannedAPI.json(
+                API.IssuedCertificate(cluster: "lab", certificate: "C", authorities: "A")),
+            "DELETE /flotilla/v1/users/ada": outcome,
+        ])
+        let full = Console.Stream(failure: { "full" }, write: { _ in })
+        let made = try await api.run(["token", "create"], output: full)
+        #expect(api.asked.last == "DELETE /flotilla/v1/tokens/\(id)")
+        #expect(made.errors.count { $0 == "\n" } == 1 && !made.errors.contains(token))
+        #expect(
+            made.errors.hasSuffix(
+                isRevoked
+                    ? "so token \(id) is revoked again\n" : "revoke it with: cluster-manager token revoke \(id)\n"),
+            "\(made.errors)")
+        let words =
+            isRevoked ? "so user ada is revoked again" : "revoke the user with: cluster-manager user revoke ada"
+        let added = try await api.run(["user", "add", "ada", "--role", "viewer"], output: full)
+        #expect(api.asked.last == "DELETE /flotilla/v1/users/ada")
+        #expect(added.errors.hasSuffix("\(words)\n") && added.errors.count { $0 == "\n" } == 1, "\(added.errors)")
+        let error = await #expect(throws: ClusterManagerError.self) {
+            try await api.run(["user", "add", "ada", "--role", "viewer", "--out", "/dev/full"])
+        }
+        #expect(error?.code == .output)
+        #expect(error?.message.hasPrefix("cannot write /dev/full: No space left on device; ") == true)
+        #expect(error?.message.hasSuffix(words) == true, "\(String(describing: error))")
+    }
+
     @Test(
         "an error is an object for who asked for JSON",
         arguments: [

@@ -4,6 +4,7 @@
 import ArgumentParser
 import FleetAPI
 import FleetAPIClient
+import Identity
 
 /// `token`: join tokens.
 struct Token: AsyncParsableCommand {
@@ -46,12 +47,26 @@ struct Token: AsyncParsableCommand {
             let new = try await asked { () async throws(APIError) in try await client.createToken(order) }
             try context.tell(new.token, new)
             if context.console.output.failure() != nil {
-                return context.warn(
-                    "the token is made, and its secret is lost; 'cluster-manager token list' names it for 'token revoke'"
-                )
+                return context.warn(await Self.takeBack(new.token, client))
             }
             guard context.format == .table, let endpoint = new.endpoints.first else { return }
             context.console.errors.line("on each new machine, as root: node-agent join \(endpoint) \(new.token)")
+        }
+
+        /// Revokes a token whose secret nobody has got, and says what came of it.
+        private static func takeBack(_ token: String, _ client: FleetClient) async -> String {
+            guard let id = (try? JoinToken(text: token))?.id else {
+                return
+                    "the token is made, and its secret is lost; 'cluster-manager token list' names it for 'token revoke'"
+            }
+            do {
+                try await client.revokeToken(id)
+                return "the token's secret could not be written, so token \(id) is revoked again"
+            } catch {
+                return
+                    "the token's secret is lost, and the token stays: \(error.message); revoke it with: "
+                    + "cluster-manager token revoke \(id)"
+            }
         }
     }
 

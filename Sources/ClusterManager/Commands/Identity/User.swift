@@ -70,18 +70,31 @@ struct User: AsyncParsableCommand {
                     authorities: issued.authorities, certificate: issued.certificate, key: key.pem)
                 guard let out else {
                     context.console.output.write(profile.json)
-                    if context.console.output.failure() != nil {
-                        context.warn(
-                            "user \(name) is added, and the profile with the only key is lost; revoke the user with"
-                                + " 'cluster-manager user revoke \(name)' and add another")
-                    }
+                    if context.console.output.failure() != nil { context.warn(await takeBack(client)) }
                     return
                 }
-                try IdentityFile.write(profile.json, toNamed: out, mode: IdentityFile.secretMode)
+                do throws(IdentityError) {
+                    try IdentityFile.write(profile.json, toNamed: out, mode: IdentityFile.secretMode)
+                } catch {
+                    let outcome = await takeBack(client)
+                    throw ClusterManagerError(.output, "\(error.message); \(outcome)")
+                }
                 context.console.errors.line(
                     "wrote \(out); user \(name) takes it up with: cluster-manager profile add \(out)")
             } catch let error as IdentityError {
                 throw ClusterManagerError(.usage, error.message)
+            }
+        }
+
+        /// Revokes the user whose only key nobody has got, and says what came of it.
+        private func takeBack(_ client: FleetClient) async -> String {
+            do {
+                _ = try await client.revokeUser(name)
+                return "the profile with the only key could not be written, so user \(name) is revoked again"
+            } catch {
+                return
+                    "the profile with the only key is lost, and user \(name) stays: \(error.message); revoke the user with: "
+                    + "cluster-manager user revoke \(name)"
             }
         }
     }
