@@ -22,7 +22,7 @@ struct OldAnswerTests {
         let program = Program(
             console: captured.console, environment: [:],
             connect: { settings in
-                settings.ages.note(old)
+                settings.ages.note(Self.old)
                 return fleet
             })
         let status = await program.run(line.split(separator: " ").map(String.init))

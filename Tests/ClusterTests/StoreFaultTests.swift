@@ -66,6 +66,8 @@ extension ClusterTests {
             // What is remembered of a unit is no outcome of a start.
             let asked = try await cluster.manager("start", units.keys.sorted()[0], "--timeout", "30")
             #expect(asked.status == 3 && asked.error.contains("nobody knows what becomes of"), "\(asked)")
+            let nothing = try await cluster.manager("stop", "nosuch.service")
+            #expect(nothing.status == 3 && nothing.error.contains("nobody knows whether it still holds"), "\(nothing)")
             let back = monotonicNow()
             try await cluster.control("etcd", "start")
             try await untilTold("in the cluster", cluster)
