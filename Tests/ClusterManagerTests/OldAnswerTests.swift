@@ -71,11 +71,11 @@ struct OldAnswerTests {
     @Test(
         "a question has its answer, with the age beside it",
         arguments: [
-            ("list-units", ExitStatus.success), ("list-unit-files", .success), ("cat web", .success),
+            ("list-units", ClusterManager.ExitStatus.success), ("list-unit-files", .success), ("cat web", .success),
             ("explain web", .success), ("destroy --dry-run web", .success), ("status w@", .failure),
             ("cat nobody", .failure),
         ])
-    func questions(line: String, status: ExitStatus) async throws {
+    func questions(line: String, status: ClusterManager.ExitStatus) async throws {
         let session = await Self.run(line, on: try Self.fleet())
         #expect(session.status == status, "\(session)")
         #expect(session.errors.contains("cluster-manager: \(Self.words)\n"), "\(session.errors)")

@@ -150,8 +150,8 @@ enum HostFiles {
 
     private static func reason(_ path: String) -> String {
         guard access(path, R_OK) == 0 else { return String(cString: strerror(errno)) }
-        var info = stat()
-        let isFolder = stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
+        var isFolder = false
+        _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
         return isFolder ? "it is a folder; name a file in it" : "it is not UTF-8 text"
     }
 }
