@@ -102,6 +102,16 @@ extension ClusterTests {
             }
         }
 
+        @Test("what systemd cannot set up says so in systemd's own sentence, at once and in status")
+        func setup() async throws {
+            let cluster = try Cluster.shared
+            let outcome = try await give(
+                cluster, "start", "env.service", "[Service]\nEnvironmentFile=/etc/nowhere\nExecStart=/bin/sleep 1d\n")
+            let sentence = "resources, Failed to load environment files: No such file or directory"
+            #expect(outcome.status == 1 && outcome.error.contains(sentence), "\(outcome)")
+            #expect(try await cluster.manager("status", "env.service").output.contains(sentence))
+        }
+
         @Test("a socket whose service runs already says that, and comes when the service ends")
         func lateSocket() async throws {
             let cluster = try Cluster.shared

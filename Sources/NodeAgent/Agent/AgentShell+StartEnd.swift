@@ -58,12 +58,15 @@ extension AgentShell {
             // By now systemd has begun the next run, and shows that.
             return "start failed; \(logged)"
         }
-        // Before any program ran: systemd's log alone says which of the settings it was.
-        let more = words == "resources" ? "; \(logged)" : ""
-        return "start failed: \(outcome(words, report.exit))\(more)"
+        return "start failed: \(outcome(words, report))"
     }
 
     private static let logged = "systemd's own words are in the unit's journal"
+
+    private static func outcome(_ result: String, _ report: StartReport) -> String {
+        // Before any program ran the log alone says which of the settings it was.
+        report.sentence.map { "\(result), \($0)" } ?? outcome(result, report.exit)
+    }
 
     /// systemd's word for how a unit ended, and what the process left that it is owed to.
     private static func outcome(_ result: String, _ exit: StartReport.Exit?) -> String {
@@ -76,8 +79,8 @@ extension AgentShell {
         while explaining.updateValue(false, forKey: unit) == true, !Task.isCancelled {
             let report = try? await units.startReport(of: unit.rawValue, after: .failed)
             // systemd forgets the end of a run when the next one begins.
-            if let result = report?.result, result != "success" {
-                inbox.yield(.explained(unit, failure: UnitState.failedWord + "\(Self.outcome(result, report?.exit))"))
+            if let report, let result = report.result, result != "success" {
+                inbox.yield(.explained(unit, failure: UnitState.failedWord + Self.outcome(result, report)))
             }
             guard (try? await Task.sleep(for: .seconds(1))) != nil else { break }
         }

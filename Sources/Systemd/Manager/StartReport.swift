@@ -49,9 +49,12 @@ package struct StartReport: Hashable, Sendable {
     /// The process that the outcome is owed to: the main one, or the command beside it that failed.
     package var exit: Exit?
 
+    /// systemd's own sentence on why a run was not set up (`resources`), from the journal.
+    package var sentence: String?
+
     package init(
         conditions: [String] = [], asserts: [String] = [], triggers: [String] = [],
-        dependencies: [DependencyFault] = [], result: String? = nil, exit: Exit? = nil
+        dependencies: [DependencyFault] = [], result: String? = nil, exit: Exit? = nil, sentence: String? = nil
     ) {
         self.conditions = conditions
         self.asserts = asserts
@@ -59,6 +62,7 @@ package struct StartReport: Hashable, Sendable {
         self.dependencies = dependencies
         self.result = result
         self.exit = exit
+        self.sentence = sentence
     }
 
     /// The outcome of a service whose `ExecCondition=` said that it is not to run.

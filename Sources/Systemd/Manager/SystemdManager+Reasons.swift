@@ -43,6 +43,7 @@ extension SystemdManager {
                 report.exit = failure.exit
             }
         }
+        if report.result == Self.setupFailure { report.sentence = await sentence(on: name) }
         return report
     }
 
