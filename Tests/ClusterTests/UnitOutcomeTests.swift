@@ -17,6 +17,14 @@ extension ClusterTests {
             }
         }
 
+        /// Starts ten units that may go anywhere, none of which is to come to `home`.
+        private func takesNone(_ cluster: Cluster) async throws {
+            let names = (1...10).map { "drawn@\($0).service" }
+            try await cluster.give("start", names.map { Cluster.Unit($0, Cluster.sleeper) })
+            let others = Set((1...Cluster.size).map { "worker-\($0)" }).subtracting([home])
+            try await cluster.running(names, on: others)
+        }
+
         @Test(
             "a service that fails and is restarted has not finished",
             arguments: [
@@ -150,10 +158,7 @@ extension ClusterTests {
             try await until("the machine says so") {
                 try await cluster.manager("list-machines").error.contains("the guard's list of them cannot be written")
             }
-            let names = (1...10).map { "drawn@\($0).service" }
-            try await cluster.give("start", names.map { Cluster.Unit($0, Cluster.sleeper) })
-            let others = Set((1...Cluster.size).map { "worker-\($0)" }).subtracting([home])
-            try await cluster.running(names, on: others)
+            try await takesNone(cluster)
             try await cluster.inside(home, "rm -r /run/flotilla/fenced-units.new")
             try await cluster.running(["first.service"], on: [home])
             try await until("the machine is well") { try await cluster.manager("list-machines").error.isEmpty }
@@ -167,10 +172,7 @@ extension ClusterTests {
             try await until("the machine says so") {
                 try await cluster.manager("list-machines").error.contains("it cannot start units")
             }
-            let names = (1...10).map { "drawn@\($0).service" }
-            try await cluster.give("start", names.map { Cluster.Unit($0, Cluster.sleeper) })
-            let others = Set((1...Cluster.size).map { "worker-\($0)" }).subtracting([home])
-            try await cluster.running(names, on: others)
+            try await takesNone(cluster)
             try await cluster.inside(
                 home, "rm /run/flotilla/units.started; mv /run/flotilla/aside /run/flotilla/units.started")
             try await until("the machine is well") { try await cluster.manager("list-machines").error.isEmpty }

@@ -14,21 +14,15 @@ package final class AnswerAges: Sendable {
     /// Takes note of an answer, which the server may say is old.
     ///
     /// A refusal carries no age, whatever the server knows, and so says nothing of it.
-    func note(_ response: TransportResponse) { note(status: response.status, headers: response.headers) }
-
-    /// As `note(_:)`, of an answer whose body is still coming.
-    func note(_ stream: TransportStream) { note(status: stream.status, headers: stream.headers) }
-
-    /// Takes note of news that came just now.
-    func clear() { newest.withLock { $0 = nil } }
-
-    private func note(status: Int, headers: [(name: String, value: String)]) {
-        guard (200..<300).contains(status) else { return }
-        let answer = TransportResponse(status: status, headers: headers)
+    func note(_ answer: some TransportAnswer) {
+        guard (200..<300).contains(answer.status) else { return }
         guard let asOf = answer.header(API.asOfHeader) else { return clear() }
         let age = answer.header("Age").flatMap { Int($0) } ?? 0
         newest.withLock { $0 = (asOf, age) }
     }
+
+    /// Takes note of news that came just now.
+    func clear() { newest.withLock { $0 = nil } }
 
     /// What to say beside the result; `nil` when the newest answer is of now.
     package var words: String? {

@@ -35,44 +35,41 @@ package final class ChoosingTransport: APITransport {
     }
 
     package func send(_ request: TransportRequest) async throws(TransportFailure) -> TransportResponse {
-        let answer = try await attempt { (choice: Choice) async throws(TransportFailure) -> TransportResponse in
-            var answer = try await choice.transport.send(request)
-            answer.endpoint = choice.endpoint
-            return answer
-        }
-        ages.note(answer)
-        return answer
+        try await attempt { transport throws(TransportFailure) in try await transport.send(request) }
     }
 
     package func stream(_ request: TransportRequest) async throws(TransportFailure) -> TransportStream {
-        let answer = try await attempt { (choice: Choice) async throws(TransportFailure) -> TransportStream in
-            var stream = try await choice.transport.stream(request)
-            stream.endpoint = choice.endpoint
-            return stream
-        }
-        ages.note(answer)
-        return answer
+        try await attempt { transport throws(TransportFailure) in try await transport.stream(request) }
     }
 
-    private func attempt<Answer: Sendable>(
-        _ work: (Choice) async throws(TransportFailure) -> Answer
+    private func attempt<Answer: TransportAnswer>(
+        _ work: (any APITransport) async throws(TransportFailure) -> Answer
     ) async throws(TransportFailure) -> Answer {
         let choice = chosen()
         do {
-            return try await work(choice)
+            return try await ask(choice, work)
         } catch {
-            let error = error.asked(of: choice.endpoint)
             guard error.kind != .cancelled else { throw error }
             current.withLock { $0 = nil }
             // What never got to one server may go to another at once; what may have got there is the caller's to judge.
             guard error.kind == .unreachable else { throw error }
             let other = chosen()
             guard other.endpoint != choice.endpoint else { throw error }
-            do {
-                return try await work(other)
-            } catch {
-                throw error.asked(of: other.endpoint)
-            }
+            return try await ask(other, work)
+        }
+    }
+
+    /// Asks one server, whose name its answer and its failure bear.
+    private func ask<Answer: TransportAnswer>(
+        _ choice: Choice, _ work: (any APITransport) async throws(TransportFailure) -> Answer
+    ) async throws(TransportFailure) -> Answer {
+        do {
+            var answer = try await work(choice.transport)
+            answer.endpoint = choice.endpoint
+            ages.note(answer)
+            return answer
+        } catch {
+            throw error.asked(of: choice.endpoint)
         }
     }
 

@@ -3,6 +3,7 @@
 
 import FleetAPI
 import FleetAPIClient
+import FleetCore
 
 extension CommandContext {
     /// The machine that is meant.
@@ -24,13 +25,9 @@ extension CommandContext {
                     "machine \(absent.label) is not in the cluster now; try again when 'cluster-manager list-machines' shows it"
                 )
             }
-            guard mayBeOff, Self.isMachineID(text) else { throw error }
+            guard mayBeOff, MachineID(text) != nil else { throw error }
             return FleetMachine(id: text, address: "")
         }
-    }
-
-    private static func isMachineID(_ text: String) -> Bool {
-        text.utf8.count == 32 && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 
     /// The machine that is meant among those that have joined and are off.

@@ -37,12 +37,26 @@ package struct TransportRequest: Sendable {
     }
 }
 
+/// What whole answers and those that come in parts have in common.
+package protocol TransportAnswer: Sendable {
+    var status: Int { get }
+    var headers: [(name: String, value: String)] { get }
+    /// Who gave it, where the transport has several to ask; `nil` for the one that the client names.
+    var endpoint: String? { get set }
+}
+
+extension TransportAnswer {
+    /// The first header of that name, whatever its case.
+    package func header(_ name: String) -> String? {
+        headers.first { $0.name.lowercased() == name.lowercased() }?.value
+    }
+}
+
 /// A whole answer.
-package struct TransportResponse: Sendable {
+package struct TransportResponse: TransportAnswer {
     package var status: Int
     package var headers: [(name: String, value: String)]
     package var body: [UInt8]
-    /// Who gave it, where the transport has several to ask; `nil` for the one that the client names.
     package var endpoint: String?
 
     package init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
@@ -50,22 +64,16 @@ package struct TransportResponse: Sendable {
         self.headers = headers
         self.body = body
     }
-
-    /// The first header of that name, whatever its case.
-    package func header(_ name: String) -> String? {
-        headers.first { $0.name.lowercased() == name.lowercased() }?.value
-    }
 }
 
 /// An answer whose body comes in parts.
-package struct TransportStream: Sendable {
+package struct TransportStream: TransportAnswer {
     package var status: Int
     package var headers: [(name: String, value: String)]
     /// The body's parts as they come.
     ///
     /// A failure is thrown as `TransportFailure`. Dropping the stream ends the exchange.
     package var body: AsyncThrowingStream<[UInt8], any Error>
-    /// Who gives it, as in `TransportResponse`.
     package var endpoint: String?
 
     package init(
@@ -74,11 +82,6 @@ package struct TransportStream: Sendable {
         self.status = status
         self.headers = headers
         self.body = body
-    }
-
-    /// The first header of that name, whatever its case.
-    package func header(_ name: String) -> String? {
-        headers.first { $0.name.lowercased() == name.lowercased() }?.value
     }
 }
 
@@ -97,7 +100,7 @@ package struct TransportFailure: Error, Hashable, Sendable {
 
     package var kind: Kind
     package var message: String
-    /// Who was asked, as in `TransportResponse`.
+    /// Who was asked, as in `TransportAnswer`.
     package var endpoint: String?
 
     package init(_ kind: Kind, _ message: String, endpoint: String? = nil) {

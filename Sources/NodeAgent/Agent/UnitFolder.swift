@@ -43,10 +43,7 @@ actor UnitFolder {
         try HostFiles.makeFolder(startedFolder)
         try HostFiles.makeFolder(searchFolder)
         // A restart of the agent must not fail because the disk is full by now.
-        if let text = dropIns.targetText {
-            let path = searchFolder + "/" + UnitDropIns.target
-            if (try? HostFiles.read(path)) != text { try HostFiles.write(text, to: path) }
-        }
+        if let text = dropIns.targetText { try HostFiles.keep(text, at: searchFolder + "/" + UnitDropIns.target) }
     }
 
     /// The target that units come after; `nil` when there is none.

@@ -32,6 +32,17 @@ enum HostFiles {
         }
     }
 
+    /// Writes the file unless it says the same already, so that a full disk stands in the way of changes alone.
+    ///
+    /// - Returns: Whether it was written.
+    /// - Throws: As `write`.
+    @discardableResult
+    static func keep(_ text: String, at path: String, mode: mode_t = 0o644) throws(HostError) -> Bool {
+        guard (try? read(path)) != text else { return false }
+        try write(text, to: path, mode: mode)
+        return true
+    }
+
     /// Writes `text` over the file and keeps room for the next time, so that a full disk cannot refuse it.
     ///
     /// The text is padded with blanks to whole pages. The file and its spare, `path` with `.spare` behind it, change places: both

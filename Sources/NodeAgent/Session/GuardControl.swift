@@ -46,9 +46,7 @@ actor GuardControl {
         let text = try GuardUnit.text(
             executable: executable, runtimeDirectory: runtimeDirectory,
             controlGroups: ControlGroupTree.ofThisMachine().root, initialSeconds: Self.initialSeconds)
-        let path = searchFolder + "/" + GuardUnit.defaultName
-        let isNew = (try? HostFiles.read(path)) != text
-        if isNew { try HostFiles.write(text, to: path) }
+        let isNew = try HostFiles.keep(text, at: searchFolder + "/" + GuardUnit.defaultName)
         isUp = try await isRunning()
         guard !isUp else { return true }
         if isNew, try await units.properties(of: GuardUnit.defaultName).needDaemonReload { try await units.reload() }

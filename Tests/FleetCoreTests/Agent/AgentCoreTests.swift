@@ -27,6 +27,17 @@ struct AgentCoreTests {
 
         """
 
+    /// Loaded only, and started by something else before its file changed.
+    private static let fromFormerFile = """
+        enter; order web loaded v1 @5 => claim web@5
+        claimed web => install web v1
+        installed web => -
+        seen web active/running => -
+        order web loaded v2 @6 => install web v2
+        installed web => -
+
+        """
+
     static let lifeTables = [
         NamedScript(
             "claimed, installed, started; stopped, uninstalled, given up",
@@ -58,29 +69,17 @@ struct AgentCoreTests {
             """),
         NamedScript(
             "what something else has started from a former file is restarted when it is ordered",
-            """
-            enter; order web loaded v1 @5 => claim web@5
-            claimed web => install web v1
-            installed web => -
-            seen web active/running => -
-            order web loaded v2 @6 => install web v2
-            installed web => -
-            order web launched v2 @7 => restart web
-            issued web => -
-            seen web activating/start => -
-            """),
+            fromFormerFile + """
+                order web launched v2 @7 => restart web
+                issued web => -
+                seen web activating/start => -
+                """),
         NamedScript(
             "what ended meanwhile is started",
-            """
-            enter; order web loaded v1 @5 => claim web@5
-            claimed web => install web v1
-            installed web => -
-            seen web active/running => -
-            order web loaded v2 @6 => install web v2
-            installed web => -
-            seen web inactive/dead => -
-            order web launched v2 @7 => start web
-            """),
+            fromFormerFile + """
+                seen web inactive/dead => -
+                order web launched v2 @7 => start web
+                """),
         NamedScript(
             "a new file restarts a launched unit once",
             running + """
