@@ -1,9 +1,11 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import ClusterManager
 import FleetCore
+import FoundationEssentials
 import Testing
+
+@testable import ClusterManager
 
 @Suite("verify")
 struct VerifyTests {
@@ -158,6 +160,47 @@ struct VerifyTests {
             let name = await Session.run("verify \(folder)/notes.txt")
             #expect(name.output.contains("notes.txt: the unit name \"notes.txt\" has an unknown type"))
         }
+    }
+
+    @Test("a setting that systemd does not know is named with the one that was meant")
+    func unknownSettings() {
+        let settings = SystemdSettings(
+            listing:
+                "[Unit]\nDescription=STRING\nAfter=UNIT [...]\n\n[Service]\nExecStart=PATH [ARGUMENTS]\nType=TYPE\n")
+        let text = """
+            [Unit]
+            Descripton=x
+            X-Mine=1
+            [Service]
+            ExecStrat=/bin/a
+            ExecStart=/bin/a
+            After=b.service
+            [X-Fleet]
+            Global=true
+            """
+        let found = UnitFileCheck.problems(in: text, of: UnitName(unchecked: "a.service"), settings: settings)
+        #expect(
+            found.map(\.message) == [
+                "systemd knows no Descripton= in [Unit], and passes it over; did you mean Description=?",
+                "systemd knows no ExecStrat= in [Service], and passes it over; did you mean ExecStart=?",
+                "systemd knows no After= in [Service], and passes it over",
+            ])
+        #expect(found.map(\.line) == [2, 5, 7])
+    }
+
+    @Test("systemd here knows every setting of the units that it came with")
+    func ownUnits() throws {
+        let settings = try #require(SystemdSettings.ofThisHost())
+        let folder = "/lib/systemd/system"
+        var count = 0
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder).sorted() {
+            guard let text = try? String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8),
+                let file = try? UnitFile(parsing: text)
+            else { continue }
+            count += 1
+            #expect(settings.problems(in: file).isEmpty, "\(name): \(settings.problems(in: file))")
+        }
+        #expect(count > 50)
     }
 
     @Test("a service without a section of its own is one when its end has a purpose")

@@ -7,8 +7,9 @@ struct Verify: LocalCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check unit files here, without a cluster, and name every problem with its line.",
         discussion: """
-            Checks what the cluster would check when the file is submitted, and that systemd could make something of it. \
-            'systemd-analyze verify' knows systemd's own options in depth. The exit status is 1 when there is a problem.
+            Checks what the cluster would check when the file is submitted, that systemd could make something of it, and, \
+            where systemd is installed here, that it knows each setting. 'systemd-analyze verify' knows their values in depth. \
+            The exit status is 1 when there is a problem.
 
             EXAMPLES:
               cluster-manager verify web.service
@@ -23,12 +24,13 @@ struct Verify: LocalCommand {
 
     func run(on console: Console) async throws {
         let format = try global.format()
+        let settings = SystemdSettings.ofThisHost()
         var checks: [UnitFileCheck] = []
         // What is not there keeps nothing else from being checked.
         var failures: [ClusterManagerError] = []
         for path in paths {
             do {
-                checks += try UnitFilePaths.expand([path]).map { UnitFileCheck($0) }
+                checks += try UnitFilePaths.expand([path]).map { UnitFileCheck($0, settings: settings) }
             } catch {
                 failures.append(ClusterManagerError(wrapping: error))
             }

@@ -17,7 +17,11 @@ package struct UnitFileCheck: Encodable, Hashable, Sendable {
     package let problems: [Problem]
 
     /// Reads and checks a file; that it cannot be read is a problem like others.
-    package init(_ path: String) {
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - settings: What systemd knows; `nil` where that is not known.
+    package init(_ path: String, settings: SystemdSettings? = nil) {
         self.file = path
         let name: UnitName
         var problems: [Problem] = []
@@ -30,7 +34,7 @@ package struct UnitFileCheck: Encodable, Hashable, Sendable {
             name = UnitName(unchecked: "unit.service")
         }
         do {
-            problems += Self.problems(in: try UnitSource.text(ofFileAt: path), of: name)
+            problems += Self.problems(in: try UnitSource.text(ofFileAt: path), of: name, settings: settings)
         } catch {
             problems.append(Problem(line: nil, message: ClusterManagerError(wrapping: error).message))
         }
@@ -47,7 +51,9 @@ package struct UnitFileCheck: Encodable, Hashable, Sendable {
     }
 
     /// What is wrong with `text` as the file of unit `name`, in no particular order.
-    package static func problems(in text: String, of name: UnitName) -> [Problem] {
+    package static func problems(
+        in text: String, of name: UnitName, settings: SystemdSettings? = nil
+    ) -> [Problem] {
         let (syntax, file) = syntax(of: text)
         guard let file else { return syntax }
         // A line that could not be read may have been the missing one.
@@ -55,6 +61,7 @@ package struct UnitFileCheck: Encodable, Hashable, Sendable {
         var problems = syntax
         problems += UnitSubmission.problems(of: file, as: name).map { Problem(line: $0.line, message: $0.message) }
         problems += foreignSections(in: file, of: name)
+        problems += settings?.problems(in: file) ?? []
         // A header or a line that could not be read may have been the missing one.
         if syntax.isEmpty, !file.options.isEmpty {
             problems += UnitLoadCheck.problems(in: file, of: name).map { Problem(line: $0.line, message: $0.message) }
