@@ -90,6 +90,22 @@ extension ClusterTests {
                 }.isEmpty)
         }
 
+        @Test("a state that somebody deletes in etcd is in every list again, and its unit runs on")
+        func deletedState() async throws {
+            let cluster = try Cluster.shared
+            try await cluster.start("shown.service", on: home)
+            let before = try await cluster.sightings(of: ["shown.service"]).map(\.identity)
+            let claim = try await cluster.claim(of: "shown.service", on: home)
+            try await cluster.deleteState(of: "shown.service", on: home)
+            try await until("the unit is claimed anew") {
+                try await cluster.manage("list-units", "--no-legend").contains {
+                    $0.contains("shown.service") && $0.contains("active")
+                }
+            }
+            #expect(try await cluster.claim(of: "shown.service", on: home) > claim)
+            #expect(try await cluster.sightings(of: ["shown.service"]).map(\.identity) == before)
+        }
+
         @Test("what a machine's own drop-in keeps from being stopped says so, also when it is destroyed")
         func refusesStop() async throws {
             let cluster = try Cluster.shared

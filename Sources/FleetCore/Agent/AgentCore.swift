@@ -125,6 +125,7 @@ package struct AgentCore: Sendable, Equatable {
             for order in orders {
                 update(order.unit) { entry in
                     if entry.order?.assignment.hash != order.assignment.hash { entry.problem = nil }
+                    if order.repeats(entry.order) { entry.published = nil }
                     entry.order = order
                     entry.isOrderStale = false
                     entry.isRevived = false

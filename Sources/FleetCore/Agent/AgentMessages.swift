@@ -13,6 +13,11 @@ package struct Order: Hashable, Sendable {
     }
 
     package var unit: UnitName { assignment.unit }
+
+    /// Whether this is `former` written once more: the leader asks so whether the store still shows the unit.
+    func repeats(_ former: Order?) -> Bool {
+        former?.assignment == assignment && former?.revision != revision
+    }
 }
 
 /// What this machine's systemd says of one unit.

@@ -110,12 +110,16 @@ extension Engine {
             return surplus + [leave]
         }
         let wanted = Assignment(of: unit, on: home.machine)
-        guard wanted != home else { return surplus }
-        return surplus + [
-            ScheduleStep(
-                unit: unit.name, changes: [.assign(wanted)],
-                reason: home.hash == wanted.hash ? "target state changed" : "unit file changed")
-        ]
+        guard let reason = reason(for: wanted, over: home) else { return surplus }
+        return surplus + [ScheduleStep(unit: unit.name, changes: [.assign(wanted)], reason: reason)]
+    }
+
+    /// Why an order that is there is written again; `nil` when it need not be.
+    private func reason(for wanted: Assignment, over present: Assignment) -> String? {
+        if present.hash != wanted.hash { return "unit file changed" }
+        if present != wanted { return "target state changed" }
+        return isUnshown(wanted.unit, on: wanted.machine)
+            ? "its state was deleted in the store, and \(wanted.machine.short) is to show it again" : nil
     }
 
     /// Whether a unit whose file changed gets on with its neighbours; tested as a newcomer to its own machine.
@@ -149,7 +153,7 @@ extension Engine {
             let wanted = Assignment(of: unit, on: machine.id)
             if fits {
                 accepted += 1
-                guard present != wanted else { continue }
+                guard present != wanted || isUnshown(unit.name, on: machine.id) else { continue }
                 if present == nil, state.states[unit.name]?[machine.id] != nil {
                     // Its order was taken back: what runs there is not what is wanted now, and ends first.
                     waiting[unit.name] = Refusal(

@@ -41,6 +41,8 @@ package struct Engine: Sendable {
     var arriving: [MachineID: Set<UnitName>] = [:]
     /// Whether it has planned nothing yet for a cluster that another leader may have left in the middle of something.
     var isSuccessor = false
+    /// Orders whose state somebody took out of the store, by unit, until they are written once more: their machines look then.
+    private var unshown: [UnitName: Set<MachineID>] = [:]
     var occupancy = Occupancy()
     var pending: [UnitName: [Pending]] = [:]
     /// Every change up to this revision has been seen.
@@ -94,6 +96,7 @@ package struct Engine: Sendable {
     private mutating func handle(_ event: ClusterEvent) {
         let wasStanding = standing(before: event)
         let wasThere = if case .machineGone(let id) = event { state.machines[id] != nil } else { false }
+        noticeUnshown(event)
         state.apply(event)
         attend(to: event, wasThere: wasThere)
         switch event {
@@ -116,6 +119,33 @@ package struct Engine: Sendable {
         case .leaderPut, .leaderGone, .seenPut, .seenGone, .brakePut, .brakeGone: break
         }
     }
+
+    /// Takes in what an event says of orders without a state; called before the event is applied.
+    ///
+    /// A machine deletes a state when its order is gone. With its order still there it was somebody else, and the unit runs on
+    /// in no list: no machine would keep off what it holds (rule R1).
+    private mutating func noticeUnshown(_ event: ClusterEvent) {
+        switch event {
+        case .stateGone(let machine, let unit):
+            guard state.machines[machine] != nil, state.assignments[unit]?[machine] != nil,
+                state.states[unit]?[machine] != nil
+            else { return }
+            unshown[unit, default: []].insert(machine)
+        case .statePut(let report): shown(report.unit, on: report.machine)
+        case .assignmentPut(let order): shown(order.unit, on: order.machine)
+        case .assignmentGone(let machine, let unit): shown(unit, on: machine)
+        case .machineGone(let id): for unit in unshown.keys { shown(unit, on: id) }
+        default: break
+        }
+    }
+
+    private mutating func shown(_ unit: UnitName, on machine: MachineID) {
+        guard unshown[unit]?.remove(machine) != nil else { return }
+        if unshown[unit]?.isEmpty == true { unshown[unit] = nil }
+    }
+
+    /// Whether the order of a unit must be written again, although it says what is wanted.
+    func isUnshown(_ unit: UnitName, on machine: MachineID) -> Bool { unshown[unit]?.contains(machine) == true }
 
     /// Whether the machine of a state report is known to hold the unit already.
     private func standing(before event: ClusterEvent) -> Bool {

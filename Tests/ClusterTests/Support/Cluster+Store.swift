@@ -115,6 +115,12 @@ extension Cluster {
         return revision
     }
 
+    /// Deletes the state of a unit, as somebody might by hand.
+    func deleteState(of unit: String, on machine: String) async throws {
+        let key = "\(Self.prefix)states/\(try await machineID(machine))/\(unit)"
+        guard try await etcdctl("del '\(key)'") == ["1"] else { throw ClusterFailure("no state of \(unit)") }
+    }
+
     /// Where etcd's members answer.
     private var endpoints: String {
         (2..<2 + members).map { "https://172.17.8.\($0):2379" }.joined(separator: ",")

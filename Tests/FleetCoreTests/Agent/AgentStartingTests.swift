@@ -201,6 +201,15 @@ import Testing
                     10 claimed web => publish web v1 launched active/exited
                     """),
             NamedScript(
+                "one whose order comes once more is published, and claimed anew where its claim is gone",
+                running + """
+                    10 order web launched v1 @6 => publish web v1 launched active/running
+                    10 published; claim-gone web => claim web@6
+                    10 claimed web => publish web v1 launched active/running
+                    10 published => -
+                    10 order web launched v1 @6 => -
+                    """),
+            NamedScript(
                 "one that stays and that something starts again is told of",
                 running + """
                     10 order web loaded v1 @9 => stop web

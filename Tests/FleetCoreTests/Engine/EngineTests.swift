@@ -163,6 +163,25 @@ struct EngineTests {
 
     static let machineTables = [
         NamedScript(
+            "an order whose state somebody deleted is written once more, until that is done",
+            """
+            A; B; web launched; metrics loaded Global=true => A: metrics loaded | B: metrics loaded | A: web launched
+            A> web launched; B> metrics loaded => -
+            -A> web; -B> metrics; hold => B: metrics loaded | A: web launched
+            fail; hold => B: metrics loaded | A: web launched
+            commit; echo => -
+            A> web launched; B> metrics loaded => -
+            web launched #1 => A: web launched #1
+            """),
+        NamedScript(
+            "an order whose state went with its machine's session is not written again",
+            """
+            A; web launched => A: web launched
+            A> web launched; -A; A => -
+            A> web launched; web inactive => -A: web
+            -A> web; web launched => A: web launched
+            """),
+        NamedScript(
             "a lost machine moves its own units, and only while it stays lost",
             """
             A; B; C; a launched; b launched; c launched => A: a launched | B: b launched | C: c launched

@@ -369,16 +369,22 @@ struct AgentShellTests {
         }
     }
 
-    @Test("a state that somebody has deleted is there again with the unit's next change")
+    @Test("a state that somebody has deleted is there again with the unit's next change, or with its order once more")
     func stateDeleted() async throws {
         let rig = try await AgentRig()
         try await rig.store(file)
-        try await rig.run { _ in
-            try await rig.order(web, file)
-            try await rig.runs(web, file)
+        func deleteState() async throws {
             _ = try await rig.registry.store.commit(
                 Transaction(then: [.delete(.key(rig.registry.keys.state(rig.machine, web)))]))
             #expect(try await rig.state(web) == nil)
+        }
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
+            try await deleteState()
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
+            try await deleteState()
             await rig.units.crash("web.service")
             try await until("the state is back") { try await rig.state(web)?.active == "failed" }
             #expect(await rig.units.calls.count { $0 == "start web.service" } == 1)
