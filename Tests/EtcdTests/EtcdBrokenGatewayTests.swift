@@ -55,7 +55,7 @@ struct EtcdBrokenGatewayTests {
         "refusals that passing trouble brings are tried elsewhere only when the write did not happen",
         arguments: [
             (#"{"error":"etcdserver: no leader","code":14}"#, true),
-            (#"{"error":"etcdserver: too many requests","code":8}"#, true),
+            (#"{"error":"etcdserver: too many requests","code":2}"#, true),
             (#"{"code":14,"message":"etcdserver: no leader","details":[]}"#, true),
             (#"{"error":"etcdserver: request timed out","code":14}"#, false),
             (#"{"error":"etcdserver: request timed out, possibly due to previous leader failure","code":14}"#, false),

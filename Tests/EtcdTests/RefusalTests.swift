@@ -38,7 +38,7 @@ struct RefusalTests {
             (11, "etcdserver: mvcc: required revision is a future revision", .invalidRequest, false, false),
             (5, "etcdserver: requested lease not found", .leaseNotFound, false, false),
             (8, "etcdserver: mvcc: database space exceeded", .noSpace, false, false),
-            (8, "etcdserver: too many requests", .server, true, false),
+            (2, "etcdserver: too many requests", .server, true, false),
             (7, "etcdserver: permission denied", .permissionDenied, false, false),
             (3, "etcdserver: authentication failed, invalid user ID or password", .loginRefused, false, false),
             (16, "etcdserver: invalid auth token", .server, true, false),
