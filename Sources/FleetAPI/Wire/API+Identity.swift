@@ -220,13 +220,18 @@ extension API {
         package var roles: [String]
         package var joinedAt: Int64
         package var revokedAt: Int64?
+        /// True while an operator keeps new units off it, also while it is off; left out otherwise.
+        package var cordoned: Bool?
 
-        package init(id: String, name: String, roles: [String], joinedAt: Int64, revokedAt: Int64?) {
+        package init(
+            id: String, name: String, roles: [String], joinedAt: Int64, revokedAt: Int64?, cordoned: Bool? = nil
+        ) {
             self.id = id
             self.name = name
             self.roles = roles
             self.joinedAt = joinedAt
             self.revokedAt = revokedAt
+            self.cordoned = cordoned
         }
     }
 

@@ -166,12 +166,13 @@ struct IdentityRoutes: Sendable {
 
     private func listMembers() async throws(ServerFailure) -> ServerReply {
         let machines = try await records { () throws(RegistryError) in try await registry.machineIdentities().machines }
+        let closed = try await records { () throws(RegistryError) in try await registry.closedMachines() }
         return Self.json(
             API.MemberList(
                 machines: machines.map {
                     API.Member(
                         id: $0.id.rawValue, name: $0.name, roles: $0.roles.sorted(), joinedAt: $0.joinedAt,
-                        revokedAt: $0.revokedAt)
+                        revokedAt: $0.revokedAt, cordoned: closed.contains($0.id) ? true : nil)
                 }))
     }
 

@@ -65,6 +65,21 @@ extension ClusterRegistry {
         throw Self.interfered(action)
     }
 
+    /// The machines that take no new units, alive or not.
+    ///
+    /// - Returns: Those whose entry says so; one that cannot be read is shown with the damaged records.
+    /// - Throws: What the store throws.
+    package func closedMachines() async throws(RegistryError) -> Set<MachineID> {
+        let found = try await get(keys.control, while: "listing cordoned machines")
+        return Set(
+            found.keys.compactMap { entry in
+                guard case .control(let machine)? = keys.parse(entry.key),
+                    (try? ControlEntry(bytes: entry.value))?.control.isClosed == true
+                else { return nil }
+                return machine
+            })
+    }
+
     /// Lifts the brake: machines that are missing count as lost from now on, and their units are taken over.
     ///
     /// - Returns: The revision at which it is lifted; `nil` when it was not set.

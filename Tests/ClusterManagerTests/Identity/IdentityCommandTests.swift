@@ -166,7 +166,8 @@ struct IdentityCommandTests {
     }
 
     private static let alpha = API.Member(id: a, name: "alpha", roles: ["agent"], joinedAt: 0, revokedAt: nil)
-    private static let beta = API.Member(id: b, name: "beta", roles: ["agent", "api"], joinedAt: 0, revokedAt: nil)
+    private static let beta = API.Member(
+        id: b, name: "beta", roles: ["agent", "api"], joinedAt: 0, revokedAt: nil, cordoned: true)
 
     @Test(
         "a machine is revoked by its name, its id or the beginning of it",
@@ -193,6 +194,9 @@ struct IdentityCommandTests {
         let short = try await api.run("machine list").output
         #expect(short.contains("alpha") && short.contains("agent,api"))
         #expect(!short.contains(Self.a))
+        let cordoned = try await api.run("machine list --fields name,cordoned --no-legend").output
+        #expect(
+            cordoned.split(separator: "\n").map { $0.split(separator: " ") } == [["alpha", "no"], ["beta", "yes"]])
         #expect(try await api.run("machine list --full").output.contains(Self.a))
         #expect(try await api.run("machine list --output json").output.contains(Self.b))
     }

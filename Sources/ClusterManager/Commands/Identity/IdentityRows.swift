@@ -131,6 +131,8 @@ struct MemberRow: TableRow, Equatable {
     let roles: [String]
     let joined: Int64
     let revoked: Int64?
+    /// Whether an operator keeps new units off it, also while it is off.
+    let cordoned: Bool
 
     init(_ member: API.Member) {
         id = member.id
@@ -138,13 +140,15 @@ struct MemberRow: TableRow, Equatable {
         roles = member.roles
         joined = member.joinedAt
         revoked = member.revokedAt
+        cordoned = member.cordoned ?? false
     }
 
-    static let defaultFields = ["machine", "name", "roles", "joined", "revoked"]
+    static let defaultFields = ["machine", "name", "roles", "cordoned", "joined", "revoked"]
     static let columns: [Column<MemberRow>] = [
         Column("machine") { row, full in full ? row.id : FleetView.short(row.id) },
         Column("name") { row, _ in row.name },
         Column("roles") { row, _ in row.roles.joined(separator: ",") },
+        Column("cordoned") { row, _ in row.cordoned ? "yes" : "no" },
         Column("joined") { row, _ in Clock.text(row.joined) },
         Column("revoked") { row, _ in Clock.text(row.revoked) },
     ]
