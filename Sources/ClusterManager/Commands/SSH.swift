@@ -60,12 +60,12 @@ struct SSH: FleetCommand {
         var words = words[...]
         let found: FleetMachine
         if let machine {
-            found = try RemoteTarget.machine(machine, among: try await context.fleet.machines())
+            found = try await context.machine(machine)
         } else if let unit {
             found = try await RemoteTarget.machine(
                 of: try UnitArgument(unit).name(), on: nil, in: context.fleet)
         } else {
-            found = try await RemoteTarget.machine(named: words.removeFirst(), in: context.fleet)
+            found = try await context.place(words.removeFirst())
         }
         // The one of the command line stands before the target already.
         if words.first == "--" { words.removeFirst() }

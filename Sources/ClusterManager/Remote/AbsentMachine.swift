@@ -20,14 +20,32 @@ extension CommandContext {
         } catch {
             if let absent = try await absentMachine(text, alive: machines) {
                 if mayBeOff { return absent }
-                throw ClusterManagerError(
-                    .unit,
-                    "machine \(absent.label) is not in the cluster now; try again when 'cluster-manager list-machines' shows it"
-                )
+                throw Self.absence(of: absent)
             }
             guard mayBeOff, MachineID(text) != nil else { throw error }
             return FleetMachine(id: text, address: "")
         }
+    }
+
+    /// The machine that `ssh` is to go to: one that the word means, or that has the unit which it means.
+    ///
+    /// - Parameter word: What the user wrote.
+    /// - Returns: The one.
+    /// - Throws: `ClusterManagerError.unit` when the word means neither, `.usage` when both; of a machine that is off, that it is.
+    package func place(_ word: String) async throws -> FleetMachine {
+        do {
+            return try await RemoteTarget.machine(named: word, in: fleet)
+        } catch let error as ClusterManagerError where error.code == .unit {
+            guard let absent = try await absentMachine(word, alive: try await fleet.machines()) else { throw error }
+            throw Self.absence(of: absent)
+        }
+    }
+
+    private static func absence(of machine: FleetMachine) -> ClusterManagerError {
+        ClusterManagerError(
+            .unit,
+            "machine \(machine.label) is not in the cluster now; try again when 'cluster-manager list-machines' shows it"
+        )
     }
 
     /// The machine that is meant among those that have joined and are off.
