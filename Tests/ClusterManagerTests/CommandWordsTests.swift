@@ -97,6 +97,29 @@ struct CommandWordsTests {
         #expect(json.contains(#""reason" : "0 of 5 machines can take it""#))
     }
 
+    @Test("a unit that was launched and is down shows as such among the unit files", arguments: ["failed", "inactive"])
+    func launchedAndDown(active: String) async throws {
+        let up = try Fixtures.unit("up.service", machine: Fixtures.id("10"))
+        let down = try Fixtures.unit("down.service", machine: Fixtures.id("10"))
+        let states = [
+            Fixtures.state(up, on: Fixtures.id("10")), Fixtures.state(down, on: Fixtures.id("10"), active, active),
+        ]
+        let both = await Session.run("list-unit-files", on: FakeFleet(units: [up, down], states: states)).output
+        let lines = both.split(separator: "\n").map { $0.split(separator: " ") }
+        #expect(lines.first?.last == "ACTIVE", "\(both)")
+        #expect(lines.first { $0.first == "down.service" }?.last.map(String.init) == active, "\(both)")
+        let fine = await Session.run("list-unit-files", on: FakeFleet(units: [up], states: [states[0]])).output
+        #expect(!fine.contains("ACTIVE"), "\(fine)")
+    }
+
+    @Test("in JSON a verb that waits says where a unit is and what systemd says of it, beside the words for people")
+    func resultFields() async throws {
+        let unit = try Fixtures.unit("web.service", .loaded, machine: Fixtures.id("10"))
+        let json = await Session.run("start web --output json", on: FakeFleet(units: [unit])).output
+        #expect(json.contains(#""active" : "active""#) && json.contains(#""sub" : "running""#), "\(json)")
+        #expect(json.contains(#""machine" : "\#(Fixtures.id("10"))""#), "\(json)")
+    }
+
     @Test("a unit that systemd cannot load shows as such")
     func badSetting() async throws {
         let unit = try Fixtures.unit("web.service", machine: Fixtures.id("10"))

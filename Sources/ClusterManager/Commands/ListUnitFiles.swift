@@ -8,7 +8,8 @@ struct ListUnitFiles: FleetCommand {
         commandName: "list-unit-files",
         abstract: "List the units that the cluster knows, wanted state and machine included.",
         discussion: """
-            STATE is what was last asked of systemd; how that went, 'list-units' and 'status' tell.
+            STATE is what was last asked of systemd. A column ACTIVE comes last when a unit that was launched is down; why, \
+            'list-units' and 'status' tell.
 
             Columns: \(UnitFileRow.columns.map(\.field).joined(separator: ", ")).
 
@@ -21,13 +22,16 @@ struct ListUnitFiles: FleetCommand {
     @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
     func run(in context: CommandContext) async throws {
-        let columns = try UnitFileRow.columns(for: list.fieldNames)
+        _ = try UnitFileRow.columns(for: list.fieldNames)
         async let units = context.fleet.units()
+        async let states = context.fleet.states(of: nil)
         async let machines = context.fleet.machines()
-        var view = try await FleetView(units: units, machines: machines)
+        var view = try await FleetView(units: units, states: states, machines: machines)
         if context.format == .json || list.fieldNames?.contains("reason") == true {
             try await view.readReasons(from: context.fleet)
         }
-        try context.render(view.sortedUnits.map { UnitFileRow($0, in: view) }, columns: columns, layout: list.layout)
+        let rows = view.sortedUnits.map { UnitFileRow($0, in: view) }
+        let columns = try UnitFileRow.columns(for: list.fieldNames ?? UnitFileRow.fields(for: rows))
+        try context.render(rows, columns: columns, layout: list.layout)
     }
 }

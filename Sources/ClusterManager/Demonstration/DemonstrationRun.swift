@@ -54,9 +54,7 @@ package struct DemonstrationRun: Sendable {
                 WaitGoal(unit, .running, before: plan.touches(unit) ? waiter.before.state(of: unit) : nil)
             }
             let result = await waiter.wait(for: goals, timeout: timeout) { tell($0.text) }
-            results += result.outcomes.map {
-                OperationResult(unit: $0.unit.rawValue, ok: $0.kind == .reached, message: $0.text)
-            }
+            results += result.outcomes.map(OperationResult.init)
             error = result.error
         }
         try finish(results, error)

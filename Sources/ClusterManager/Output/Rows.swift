@@ -97,8 +97,12 @@ package struct UnitFileRow: TableRow, Equatable {
     package let global: Bool
     package let description: String
     package let reason: String?
+    /// What systemd says of it where it is: of a global unit each word that some machine says, and nothing where none has it.
+    package let active: String
 
     package init(_ unit: FleetUnit, in view: FleetView) {
+        let reported = view.states[unit.name].map { Array($0.values) } ?? []
+        self.active = Set(reported.map(\.active)).sorted().joined(separator: ",")
         self.unit = unit.name.rawValue
         self.hash = unit.hash
         self.dstate = unit.desired.rawValue
@@ -116,6 +120,17 @@ package struct UnitFileRow: TableRow, Equatable {
     }
 
     package static let defaultFields = ["unit", "hash", "dstate", "state", "target"]
+
+    /// The usual columns, and ACTIVE behind them where it tells what STATE hides: what was launched may be down.
+    static func fields(for rows: [UnitFileRow]) -> [String] {
+        rows.contains(where: \.isLaunchedAndDown) ? defaultFields + ["active"] : defaultFields
+    }
+
+    private var isLaunchedAndDown: Bool {
+        guard dstate == TargetState.launched.rawValue, global || state == dstate else { return false }
+        return active.split(separator: ",").contains { ["failed", "inactive"].contains($0) }
+    }
+
     package static let columns: [Column<UnitFileRow>] = [
         Column("unit") { row, _ in row.unit },
         Column("hash") { row, full in full ? row.hash : String(row.hash.prefix(7)) },
@@ -125,6 +140,7 @@ package struct UnitFileRow: TableRow, Equatable {
         // fleet's former name of the column.
         Column("tmachine", value: target),
         Column("global") { row, _ in String(row.global) },
+        Column("active", style: Style.ofActive) { row, _ in row.active },
         Column("desc") { row, _ in row.description },
         Column("reason") { row, _ in row.reason ?? "" },
     ]

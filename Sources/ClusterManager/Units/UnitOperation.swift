@@ -7,7 +7,25 @@ package import FleetCore
 package struct OperationResult: Encodable, Hashable, Sendable {
     package let unit: String
     package let ok: Bool
+    /// For people.
     package let message: String
+    /// The machine that had the unit, and what systemd said of it there; left out where nothing was waited for, and of what is gone.
+    package let machine: String?
+    package let active: String?
+    package let sub: String?
+
+    package init(unit: String, ok: Bool, message: String, state: FleetUnitState? = nil) {
+        self.unit = unit
+        self.ok = ok
+        self.message = message
+        machine = state?.machine
+        active = state?.active
+        sub = state?.sub
+    }
+
+    package init(_ line: WaitReport.Line) {
+        self.init(unit: line.unit.rawValue, ok: line.kind == .reached, message: line.text, state: line.state)
+    }
 }
 
 /// One command's work on several units: requests, then waiting, then the truth about all of it.
@@ -110,9 +128,7 @@ package struct UnitOperation: Sendable {
                 leaveWord()
             }
             error = result.error
-            results += result.outcomes.map {
-                OperationResult(unit: $0.unit.rawValue, ok: $0.kind == .reached, message: $0.text)
-            }
+            results += result.outcomes.map(OperationResult.init)
         }
         if context.format == .json { context.console.output.write(try JSONOutput.text(results)) }
         let done = results.count { $0.ok }

@@ -21,11 +21,14 @@ package struct WaitReport: Sendable {
         package var kind: Kind
         package var unit: UnitName
         package var text: String
+        /// What the unit's machine reported of it then; `nil` when none did.
+        package var state: FleetUnitState?
 
-        package init(_ kind: Kind, _ unit: UnitName, _ text: String) {
+        package init(_ kind: Kind, _ unit: UnitName, _ text: String, state: FleetUnitState? = nil) {
             self.kind = kind
             self.unit = unit
             self.text = text
+            self.state = state
         }
     }
 
@@ -65,10 +68,10 @@ package struct WaitReport: Sendable {
                         "unit \(goal.unit) \(isPlaceless ? "waits for a machine" : "is not there yet"): \(reason)"))
                 return false
             case .reached(let text):
-                lines.append(Line(.reached, goal.unit, text))
+                lines.append(Line(.reached, goal.unit, text, state: view.state(of: goal.unit)))
                 return true
             case .failed(let text):
-                lines.append(Line(.failed, goal.unit, text))
+                lines.append(Line(.failed, goal.unit, text, state: view.state(of: goal.unit)))
                 return true
             }
         }
