@@ -49,15 +49,15 @@ package struct SystemdSettings: Sendable {
     ///
     /// Sections that it does not know are left to who names those.
     func problems(in file: UnitFile) -> [UnitFileCheck.Problem] {
-        file.entries.compactMap { entry in
-            let (section, name) = (entry.option.section, entry.option.name)
+        file.optionLines.compactMap { option, line in
+            let (section, name) = (option.section, option.name)
             guard let known = names[section], !known.contains(name), !name.hasPrefix("X-") else { return nil }
             let near = known.filter { Spelling.isSlip(name, of: $0) }.min {
                 (Spelling.distance(name, $0), $0) < (Spelling.distance(name, $1), $1)
             }
             let hint = near.map { "; did you mean \($0)=?" } ?? ""
             return UnitFileCheck.Problem(
-                line: entry.line, message: "systemd knows no \(name)= in [\(section)], and passes it over\(hint)")
+                line: line, message: "systemd knows no \(name)= in [\(section)], and passes it over\(hint)")
         }
     }
 }

@@ -96,7 +96,9 @@ package struct UnitFileCheck: Encodable, Hashable, Sendable {
         if type.hasSection { known.append(type.section) }
         var told: [String] = []
         var problems: [Problem] = []
-        for (section, line) in file.sectionLines where !known.contains(section) && !section.hasPrefix("X-") {
+        for (option, line) in file.optionLines
+        where !known.contains(option.section) && !option.section.hasPrefix("X-") {
+            let section = option.section
             guard !told.contains(section) else { continue }
             told.append(section)
             let choice = known.map { "[\($0)]" }.joined(separator: ", ")

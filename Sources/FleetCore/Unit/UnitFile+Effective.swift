@@ -60,8 +60,8 @@ extension UnitFile {
     /// Whether the file has an option in `section`.
     package func hasSection(_ section: String) -> Bool { entries.contains { $0.option.section == section } }
 
-    /// The section of every setting and the line that the setting begins at, from 1, in the order of the text.
-    package var sectionLines: [(section: String, line: Int)] { entries.map { ($0.option.section, $0.line) } }
+    /// Every setting and the line that it begins at, from 1, in the order of the text.
+    package var optionLines: [(option: UnitOption, line: Int)] { entries.map { ($0.option, $0.line) } }
 
     /// This file with `dropIns` read after it, in systemd's order.
     ///
