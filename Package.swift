@@ -227,7 +227,7 @@ let package = Package(
         .testTarget(
             name: "ClusterManagerTests",
             dependencies: [
-                "ClusterManager", "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", "Identity",
+                "ClusterManager", "Authority", "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", "Identity",
                 logging, arguments, subprocess,
             ],
             swiftSettings: tests),

@@ -105,7 +105,7 @@ struct OutputTests {
             #expect(error?.code == .usage && error?.message.hasPrefix(message) == true, "\(String(describing: error))")
         }
         await #expect(throws: ClusterManagerError.self) {
-            try await api.run(["token", "create"], output: Console.Stream(isOpen: false) { _ in })
+            try await api.run(["token", "create", "--kind", "worker"], output: Console.Stream(isOpen: false) { _ in })
         }
         #expect(api.asked.isEmpty)
     }
@@ -123,7 +123,7 @@ struct OutputTests {
             "DELETE /flotilla/v1/users/ada": outcome,
         ])
         let full = Console.Stream(failure: { "full" }, write: { _ in })
-        let made = try await api.run(["token", "create"], output: full)
+        let made = try await api.run(["token", "create", "--kind", "worker"], output: full)
         #expect(api.asked.last == "DELETE /flotilla/v1/tokens/\(id)")
         #expect(made.errors.count { $0 == "\n" } == 1 && !made.errors.contains(token))
         #expect(

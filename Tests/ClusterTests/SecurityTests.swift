@@ -34,7 +34,8 @@ extension ClusterTests {
                 try await cluster.control("etcd", "ctl", "user", "list").allSatisfy { !$0.contains(id) }
             }
 
-            let token = try #require(try await cluster.manage("token", "create", "--uses", "1", "--ttl", "10m").first)
+            let token = try #require(
+                try await cluster.manage("token", "create", "--kind", "manager", "--uses", "1", "--ttl", "10m").first)
             let living = try await cluster.attempt(
                 in: try #require(others.min()), "node-agent", "join", "tls:172.17.8.101:49154", token, "--no-start",
                 "--identity-directory", "/run/living", "--settings-file", "/run/living.conf")
@@ -101,8 +102,12 @@ extension ClusterTests {
             try await cluster.inside("worker-1", Self.package)
             let began = monotonicNow()
             let told = try await cluster.inside("worker-1", try Self.documented())
-            let join = try #require(told.first { $0.hasPrefix("node-agent join tls:172.17.8.101:49154 FLT1-") })
-            for machine in ["worker-2", "worker-3"] { try await cluster.inside(machine, join) }
+            let joins = told.filter { $0.hasPrefix("node-agent join tls:172.17.8.101:49154 FLT1-") }
+            let kinds = ["manager": "worker-2", "worker": "worker-3"]
+            #expect(joins.count == kinds.count, "\(told)")
+            for (kind, machine) in kinds {
+                try await cluster.inside(machine, try #require(joins.first { $0.hasSuffix("  # \(kind)") }))
+            }
             try await cluster.inside(
                 "worker-1",
                 "printf '[Service]\\nExecStart=/bin/sleep infinity\\n' >/run/web.service; cluster-manager start /run/web.service"
@@ -158,7 +163,7 @@ extension ClusterTests {
                     return outcome.status != 0 ? outcome : nil
                 }
                 #expect(refused.error.contains("a certificate of this cluster is needed"), "\(refused.error)")
-                try await cluster.inside("worker-1", "cluster-manager token create --ttl 1m >/dev/null")
+                try await cluster.inside("worker-1", "cluster-manager token create --kind worker --ttl 1m >/dev/null")
                 let audit = try await cluster.manage("audit", "--since", "5m", "--fields", "user,from,refused")
                 #expect(audit.contains { $0.contains("user vera is unknown or was revoked") }, "\(audit)")
                 let socket = "socket of \(try await cluster.machineID("worker-1").prefix(8))"

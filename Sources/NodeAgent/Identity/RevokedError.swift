@@ -11,7 +11,8 @@ struct RevokedError: Error, CustomStringConvertible {
     static let exitStatus: Int32 = 77
 
     var description: String {
-        "this machine was revoked by an administrator; to bring it back: cluster-manager token create, then node-agent join"
+        "this machine was revoked by an administrator; to bring it back: cluster-manager token create --kind worker (or manager), "
+            + "then node-agent join"
     }
 }
 

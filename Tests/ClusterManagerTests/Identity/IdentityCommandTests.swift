@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import Authority
 import FleetAPI
 import FleetAPIClient
 import FoundationEssentials
@@ -37,10 +38,45 @@ struct IdentityCommandTests {
                 == API.TokenOrder(
                     ttl: 600, uses: 3, roles: ["agent", "engine"], metadata: ["role": "worker", "zone": "a=b"]))
 
-        let json = try await api.run("token create --output json")
+        let json = try await api.run("token create --kind worker --output json")
         #expect(try JSONDecoder().decode(API.NewToken.self, from: Data(json.output.utf8)).token == "FLT1-x")
         #expect(json.errors.isEmpty)
         #expect(try api.body(API.TokenOrder.self).ttl == 3600)
+    }
+
+    @Test(
+        "a kind of machine is its roles, and the command to join says which kind it makes",
+        arguments: [("manager", ["agent", "api", "engine"]), ("worker", ["agent"])] as [(String, [String])])
+    func tokenKinds(kind: String, roles: [String]) async throws {
+        let api = CannedAPI([
+            "POST /flotilla/v1/tokens": try CannedAPI.json(
+                API.NewToken(token: "FLT1-x", endpoints: ["tls:10.0.0.1:49443"]))
+        ])
+        let captured = try await api.run("token create --kind \(kind)")
+        #expect(try api.body(API.TokenOrder.self).roles == roles)
+        #expect(captured.errors.contains("on each new \(kind), as root: node-agent join"), "\(captured.errors)")
+        let command = ClusterInit.joinCommand(try #require(MachineKind(rawValue: kind)), "tls:10.0.0.1:49154", "FLT1-x")
+        #expect(command == "node-agent join tls:10.0.0.1:49154 FLT1-x  # \(kind)")
+    }
+
+    @Test(
+        "no token is made of a kind that nobody has said; the refusal names both kinds and what each may do",
+        arguments: [[], ["--ttl", "10m", "--uses", "3"], ["--kind", ""], ["--kind", "king"], ["--kind", "Worker"]])
+    func tokenWithoutKind(words: [String]) async {
+        let api = CannedAPI([:])
+        let error = await refusal(api, ["token", "create"] + words)
+        #expect(error?.code == .usage)
+        let message = error?.message ?? ""
+        for part in [
+            "--kind manager (", "a stolen one can do everything in the cluster)", "--kind worker (",
+            "a stolen one can do its own things only",
+        ] {
+            #expect(message.contains(part), "\(message)")
+        }
+        #expect(!message.contains("\n"))
+        let both = await refusal(api, ["token", "create", "--kind", "worker", "--roles", "agent"])
+        #expect(both?.code == .usage && both?.message.hasPrefix("--kind and --roles") == true)
+        #expect(api.asked.isEmpty)
     }
 
     @Test(
@@ -52,7 +88,7 @@ struct IdentityCommandTests {
     func badOrder(words: [String]) async {
         let api = CannedAPI([:])
         let flags = words[1].hasPrefix("-") ? ["\(words[0])=\(words[1])"] : words
-        let error = await refusal(api, ["token", "create"] + flags)
+        let error = await refusal(api, ["token", "create", "--kind", "worker"] + flags)
         #expect(error?.code == .usage)
         #expect(api.asked.isEmpty)
     }

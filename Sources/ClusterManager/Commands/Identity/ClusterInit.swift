@@ -17,8 +17,8 @@ struct ClusterInit: LocalCommand {
         abstract: "Make a secured cluster, with this machine as its first.",
         discussion: """
             Makes the cluster's authority and an administrator's profile; gives etcd logins, so that each machine may write its \
-            own keys only; makes this machine the first of the cluster and starts its agent; and prints the command with which \
-            others join. Done again, it completes what is missing and changes nothing else.
+            own keys only; makes this machine the first of the cluster and starts its agent; and prints the commands with which \
+            others join, a manager's and a worker's. Done again, it completes what is missing and changes nothing else.
 
             etcd has to ask its callers for certificates: whoever reaches one that does not can make himself root on every \
             machine. --offline makes the authority, 'cluster certificate etcd' what etcd needs, and the second call the cluster.
@@ -97,7 +97,7 @@ struct ClusterInit: LocalCommand {
                 .usage, "no route leads to etcd, so this machine's address is unknown; name it with --address")
         }
         try await admitThisMachine(desk, address, console)
-        try await printToken(desk, signer, address, console)
+        try await printTokens(desk, signer, address, console)
         try ExternalProgram("systemctl", ["enable", "--now", "node-agent.service"]).become()
     }
 
@@ -201,17 +201,25 @@ struct ClusterInit: LocalCommand {
         console.errors.line("this machine, \(id.short), is the first of the cluster")
     }
 
-    private func printToken(
+    /// Makes a token of each kind, and prints the commands that use them, the manager's first.
+    private func printTokens(
         _ desk: AuthorityDesk, _ signer: CertificateAuthority, _ address: String, _ console: Console
     ) async throws {
-        let token = JoinToken(fingerprint: signer.fingerprint)
         let now = AuthorityDesk.moment(Date())
-        try await desk.registry.addToken(
-            TokenEntry(
-                id: token.id, hash: token.secretHash, expiresAt: now + 3_600_000, usesLeft: 100,
-                roles: AuthorityDesk.allRoles, createdBy: "cluster init", createdAt: now))
         let endpoint = "tls:\(address.contains(":") ? "[\(address)]" : address):\(MembershipSettings.standardPort)"
-        console.errors.line("on each other machine, as root and within the hour:")
-        console.output.line("node-agent join \(endpoint) \(token.text)")
+        for kind in MachineKind.allCases {
+            let token = JoinToken(fingerprint: signer.fingerprint)
+            try await desk.registry.addToken(
+                TokenEntry(
+                    id: token.id, hash: token.secretHash, expiresAt: now + 3_600_000, usesLeft: 100,
+                    roles: kind.roles, createdBy: "cluster init", createdAt: now))
+            console.errors.line("on each other \(kind), as root and within the hour (\(kind.rights)):")
+            console.output.line(Self.joinCommand(kind, endpoint, token.text))
+        }
+    }
+
+    /// The command that joins a machine; its comment tells it from the other kind's where only the output is kept.
+    static func joinCommand(_ kind: MachineKind, _ endpoint: String, _ token: String) -> String {
+        "node-agent join \(endpoint) \(token)  # \(kind)"
     }
 }

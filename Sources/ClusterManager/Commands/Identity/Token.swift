@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Authority
 import FleetAPI
 import FleetAPIClient
 import Identity
@@ -12,7 +13,7 @@ struct Token: AsyncParsableCommand {
         abstract: "Make, list and revoke the tokens with which machines join the cluster.",
         discussion: """
             EXAMPLES:
-              cluster-manager token create --ttl 1h --uses 3 --metadata role=worker
+              cluster-manager token create --kind worker --uses 3 --metadata zone=a
               cluster-manager token list
               cluster-manager token revoke 3f2a9c01d4e5
             """,
@@ -23,25 +24,32 @@ struct Token: AsyncParsableCommand {
             abstract: "Make a token and print the command that joins a machine with it.",
             discussion: """
                 The token is shown this once; the cluster keeps a hash of it. Whoever has it can bring in machines until it \
-                is used up, expires or is revoked. With --roles agent they run units and decide nothing.
+                is used up, expires or is revoked. It says which kind of machine it makes: a worker runs units and decides \
+                nothing (role agent); a manager decides and answers the API, too (roles agent, engine and api), so whoever \
+                steals one can do everything in the cluster.
 
                 EXAMPLES:
-                  cluster-manager token create
-                  cluster-manager token create --ttl 10m --uses 1 --roles agent \\
-                      --metadata role=worker,zone=a
+                  cluster-manager token create --kind worker
+                  cluster-manager token create --kind manager --ttl 10m
+                  cluster-manager token create --roles agent,api --uses 2 \\
+                      --metadata rack=4,zone=a
                 """)
 
         @Option(help: ArgumentHelp("How long it is good: 30s, 10m, 1h, 7d.", valueName: "time")) var ttl = "1h"
         @Option(help: ArgumentHelp("How many machines may join with it.", valueName: "number")) var uses = 1
         @Option(help: ArgumentHelp("Metadata of those machines.", valueName: "key=value,...")) var metadata = ""
-        @Option(help: ArgumentHelp("What they do, of agent, engine and api.", valueName: "role,..."))
-        var roles = "agent,engine,api"
+        @Option(
+            help: ArgumentHelp("What they are: manager or worker.", valueName: "kind"),
+            completion: .list(MachineKind.allCases.map(\.rawValue)))
+        var kind: String?
+        @Option(
+            help: ArgumentHelp("Instead of a kind: what they do, of agent, engine and api.", valueName: "role,..."))
+        var roles: String?
         @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
             let order = API.TokenOrder(
-                ttl: try Period.seconds(ttl), uses: uses, roles: roles.split(separator: ",").map(String.init),
-                metadata: try Pairs.parse(metadata))
+                ttl: try Period.seconds(ttl), uses: uses, roles: try chosenRoles(), metadata: try Pairs.parse(metadata))
             try context.requireOutput()
             let client = try context.client()
             let new = try await asked { () async throws(APIError) in try await client.createToken(order) }
@@ -50,7 +58,27 @@ struct Token: AsyncParsableCommand {
                 return context.warn(await Self.takeBack(new.token, client))
             }
             guard context.format == .table, let endpoint = new.endpoints.first else { return }
-            context.console.errors.line("on each new machine, as root: node-agent join \(endpoint) \(new.token)")
+            context.console.errors.line(
+                "on each new \(kind ?? "machine"), as root: node-agent join \(endpoint) \(new.token)")
+        }
+
+        /// What the machines are to do, by their kind or in the fine form.
+        ///
+        /// There is no default: a token that makes managers gives the whole cluster away.
+        private func chosenRoles() throws -> [String] {
+            switch (kind, roles) {
+            case (let word?, nil):
+                guard let kind = MachineKind(rawValue: word) else {
+                    throw ClusterManagerError(.usage, "'\(word)' is no kind of machine; \(MachineKind.choice)")
+                }
+                return kind.roles.sorted()
+            case (nil, let words?): return words.split(separator: ",").map(String.init)
+            case (nil, nil):
+                throw ClusterManagerError(
+                    .usage, "a token says which kind of machine it makes; \(MachineKind.choice)")
+            case (_?, _?):
+                throw ClusterManagerError(.usage, "--kind and --roles both say what the machines do; give one of them")
+            }
         }
 
         /// Revokes a token whose secret nobody has got, and says what came of it.
