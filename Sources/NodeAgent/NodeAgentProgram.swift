@@ -92,7 +92,8 @@ package struct NodeAgentProgram: Sendable {
         let record = MachineRecord(
             id: identity.id, name: settings.machineName.isEmpty ? identity.hostName : settings.machineName,
             address: address, metadata: settings.metadata, capacity: identity.capacity, version: Self.version,
-            apiAddress: Self.networkAddress(settings.apiListen), bootID: identity.bootID, token: saved.token)
+            apiAddress: Self.networkAddress(settings.apiListen), bootID: identity.bootID, token: saved.token,
+            trouble: settings.isInsecure ? Self.insecureTrouble : "")
         let sessionRegistry = ClusterRegistry(store: sessionEtcd, cluster: settings.cluster)
         let roster = RosterFile(runtimeDirectory: settings.runtimeDirectory)
         let peers = Peers(registry: registry, machine: identity.id, tls: security?.own.tls, roster: roster)
@@ -130,7 +131,7 @@ package struct NodeAgentProgram: Sendable {
                 file: sessionFile, folder: folder, etcd: settings.etcd, cluster: settings.cluster,
                 machine: identity.id, name: record.name),
             roster: roster, tls: tls)
-        let storeWatch = StoreWatch(settings.etcd, logger: logger)
+        let storeWatch = StoreWatch(settings.etcd, isInsecure: security == nil, logger: logger)
         let server = FleetAPIServer(
             access: access, listeners: settings.apiListen, version: Self.version, allowsRemote: settings.isInsecure,
             identity: security?.own.server,
@@ -234,6 +235,11 @@ package struct NodeAgentProgram: Sendable {
         await units.close()
         if revocation.isNoted { throw RevokedError() }
     }
+
+    /// What lists of machines and every status say of a machine that was told to ask nobody for a proof.
+    private static let insecureTrouble =
+        "insecure is on, so whoever reaches its plain TCP addresses may run anything on every machine; turn it off and "
+        + "restart its agent"
 
     private func warnOfOpenness(_ logger: Logger) {
         if settings.isInsecure {

@@ -7,8 +7,23 @@ extension API {
     /// How far etcd lets in those whom nobody has admitted.
     package struct StoreOpenness: Codable, Hashable, Sendable {
         package var members: [StoreMember]
+        /// Whether the agent that was asked has no certificate, as in a cluster that was made insecure; missing from servers of
+        /// version 0.1.
+        package var isInsecure: Bool?
 
-        package init(members: [StoreMember]) { self.members = members }
+        package init(members: [StoreMember], isInsecure: Bool? = nil) {
+            self.members = members
+            self.isInsecure = isInsecure
+        }
+
+        /// What has to be done about it, a line each; empty when nobody gets in who should not, and nobody is shut out soon.
+        package var warnings: [String] {
+            let own: String? =
+                isInsecure == true
+                ? "this cluster is insecure: the machine that answered has no certificate, so whoever gets into etcd may run "
+                    + "anything on every machine; to secure it: cluster-manager cluster init --help" : nil
+            return [own].compactMap { $0 } + members.flatMap(\.warnings)
+        }
     }
 
     /// One member of etcd, as the agent that was asked finds it.

@@ -15,6 +15,8 @@ import Synchronization
 /// from then on. So it looks again from time to time, and whenever somebody asks.
 final class StoreWatch: Sendable {
     private let configuration: EtcdConfiguration
+    /// This machine has no certificate, so nobody is known here.
+    private let isInsecure: Bool
     private let http = HTTPClient()
     private let logger: Logger
     private let state = Mutex(State())
@@ -26,8 +28,9 @@ final class StoreWatch: Sendable {
         var lastLook: ContinuousClock.Instant?
     }
 
-    init(_ configuration: EtcdConfiguration, logger: Logger) {
+    init(_ configuration: EtcdConfiguration, isInsecure: Bool, logger: Logger) {
         self.configuration = configuration
+        self.isInsecure = isInsecure
         self.logger = logger
     }
 
@@ -88,7 +91,8 @@ final class StoreWatch: Sendable {
         }
         guard
             let bytes = try? JSONEncoder().encode(
-                API.StoreOpenness(members: found.map { API.StoreMember($0, now: Date()) }))
+                API.StoreOpenness(
+                    members: found.map { API.StoreMember($0, now: Date()) }, isInsecure: isInsecure))
         else {
             throw ServerFailure(500)
         }

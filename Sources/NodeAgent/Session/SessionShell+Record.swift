@@ -113,8 +113,8 @@ extension SessionShell {
         let sessionTrouble =
             isUnsaved && !saveTrouble.isEmpty
             ? "it starts nothing, since its session cannot be saved: \(saveTrouble)" : ""
-        let trouble = [sessionTrouble, agentTrouble, clockTrouble, addressTrouble].filter { !$0.isEmpty }.joined(
-            separator: "; ")
+        let troubles = [sessionTrouble, agentTrouble, clockTrouble, addressTrouble, standingTrouble]
+        let trouble = troubles.filter { !$0.isEmpty }.joined(separator: "; ")
         guard trouble != record.trouble else { return false }
         record.trouble = trouble
         record.isClosed = !agentTrouble.isEmpty || !sessionTrouble.isEmpty

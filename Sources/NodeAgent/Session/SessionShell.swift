@@ -43,6 +43,8 @@ actor SessionShell {
     var isRewriting = false
     /// The record in the store lacks what is to be said; it is written at the next renewal.
     var isRecordBehind = false
+    /// What is wrong with it as it was set up, and so for as long as this run lasts; empty when nothing is.
+    let standingTrouble: String
     /// What is wrong with this machine's addresses; empty when nothing is.
     var addressTrouble = ""
     /// What keeps it from doing what it is ordered; empty when nothing does.
@@ -62,6 +64,7 @@ actor SessionShell {
         self.registry = registry
         self.etcd = etcd
         self.record = record
+        standingTrouble = record.trouble
         self.saved = saved
         self.file = file
         self.requestedTTL = ttl

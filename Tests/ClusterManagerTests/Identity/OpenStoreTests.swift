@@ -52,6 +52,26 @@ struct OpenStoreTests {
         }
     }
 
+    @Test("an insecure cluster is told of with each status, in one line, and one that has certificates is not")
+    func insecure() async throws {
+        for (isInsecure, lines) in [(true, 1), (false, 0), (nil, 0)] as [(Bool?, Int)] {
+            let openness = API.StoreOpenness(members: [Self.closed], isInsecure: isInsecure)
+            #expect(openness.warnings.count == lines)
+            let api = CannedAPI([
+                "GET /flotilla/v1/store/openness": try CannedAPI.json(openness),
+                "GET /flotilla/v1/store/openness?look=now": try CannedAPI.json(openness),
+            ])
+            for words in ["--status", "cluster store"] {
+                let told = try await api.run(words).errors
+                #expect(told.split(separator: "\n").count == lines, "\(words): \(told)")
+                #expect(told.contains("this cluster is insecure: ") == (lines == 1), "\(words): \(told)")
+            }
+        }
+        // A server that does not know the word.
+        let old = try JSONDecoder().decode(API.StoreOpenness.self, from: Data(#"{"members":[]}"#.utf8))
+        #expect(old.isInsecure == nil && old.warnings.isEmpty)
+    }
+
     @Test("of a member that could not be asked nothing is said to be so")
     func silent() async throws {
         let told = try await store(API.StoreMember(endpoint: "https://10.0.0.2:2379", isPlain: false))

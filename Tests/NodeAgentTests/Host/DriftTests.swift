@@ -86,6 +86,23 @@ struct DriftTests {
         }
     }
 
+    @Test(
+        "what is wrong with a machine's settings stays in its record, whatever else comes and goes, and closes it for nobody"
+    )
+    func standing() async throws {
+        let rig = try SessionRig(server: try await SharedEtcd.running(), ttl: 600)
+        try await rig.run(trouble: "insecure is on") { shell, notes in
+            try await until("entering") { !notes.entered.isEmpty }
+            func record() async throws -> MachineRecord { try required(try await rig.registry().machines().first) }
+            #expect(try await record().trouble == "insecure is on")
+            await shell.announce("192.0.2.1", trouble: "gone")
+            #expect(try await record().trouble == "gone; insecure is on")
+            await shell.announce("192.0.2.1", trouble: nil)
+            let last = try await record()
+            #expect(last.trouble == "insecure is on" && !last.isClosed)
+        }
+    }
+
     private func address(
         _ configured: String, has present: [String], route: String? = "10.0.0.9"
     ) -> PublicAddress {

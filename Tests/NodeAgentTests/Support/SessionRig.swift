@@ -77,9 +77,9 @@ struct SessionRig: Sendable {
 
     /// Runs an agent's session while `body` does; then the agent ends as for a restart, and leaves the session alone.
     ///
-    /// `clockAhead` is by how many seconds the machine's clock is ahead of etcd's.
+    /// `clockAhead` is by how many seconds the machine's clock is ahead of etcd's, `trouble` what is wrong with its settings.
     func run(
-        clockAhead: Int64 = 0, _ body: (SessionShell, SessionNotes) async throws -> Void
+        clockAhead: Int64 = 0, trouble: String = "", _ body: (SessionShell, SessionNotes) async throws -> Void
     ) async throws {
         let saved = saved
         var configuration = server.configuration()
@@ -94,7 +94,8 @@ struct SessionRig: Sendable {
             units: units, searchFolder: folder.path, runtimeDirectory: folder.path, executable: "/bin/true",
             isEnabled: false, logger: .silent)
         let record = MachineRecord(
-            id: machine, name: "tester", address: "192.0.2.1", bootID: "boot", token: saved.token)
+            id: machine, name: "tester", address: "192.0.2.1", bootID: "boot", token: saved.token,
+            trouble: trouble)
         let shell = SessionShell(
             registry: ClusterRegistry(store: etcd, cluster: cluster), etcd: etcd, record: record, saved: saved,
             file: file, ttl: ttl, guardControl: guardControl,

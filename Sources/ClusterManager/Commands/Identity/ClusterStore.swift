@@ -27,7 +27,7 @@ struct ClusterStore: FleetCommand {
         let client = try context.client()
         let found = try await asked { () async throws(APIError) in try await client.storeOpenness(looksNow: true) }
         try context.render(found.members.map(StoreMemberRow.init), columns: columns, layout: list.layout)
-        for words in found.members.flatMap(\.warnings) { context.warn(words) }
+        for words in found.warnings { context.warn(words) }
         let old = found.members.filter { $0.letsUsersPastTheirRights == true }.compactMap(\.version)
         if let version = old.min() {
             context.warn(
