@@ -80,6 +80,15 @@ struct IdentityCommandTests {
     }
 
     @Test(
+        "the first machine of a cluster decides and answers, whatever else it does",
+        arguments: ["agent", "engine", "api", "agent,api", "engine,api,king"])
+    func firstMachine(roles: String) async {
+        let session = await Session.run("cluster init --offline --directory /nowhere/authority --roles=\(roles)")
+        #expect(session.status == .failure && session.errors.contains("no roles of a cluster's first machine"))
+        #expect(session.errors.count { $0 == "\n" } == 1, "\(session.errors)")
+    }
+
+    @Test(
         "what is no time or no pair is refused before anybody is asked",
         arguments: [
             ["--ttl", "soon"], ["--ttl", "0"], ["--ttl", "-5m"], ["--ttl", ""], ["--ttl", "1w"], ["--ttl", "1.5h"],

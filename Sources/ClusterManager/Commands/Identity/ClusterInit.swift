@@ -47,6 +47,10 @@ struct ClusterInit: LocalCommand {
         help: ArgumentHelp(
             "An endpoint for the administrator's profile, instead of this machine's.", valueName: "address"))
     var api: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "What this machine does; without agent it runs no units.", valueName: "role,..."))
+    var roles = "agent,engine,api"
     @Flag(name: .customLong("no-machine"), help: "Do not make this machine one of the cluster.") var noMachine = false
     @Flag(
         name: .customLong("offline"),
@@ -62,7 +66,15 @@ struct ClusterInit: LocalCommand {
         try await offline { try await initialize(console) }
     }
 
+    private var machineRoles: Set<String> { Set(roles.split(separator: ",").map(String.init)) }
+
     private func initialize(_ console: Console) async throws {
+        // Others join by its API, and until they have nobody else decides.
+        guard machineRoles.isSuperset(of: ["engine", "api"]), machineRoles.isSubset(of: AuthorityDesk.allRoles) else {
+            throw ClusterManagerError(
+                .usage,
+                "'\(roles)' are no roles of a cluster's first machine: engine and api, and agent if it is to run units")
+        }
         if !offlineOnly { try await checkStore(console) }
         let folder = authority.folder
         if !folder.exists {
@@ -179,7 +191,7 @@ struct ClusterInit: LocalCommand {
         guard let text = LocalMachine.id, let id = MachineID(text) else {
             throw ClusterManagerError(.usage, "this machine has no id in /etc/machine-id; run systemd-machine-id-setup")
         }
-        let roles = AuthorityDesk.allRoles
+        let roles = machineRoles
         let key = KeyPair()
         let membership = try await desk.admit(
             AuthorityDesk.Admission(machine: id, name: LocalAddress.hostName, addresses: [address], roles: roles),
