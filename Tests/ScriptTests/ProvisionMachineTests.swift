@@ -23,7 +23,7 @@ import Testing
                 let outcome = try await Shell.run([
                     "bin/provision-machine", "--role", "worker", "--name", "worker-1", "--address", "172.17.8.101",
                     "--etcd", "http://172.17.8.2:2379", "--metadata", "role=worker,zone=a b", "--session-ttl", "7",
-                    "--binaries", build, "--prefix", root,
+                    "--binaries", build, "--prefix", root, "--insecure",
                 ])
                 #expect(outcome.status == 0, "\(outcome.error)")
             }
@@ -52,12 +52,129 @@ import Testing
         }
     }
 
-    @Test("the bootstrap machine gets etcd's settings with the seed's ports and the v2 API")
+    /// Stands in for `node-agent join`: says with what it was called, and writes what joining writes.
+    private static let joining = """
+        #!/bin/bash
+        set -eu
+        echo "$*" >>"$CALLS"
+        IFS= read -r token
+        echo "$token" >>"$CALLS"
+        while [[ $# -gt 0 ]]; do
+            case $1 in
+            --identity-directory) identity=$2 ;;
+            --settings-file) settings=$2 ;;
+            esac
+            shift
+        done
+        [[ $token == FLT1-good ]] || { echo 'node-agent: cannot join: this token is not good' >&2; exit 1; }
+        mkdir -p "$identity"
+        : >"$identity/certificate.pem"
+        printf 'FLOTILLA_CLUSTER="lab"\\nFLOTILLA_ETCD_CA_FILE="%s/authorities.pem"\\n' "$identity" >"$settings"
+
+        """
+
+    /// Lets a worker join with a token on standard input; the calls of the stand-in come back, too.
+    private func join(_ token: String, in folder: String) async throws -> (outcome: Shell.Outcome, calls: [String]) {
+        let build = try programs(in: folder)
+        try write(Self.joining, to: "\(build)/node-agent", executable: true)
+        let command =
+            "\(Shell.repository)/bin/provision-machine --role worker --address 172.17.8.101 "
+            + "--join tls:172.17.8.2:49154 --session-ttl 7 --binaries \(build) --prefix \(folder)/root"
+        let outcome = try await Shell.run(
+            ["bash", "-c", "printf '%s\n' '\(token)' | \(command)"], environment: ["CALLS": "\(folder)/calls"])
+        let calls = (try? contents("\(folder)/calls"))?.split(separator: "\n").map(String.init) ?? []
+        return (outcome, calls)
+    }
+
+    @Test("a worker joins by a token that no argument shows, once; again it keeps what it has joined with")
+    func joins() async throws {
+        try await withTemporaryFolder { folder in
+            let root = "\(folder)/root"
+            let first = try await join("FLT1-good", in: folder)
+            #expect(first.outcome.status == 0, "\(first.outcome.error)")
+            try #require(first.calls.count == 2)
+            #expect(first.calls[0].hasPrefix("join tls:172.17.8.2:49154 - --address 172.17.8.101 --no-start "))
+            #expect(first.calls[1] == "FLT1-good")
+            let settings = try contents("\(root)/etc/flotilla/node-agent.conf")
+            #expect(
+                settings.split(separator: "\n") == [
+                    "FLOTILLA_CLUSTER=\"lab\"",
+                    "FLOTILLA_ETCD_CA_FILE=\"/var/lib/flotilla/identity/authorities.pem\"",
+                    "FLOTILLA_SESSION_TTL=\"7\"",
+                ])
+            let again = try await join("", in: folder)
+            #expect(again.outcome.status == 0, "\(again.outcome.error)")
+            #expect(again.calls == first.calls)
+            #expect(try contents("\(root)/etc/flotilla/node-agent.conf") == settings)
+        }
+    }
+
+    @Test("without a token, or with one that is not good, no machine is made and nothing is started")
+    func joinsNothing() async throws {
+        try await withTemporaryFolder { folder in
+            let none = try await join("", in: folder)
+            #expect(none.outcome.status == 2 && none.calls.isEmpty)
+            #expect(none.outcome.error.contains("cluster-manager token create --kind worker"), "\(none.outcome.error)")
+            let bad = try await join("FLT1-bad", in: folder)
+            #expect(bad.outcome.status == 1 && bad.outcome.error.contains("this token is not good"))
+            let enabled = "\(folder)/root/etc/systemd/system/multi-user.target.wants/node-agent.service"
+            #expect((try? FileManager.default.destinationOfSymbolicLink(atPath: enabled)) == nil)
+        }
+    }
+
+    /// Stands in for `cluster-manager`, as far as it makes the authority and etcd's files.
+    private static let certifying = """
+        #!/bin/bash
+        set -eu
+        echo "$*" >>"$CALLS"
+        words=$*
+        while [[ $# -gt 0 ]]; do
+            case $1 in
+            --directory) directory=$2 ;;
+            --out) out=$2 ;;
+            esac
+            shift
+        done
+        mkdir -p "$directory" ${out:+"$out"}
+        : >"$directory/key.pem"
+        [[ $words != *' certificate etcd '* ]] || echo "ETCD_CERT_FILE=$out/certificate.pem" >"$out/etcd.env"
+
+        """
+
+    @Test("the bootstrap machine gets a closed etcd and an authority, once, and says what comes next")
+    func closedBootstrap() async throws {
+        try await withTemporaryFolder { folder in
+            let build = try programs(in: folder)
+            try write(Self.certifying, to: "\(build)/cluster-manager", executable: true)
+            for _ in 1...2 {
+                let outcome = try await Shell.run(
+                    [
+                        "bin/provision-machine", "--role", "bootstrap", "--address", "172.17.8.2", "--binaries", build,
+                        "--prefix", "\(folder)/root",
+                    ], environment: ["CALLS": "\(folder)/calls"])
+                #expect(outcome.status == 0, "\(outcome.error)")
+                #expect(
+                    (outcome.output + outcome.error).contains(
+                        "cluster-manager cluster init --etcd-endpoints https://172.17.8.2:2379 --roles engine,api"))
+            }
+            let calls = try contents("\(folder)/calls").split(separator: "\n")
+            #expect(calls.count == 2, "\(calls)")
+            #expect(calls.first?.hasPrefix("cluster init --offline --name default ") == true)
+            #expect(calls.last?.contains("certificate etcd ") == true)
+            let settings = try contents("\(folder)/root/etc/default/etcd").split(separator: "\n")
+            #expect(settings.contains("ETCD_CERT_FILE=/etc/etcd/tls/certificate.pem"))
+            #expect(settings.contains("ETCD_LISTEN_PEER_URLS=https://172.17.8.2:7001"))
+            #expect(!settings.contains { $0.contains("http://") || $0.contains("4001") || $0.contains("V2") })
+            #expect(FileManager.default.isExecutableFile(atPath: "\(folder)/root/opt/flotilla/bin/node-agent"))
+        }
+    }
+
+    @Test("an insecure bootstrap machine gets etcd's settings with the seed's ports and the v2 API")
     func bootstrap() async throws {
         try await withTemporaryFolder { folder in
             let outcome = try await Shell.run([
                 "bin/provision-machine", "--role", "bootstrap", "--address", "172.17.8.2", "--binaries",
-                try programs(in: folder), "--prefix", "\(folder)/root",
+                try programs(in: folder), "--prefix", "\(folder)/root", "--insecure",
             ])
             #expect(outcome.status == 0, "\(outcome.error)")
             let settings = try contents("\(folder)/root/etc/default/etcd").split(separator: "\n")
@@ -72,7 +189,7 @@ import Testing
         try await withTemporaryFolder { folder in
             let outcome = try await Shell.run([
                 "bin/provision-machine", "--role", "worker", "--address", "172.17.8.101", "--binaries", folder,
-                "--prefix", "\(folder)/root",
+                "--prefix", "\(folder)/root", "--insecure",
             ])
             #expect(outcome.status == 1)
             #expect(outcome.error.contains("no program \(folder)/node-agent; run bin/build first"))
@@ -86,7 +203,16 @@ import Testing
             (["--role", "worker"], "--address must be"),
             (["--role", "worker", "--address", "10.0.0.1", "--metadata", "zone"], "--metadata must be"),
             (["--role", "worker", "--address", "10.0.0.1", "--session-ttl", "5s"], "--session-ttl must be"),
-            (["--role", "worker", "--address", "10.0.0.1", "--cluster", "a\nB=1"], "not allowed in"),
+            (["--role", "worker", "--address", "10.0.0.1", "--insecure", "--cluster", "a\nB=1"], "not allowed in"),
+            (["--role", "worker", "--address", "10.0.0.1"], "a worker joins with a token (--join ENDPOINT)"),
+            (["--role", "worker", "--address", "10.0.0.1", "--secured", "--insecure"], "name one"),
+            (["--role", "worker", "--address", "10.0.0.1", "--join", "tls:10.0.0.2:49154", "--insecure"], "name one"),
+            (["--role", "worker", "--address", "10.0.0.1", "--join", "10.0.0.2"], "--join must be tls:ADDRESS:PORT"),
+            (
+                ["--role", "worker", "--address", "10.0.0.1", "--join", "tls:10.0.0.2:49154", "--roles", "agent"],
+                "come with the token"
+            ),
+            (["--role", "bootstrap", "--address", "10.0.0.1", "--secured"], "takes neither --join nor --secured"),
             (["--role"], "--role needs a value"),
         ])
     func refuses(arguments: [String], message: String) async throws {

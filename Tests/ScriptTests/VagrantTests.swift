@@ -40,9 +40,10 @@ import Testing
 
     @Test("machines have the seed's names, addresses and sizes")
     func machines() async throws {
-        func record(_ folder: String) async throws -> [String] {
+        func record(_ folder: String, _ environment: [String: String?] = [:]) async throws -> [String] {
             let outcome = try await Shell.run(
-                ["ruby", "-e", Self.recorder, "\(Shell.repository)/vagrant/\(folder)/Vagrantfile"])
+                ["ruby", "-e", Self.recorder, "\(Shell.repository)/vagrant/\(folder)/Vagrantfile"],
+                environment: environment)
             try #require(outcome.status == 0, "\(outcome.error)")
             return outcome.lines
         }
@@ -63,5 +64,23 @@ import Testing
         let bootstrap = try await record("bootstrap")
         #expect(bootstrap.contains("network private_network ip=172.17.8.2"))
         #expect(bootstrap.contains { $0.contains("provision-machine --role bootstrap") })
+
+        // By token as everyone, which no command line shows; or insecure, when that is said.
+        let joining = try await record("workers", ["FLOTILLA_JOIN_TOKEN": "FLT1-x"]).filter {
+            $0.contains("provision-machine")
+        }
+        #expect(joining.count == 5)
+        for line in joining {
+            #expect(line.contains("--join tls:172.17.8.2:49154") && !line.contains("--insecure"), "\(line)")
+            #expect(line.contains(#"printf '%s\n' "$FLOTILLA_JOIN_TOKEN" |"#), "\(line)")
+            #expect(line.split(separator: "FLT1-x", omittingEmptySubsequences: false).count == 2, "\(line)")
+        }
+        #expect(!bootstrap.contains { $0.contains("--insecure") })
+        for folder in ["workers", "bootstrap"] {
+            let open = try await record(folder, ["FLOTILLA_INSECURE": "yes"]).filter {
+                $0.contains("provision-machine")
+            }
+            #expect(!open.isEmpty && open.allSatisfy { $0.contains("--insecure") && !$0.contains("--join") }, "\(open)")
+        }
     }
 }

@@ -38,7 +38,7 @@ load_settings() {
 set_provision_options() {
     etcd_set_url
     provision_options=''
-    [[ $secured == no ]] || provision_options+=" --secured"
+    if [[ $secured == yes ]]; then provision_options+=" --secured"; else provision_options+=" --insecure"; fi
     [[ -z $roles ]] || provision_options+=" --roles $roles"
     [[ $with_agent == yes ]] || provision_options+=" --no-start"
 }
