@@ -90,7 +90,7 @@ struct MachineChoiceTests {
         "what needs a machine that is there says of one that it is off",
         arguments: [
             "reboot worker-3", "metadata set 682b a=b", "metadata delete worker-3 a", "metadata show worker-3",
-            "journal web --machine worker-3", "ssh worker-3 uptime", "ssh --machine 682b uptime",
+            "journal web --machine worker-3", "ssh -- worker-3 uptime", "ssh --machine 682b -- uptime",
         ])
     func isOff(line: String) async throws {
         let fleet = FakeFleet(units: [try Fixtures.unit("web.service")], machines: Self.machines)

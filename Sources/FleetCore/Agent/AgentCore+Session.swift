@@ -16,6 +16,7 @@ extension AgentCore {
         for file in installed {
             update(file.unit) {
                 $0.file = file
+                $0.isUnlinked = file.isDamaged
                 $0.acted = .loaded
             }
         }

@@ -348,6 +348,10 @@ package struct AgentCore: Sendable, Equatable {
             guard !entry.isOrderStale else { return }
             entries[unit]?.operation = .claiming
             directives.claim.append(order)
+        } else if assignment.target < .launched, entry.acted == .launched, entry.file != nil {
+            // Nothing that keeps its file from being written keeps it from being stopped.
+            entries[unit]?.operation = .stopping
+            directives.stop.append(unit)
         } else if entry.file?.hash != assignment.hash || entry.isUnlinked {
             entries[unit]?.operation = .installing
             directives.install.append(order)
@@ -369,9 +373,6 @@ package struct AgentCore: Sendable, Equatable {
             entries[unit]?.work = isUnderWay ? .overtaken : nil
             entries[unit]?.issuedRestarts = assignment.restarts
             directives.restart.append(unit)
-        } else if assignment.target == .loaded, entry.acted == .launched {
-            entries[unit]?.operation = .stopping
-            directives.stop.append(unit)
         }
     }
 

@@ -75,10 +75,12 @@ package struct InstalledFile: Hashable, Sendable {
     /// The file that was in force when an agent of this boot last ordered systemd to start the unit; `nil` when it has not,
     /// or has stopped it since: what only runs through its timer, its socket or the unit that wants it is none of ours to stop.
     package var startedHash: ContentHash?
+    /// Somebody has removed or replaced its file or its link while it may run: it is installed anew, or stopped.
+    package var isDamaged = false
 
     package init(
         unit: UnitName, hash: ContentHash, isKept: Bool, isInstallable: Bool = false,
-        runs: RunPolicy = .always, startedHash: ContentHash? = nil
+        runs: RunPolicy = .always, startedHash: ContentHash? = nil, isDamaged: Bool = false
     ) {
         self.unit = unit
         self.hash = hash
@@ -86,6 +88,7 @@ package struct InstalledFile: Hashable, Sendable {
         self.isInstallable = isInstallable
         self.runs = runs
         self.startedHash = startedHash
+        self.isDamaged = isDamaged
     }
 }
 

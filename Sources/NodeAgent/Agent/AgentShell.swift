@@ -224,6 +224,7 @@ actor AgentShell {
         let own = try await registry.readOwnStates(in: tenure)
         stateRevisions = own.modRevisions
         tell(own.problems)
+        try await takeUpDamaged(own.states)
         let found = await folder.files()
         // The former tenure may have ended before the guard learned of all of them.
         try await guardControl.list(fenced: await folder.fencedUnits())
@@ -231,11 +232,14 @@ actor AgentShell {
         let mark = changeMark
         // A former tenure may have ended between writing a file and making systemd read it.
         let isStale = try await folder.renewDropIns()
-        let loaded = try await load(found, replaced: Set(found.map(\.unit.rawValue)), mustReload: isStale)
-        let statuses = try await newest(loaded.statuses, since: mark)
+        let whole = found.filter { !$0.isDamaged }
+        let loaded = try await load(whole, replaced: Set(whole.map(\.unit.rawValue)), mustReload: isStale)
+        let damaged = try await damaged(among: found, loaded.refusals)
+        let known = try await units.watch(damaged.map(\.unit.rawValue))
+        let statuses = try await newest(loaded.statuses + known, since: mark)
         for state in own.states { since[state.unit] = (state.active, state.since) }
         // One that systemd does not take costs itself alone: it counts as not installed, and its order tries again.
-        let installed = found.filter { loaded.refusals[$0.unit] == nil }
+        let installed = whole.filter { loaded.refusals[$0.unit] == nil } + damaged
         for (unit, reason) in loaded.refusals.sorted(by: { $0.key < $1.key }) {
             logger.warning(
                 "unit not taken over from the former run", metadata: ["unit.name": "\(unit)", "error": "\(reason)"])
@@ -243,6 +247,37 @@ actor AgentShell {
         let entered = AgentEvent.entered(
             own: own.states, orders: orders, installed: installed, observed: statuses.map { observation($0) })
         return completions + [entered]
+    }
+
+    /// Units that may run here although somebody has removed or replaced their files or links: what was started, and what is up.
+    ///
+    /// Were they left out, their claims would be withdrawn while they run (rule R1).
+    private func damaged(
+        among files: [InstalledFile], _ refusals: [UnitName: String]
+    ) async throws(SystemdError) -> [InstalledFile] {
+        let doubtful = files.filter { $0.isDamaged || refusals[$0.unit] != nil }
+        guard !doubtful.isEmpty else { return [] }
+        let up = try await up(doubtful.map(\.unit))
+        return doubtful.filter { $0.startedHash != nil || up.contains($0.unit) }.map {
+            var file = $0
+            file.isDamaged = true
+            return file
+        }
+    }
+
+    /// Takes up what runs for a claim of this machine's and has lost its file: loaded only, it has no note either.
+    private func takeUpDamaged(_ own: [UnitState]) async throws(SystemdError) {
+        let there = Set(await folder.files().map(\.unit))
+        // What was never installed here may be the machine's own.
+        let lost = own.filter { !there.contains($0.unit) && $0.acted > .inactive }
+        guard !lost.isEmpty else { return }
+        let up = try await up(lost.map(\.unit))
+        for state in lost where up.contains(state.unit) { await folder.takeUp(state.unit, hash: state.hash) }
+    }
+
+    private func up(_ names: [UnitName]) async throws(SystemdError) -> Set<UnitName> {
+        let statuses = try await units.listUnits(names: names.map(\.rawValue))
+        return Set(statuses.map { observation($0) }.filter { !$0.isDown }.map(\.unit))
     }
 
     private func followSystemd(_ inbox: AsyncStream<AgentEvent>.Continuation) async {

@@ -74,18 +74,26 @@ actor UnitFolder {
     ///
     /// Into systemd's folder nothing is written: systemd would read its units' names anew.
     func probe() throws(HostError) {
-        for folder in [startedFolder, searchFolder] { try HostFiles.checkWritable(folder) }
+        for folder in [folder, startedFolder, searchFolder] {
+            try HostFiles.makeFolder(folder)
+            try HostFiles.checkWritable(folder)
+        }
         let path = folder + "/.probe"
-        try HostFiles.write("probe\n", to: path)
+        try HostFiles.write(Self.largeFile, to: path)
         try HostFiles.remove(path)
     }
+
+    /// As large as unit files get: a folder that takes less would take some units and refuse others.
+    private static let largeFile = String(repeating: "# probe\n", count: 8192)
 
     /// Whether a path by which systemd has loaded `unit` is the file here, or systemd's link to it.
     func isOurs(_ fragment: String, _ unit: UnitName) -> Bool {
         fragment == path(of: unit) || fragment == searchFolder + "/" + unit.rawValue
     }
 
-    /// The units whose files lie in the folder, by name; a file that cannot be read is left alone and left out.
+    /// The units whose files lie in the folder, and those that were started and have lost theirs, by name.
+    ///
+    /// A file that cannot be read is left alone; it counts as lost.
     func files() -> [InstalledFile] {
         let known = installed ?? scan()
         installed = known
@@ -110,7 +118,25 @@ actor UnitFolder {
             // A note without a readable hash was written for the file that lies there, as far as anybody can tell.
             if started.contains(name) { found[unit]?.startedHash = note ?? file.hash }
         }
+        // What was started and not stopped since is ours, whatever became of its file (rule R1).
+        for name in started {
+            guard let unit = try? UnitName(recorded: name), found[unit] == nil else { continue }
+            // A note that cannot be read names no file: the next one is another.
+            let note = ContentHash((try? HostFiles.read(startedFolder + "/" + name)) ?? "") ?? ContentHash(of: "")
+            found[unit] = Self.damaged(unit, note, startedHash: note)
+        }
         return found
+    }
+
+    /// A unit that may run although its file is lost: nothing is known of it but its name, so it is fenced.
+    private static func damaged(_ unit: UnitName, _ hash: ContentHash, startedHash: ContentHash?) -> InstalledFile {
+        InstalledFile(unit: unit, hash: hash, isKept: false, startedHash: startedHash, isDamaged: true)
+    }
+
+    /// Takes up a unit that runs here for its claim's sake and of which neither file nor note are left.
+    func takeUp(_ unit: UnitName, hash: ContentHash) {
+        guard file(of: unit) == nil else { return }
+        installed?[unit] = Self.damaged(unit, hash, startedHash: nil)
     }
 
     /// Writes the file of one unit with its drop-in.
@@ -201,7 +227,7 @@ actor UnitFolder {
     /// - Returns: Those that lacked something twice in a row, by name: between two looks a unit may be on its way in or out.
     func damaged() -> [UnitName] {
         let found = files().filter { !hidden.contains($0.unit) }.filter { file in
-            !HostFiles.exists(path(of: file.unit))
+            file.isDamaged || !HostFiles.exists(path(of: file.unit)) || lacksLinks(file)
                 || HostFiles.target(of: searchFolder + "/" + file.unit.rawValue) == nil
                 || dropIns.isDue(isKept: file.isKept)
                     && !HostFiles.exists(dropInFolder(of: file.unit) + "/" + Self.dropInName)
@@ -209,6 +235,12 @@ actor UnitFolder {
         let lasting = found.filter(lacking.contains)
         lacking = Set(found).subtracting(lasting)
         return lasting
+    }
+
+    /// Whether a link is gone that its `[Install]` section asks for; what stands in the way of one is told when it is made.
+    private func lacksLinks(_ file: InstalledFile) -> Bool {
+        guard file.isInstallable, let section = sections[file.unit] else { return false }
+        return links.lacks(section, for: file.unit)
     }
 
     /// Whether an agent of this boot has started the unit and not stopped it since, whatever became of its file.
@@ -234,7 +266,9 @@ actor UnitFolder {
     /// - Throws: `HostError` when a link cannot be removed.
     func hide(_ unit: UnitName) throws(HostError) -> Bool {
         hidden.insert(unit)
-        let wasEnabled = try disable([unit])
+        var wasEnabled = try disable([unit])
+        // What was installed for a file that is lost is found by where it leads.
+        if sections[unit] == nil, try links.removeAll(of: unit) { wasEnabled = true }
         try links.unlink(unit, of: path(of: unit))
         return wasEnabled
     }

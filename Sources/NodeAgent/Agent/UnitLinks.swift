@@ -88,6 +88,32 @@ struct UnitLinks: Sendable {
         return isChanged
     }
 
+    /// Whether one of the links that `section` asks for is not there.
+    func lacks(_ section: InstallSection, for unit: UnitName) -> Bool {
+        links(section, for: unit).contains { !HostFiles.exists($0.path) }
+    }
+
+    /// Removes every link to `unit` that an `[Install]` section can have asked for, whatever it said.
+    ///
+    /// - Returns: Whether there were any.
+    func removeAll(of unit: UnitName) throws(HostError) -> Bool {
+        var isChanged = false
+        for name in HostFiles.names(in: folder) {
+            let path = folder + "/" + name
+            if HostFiles.target(of: path) == unit.rawValue {
+                try HostFiles.remove(path)
+                isChanged = true
+            } else if [".wants", ".requires", ".upholds"].contains(where: name.hasSuffix) {
+                let link = path + "/" + unit.rawValue
+                guard HostFiles.target(of: link) == "../" + unit.rawValue else { continue }
+                try HostFiles.remove(link)
+                HostFiles.removeEmptyFolder(path)
+                isChanged = true
+            }
+        }
+        return isChanged
+    }
+
     /// Removes systemd's link to the file of `unit`, if it is ours.
     func unlink(_ unit: UnitName, of unitFile: String) throws(HostError) {
         let path = folder + "/" + unit.rawValue

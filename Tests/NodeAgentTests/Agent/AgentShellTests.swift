@@ -75,29 +75,6 @@ struct AgentShellTests {
         }
     }
 
-    @Test(
-        "what somebody removes of a unit is put back, and the unit is left alone",
-        arguments: ["[Install]\nWantedBy=a.target\n", ""])
-    func damage(section: String) async throws {
-        let rig = try await AgentRig()
-        let file = try UnitFile.service("1", more: section)
-        try await rig.store(file)
-        try await rig.run { _ in
-            try await rig.order(web, file)
-            try await rig.runs(web, file)
-            for path in ["units/web.service", "system/web.service", "system/web.service.d/50-flotilla.conf"] {
-                #expect(unlink("\(rig.base.path)/\(path)") == 0)
-                try await until("\(path) is back") { rig.base.exists(path) }
-            }
-            #expect(rig.base.text("units/web.service") == file.text)
-            try await rig.runs(web, file)
-            #expect(await rig.units.calls.filter { $0.contains("start") } == ["start web.service"])
-            try await rig.withdraw(web)
-            try await until("it is gone") { try await rig.states().isEmpty }
-            #expect(!rig.base.exists("system/web.service") && !rig.base.exists("system/a.target.wants/web.service"))
-        }
-    }
-
     @Test("a unit that is no longer ordered is stopped, its files go, and then its state")
     func removal() async throws {
         let rig = try await AgentRig()
