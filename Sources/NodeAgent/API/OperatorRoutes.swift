@@ -131,9 +131,7 @@ struct OperatorRoutes: Sendable {
         }
         let (state, _) = try await state()
         guard let record = state.machines[id] else { throw ServerFailure(404, "machine \(id.short) is not alive") }
-        guard let tls, let address = record.apiAddress, let endpoint = try? APIEndpoint(address),
-            case .tls = endpoint
-        else {
+        guard let tls, let endpoint = PeerEndpoint.read(record.apiAddress, isSecured: true) else {
             throw ServerFailure(
                 409, "machine \(id.short) has no API that this one may use; reboot it there: systemctl reboot")
         }

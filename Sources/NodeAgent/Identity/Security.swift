@@ -167,7 +167,9 @@ struct Security: Sendable {
         var failure: any Error = HostError("no machine says that it has the cluster's authority")
         for signer in signers {
             do {
-                let endpoint = try APIEndpoint(signer)
+                guard let endpoint = PeerEndpoint.read(signer, isSecured: true) else {
+                    throw HostError("the cluster's records name \(signer) as who signs, which is no address with TLS")
+                }
                 let client = FleetClient(
                     endpoint: endpoint, transport: CurlTransport(endpoint: endpoint, tls: own.tls),
                     deadline: .seconds(10))

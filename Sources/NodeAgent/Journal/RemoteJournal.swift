@@ -17,13 +17,13 @@ struct RemoteJournal: JournalSource {
     private let machine: MachineID
     private let client: FleetClient
 
-    /// Gives `nil` for a machine whose agent serves nothing on the network.
+    /// Gives `nil` for a machine whose agent serves nothing that may be called.
     ///
     /// - Parameters:
     ///   - record: The machine.
     ///   - tls: What this machine proves itself with.
     init?(_ record: MachineRecord, tls: TLSSettings?) {
-        guard let text = record.apiAddress, let endpoint = try? APIEndpoint(text) else { return nil }
+        guard let endpoint = PeerEndpoint.read(record.apiAddress, isSecured: tls != nil) else { return nil }
         machine = record.id
         client = FleetClient(
             endpoint: endpoint, transport: CurlTransport(endpoint: endpoint, tls: tls, silence: Self.silence),

@@ -62,10 +62,7 @@ actor Peers {
         let start = others.firstIndex { $0.id > machine } ?? 0
         let circle = others[start...] + others[..<start]
         let reachable = circle.compactMap { record -> (id: MachineID, endpoint: APIEndpoint)? in
-            guard let text = record.apiAddress, let endpoint = try? APIEndpoint(text), case .tls = endpoint else {
-                return nil
-            }
-            return (record.id, endpoint)
+            PeerEndpoint.read(record.apiAddress, isSecured: true).map { (id: record.id, endpoint: $0) }
         }
         return Array(reachable.prefix(kept))
     }

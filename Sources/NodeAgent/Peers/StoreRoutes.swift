@@ -103,8 +103,7 @@ struct StoreRoutes: Sendable {
     }
 
     private func client(for other: RosterFile.Other) -> FleetClient? {
-        guard let text = other.endpoint, let endpoint = try? APIEndpoint(text) else { return nil }
-        if case .tls = endpoint, tls == nil { return nil }
+        guard let endpoint = PeerEndpoint.read(other.endpoint, isSecured: tls != nil) else { return nil }
         return FleetClient(
             endpoint: endpoint, transport: CurlTransport(endpoint: endpoint, tls: tls), deadline: Self.patience)
     }
