@@ -220,7 +220,8 @@ let package = Package(
         .testTarget(
             name: "NodeAgentTests",
             dependencies: [
-                "NodeAgent", "FleetCore", "Etcd", "HTTPTransport", "Identity", "Systemd", "Registry", "FleetAPI",
+                "NodeAgent", "FleetCore", "Etcd", "HTTPTransport", "Identity", "Authority", "Systemd", "Registry",
+                "FleetAPI",
                 "FleetAPIClient", "FleetAPIServer", "TestSupport", logging, arguments,
             ],
             swiftSettings: tests),

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import FleetCore
 package import Identity
 
 /// The agent's settings file as joining a cluster writes it.
@@ -62,6 +63,9 @@ package struct MembershipSettings: Sendable {
             "FLOTILLA_API_LISTEN", "unix:/run/flotilla/api.sock,tls:\(host):\(apiPort)")
         try add("FLOTILLA_ROLES", roles.sorted().joined(separator: ","))
         if !metadata.isEmpty {
+            if let complaint = MetadataPair.complaint(metadata) {
+                throw IdentityError(.malformed, "the cluster sent metadata that no machine can have: \(complaint)")
+            }
             let pairs = metadata.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
             try add("FLOTILLA_METADATA", pairs.joined(separator: ","))
         }

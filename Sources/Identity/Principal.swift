@@ -53,9 +53,10 @@ package enum Principal: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether `text` is a machine id: 32 hexadecimal digits in lower case.
+    /// Whether `text` is a machine id: 32 hexadecimal digits in lower case, and not the id of zeros that systemd takes for none.
     package static func isMachineID(_ text: String) -> Bool {
         text.utf8.count == 32
             && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+            && text.utf8.contains { $0 != 0x30 }
     }
 }

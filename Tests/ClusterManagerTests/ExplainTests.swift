@@ -127,7 +127,7 @@ struct ExplainTests {
         arguments: [
             ("set 1000 role", "'role' is not of the form key=value"), ("set 1000 role=", "'role=' has no value"),
             ("set 1000 a=b=c", "'a=b=c' holds a second '='"), ("set 1000 a/b=c", "'a/b' is no key"),
-            ("delete 1000 =", "'=' is no key"),
+            ("delete 1000 =", "'=' is no key"), ("set 1000 ..=b", "'..' is no key"),
             ("set 1 a=b", "'1' is too short for a machine's id; write its name, its address or at least 4 digits"),
             ("set zz a=b", "no machine has the name or address 'zz', or an id that begins so; see"),
         ])

@@ -95,7 +95,8 @@ struct StateAndMachineRoutesTests {
         let body = """
             [{"op":"add","path":"/\(Self.idA)/metadata/zone","value":{"value":"x"}},
              {"op":"replace","path":"/\(Self.idA)/metadata/a.B_c-1","value":"y"},
-             {"op":"remove","path":"/\(Self.idB)/metadata/role"}]
+             {"op":"remove","path":"/\(Self.idB)/metadata/role"},
+             {"op":"remove","path":"/\(Self.idB)/metadata/.."}]
             """
         try await withAPI(reach, cluster) { ask async throws in
             let answer = try await ask(
@@ -107,6 +108,8 @@ struct StateAndMachineRoutesTests {
                     MetadataChange(machine: Sample.machineA, key: "zone", value: "x"),
                     MetadataChange(machine: Sample.machineA, key: "a.B_c-1", value: "y"),
                     MetadataChange(machine: Sample.machineB, key: "role", value: nil),
+                    // As version 0.1 took it.
+                    MetadataChange(machine: Sample.machineB, key: "..", value: nil),
                 ])
             #expect(try await ask("PATCH", "/fleet/v1/machines", body: "[]").status == 204)
         }
@@ -124,6 +127,8 @@ struct StateAndMachineRoutesTests {
             #"[{"op":"add","path":"/x/metadata/k","value":"v"}]"#,
             #"[{"op":"add","path":"/\#(idA)/metadata/k k","value":"v"}]"#,
             #"[{"op":"add","path":"/\#(idA)/metadata/k/l","value":"v"}]"#, #"[{"op":"add","value":"v"}]"#,
+            #"[{"op":"add","path":"/\#(idA)/metadata/..","value":"v"}]"#,
+            #"[{"op":"replace","path":"/\#(idA)/metadata/.","value":"v"}]"#,
             #"[{"op":"add","path":"/\#(idA)/metadata/k","value":"v"},{"op":"remove","path":"/"}]"#,
         ])
     func badPatches(body: String) async throws {

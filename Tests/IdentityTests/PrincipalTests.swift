@@ -44,13 +44,14 @@ struct PrincipalTests {
         #expect(!Principal.isName(text))
     }
 
-    @Test("a machine id is 32 hexadecimal digits in lower case")
+    @Test("a machine id is 32 hexadecimal digits in lower case, and not zeros alone")
     func machineIDs() {
         #expect(Principal.isMachineID(Self.id))
         #expect(Principal.isMachineID(String(repeating: "f9", count: 16)))
         let short = String(Self.id.dropLast())
         for text in [
-            Self.id.uppercased(), Self.id + "0", short, short + "g", "", short + "\n", "../" + short.dropFirst(2),
+            String(repeating: "0", count: 32), Self.id.uppercased(), Self.id + "0", short, short + "g", "",
+            short + "\n", "../" + short.dropFirst(2),
         ] {
             #expect(!Principal.isMachineID(text), "\(text)")
         }

@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import FleetCore
+
 /// Changes of a machine's metadata as the command line says them.
 enum MetadataChange {
     /// What came of it, for `--output json`.
@@ -26,16 +28,18 @@ enum MetadataChange {
         return .set(key: try key(text[..<equals]), value: value)
     }
 
-    static func delete(_ text: String) throws -> MetadataEdit { .delete(key: try key(text[...])) }
+    /// Takes `.` and `..`, too, which version 0.1 let somebody set.
+    static func delete(_ text: String) throws -> MetadataEdit {
+        .delete(key: [".", ".."].contains(text) ? text : try key(text[...]))
+    }
 
     /// The API's rule for keys.
     private static func key(_ text: Substring) throws -> String {
-        let isAllowed = text.utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
-                || [0x2d, 0x2e, 0x5f].contains(byte)
-        }
-        guard !text.isEmpty, isAllowed else {
-            throw ClusterManagerError(.usage, "'\(text)' is no key; keys are of letters and digits of ASCII and . _ -")
+        guard MetadataPair.isKey(text) else {
+            throw ClusterManagerError(
+                .usage,
+                "'\(text)' is no key; keys are 1 to \(MetadataPair.keyLimit) letters and digits of ASCII and . _ -, and "
+                    + "neither . nor ..")
         }
         return String(text)
     }

@@ -61,10 +61,11 @@ extension APIService {
             }
             for machine in Set(changes.map(\.machine)).sorted() {
                 let size = Self.size(of: machines[machine]?.metadata ?? [:], after: changes, of: machine)
-                guard size <= Self.metadataLimit else {
+                guard size <= MetadataPair.totalLimit else {
                     throw ServerFailure(
                         400,
-                        "machine \(machine) would have \(size) bytes of metadata, and may have \(Self.metadataLimit)")
+                        "machine \(machine) would have \(size) bytes of metadata, and may have \(MetadataPair.totalLimit)"
+                    )
                 }
             }
             reply.former = Self.words(changes) { machines[$0.machine]?.metadata[$0.key] }
@@ -76,11 +77,6 @@ extension APIService {
         }
         return reply
     }
-
-    /// Keys and values of one machine together, and one value, in bytes: every machine of the cluster keeps them in memory.
-    private static let metadataLimit = 32 << 10
-    private static let valueLimit = 1024
-    private static let keyLimit = 128
 
     private static func size(
         of metadata: [String: String], after changes: [MetadataChange], of machine: MachineID
@@ -104,7 +100,7 @@ extension APIService {
 
     private static func change(_ patch: API.MetadataPatch) throws(ServerFailure) -> MetadataChange {
         let parts = patch.path.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 4, parts[0].isEmpty, parts[2] == "metadata", isKey(parts[3]) else {
+        guard parts.count == 4, parts[0].isEmpty, parts[2] == "metadata", isKey(parts[3], for: patch.op) else {
             throw ServerFailure(
                 400, "'\(patch.path)' is no path to metadata; use /MACHINE-ID/metadata/KEY with letters, digits and _.-"
             )
@@ -115,10 +111,12 @@ extension APIService {
         switch patch.op {
         case "add", "replace":
             guard !patch.value.isEmpty else { throw ServerFailure(400, "\(patch.op) \(patch.path) needs a value") }
-            guard patch.value.utf8.count <= valueLimit, patch.value.unicodeScalars.allSatisfy({ $0.value >= 0x20 })
-            else {
+            let isShort = patch.value.utf8.count <= MetadataPair.valueLimit
+            guard isShort, patch.value.unicodeScalars.allSatisfy({ $0.value >= 0x20 }) else {
                 throw ServerFailure(
-                    400, "the value for \(parts[3]) must have at most \(valueLimit) bytes and no control characters")
+                    400,
+                    "the value for \(parts[3]) must have at most \(MetadataPair.valueLimit) bytes and no control characters"
+                )
             }
             return MetadataChange(machine: machine, key: String(parts[3]), value: patch.value)
         case "remove":
@@ -128,11 +126,8 @@ extension APIService {
         }
     }
 
-    private static func isKey(_ text: Substring) -> Bool {
-        !text.isEmpty && text.utf8.count <= keyLimit
-            && text.utf8.allSatisfy { byte in
-                (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
-                    || byte == 0x2d || byte == 0x2e || byte == 0x5f
-            }
+    /// Version 0.1 took `.` and `..` as keys, which can still be taken away.
+    private static func isKey(_ text: Substring, for operation: String) -> Bool {
+        MetadataPair.isKey(text) || operation == "remove" && [".", ".."].contains(text)
     }
 }

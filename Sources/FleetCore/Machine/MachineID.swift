@@ -16,6 +16,9 @@ package struct MachineID: Hashable, Comparable, Sendable, CustomStringConvertibl
     /// The first eight digits, which fleet's tables and its `MachineID=` option use.
     package var short: String { String(rawValue.prefix(8)) }
 
+    /// Whether it is the id of zeros, which machine-id(5) gives to no machine.
+    package var isNull: Bool { rawValue.utf8.allSatisfy { $0 == 0x30 } }
+
     package var description: String { rawValue }
 
     package static func < (left: MachineID, right: MachineID) -> Bool { left.rawValue < right.rawValue }

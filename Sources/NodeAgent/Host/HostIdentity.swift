@@ -19,6 +19,10 @@ package struct HostIdentity: Sendable {
             throw HostError(
                 "\(machineIDFile) does not hold 32 hexadecimal digits; make one with systemd-machine-id-setup")
         }
+        guard !id.isNull else {
+            throw HostError(
+                "\(machineIDFile) holds zeros alone, which is no machine's id; make one with systemd-machine-id-setup")
+        }
         self.id = id
         bootID = String(try HostFiles.read("/proc/sys/kernel/random/boot_id")[...].trimmed)
         var name = [CChar](repeating: 0, count: 256)

@@ -76,7 +76,9 @@ struct IdentityRoutes: Sendable {
         let desk = try await signingDesk()
         let body: API.JoinRequest = try await Self.body(request)
         guard let machine = MachineID(body.machine), Principal.isMachineID(body.machine) else {
-            throw ServerFailure(400, "'\(body.machine.prefix(40))' is no machine id: 32 lower-case hexadecimal digits")
+            throw ServerFailure(
+                400,
+                "'\(body.machine.prefix(40))' is no machine id: 32 lower-case hexadecimal digits, not all of them 0")
         }
         let name = String(body.name.prefix(64))
         guard Principal.isName(name), body.addresses.count <= 16 else {
@@ -191,9 +193,9 @@ struct IdentityRoutes: Sendable {
         guard !roles.isEmpty, roles.isSubset(of: AuthorityDesk.allRoles) else {
             throw ServerFailure(400, "a machine's roles are some of agent, engine and api")
         }
-        guard body.metadata.count <= 64, body.metadata.allSatisfy({ !$0.key.isEmpty && !$0.value.isEmpty }) else {
-            throw ServerFailure(400, "metadata is at most 64 pairs of texts that are not empty")
-        }
+        guard body.metadata.count <= 64 else { throw ServerFailure(400, "metadata is at most 64 pairs") }
+        // Found by the machine that joins it would cost the token a use, and leave a member that knows nothing of it.
+        if let complaint = MetadataPair.complaint(body.metadata) { throw ServerFailure(400, complaint) }
         let entry = try await records { () throws(RegistryError) in try await registry.authorities()?.entry }
         let signers = entry?.signers ?? []
         // A token is worth something only where a signer's authority is the newest of the bundle.

@@ -28,7 +28,7 @@ struct IdentityCommandTests {
             "POST /flotilla/v1/tokens": try CannedAPI.json(
                 API.NewToken(token: "FLT1-x", endpoints: ["tls:10.0.0.1:49443"]))
         ])
-        let words = "token create --ttl 10m --uses 3 --roles agent,engine --metadata role=worker,zone=a=b"
+        let words = "token create --ttl 10m --uses 3 --roles agent,engine --metadata role=worker,zone=a-b"
         let captured = try await api.run(words)
         #expect(captured.output == "FLT1-x\n")
         #expect(captured.errors.contains("node-agent join tls:10.0.0.1:49443 FLT1-x"))
@@ -36,7 +36,7 @@ struct IdentityCommandTests {
         #expect(
             order
                 == API.TokenOrder(
-                    ttl: 600, uses: 3, roles: ["agent", "engine"], metadata: ["role": "worker", "zone": "a=b"]))
+                    ttl: 600, uses: 3, roles: ["agent", "engine"], metadata: ["role": "worker", "zone": "a-b"]))
 
         let json = try await api.run("token create --kind worker --output json")
         #expect(try JSONDecoder().decode(API.NewToken.self, from: Data(json.output.utf8)).token == "FLT1-x")
@@ -93,6 +93,7 @@ struct IdentityCommandTests {
         arguments: [
             ["--ttl", "soon"], ["--ttl", "0"], ["--ttl", "-5m"], ["--ttl", ""], ["--ttl", "1w"], ["--ttl", "1.5h"],
             ["--metadata", "role"], ["--metadata", "=worker"], ["--metadata", "role="], ["--metadata", "a=b,c"],
+            ["--metadata", "..=b"], ["--metadata", "a=b=c"], ["--metadata", "a=b\nc"], ["--metadata", "a=\"b\""],
         ])
     func badOrder(words: [String]) async {
         let api = CannedAPI([:])

@@ -35,6 +35,15 @@ struct HostTests {
             error.message == "\(path) does not hold 32 hexadecimal digits; make one with systemd-machine-id-setup")
     }
 
+    @Test("an id of zeros is none")
+    func nullMachineID() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/machine-id"
+        try HostFiles.write(String(repeating: "0", count: 32) + "\n", to: path)
+        let error = try #require(throws: HostError.self) { try HostIdentity(machineIDFile: path) }
+        #expect(error.message.hasPrefix("\(path) holds zeros alone"))
+    }
+
     @Test("a missing machine-id file is named with the reason")
     func missingMachineID() throws {
         let error = try #require(throws: HostError.self) { try HostIdentity(machineIDFile: "/nowhere/machine-id") }

@@ -188,7 +188,7 @@ struct ClusterInit: LocalCommand {
     private func admitThisMachine(_ desk: AuthorityDesk, _ address: String, _ console: Console) async throws {
         let folder = MachineFolder()
         guard !folder.exists else { return }
-        guard let text = LocalMachine.id, let id = MachineID(text) else {
+        guard let text = LocalMachine.id, let id = MachineID(text), !id.isNull else {
             throw ClusterManagerError(.usage, "this machine has no id in /etc/machine-id; run systemd-machine-id-setup")
         }
         let roles = machineRoles

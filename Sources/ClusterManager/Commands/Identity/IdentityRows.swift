@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FleetAPI
+import FleetCore
 import FoundationEssentials
 
 /// Pairs as `--metadata` takes them.
@@ -14,7 +15,10 @@ enum Pairs {
             guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
                 throw ClusterManagerError(.usage, "'\(pair)' is not KEY=VALUE")
             }
-            pairs[String(parts[0])] = String(parts[1])
+            let (key, value) = (String(parts[0]), String(parts[1]))
+            // The cluster says so, too; a machine that joined with such a pair could not start its agent.
+            if let complaint = MetadataPair.complaint(key, value) { throw ClusterManagerError(.usage, complaint) }
+            pairs[key] = value
         }
         return pairs
     }
