@@ -8,42 +8,6 @@ import HTTPTransport
 package import Identity
 package import Registry
 
-/// Why the authority does not do what it was asked.
-package enum AuthorityError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The request makes no sense.
-    case invalid(String)
-    /// The token is no good; why is for the audit, never for its bearer.
-    case badToken(String)
-    /// It does not fit what is there.
-    case conflict(String)
-    case missing(String)
-    /// Key, certificate or folder.
-    case identity(IdentityError)
-    /// The store; it may help to try again.
-    case store(String)
-
-    package var description: String {
-        switch self {
-        case .invalid(let words), .badToken(let words), .conflict(let words), .missing(let words), .store(let words):
-            words
-        case .identity(let error): error.message
-        }
-    }
-
-    /// - Parameters:
-    ///   - error: What the records' keeper says.
-    ///   - namesAction: Whether the words say what failed; off where whoever asked says that himself.
-    init(_ error: RegistryError, namesAction: Bool = true) {
-        let words = namesAction ? error.message : error.reason
-        switch error.code {
-        case .conflict: self = .conflict(words)
-        case .notFound: self = .missing(words)
-        case .invalid: self = .invalid(words)
-        default: self = .store(words)
-        }
-    }
-}
-
 /// Says who belongs to the cluster: signs certificates, keeps the records, and gives machines their users in etcd.
 ///
 /// It works where the authority's folder is. Everything it signs has a record first, since a certificate without a
@@ -117,12 +81,17 @@ package struct AuthorityDesk: Sendable {
         guard !admission.roles.isEmpty, admission.roles.isSubset(of: Self.allRoles) else {
             throw .invalid("a machine's roles are some of agent, engine and api")
         }
-        let issued = try renew(admission.machine, request: request, addresses: admission.addresses, now: now)
+        let former: MachineIdentity? = try await records { () throws(RegistryError) in
+            try await registry.machineIdentity(admission.machine)
+        }
+        let began = Self.beginning(
+            after: former.map { max($0.joinedAt, $0.revokedAt ?? $0.joinedAt) }, now: now)
+        let issued = try renew(admission.machine, request: request, addresses: admission.addresses, now: began)
         try await records { () throws(RegistryError) in
             try await registry.addMachine(
                 MachineIdentity(
                     id: admission.machine, name: admission.name, roles: admission.roles, metadata: admission.metadata,
-                    joinedAt: Self.moment(now)), mayReplace: mayReplace)
+                    joinedAt: Self.moment(began)), mayReplace: mayReplace)
         }
         var login: StoreLogin?
         if let access {
@@ -238,15 +207,14 @@ package struct AuthorityDesk: Sendable {
     package func addUser(
         _ name: String, role: UserRole, request: String, now: Date
     ) async throws(AuthorityError) -> (certificate: String, authorities: String) {
-        let issued = try identities { () throws(IdentityError) in
-            (
-                try folder.chain(
-                    try folder.authority().issue(try CertificateRequest(pem: request), for: .user(name), now: now)),
-                try folder.bundle().pem
-            )
+        let former: UserIdentity? = try await records { () throws(RegistryError) in
+            try await registry.userIdentity(name)
         }
+        let began = Self.beginning(
+            after: former.map { max($0.createdAt, $0.revokedAt ?? $0.createdAt) }, now: now)
+        let issued = try renew(user: name, request: request, now: began)
         do {
-            try await registry.addUser(UserIdentity(name: name, role: role, createdAt: Self.moment(now)))
+            try await registry.addUser(UserIdentity(name: name, role: role, createdAt: Self.moment(began)))
         } catch {
             throw AuthorityError(error, namesAction: false)
         }
@@ -264,6 +232,27 @@ package struct AuthorityDesk: Sendable {
                 try folder.bundle().pem
             )
         }
+    }
+
+    // MARK: Moments
+
+    /// How far ahead a certificate may be dated: it begins 300 s before, and clocks differ.
+    private static let longestLead: TimeInterval = 60
+
+    /// When an identity begins, so that nothing signed for a former one of its name counts for it.
+    ///
+    /// Certificates know seconds, and count when they are as old as their record. So whoever comes after somebody begins in the
+    /// next second: after this one, in which the former one's last certificate may have been signed, and after its revocation, which
+    /// another machine's clock may put later.
+    ///
+    /// - Parameters:
+    ///   - former: The last moment that is known of the former one, in milliseconds since 1970; `nil` where there was none.
+    ///   - now: The present time.
+    /// - Returns: The moment with which its record and its certificate are dated.
+    static func beginning(after former: Int64?, now: Date) -> Date {
+        guard let former else { return now }
+        let second = max(moment(now), former) / 1000 + 1
+        return min(Date(timeIntervalSince1970: Double(second)), now + longestLead)
     }
 
     // MARK: The authority itself
@@ -362,7 +351,12 @@ package struct AuthorityDesk: Sendable {
         do {
             return try work()
         } catch {
-            throw error.code == .malformed ? .invalid(error.message) : .identity(error)
+            switch error.code {
+            case .malformed: throw .invalid(error.message)
+            // Such as a rotation that is under way already: the request is good, and does not fit what is there.
+            case .exists: throw .conflict(error.message)
+            default: throw .identity(error)
+            }
         }
     }
 

@@ -25,9 +25,30 @@ struct JoiningTests {
         var refusals: [AuditedAct] { acts.withLock { $0.filter(\.isRefusal) } }
     }
 
+    /// The records as they are in the store at the moment.
+    private struct StoredRecords: IdentityRecords {
+        let registry: ClusterRegistry
+
+        func user(_ name: String) async throws(RecordsUnread) -> (role: Caller.Role, since: Int64)? {
+            guard let user = try? await registry.userIdentity(name), user.revokedAt == nil,
+                let role = Caller.Role(rawValue: user.role.rawValue)
+            else { return nil }
+            return (role, user.createdAt / 1000)
+        }
+
+        func machine(_ id: String) async throws(RecordsUnread) -> Int64? {
+            guard let id = MachineID(id), let machine = try? await registry.machineIdentity(id),
+                machine.revokedAt == nil
+            else { return nil }
+            return machine.joinedAt / 1000
+        }
+    }
+
     private struct Rig {
         let registry: ClusterRegistry
         let notebook = Notebook()
+        let desk: AuthorityDesk
+        private let ownIdentity: OwnIdentity
         private let service: APIService
         private static let stranger = Caller.unknown(origin: "10.0.0.9", reason: "no certificate was shown")
 
@@ -44,9 +65,9 @@ struct JoiningTests {
                     for: .machine(String(repeating: "f", count: 32)), addresses: ["127.0.0.1"], now: Date()),
                 authorities: made.trust.pem, etcdPassword: nil, etcdCertificate: nil)
             registry = ClusterRegistry(store: MemoryStore())
-            let routes = IdentityRoutes(
-                registry: registry, cluster: "default", own: try OwnIdentity(folder: own, cluster: "default"),
-                desk: AuthorityDesk(folder: authority, registry: registry, access: nil, etcdEndpoints: []))
+            ownIdentity = try OwnIdentity(folder: own, cluster: "default")
+            desk = AuthorityDesk(folder: authority, registry: registry, access: nil, etcdEndpoints: [])
+            let routes = IdentityRoutes(registry: registry, cluster: "default", own: ownIdentity, desk: desk)
             service = APIService(
                 access: RegistryClusterAccess(registry: registry, view: ClusterView(registry: registry)),
                 version: "9.9", extraRoutes: routes.routes, audit: notebook)
@@ -80,6 +101,15 @@ struct JoiningTests {
                 API.JoinRequest(token: token, request: request, machine: machine, name: "thief", addresses: []),
                 by: Self.stranger
             ).status
+        }
+
+        /// Who somebody is that shows a certificate now, by the cluster's records.
+        func identity(showing pem: String) async throws -> Caller.Identity {
+            let lines = pem.split(separator: "\n")
+                .drop { !$0.hasPrefix("-----BEGIN") }.dropFirst().prefix { !$0.hasPrefix("-----END") }
+            let certificate = try #require(Data(base64Encoded: lines.joined(separator: "")))
+            return await CertificateRecognition(identity: ownIdentity, records: StoredRecords(registry: registry))
+                .caller(at: .tls(address: "10.0.0.9", certificate: [UInt8](certificate))).identity
         }
 
         func usesLeft() async throws -> [Int] { try await registry.tokens().tokens.map(\.usesLeft) }
@@ -163,6 +193,60 @@ struct JoiningTests {
         for bad in [["role": "a\u{2028}FLOTILLA_ROLES=api"], ["role": "a=b"], ["..": "a"]] {
             let error = #expect(throws: IdentityError.self) { try text(bad) }
             #expect(error?.message.hasPrefix("the cluster sent metadata that no machine can have: ") == true)
+        }
+    }
+
+    @Test(
+        "a user made anew within the second of his revocation, or by a clock behind, has his new certificate alone",
+        arguments: [0, 1, 30, 86_400] as [Int64])
+    func userAnew(lead: Int64) async throws {
+        try await withRig { rig async throws in
+            let now = Date()
+            let request = try KeyPair().request(name: "user:ada")
+            let former = try await rig.desk.addUser("ada", role: .admin, request: request, now: now).certificate
+            #expect(try await rig.identity(showing: former) == .user(.admin))
+            let renewed = try rig.desk.renew(user: "ada", request: request, now: now).certificate
+            try await rig.registry.revokeUser("ada", at: AuthorityDesk.moment(now) + lead * 1000)
+            let new = try await rig.desk.addUser("ada", role: .viewer, request: request, now: now).certificate
+            #expect(try await rig.identity(showing: new) == .user(.viewer))
+            for old in [former, renewed] {
+                #expect(
+                    try await rig.identity(showing: old)
+                        == .unknown(reason: "this certificate of user ada was revoked"))
+            }
+        }
+    }
+
+    @Test("a machine that joins anew within the second of its revocation has its new certificate alone")
+    func machineAnew() async throws {
+        try await withRig { rig async throws in
+            let now = Date()
+            let id = try #require(MachineID(Self.machine))
+            let request = try KeyPair().request(name: "machine:\(Self.machine)")
+            let admission = AuthorityDesk.Admission(machine: id, name: "a", addresses: [], roles: ["agent"])
+            let former = try await rig.desk.admit(admission, request: request, now: now).certificate
+            #expect(try await rig.identity(showing: former) == .machine(id: Self.machine))
+            try await rig.registry.revokeMachine(id, at: AuthorityDesk.moment(now))
+            let new = try await rig.desk.admit(admission, request: request, now: now).certificate
+            #expect(try await rig.identity(showing: new) == .machine(id: Self.machine))
+            #expect(
+                try await rig.identity(showing: former)
+                    == .unknown(reason: "this certificate of machine \(Self.machine) was revoked"))
+        }
+    }
+
+    @Test("a rotation that does not fit is a conflict, and says what does")
+    func rotations() async throws {
+        try await withRig { rig async throws in
+            for (step, status, words) in [
+                ("finish", 409, "no rotation is under way"), ("begin", 200, ""), ("begin", 409, "finish it first"),
+                ("finish", 200, ""), ("finish", 409, "begin one"), ("turn", 400, "begin or finish"),
+            ] {
+                let reply = try await rig.post("/authorities/rotate", API.Rotation(step: step))
+                #expect(reply.status == status, "\(step)")
+                guard case .bytes(let bytes) = reply.body else { continue }
+                #expect(words.isEmpty || String(decoding: bytes, as: UTF8.self).contains(words))
+            }
         }
     }
 }
