@@ -229,6 +229,7 @@ let package = Package(
             name: "ClusterManagerTests",
             dependencies: [
                 "ClusterManager", "Authority", "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", "Identity",
+                "Terminal",
                 logging, arguments, subprocess,
             ],
             swiftSettings: tests),

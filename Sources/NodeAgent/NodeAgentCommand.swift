@@ -133,10 +133,10 @@ struct RunCommand: AsyncParsableCommand {
 
     /// Prints every setting with its origin, after looking at what only this machine can tell.
     private func report(_ sources: SettingSources, _ settings: AgentSettings) throws {
-        for line in sources.report { print(line) }
+        for line in sources.report { HostFiles.say(line) }
         let identity = try HostIdentity(machineIDFile: settings.machineIDFile)
         if !settings.publicIP.isEmpty { try NetworkAddresses.check(settings.publicIP) }
-        print("settings are good; this is machine \(identity.id) (\(identity.hostName))")
+        HostFiles.say("settings are good; this is machine \(identity.id) (\(identity.hostName))")
     }
 
     private func serve(_ settings: AgentSettings) async throws {

@@ -3,6 +3,7 @@
 
 import FoundationEssentials
 import Glibc
+import Terminal
 
 /// The forms in which `journal` prints entries: those of journalctl(1) that scripts and people use.
 package enum JournalForm: String, CaseIterable, Sendable {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FoundationEssentials
+import Terminal
 
 /// The forms in which a command can print its result.
 package enum OutputFormat: String, Sendable, CaseIterable {
@@ -43,20 +44,14 @@ struct JSONNote: Encodable, Sendable {
 package enum JSONOutput {
     /// JSON's own text with the characters that `Printable` writes out and JSON may hold as they are, as JSON's escapes.
     static func escaped(_ json: String) -> String {
-        func isPlain(_ scalar: Unicode.Scalar) -> Bool {
-            switch scalar.value {
-            case 0x7F...0x9F, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069, 0xFEFF: false
-            default: true
-            }
-        }
-        guard !json.unicodeScalars.allSatisfy(isPlain) else { return json }
+        guard json.unicodeScalars.contains(where: Printable.isUnsafe) else { return json }
         var text = ""
         for scalar in json.unicodeScalars {
-            if isPlain(scalar) {
-                text.unicodeScalars.append(scalar)
-            } else {
+            if Printable.isUnsafe(scalar) {
                 let digits = String(scalar.value, radix: 16)
                 text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            } else {
+                text.unicodeScalars.append(scalar)
             }
         }
         return text

@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import Terminal
+
 /// One column of a table of `Row`s.
 package struct Column<Row>: Sendable {
     /// The word that selects the column in `--fields`; the header is the same in capitals.

@@ -3,6 +3,7 @@
 
 import FleetCore
 import FoundationEssentials
+import Terminal
 
 /// What is known of one unit, in the manner of `systemctl status`.
 package struct UnitStatus: Encodable, Sendable {

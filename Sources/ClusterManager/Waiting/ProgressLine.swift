@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import Terminal
+
 /// One line at the bottom of a terminal that is rewritten in place; nothing at all where no person watches.
 package struct ProgressLine: Sendable {
     private let stream: Console.Stream

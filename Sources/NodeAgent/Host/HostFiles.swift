@@ -4,6 +4,7 @@
 import FoundationEssentials
 import Glibc
 import Systemd
+import Terminal
 
 /// Small files of the machine: read whole, written so that a reader never sees half of one.
 enum HostFiles {
@@ -145,9 +146,12 @@ enum HostFiles {
         return String(cString: path)
     }
 
-    /// Writes one line to standard error.
+    /// Writes a line to standard output; what others have said in it is made printable.
+    static func say(_ line: String) { print(Printable.text(line)) }
+
+    /// Writes a line to standard error; what others have said in it is made printable.
     static func complain(_ line: String) {
-        let bytes = Array((line + "\n").utf8)
+        let bytes = Array(Printable.text(line + "\n").utf8)
         _ = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 

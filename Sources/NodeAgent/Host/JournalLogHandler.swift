@@ -4,6 +4,7 @@
 import Glibc
 package import Logging
 import Systemd
+import Terminal
 
 /// Writes log lines to standard error, with the priority prefixes that journald takes off again.
 ///
@@ -25,13 +26,19 @@ package struct JournalLogHandler: LogHandler {
 
     package func log(event: LogEvent) {
         let fields = metadata.merging(event.metadata ?? [:]) { _, new in new }.sorted { $0.key < $1.key }
-        var text = event.message.description
-        for (key, value) in fields { text += " \(key)=\(Self.quoted("\(value)"))" }
+        let text = Self.text(event.message.description, fields)
         if isJournal, send(text, event.level, fields) { return }
         let line = (isTerminal ? "\(event.level): " : "<\(event.level.priority)>") + text + "\n"
         // One write, so that lines of several threads do not mix.
         let bytes = Array(line.utf8)
         _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
+
+    /// Message and values as one line, in which nothing from elsewhere tells a terminal what to do, be it journalctl's.
+    static func text(_ message: String, _ fields: [(key: String, value: Logger.MetadataValue)]) -> String {
+        var text = message
+        for (key, value) in fields { text += " \(key)=\(quoted("\(value)"))" }
+        return Printable.line(text)
     }
 
     /// Hands the line to the journal with each of its values as a field, for `journalctl FLOTILLA_AUDIT_USER=user:ada`.

@@ -64,12 +64,12 @@ struct JoinCommand: AsyncParsableCommand {
                 identity: try HostIdentity(machineIDFile: machineIDFile), address: address, port: port,
                 folder: MachineFolder(path: folder), settingsFile: settingsFile)
             let answer = try await plan.join()
-            print(
+            HostFiles.say(
                 "machine \(plan.identity.id.short) (\(plan.identity.hostName)) has joined cluster \(answer.cluster) as \(answer.roles.joined(separator: ", "))"
             )
             guard !noStart else { return }
             try await Self.startAgent()
-            print("node-agent.service is enabled and running")
+            HostFiles.say("node-agent.service is enabled and running")
         } catch {
             HostFiles.complain("node-agent: \(Self.words(for: error))")
             throw ExitCode.failure

@@ -6,6 +6,7 @@ import FleetAPI
 import FleetAPIClient
 import FoundationEssentials
 import Identity
+import Terminal
 import Testing
 
 @testable import ClusterManager
@@ -270,6 +271,22 @@ struct IdentityCommandTests {
             cut.errors == "cluster-manager: the newest 2 entries are shown, there may be older ones: "
                 + "--number 10000 shows more, --until @3 those before\n")
         #expect(try await api.run("audit -n 3").errors.isEmpty)
+    }
+
+    @Test("what a stranger wrote into a path does nothing to the terminal of who reads the audit")
+    func hostileAudit() async throws {
+        let event = API.AuditEvent(
+            time: 1_000, caller: "unknown", origin: "10.0.0.9", action: "GET /\u{1B}[2J\u{9B}31m\u{202E}\u{061C}x",
+            unit: nil,
+            before: nil, after: nil, refusal: "no \u{9D}\u{202E}\u{061C}certificate")
+        let api = CannedAPI([
+            "GET /flotilla/v1/audit?limit=100": try CannedAPI.json(API.AuditPage(events: [event]))
+        ])
+        for words in [["audit"], ["audit", "--fields", "action,refused"], ["audit", "--output", "json"]] {
+            let output = try await api.run(words).output
+            #expect(!output.unicodeScalars.contains(where: Printable.isUnsafe), "\(words)")
+            #expect(output.contains("u202e") && output.contains("u061c"), "\(words): \(output)")
+        }
     }
 
     @Test("the audit is asked for what the options say, and shown with refusals")

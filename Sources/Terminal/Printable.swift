@@ -5,9 +5,9 @@
 ///
 /// A description, a reason or a unit's own words may hold control characters, which would colour, move or rename what the person sees,
 /// and marks that turn the direction of writing, which would show other words than there are.
-enum Printable {
+package enum Printable {
     /// `text` with each such character written out as `\x1b` or `\u202e`; tabs and newlines stay.
-    static func text(_ text: some StringProtocol) -> String {
+    package static func text(_ text: some StringProtocol) -> String {
         guard text.unicodeScalars.contains(where: isUnsafe) else { return String(text) }
         var safe = ""
         for scalar in text.unicodeScalars {
@@ -17,7 +17,7 @@ enum Printable {
     }
 
     /// `text` as one line of a table or report: tabs and newlines are written out, too.
-    static func line(_ text: some StringProtocol) -> String {
+    package static func line(_ text: some StringProtocol) -> String {
         var safe = ""
         for scalar in text.unicodeScalars {
             switch scalar {
@@ -30,10 +30,11 @@ enum Printable {
         return safe
     }
 
-    private static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
+    /// Whether a terminal would obey the character, or show others in another order for it.
+    package static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x09, 0x0A: false
-        case 0..<0x20, 0x7F...0x9F, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069, 0xFEFF: true
+        case 0..<0x20, 0x7F...0x9F, 0x061C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069, 0xFEFF: true
         default: false
         }
     }
