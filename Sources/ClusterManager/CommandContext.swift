@@ -68,11 +68,13 @@ package struct CommandContext: Sendable {
         }
     }
 
-    /// Refuses a command whose result is shown once and would be lost.
+    /// Makes sure of a place for a result that is a secret, or shown only once: before anything is made.
+    ///
+    /// A file that standard output leads to is closed for all but its owner.
     ///
     /// - Throws: `ClusterManagerError.usage` when standard output is closed.
     package func requireOutput() throws {
-        guard !console.output.isOpen else { return }
+        guard !console.output.isOpen else { return console.output.keepPrivate() }
         throw ClusterManagerError(
             .usage, "standard output is closed, and what would be written there is shown only once; nothing was done")
     }

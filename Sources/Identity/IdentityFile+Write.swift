@@ -22,7 +22,10 @@ extension IdentityFile {
     ///
     /// - Throws: `.file` when not every byte has got there.
     package static func write(_ text: String, toNamed path: String, mode: UInt32) throws(IdentityError) {
-        if let own = ownDescriptor(path) { return try put(text, into: own, of: path) }
+        if let own = ownDescriptor(path) {
+            restrict(own, to: mode)
+            return try put(text, into: own, of: path)
+        }
         // By opening it the kernel says whether this may be written at all, also where a link in a shared folder leads.
         let descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY)
         guard descriptor >= 0 else {
@@ -49,6 +52,16 @@ extension IdentityFile {
             throw error
         }
         guard close(descriptor) == 0 else { throw failure("write", path) }
+    }
+
+    /// Takes from a regular file that is open already, such as the one that a shell has made for `>`, what `mode` does not give.
+    ///
+    /// What is no regular file stays as it is, such as a pipe or a terminal.
+    package static func restrict(_ descriptor: Int32, to mode: UInt32) {
+        var info = stat()
+        guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG else { return }
+        let bits = info.st_mode & 0o7777
+        if bits & ~mode != 0 { _ = fchmod(descriptor, bits & mode) }
     }
 
     /// The descriptor of this very process that `path` names, whose place in its file counts; `nil` for any other path.

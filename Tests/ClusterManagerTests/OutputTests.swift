@@ -5,6 +5,7 @@ import FleetAPI
 import FleetAPIClient
 import FleetAPIServer
 import FoundationEssentials
+import Glibc
 import Testing
 
 @testable import ClusterManager
@@ -108,6 +109,50 @@ struct OutputTests {
             try await api.run(["token", "create", "--kind", "worker"], output: Console.Stream(isOpen: false) { _ in })
         }
         #expect(api.asked.isEmpty)
+    }
+
+    @Test(
+        "a file for a secret is closed for others before anybody is asked for it",
+        arguments: ["user add ada --role viewer", "token create", "backup -"])
+    func privateOutput(line: String) async throws {
+        let captured = CapturedConsole()
+        let stream = Console.Stream(
+            keepPrivate: { captured.console.output.write("closed;") },
+            write: { _ in captured.console.output.write("written;") })
+        let api = CannedAPI([
+            "POST /flotilla/v1/tokens": try CannedAPI.json(API.NewToken(token: "FLT1-x", endpoints: [])),
+            "POST /flotilla/v1/users": try CannedAPI.json(
+                API.IssuedCertificate(cluster: "lab", certificate: "C", authorities: "A")),
+            "GET /flotilla/v1/backup": TransportResponse(status: 200, body: Array("{}".utf8)),
+        ])
+        _ = try await api.run(line.split(separator: " ").map(String.init), output: stream)
+        #expect(captured.output == "closed;written;")
+    }
+
+    @Test("standard output that a shell has sent to a file is closed for all but its owner")
+    func shellOutput() throws {
+        let file = FileManager.default.temporaryDirectory.path + "/flotilla-\(UUID().uuidString)"
+        let descriptor = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+        try #require(descriptor >= 0 && fchmod(descriptor, 0o644) == 0)
+        defer {
+            close(descriptor)
+            unlink(file)
+        }
+        Console.stream(descriptor, wantsColours: false).keepPrivate()
+        var info = stat()
+        #expect(fstat(descriptor, &info) == 0 && info.st_mode & 0o777 == 0o600)
+    }
+
+    @Test("a backup's foreign text does nothing to a terminal, and a program gets the very bytes")
+    func backup() async throws {
+        let text = "{\"x\":\"\u{202E}\u{9B}\"}"
+        for (isTerminal, shown) in [(false, text), (true, #"{"x":"\u202e\x9b"}"#)] {
+            let captured = CapturedConsole()
+            let stream = Console.Stream(isTerminal: isTerminal) { captured.console.output.write($0) }
+            let api = CannedAPI(["GET /flotilla/v1/backup": TransportResponse(status: 200, body: Array(text.utf8))])
+            _ = try await api.run(["backup", "-"], output: stream)
+            #expect(captured.output == shown)
+        }
     }
 
     @Test("a token or a user whose secret could not be written is revoked again", arguments: [true, false])

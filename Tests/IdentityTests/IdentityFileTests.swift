@@ -184,6 +184,34 @@ struct IdentityFileTests {
         }
     }
 
+    @Test("a file that a shell has opened to all is closed before a secret goes into it, and nothing else is changed")
+    func openedByShell() async throws {
+        try await withTemporaryFolder { folder in
+            let file = "\(folder)/ci.json"
+            let descriptor = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+            try #require(descriptor >= 0)
+            defer { close(descriptor) }
+            for (before, after) in [(0o644, 0o600), (0o666, 0o600), (0o400, 0o400), (0o755, 0o600)]
+                as [(UInt32, UInt32)]
+            {
+                try #require(fchmod(descriptor, before) == 0)
+                IdentityFile.restrict(descriptor, to: IdentityFile.secretMode)
+                #expect(try mode(file) == after)
+            }
+            try #require(fchmod(descriptor, 0o644) == 0)
+            try IdentityFile.write("secret", toNamed: "/dev/fd/\(descriptor)", mode: IdentityFile.secretMode)
+            #expect(try IdentityFile.read(file, isSecret: true) == "secret")
+
+            let pipe = "\(folder)/pipe"
+            try #require(mkfifo(pipe, 0o600) == 0 && chmod(pipe, 0o666) == 0)
+            let end = open(pipe, O_RDWR | O_CLOEXEC)
+            try #require(end >= 0)
+            defer { close(end) }
+            IdentityFile.restrict(end, to: IdentityFile.secretMode)
+            #expect(try mode(pipe) == 0o666)
+        }
+    }
+
     @Test("a link that a user names is followed and stays, also to a file that is not there yet")
     func namedLinks() async throws {
         try await withTemporaryFolder { folder in

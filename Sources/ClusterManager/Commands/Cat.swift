@@ -28,8 +28,7 @@ struct Cat: FleetCommand {
         switch context.format {
         case .table:
             // A program gets the very bytes; a terminal would obey some of them.
-            let output = context.console.output
-            if output.isTerminal { output.show(found.file.text) } else { output.write(found.file.text) }
+            context.console.output.deliver(found.file.text)
         case .json:
             let document = Document(unit: found.name.rawValue, hash: found.hash, text: found.file.text)
             context.console.output.write(try JSONOutput.text(document))

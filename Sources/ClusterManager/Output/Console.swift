@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import Identity
 import Synchronization
 import Terminal
 
@@ -23,13 +24,16 @@ package struct Console: Sendable {
         package let failure: @Sendable () -> String?
         /// How wide the terminal is now, which a person may change; `nil` where there is none, or nobody says.
         package let columns: @Sendable () -> Int?
+        /// Closes a file that the stream leads to for all but its owner: called before a secret is written.
+        package let keepPrivate: @Sendable () -> Void
 
         package init(
             isTerminal: Bool = false, hasColours: Bool = false, isOpen: Bool = true,
             columns: @escaping @Sendable () -> Int? = { nil }, failure: @escaping @Sendable () -> String? = { nil },
-            write: @escaping @Sendable (String) -> Void
+            keepPrivate: @escaping @Sendable () -> Void = {}, write: @escaping @Sendable (String) -> Void
         ) {
             self.columns = columns
+            self.keepPrivate = keepPrivate
             self.isTerminal = isTerminal
             self.hasColours = hasColours
             self.isOpen = isOpen
@@ -39,6 +43,9 @@ package struct Console: Sendable {
 
         /// Writes text for a person, with control characters written out; no newline is added.
         package func show(_ text: String) { write(Printable.text(text)) }
+
+        /// Writes a file's own bytes for a program, and for a terminal what `show` makes of them.
+        package func deliver(_ text: String) { if isTerminal { show(text) } else { write(text) } }
 
         /// Writes a line for a person, as `show` does; who asked for JSON gets an object.
         package func line(_ text: String) { write(formatted(text)) }
@@ -72,17 +79,21 @@ package struct Console: Sendable {
     /// Colours need a terminal that is not `dumb`, and no `NO_COLOR` in the environment (no-color.org).
     package static func standard(environment: [String: String]) -> Console {
         let wantsColours = environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
-        func stream(_ descriptor: Int32) -> Stream {
-            let isTerminal = isatty(descriptor) == 1
-            let sink = Sink(descriptor)
-            let flags = fcntl(descriptor, F_GETFL)
-            return Stream(
-                isTerminal: isTerminal, hasColours: isTerminal && wantsColours,
-                isOpen: flags >= 0 && flags & O_ACCMODE != O_RDONLY,
-                columns: { TerminalWidth.columns(ofTerminal: descriptor) }, failure: { sink.failure }, write: sink.write
-            )
-        }
-        return Console(output: stream(STDOUT_FILENO), errors: stream(STDERR_FILENO))
+        return Console(
+            output: stream(STDOUT_FILENO, wantsColours: wantsColours),
+            errors: stream(STDERR_FILENO, wantsColours: wantsColours))
+    }
+
+    /// The stream of an open file.
+    static func stream(_ descriptor: Int32, wantsColours: Bool) -> Stream {
+        let isTerminal = isatty(descriptor) == 1
+        let sink = Sink(descriptor)
+        let flags = fcntl(descriptor, F_GETFL)
+        return Stream(
+            isTerminal: isTerminal, hasColours: isTerminal && wantsColours,
+            isOpen: flags >= 0 && flags & O_ACCMODE != O_RDONLY,
+            columns: { TerminalWidth.columns(ofTerminal: descriptor) }, failure: { sink.failure },
+            keepPrivate: { IdentityFile.restrict(descriptor, to: IdentityFile.secretMode) }, write: sink.write)
     }
 
     /// Takes the numbers of the three standard streams, so that none of them falls to a file or a connection.

@@ -23,7 +23,7 @@ struct User: AsyncParsableCommand {
             abstract: "Add a user and write a profile that is ready for use.",
             discussion: """
                 The key is made here; the profile holds it, so hand it on as you would a password. The user takes it up with \
-                'cluster-manager profile add'. A viewer reads, an operator changes units, an admin everything.
+                'cluster-manager profile add'. A file that the output is sent to is closed for all but its owner. A viewer reads, an operator changes units, an admin everything.
 
                 EXAMPLES:
                   cluster-manager user add ada --role operator --out ada.json

@@ -88,7 +88,7 @@ struct Backup: FleetCommand {
         let client = try context.client()
         let bytes = try await asked { () async throws(APIError) in try await client.backup() }
         let text = String(decoding: bytes, as: UTF8.self)
-        guard file != "-" else { return context.console.output.write(text) }
+        guard file != "-" else { return context.console.output.deliver(text) }
         do {
             try IdentityFile.write(text, toNamed: file, mode: IdentityFile.secretMode)
         } catch {
