@@ -47,11 +47,13 @@ struct ChoosingTransportTests {
         return String(decoding: try await transport.send(request).body, as: UTF8.self)
     }
 
-    @Test("what never got to a server goes to another one at once, and all that follows, too")
-    func unreachable() async throws {
+    @Test(
+        "what never got to a server goes to another one at once, and all that follows, too",
+        arguments: [TransportFailure.Kind.unreachable, .untrusted])
+    func unreachable(kind: TransportFailure.Kind) async throws {
         let transport = transport(anew: two)
         #expect(try await ask(transport) == "one")
-        one.fail(.unreachable)
+        one.fail(kind)
         #expect(try await ask(transport) == "two")
         one.fail(nil)
         #expect(try await ask(transport) == "two")

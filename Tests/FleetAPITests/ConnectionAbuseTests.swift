@@ -134,6 +134,18 @@ struct ConnectionAbuseTests {
         }
     }
 
+    @Test("two fields Host are refused and the connection closed, whatever they say")
+    func twoHosts() async throws {
+        try await withRig { rig async throws in
+            for second in ["localhost", "evil.example", ""] {
+                let doubtful = try RawConnection(rig.port)
+                doubtful.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: \(second)\r\n\r\n")
+                #expect(await doubtful.readToEnd().hasPrefix("HTTP/1.1 400 "))
+            }
+            try await rig.isUnharmed()
+        }
+    }
+
     @Test(
         "connections that are reset midway leave nothing",
         arguments: [

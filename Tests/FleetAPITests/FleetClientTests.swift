@@ -117,7 +117,7 @@ struct FleetClientTests {
         "who cannot reach the server is told where it was sought and how to name another",
         arguments: [
             (TransportFailure.Kind.unreachable, APIError.Code.unreachable), (.timedOut, .timedOut),
-            (.cancelled, .cancelled), (.broken, .connectionLost),
+            (.cancelled, .cancelled), (.broken, .connectionLost), (.untrusted, .unreachable),
         ])
     func failures(kind: TransportFailure.Kind, code: APIError.Code) async {
         let failure = TransportFailure(kind, "because")
@@ -125,7 +125,9 @@ struct FleetClientTests {
         let error = await #expect(throws: APIError.self) { try await client.units() }
         #expect(error?.code == code)
         #expect(error?.endpoint == "unix:/run/x.sock")
-        if kind == .unreachable {
+        #expect(error?.message.contains("nobody answers") == (kind == .unreachable))
+        if kind == .untrusted { #expect(error?.message.contains("the clocks of both") == true) }
+        if [.unreachable, .untrusted].contains(kind) {
             for part in ["unix:/run/x.sock", "because", "--endpoint", "FLOTILLA_ENDPOINT"] {
                 #expect(error?.message.contains(part) == true)
             }

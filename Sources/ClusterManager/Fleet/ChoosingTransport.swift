@@ -52,7 +52,7 @@ package final class ChoosingTransport: APITransport {
             guard error.kind != .cancelled else { throw error }
             current.withLock { $0 = nil }
             // What never got to one server may go to another at once; what may have got there is the caller's to judge.
-            guard error.kind == .unreachable else { throw error }
+            guard error.kind == .unreachable || error.kind == .untrusted else { throw error }
             let other = chosen()
             guard other.endpoint != choice.endpoint else { throw error }
             return try await ask(other, work)

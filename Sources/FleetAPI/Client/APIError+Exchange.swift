@@ -18,6 +18,11 @@ extension APIError {
             message =
                 "cannot \(action): nobody answers at \(endpoint) (\(failure.message)); "
                 + "is node-agent running there? \(whereTo)"
+        case .untrusted:
+            code = .unreachable
+            message =
+                "cannot \(action): \(endpoint) answers, but not with TLS that both sides believe (\(failure.message)); "
+                + "see that the clocks of both are right, and that certificate and address are of one cluster; \(whereTo)"
         case .timedOut:
             code = .timedOut
             message =

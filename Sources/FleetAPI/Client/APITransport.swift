@@ -90,6 +90,8 @@ package struct TransportFailure: Error, Hashable, Sendable {
     package enum Kind: Hashable, Sendable {
         /// No connection could be made.
         case unreachable
+        /// Somebody answers, and one side does not believe the other's certificate; nothing was sent.
+        case untrusted
         /// The deadline passed.
         case timedOut
         /// The caller cancelled.

@@ -76,7 +76,8 @@ extension TransportFailure {
     init(_ error: HTTPError) {
         let kind: Kind =
             switch error.code {
-            case .connectionRefused, .hostUnreachable, .resolveFailed, .tls, .invalidRequest: .unreachable
+            case .connectionRefused, .hostUnreachable, .resolveFailed, .invalidRequest: .unreachable
+            case .tls: .untrusted
             case .timedOut: error.mayHaveReachedServer ? .timedOut : .unreachable
             case .cancelled: .cancelled
             case .protocolError, .tooLarge, .aborted: .broken

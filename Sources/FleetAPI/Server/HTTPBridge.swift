@@ -35,7 +35,14 @@ struct HTTPBridge: HTTPResponder {
         guard load.connections.identify(ObjectIdentifier(context.channel), as: caller) else {
             return ServerFailure(429, "\(caller.name) has all the connections that it may have", closes: true)
         }
-        return load.rates.admits(caller) ? nil : ServerFailure(429, "too many requests at once; wait a second")
+        guard load.rates.admits(caller) else {
+            return ServerFailure(429, "too many requests at once; wait a second")
+        }
+        // The first one is the request's authority and no field here any more; who stands between may go by the second.
+        guard !request.headers.contains(where: { $0.name.canonicalName == "host" }) else {
+            return ServerFailure(400, "a request has one field Host", closes: true)
+        }
+        return nil
     }
 
     private func serverRequest(_ request: Request, _ caller: Caller) -> ServerRequest {

@@ -166,6 +166,18 @@ struct RefusalTests {
         }
     }
 
+    @Test("who cannot believe the server is told so, and not that nobody is there")
+    func disbelief() async throws {
+        try await withRig { rig async throws in
+            let impostor = try CertificateAuthority(cluster: "default", now: Date())
+            let client = rig.client(TLSSettings(authorities: impostor.trust.pem))
+            let error = await #expect(throws: APIError.self) { _ = try await client.units() }
+            #expect(error?.code == .unreachable)
+            #expect(error?.message.contains("answers, but not with TLS that both sides believe") == true)
+            #expect(error?.message.contains("nobody answers") == false, "\(error?.message ?? "")")
+        }
+    }
+
     @Test("a revocation works on a connection that is open, and a certificate from before it stays refused")
     func revocation() async throws {
         try await withRig { rig async throws in
