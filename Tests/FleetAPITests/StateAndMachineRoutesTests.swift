@@ -8,6 +8,14 @@ import Testing
 @Suite("States and machines")
 struct StateAndMachineRoutesTests {
     private static let idA = Sample.machineA.rawValue
+    private static let longValue =
+        #"[{"op":"add","path":"/\#(idA)/metadata/k","value":"\#(String(repeating: "v", count: 1025))"}]"#
+    /// More than 32 KiB, none of which is too long by itself.
+    private static var manyValues: String {
+        let value = String(repeating: "v", count: 1000)
+        let changes = (0..<33).map { #"{"op":"add","path":"/\#(idA)/metadata/k\#($0)","value":"\#(value)"}"# }
+        return "[\(changes.joined(separator: ","))]"
+    }
     private static let idB = Sample.machineB.rawValue
 
     private let cluster = MemoryCluster(
@@ -128,6 +136,8 @@ struct StateAndMachineRoutesTests {
             #"[{"op":"add","path":"/\#(idA)/metadata/k k","value":"v"}]"#,
             #"[{"op":"add","path":"/\#(idA)/metadata/k/l","value":"v"}]"#, #"[{"op":"add","value":"v"}]"#,
             #"[{"op":"add","path":"/\#(idA)/metadata/..","value":"v"}]"#,
+            #"[{"op":"add","path":"/\#(idA)/metadata/k","value":"a\nb"}]"#,
+            longValue, manyValues,
             #"[{"op":"replace","path":"/\#(idA)/metadata/.","value":"v"}]"#,
             #"[{"op":"add","path":"/\#(idA)/metadata/k","value":"v"},{"op":"remove","path":"/"}]"#,
         ])
