@@ -37,6 +37,13 @@ struct PrintableTests {
         #expect(JSONOutput.escaped(text) == text)
     }
 
+    @Test("the shell is offered no word that holds one, nor one that would be two")
+    func completion() {
+        let names = ["web-1", "web-\u{9B}31m", "web-\u{1B}[2J", "web-\u{202E}", "web\n2", "db"]
+        #expect(UnitCompletion.offered(names, "web") == ["web-1"])
+        #expect(UnitCompletion.offered(names, "") == ["web-1", "db"])
+    }
+
     @Test("no console writes them, as a person's line or as JSON's note")
     func console() {
         let captured = CapturedConsole()

@@ -7,6 +7,7 @@ import FleetAPIClient
 import FleetCore
 import FoundationEssentials
 import Identity
+import Terminal
 
 /// Completes names of units and machines in the shell by asking the cluster.
 enum UnitCompletion {
@@ -54,7 +55,14 @@ enum UnitCompletion {
         guard let settings = settings(words), let fleet = try? FleetClientAdapter.connect(settings),
             let found = try? await ask(fleet)
         else { return [] }
-        return found.filter { $0.hasPrefix(prefix) }
+        return offered(found, prefix)
+    }
+
+    /// The words that begin with `prefix` and do nothing to the terminal on which the shell will write them.
+    ///
+    /// A machine chooses its name itself.
+    static func offered(_ words: [String], _ prefix: String) -> [String] {
+        words.filter { $0.hasPrefix(prefix) && Printable.line($0) == $0 }
     }
 
     /// Where the command line that is being written would ask, and as whom; `nil` through a tunnel.
@@ -79,7 +87,7 @@ enum UnitCompletion {
 
     /// The profiles of this user.
     @Sendable static func profiles(_: [String], _: Int, _ prefix: String) async -> [String] {
-        ProfileStore(environment: ProcessInfo.processInfo.environment).names.filter { $0.hasPrefix(prefix) }
+        offered(ProfileStore(environment: ProcessInfo.processInfo.environment).names, prefix)
     }
 
     /// Users of the cluster that are not revoked.
@@ -87,7 +95,7 @@ enum UnitCompletion {
         guard let settings = settings(words), let client = try? FleetClientAdapter.client(settings),
             let users = try? await client.users()
         else { return [] }
-        return users.filter { $0.revokedAt == nil && $0.name.hasPrefix(prefix) }.map(\.name)
+        return offered(users.filter { $0.revokedAt == nil }.map(\.name), prefix)
     }
 
     /// Tokens that still admit somebody.
@@ -95,7 +103,7 @@ enum UnitCompletion {
         guard let settings = settings(words), let client = try? FleetClientAdapter.client(settings),
             let tokens = try? await client.tokens()
         else { return [] }
-        return tokens.filter { $0.usesLeft > 0 && $0.id.hasPrefix(prefix) }.map(\.id)
+        return offered(tokens.filter { $0.usesLeft > 0 }.map(\.id), prefix)
     }
 
     /// The columns of the command's table that are not in the list yet.
@@ -129,7 +137,7 @@ enum UnitCompletion {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
         return names.sorted().compactMap { name in
             let path = folder + name
-            guard path.hasPrefix(prefix), !name.hasPrefix(".") else { return nil }
+            guard !offered([path], prefix).isEmpty, !name.hasPrefix(".") else { return nil }
             var isFolder = false
             _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
             if isFolder { return path + "/" }
