@@ -60,11 +60,61 @@ import Testing
             ("Conflicts=basic.target", "a stage of the machine's start"),
             ("Conflicts=system.slice", "a slice"), ("Conflicts=-.mount", "a file system"),
             ("OnFailureJobMode=isolate", "stop every other unit"),
+            ("OnFailureIsolate=yes", "stop every other unit"),
+            ("Conflicts='node-agent.service'", "part of Flotilla"),
+            ("Conflicts=node-%N.service", "part of Flotilla"),
         ])
     func stopping(line: String, words: String) throws {
         let file = try UnitFile(parsing: "[Unit]\nDescription=x\n\(line)\n[Service]\nExecStart=/bin/a\n")
-        let refusal = try #require(UnitSubmission.refusal(of: file, as: UnitName(unchecked: "a.service")))
+        let refusal = try #require(UnitSubmission.refusal(of: file, as: UnitName(unchecked: "agent.service")))
         #expect(refusal.contains("line 3: ") && refusal.contains(words), "\(refusal)")
+    }
+
+    @Test(
+        "a unit that ties itself to a part of Flotilla is refused, with the line and what would come of it",
+        arguments: [
+            ("Unit", "Before=node-agent.service", "have to wait for the unit"),
+            ("Unit", "After=etcd.service node-agent.service", "have to wait for the unit"),
+            ("Unit", "After=node-%p.service", "have to wait for the unit"),
+            ("Unit", #"Before="flotilla-guard.service""#, "have to wait for the unit"),
+            ("Unit", "Before=flotilla-units.target", "have to wait for the unit"),
+            ("Unit", "PartOf=node-agent.service", "stopped or restarted"),
+            ("Unit", "BindsTo=flotilla-guard.service", "stopped or restarted"),
+            ("Unit", "BindTo=node-agent.service", "stopped or restarted"),
+            ("Unit", "Requires=node-agent.service", "stopped or restarted"),
+            ("Unit", "Requisite=node-agent.service", "stopped or restarted"),
+            ("Unit", "StopPropagatedFrom=node-agent.service", "stopped or restarted"),
+            ("Unit", "Wants=node-agent.service", "would start it"),
+            ("Unit", "Upholds=node-agent.service", "would start it"),
+            ("Unit", "OnFailure=node-agent.service", "would start it"),
+            ("Unit", "OnSuccess=flotilla-guard.service", "would start it"),
+            ("Unit", "PropagatesReloadTo=node-agent.service", "reload"),
+            ("Timer", "Unit=node-agent.service", "would start it"),
+            ("Path", "Unit=node-agent.service", "would start it"),
+            ("Socket", "Service=node-%p.service", "would start it"),
+            ("Install", "WantedBy=multi-user.target node-agent.service", "would start the unit"),
+            ("Install", "UpheldBy=flotilla-units.target", "would start the unit"),
+            ("Install", "RequiredBy=node-agent.service", "remove it"),
+        ])
+    func tied(section: String, line: String, words: String) throws {
+        let file = try UnitFile(parsing: "[\(section)]\n\(line)\n")
+        let refusal = try #require(UnitSubmission.refusal(of: file, as: UnitName(unchecked: "agent.service")))
+        #expect(refusal.contains("line 2: ") && refusal.contains(words), "\(refusal)")
+        #expect(refusal.contains("part of Flotilla"))
+    }
+
+    @Test(
+        "a unit may tie itself to all other units, and to the agent where nothing comes of it",
+        arguments: [
+            "After=etcd.service fleet.service docker.service", "Before=docker.service", "Requires=docker.service",
+            "BindsTo=etcd.service", "PartOf=node-agents.service", "Wants=network-online.target",
+            "After=basic.target dbus.socket", "OnFailure=poweroff.target", "JoinsNamespaceOf=node-agent.service",
+            "OnFailureIsolate=no", "[Install]\nRequiredBy=systemd-journald.service", "[Timer]\nUnit=web.service",
+            "[Service]\nEnvironment=After=node-agent.service",
+        ])
+    func untied(line: String) throws {
+        let file = try UnitFile(parsing: "[Unit]\n\(line)\n[Service]\nExecStart=/bin/a\n")
+        #expect(UnitSubmission.refusal(of: file, as: UnitName(unchecked: "a.service")) == nil)
     }
 
     @Test(

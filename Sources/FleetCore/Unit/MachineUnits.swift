@@ -23,8 +23,10 @@ package enum MachineUnits {
         }
     }
 
+    private static let ownPurpose = "part of Flotilla"
+
     package static let rows: [Row] = [
-        Row("part of Flotilla", isVital: true, ["node-agent.*", "flotilla-guard*.*", "flotilla-units.target"]),
+        Row(ownPurpose, isVital: true, ["node-agent.*", "flotilla-guard*.*", "flotilla-units.target"]),
         Row("part of systemd", ["systemd-*.*", "init.scope", "quotaon.*", "rc-local.service"]),
         Row(
             "a slice that systemd makes for itself", isVital: true,
@@ -90,6 +92,9 @@ package enum MachineUnits {
     private static let globs: [(row: Row, glob: Glob)] = rows.flatMap { row in row.patterns.map { (row, Glob($0)) } }
 
     private static func row(of name: UnitName) -> Row? { globs.first { $0.glob.matches(name) }?.row }
+
+    /// Whether `name` is a part of Flotilla itself.
+    package static func isOwn(_ name: UnitName) -> Bool { row(of: name)?.purpose == ownPurpose }
 
     /// What `name` is to every machine, if no unit may stop it; `nil` for all others.
     package static func vitalPurpose(of name: UnitName) -> String? {

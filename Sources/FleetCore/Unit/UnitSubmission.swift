@@ -59,8 +59,9 @@ package enum UnitSubmission {
             )
         }
         problems += driving(file, name)
-        problems += stopping(file)
+        problems += stopping(file, by: name)
         problems += required(file, by: name)
+        problems += ties(of: file, as: name)
         problems += aliases(file, name)
         for problem in SchedulingOptions.problems(of: file, for: name) {
             problems.append(Problem(line: problem.line, problem.text))
@@ -93,19 +94,25 @@ package enum UnitSubmission {
     }
 
     /// Settings by which the start or the end of the unit would take the machine's own units along, or Flotilla's (rule R12).
-    private static func stopping(_ file: UnitFile) -> [Problem] {
+    private static func stopping(_ file: UnitFile, by unit: UnitName) -> [Problem] {
         var problems: [Problem] = []
         for entry in file.entries where entry.option.section == "Unit" {
             let option = entry.option.name
-            if ["OnFailureJobMode", "OnSuccessJobMode"].contains(option), entry.value == "isolate" {
+            let isIsolating =
+                switch option {
+                case "OnFailureJobMode", "OnSuccessJobMode": entry.value == "isolate"
+                // The former name of the first one, which systemd still reads.
+                case "OnFailureIsolate": file.flag(section: "Unit", name: option) == true
+                default: false
+                }
+            if isIsolating {
                 problems.append(
                     Problem(
                         line: entry.line,
-                        "\(option)=isolate: systemd would stop every other unit of the machine, Flotilla too"))
+                        "\(option)=\(entry.value): systemd would stop every other unit of the machine, Flotilla too"))
             }
             guard ["Conflicts", "PropagatesStopTo"].contains(option) else { continue }
-            for word in UnitText.words(of: entry.value) {
-                let name = UnitName(unchecked: word)
+            for name in names(in: entry.value, of: unit) {
                 guard let purpose = MachineUnits.vitalPurpose(of: name) else { continue }
                 problems.append(
                     Problem(
@@ -117,16 +124,75 @@ package enum UnitSubmission {
         return problems
     }
 
+    /// The units that a setting of `unit` names, as systemd reads them: without quotes, and with what specifiers stand for.
+    private static func names(in value: String, of unit: UnitName) -> [UnitName] {
+        UnitText.unquotedWords(of: value).map { UnitName(unchecked: unit.systemdText($0).text) }
+    }
+
     /// `RequiredBy=` of what the machine needs: systemd ends a unit when one that it requires is stopped (rule R12).
     private static func required(_ file: UnitFile, by unit: UnitName) -> [Problem] {
         file.entries.filter { $0.option.section == "Install" && $0.option.name == "RequiredBy" }.flatMap { entry in
-            UnitText.unquotedWords(of: entry.value).compactMap { word -> Problem? in
-                let name = UnitName(unchecked: unit.systemdText(word).text)
+            names(in: entry.value, of: unit).compactMap { name -> Problem? in
                 guard let purpose = MachineUnits.vitalPurpose(of: name) else { return nil }
+                let advice = MachineUnits.isOwn(name) ? "remove it" : "write WantedBy="
                 return Problem(
                     line: entry.line,
-                    "RequiredBy=\(name): the end of the unit would end what the machine needs, for \(name) is \(purpose); write WantedBy="
+                    "RequiredBy=\(name): the end of the unit would end what the machine needs, for \(name) is \(purpose); \(advice)"
                 )
+            }
+        }
+    }
+
+    /// Settings that tie a unit to another one.
+    private struct Tie: Sendable {
+        let section: String
+        let settings: [String]
+        /// What would come of one to a part of Flotilla.
+        let consequence: String
+
+        init(_ section: String, _ settings: [String], _ consequence: String) {
+            self.section = section
+            self.settings = settings
+            self.consequence = consequence
+        }
+    }
+
+    /// The settings by which a unit could start Flotilla or hold it up, or by which Flotilla's start or end would be the unit's.
+    ///
+    /// `Conflicts=`, `PropagatesStopTo=` and `RequiredBy=` are refused above. `JoinsNamespaceOf=` and `ReloadPropagatedFrom=` do neither.
+    ///
+    /// - Source: systemd.unit(5), systemd.timer(5), systemd.path(5), systemd.socket(5). `BindTo`, `RequiresOverridable`,
+    ///   `RequisiteOverridable` and `PropagateReloadTo` are former names that systemd 252 still reads (load-fragment-gperf.gperf.in).
+    private static let tying: [Tie] = [
+        // A start waits for the start of what goes before it, and in either order for a stop.
+        Tie(
+            "Unit", ["After", "Before"],
+            "its start could have to wait for the unit, and the machine's units would be killed meanwhile"),
+        Tie(
+            "Unit",
+            [
+                "PartOf", "BindsTo", "BindTo", "Requires", "RequiresOverridable", "Requisite", "RequisiteOverridable",
+                "StopPropagatedFrom",
+            ], "the unit would be stopped or restarted whenever that is"),
+        Tie("Unit", ["Wants", "Upholds", "OnFailure", "OnSuccess"], start),
+        Tie("Unit", ["PropagatesReloadTo", "PropagateReloadTo"], "the unit's reload would be its own"),
+        // These go before what they start, too.
+        Tie("Timer", ["Unit"], start), Tie("Path", ["Unit"], start), Tie("Socket", ["Service"], start),
+        Tie("Install", ["WantedBy", "UpheldBy"], "it would start the unit, whatever the cluster wants of that"),
+    ]
+
+    private static let start = "the unit would start it, which only the machine itself does"
+
+    /// Settings that tie the unit to a part of Flotilla (rule R12).
+    private static func ties(of file: UnitFile, as unit: UnitName) -> [Problem] {
+        file.entries.flatMap { entry -> [Problem] in
+            let option = entry.option
+            let tie = tying.first { $0.section == option.section && $0.settings.contains(option.name) }
+            guard let tie else { return [] }
+            return names(in: entry.value, of: unit).filter { MachineUnits.isOwn($0) }.map { name in
+                Problem(
+                    line: entry.line,
+                    "\(option.name)=\(name): \(name) is part of Flotilla: \(tie.consequence); remove it")
             }
         }
     }
