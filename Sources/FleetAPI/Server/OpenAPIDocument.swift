@@ -423,7 +423,7 @@ enum OpenAPIDocument {
                   },
                   "health": {
                     "type": "string",
-                    "description": "Why the machine could not do what it was ordered, or what systemd said of the last start; begins with \"queued\" while systemd runs other jobs first. Not in fleet."
+                    "description": "Why the machine could not do what it was ordered, or what systemd said of the last start; begins with \"queued\" while the start waits in systemd. Not in fleet."
                   },
                   "acted": {
                     "type": "string",

@@ -114,9 +114,8 @@ extension AgentShell {
         inbox.yield(.issued(unit))
         let patience = Task {
             guard (try? await Task.sleep(for: Self.silence)) != nil else { return }
-            let isAsking = (try? await units.listUnits(names: [unit.rawValue]).first?.sub) == UnitStatus.conditionState
-            let reason = isAsking ? "its ExecCondition= has not ended" : "systemd runs other jobs of this machine first"
-            inbox.yield(.startEnded(unit, .waiting("\(UnitState.queuedWord): \(reason)")))
+            let status = try? await units.listUnits(names: [unit.rawValue]).first
+            inbox.yield(.startEnded(unit, .waiting("\(UnitState.queuedWord): \(Self.delay(of: status))")))
         }
         defer { patience.cancel() }
         guard let result = try? await job.result() else {
@@ -129,8 +128,25 @@ extension AgentShell {
         if case .refused(let reason) = end {
             refuse(operation, unit, reason)
             await takeBack(unit, file?.startedHash)
+            await showState(of: unit, inbox)
         }
         inbox.yield(.startEnded(unit, end))
+    }
+
+    /// Hands on how the unit stands, before the word that its start was refused: of a restart, only what is down is tried again.
+    private func showState(of unit: UnitName, _ inbox: AsyncStream<AgentEvent>.Continuation) async {
+        let mark = changeMark
+        guard let statuses = try? await units.listUnits(names: [unit.rawValue]),
+            let latest = try? await newest(statuses, since: mark)
+        else { return }
+        inbox.yield(.observed(latest.map { observation($0) }))
+    }
+
+    /// What a start waits for that has given no sign yet.
+    private static func delay(of status: UnitStatus?) -> String {
+        if status?.sub == UnitStatus.conditionState { return "its ExecCondition= has not ended" }
+        if status?.active == "deactivating" { return "its former run is still being stopped" }
+        return "systemd runs other jobs of this machine first"
     }
 
     /// Sees the processes of the unit's former run dead, where systemd would start new ones beside them (rule R1).

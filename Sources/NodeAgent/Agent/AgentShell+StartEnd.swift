@@ -12,6 +12,10 @@ extension AgentShell {
         let status = try? await units.listUnits(names: [unit.rawValue]).first
         // The report has taken a while: what systemd told of the unit before the job's end has been taken in.
         let isUntouched = status?.active == "inactive" && lastSign[unit.rawValue, default: 0] <= mark
+        // The stop of a restart is a sign, too. A socket, timer, path or automount that systemd begins to start and that fails has
+        // a result of its own (systemd 252, socket_enter_dead and the like).
+        let isRefused =
+            status?.active == "inactive" && !report.triggers.isEmpty && report.result ?? "success" == "success"
         switch result {
         case .done, .skipped:
             // systemd takes a condition that is not met for a job that is done (systemd 252, job_perform_on_unit).
@@ -25,7 +29,7 @@ extension AgentShell {
             return .refused("not started: \(Self.words(report.dependencies, for: unit))")
         case .assert: return .refused("not started, since \(Self.unmet(report.asserts))")
         case .invalid, .unsupported: return .refused("not started: systemd says \(result.rawValue)")
-        case .failed where isUntouched:
+        case .failed where isUntouched || isRefused:
             return .refused("not started: \(await refusal(of: unit, triggering: report.triggers))")
         case .failed, .timeout, .unknown: return .failed(Self.words(report, result))
         }

@@ -56,6 +56,83 @@ struct StartEndTests {
         try await expect(words, acted, after: result, report)
     }
 
+    @Test(
+        "a socket, timer or path that systemd does not start again after the stop of its restart is told of, and tried again",
+        arguments: [
+            (
+                "web.socket", "[Socket]\nListenStream=7\n", true,
+                "web.service runs already, and systemd starts a socket before its service only; stop the service"
+            ),
+            (
+                "web.timer", "[Timer]\nOnBootSec=1\n", false,
+                "systemd cannot load web.service, which it is to start"
+            ),
+            (
+                "web.path", "[Path]\nPathExists=/x\n", false,
+                "systemd cannot load web.service, which it is to start"
+            ),
+        ])
+    func refusedRestart(name: String, text: String, serviceRuns: Bool, words: String) async throws {
+        let rig = try await AgentRig()
+        let (unit, file) = (UnitName(unchecked: name), try UnitFile(parsing: text))
+        try await rig.store(file)
+        if serviceRuns { await rig.units.setUp("web.service") }
+        try await rig.run { _ in
+            try await rig.order(unit, file)
+            try await rig.runs(unit, file)
+            let report = StartReport(triggers: ["web.service"], result: "success")
+            await rig.units.setResults(name, [.failed, .failed], report)
+            try await rig.order(unit, file, restarts: 1)
+            try await until("the reason") {
+                let state = try await rig.state(unit)
+                return state?.health == "not started: \(words)" && state?.acted == .loaded && state?.restarts == 1
+            }
+            try await rig.runs(unit, file)
+            #expect(try await rig.state(unit)?.health == nil)
+            let starts = await rig.units.touching
+            #expect(starts == ["start \(name)", "restart \(name)", "start \(name)", "start \(name)"])
+        }
+    }
+
+    @Test("a socket that systemd begins to start again, and that fails, has failed")
+    func failedRestart() async throws {
+        let rig = try await AgentRig()
+        let (unit, file) = (
+            UnitName(unchecked: "web.socket"), try UnitFile(parsing: "[Socket]\nListenStream=7\n")
+        )
+        try await rig.store(file)
+        try await rig.run { _ in
+            try await rig.order(unit, file)
+            try await rig.runs(unit, file)
+            let report = StartReport(triggers: ["web.service"], result: "resources")
+            await rig.units.setResults("web.socket", [.failed], report)
+            try await rig.order(unit, file, restarts: 1)
+            try await until("systemd's word") {
+                try await rig.state(unit)?.health?.hasSuffix("failed: resources") == true
+            }
+            #expect(try await rig.state(unit)?.acted == .launched)
+        }
+    }
+
+    @Test("a restart whose stop takes its time is told to wait for that, and not for other units")
+    func slowRestart() async throws {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        await rig.units.setStubborn("web.service")
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
+            try await rig.order(web, file, restarts: 1)
+            try await until("what it waits for") {
+                let state = try await rig.state(web)
+                return state?.active == "deactivating"
+                    && state?.health == "\(UnitState.queuedWord): its former run is still being stopped"
+            }
+            try await rig.units.killUnit("web.service", who: .all, signal: 9)
+            try await until("the restart's end") { try await rig.state(web)?.restarts == 1 }
+        }
+    }
+
     private static func failed(_ name: String, needing dependent: String = "web.service") -> DependencyFault {
         DependencyFault(
             name: name, dependent: dependent, active: "failed", result: "exit-code",

@@ -25,7 +25,7 @@ actor FakeUnits: UnitManager {
     /// How the next jobs of units end, other than well.
     private var results: [String: [JobResult]] = [:]
 
-    /// Units that a stop does not bring down.
+    /// Units that a stop does not bring down, nor that of a restart.
     private var stubborn: Set<String> = []
     /// Units that something starts again as soon as they are down, as long as systemd knows their files.
     private var revived: Set<String> = []
@@ -124,7 +124,17 @@ actor FakeUnits: UnitManager {
             }
             change(name, active: "inactive", sub: "dead")
             if revived.contains(name), statuses[name]?.load == "loaded" { wake(name) }
+        } else if operation == .restart, stubborn.contains(name), status.active == "active" {
+            change(name, active: "deactivating", sub: "stop-sigterm")
+            stops[name, default: []].append(outcome)
+            return UnitJob(unit: name, path: "/job", outcome: outcome)
         } else if var ends = results[name], !ends.isEmpty {
+            // What runs is stopped first, whatever comes of the start.
+            if operation == .restart, status.active == "active" {
+                let hasFailed = reports[name]?.result ?? "success" != "success"
+                change(name, active: "deactivating", sub: "stop-sigterm")
+                change(name, active: hasFailed ? "failed" : "inactive", sub: hasFailed ? "failed" : "dead")
+            }
             let end = ends.removeFirst()
             results[name] = ends
             outcome.resolve(.success(end))
