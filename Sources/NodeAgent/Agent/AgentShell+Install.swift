@@ -127,10 +127,21 @@ extension AgentShell {
 
     /// Why a mount is refused that would hide this program: systemd could start no other agent, nor its guard (rule R12).
     private static func hiding(_ unit: UnitName) -> String? {
-        guard unit.type == .mount || unit.type == .automount, let program = HostFiles.target(of: "/proc/self/exe"),
-            program.hasPrefix(unit.systemdText("%f").text + "/")
-        else { return nil }
-        return "\(unit) would hide \(program), by which this machine is in the cluster; mount it elsewhere"
+        guard unit.type == .mount || unit.type == .automount else { return nil }
+        // systemd starts the agent by a path that may lead over links, and hands it on as the first argument.
+        let arguments = (try? HostFiles.read("/proc/self/cmdline")) ?? ""
+        let started = String(arguments.prefix { $0 != "\0" })
+        var programs = [HostFiles.target(of: "/proc/self/exe")].compactMap(\.self)
+        if started.hasPrefix("/") { programs.append(started) }
+        return hiding(unit, programs: programs)
+    }
+
+    /// Why a mount is refused that would hide one of `programs`, or a link on the way to it.
+    static func hiding(_ unit: UnitName, programs: [String]) -> String? {
+        let place = unit.systemdText("%f").text
+        let hidden = programs.flatMap { HostFiles.way(to: $0) }.first { $0 == place || $0.hasPrefix(place + "/") }
+        guard let hidden else { return nil }
+        return "\(unit) would hide \(hidden), by which this machine is in the cluster; mount it elsewhere"
     }
 
     /// Makes systemd see the files.

@@ -113,6 +113,32 @@ enum HostFiles {
         return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
+    /// The paths by which the kernel comes to a file: the one that is given, each link on the way, and where they lead.
+    static func way(to path: String) -> [String] {
+        var passed = [path]
+        var place = ""
+        var rest = Array(path.split(separator: "/").reversed())
+        while let part = rest.popLast() {
+            switch part {
+            case ".": break
+            case "..": place = String(place[..<(place.lastIndex(of: "/") ?? place.startIndex)])
+            default:
+                let next = "\(place)/\(part)"
+                guard passed.count <= longestWay, let link = target(of: next) else {
+                    place = next
+                    continue
+                }
+                passed.append(next)
+                if link.hasPrefix("/") { place = "" }
+                rest += link.split(separator: "/").reversed()
+            }
+        }
+        return passed + [place]
+    }
+
+    /// The kernel follows no more links than these (path_resolution(7)).
+    private static let longestWay = 40
+
     /// Makes a symbolic link.
     static func link(_ path: String, to target: String) throws(HostError) {
         guard symlink(target, path) == 0 else { throw failure("make the link", path) }

@@ -59,6 +59,36 @@ struct AgentShellTests {
         }
     }
 
+    @Test(
+        "a mount over a link by which the agent was started is refused, as one over the program, and none beside them",
+        arguments: [
+            ("bin", "bin/agent"), ("build", "build/agent"), ("build/agent", "build/agent"), ("other", nil),
+            ("bin/lib", nil),
+        ] as [(String, String?)])
+    func hidingLink(folder: String, hidden: String?) throws {
+        let base = try TemporaryFolder()
+        let top = try HostFiles.resolve(base.path)
+        for name in ["bin", "build"] { try HostFiles.makeFolder("\(top)/\(name)") }
+        try HostFiles.write("x", to: top + "/build/agent")
+        try HostFiles.link(top + "/bin/agent", to: "../build/agent")
+        let name = "\(top)/\(folder)".dropFirst().map { character -> String in
+            switch character {
+            case "-": #"\x2d"#
+            case "/": "-"
+            default: String(character)
+            }
+        }
+        for type in ["mount", "automount"] {
+            let unit = UnitName(unchecked: "\(name.joined()).\(type)")
+            let refusal = AgentShell.hiding(unit, programs: [top + "/bin/agent"])
+            if let hidden {
+                #expect(refusal?.contains("would hide \(top)/\(hidden),") == true)
+            } else {
+                #expect(refusal == nil)
+            }
+        }
+    }
+
     @Test("a unit that is only to be loaded is not started")
     func loaded() async throws {
         let rig = try await AgentRig()

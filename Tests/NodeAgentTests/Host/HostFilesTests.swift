@@ -38,6 +38,24 @@ import Testing
         }
     }
 
+    @Test("the way to a file names every link on it and where they lead, and ends where links go round")
+    func way() throws {
+        let top = try HostFiles.resolve(base.path)
+        for folder in ["build", "opt/1"] { try HostFiles.makeFolder("\(top)/\(folder)") }
+        try HostFiles.write("x", to: top + "/build/agent")
+        try HostFiles.link(top + "/opt/1/agent", to: "../../build/./agent")
+        try HostFiles.link(top + "/opt/current", to: top + "/opt/1")
+        let found = HostFiles.way(to: top + "/opt/current/agent")
+        let end = try HostFiles.resolve(top + "/opt/current/agent")
+        #expect(
+            found == [
+                "\(top)/opt/current/agent", "\(top)/opt/current", "\(top)/opt/1/agent", "\(top)/build/agent",
+            ])
+        #expect(found.last == end)
+        try HostFiles.link(top + "/round", to: "round")
+        #expect(Set(HostFiles.way(to: top + "/round")) == ["\(top)/round"])
+    }
+
     @Test("a saved session survives the padding of its file")
     func session() throws {
         let file = SessionFile(runtimeDirectory: base.path)
