@@ -186,7 +186,8 @@ extension ClusterTests {
             try await cluster.inside(
                 home, "mv /run/flotilla/units.started /run/flotilla/aside; touch /run/flotilla/units.started")
             try await until("the machine says so") {
-                try await cluster.manager("list-machines").error.contains("it cannot start units")
+                try await cluster.manager("list-machines").error.contains(
+                    "it takes no new units, since its runtime folder")
             }
             try await takesNone(cluster)
             try await cluster.inside(

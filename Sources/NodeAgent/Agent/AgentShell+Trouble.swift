@@ -10,13 +10,20 @@ import Logging
 struct AgentTrouble: Hashable, Sendable {
     /// The orders of this machine cannot be read or carried out.
     var schedule: String?
-    /// Nothing can be written to the runtime folder, so no unit can be started.
+    /// Nothing can be written to the runtime folder, so no new unit can be taken.
     var storage: String?
 
     /// In one line for people; `nil` when all is well.
     var words: String? {
         let words = [schedule, storage].compactMap(\.self).joined(separator: "; ")
         return words.isEmpty ? nil : words
+    }
+
+    /// What is said of a runtime folder when a file cannot be written for the reason that `error` tells.
+    static func words(of error: HostError) -> String {
+        let words = "it takes no new units, since its runtime folder takes no files (\(error.message))"
+        guard let advice = error.storage?.advice else { return words }
+        return "\(words); \(advice)"
     }
 }
 
@@ -57,16 +64,15 @@ extension AgentShell {
 
     /// A write to the runtime folder failed; one that fails for want of space concerns every unit.
     func note(_ error: HostError) {
-        guard let reason = error.storage else { return }
-        change {
-            $0.storage = "it cannot start units, since its runtime folder takes no files (\(reason)); make room there"
-        }
+        guard error.storage != nil else { return }
+        // Told once, by the first file: each word of it begins another tenure.
+        change { $0.storage = $0.storage ?? AgentTrouble.words(of: error) }
     }
 
-    /// The guard's list cannot be written, whatever the reason: no unit can be started (rule R1).
+    /// The guard's list cannot be written, whatever the reason: no new unit can be started (rule R1).
     func cannotGuard(_ error: HostError) {
         change {
-            $0.storage = "it cannot start units, since the guard's list of them cannot be written (\(error.message))"
+            $0.storage = "it takes no new units, since the guard's list of them cannot be written (\(error.message))"
         }
     }
 
@@ -76,11 +82,7 @@ extension AgentShell {
             do throws(HostError) {
                 try await folder.probe()
             } catch {
-                change {
-                    $0.storage =
-                        $0.storage
-                        ?? "it cannot start units, since its runtime folder takes no files (\(error.message)); mend that"
-                }
+                change { $0.storage = $0.storage ?? AgentTrouble.words(of: error) }
                 continue
             }
             guard trouble.storage != nil,

@@ -87,10 +87,14 @@ enum HostFiles {
     /// What errno says of an action on a path.
     private static func failure(_ action: String, _ path: String) -> HostError {
         let number = errno
-        let reason = String(cString: strerror(number))
-        return HostError(
-            "cannot \(action) \(path): \(reason)",
-            storage: [ENOSPC, EDQUOT, EROFS, EIO].contains(number) ? reason : nil)
+        let fault: StorageFault? =
+            switch number {
+            case ENOSPC, EDQUOT: .full
+            case EROFS: .readOnly
+            case EIO: .broken
+            default: nil
+            }
+        return HostError("cannot \(action) \(path): \(String(cString: strerror(number)))", storage: fault)
     }
 
     /// Checks that files can be made in a folder, as far as the folder itself decides it.
@@ -200,13 +204,29 @@ enum HostFiles {
 /// Something on this machine that does not work: what failed, on what, and why.
 package struct HostError: Error, Hashable, Sendable, CustomStringConvertible {
     package let message: String
-    /// Why the file system takes nothing: it is full, broken or read-only; `nil` when that is not what failed.
-    package let storage: String?
+    /// Why the file system takes nothing; `nil` when that is not what failed.
+    package let storage: StorageFault?
 
-    package init(_ message: String, storage: String? = nil) {
+    package init(_ message: String, storage: StorageFault? = nil) {
         self.message = message
         self.storage = storage
     }
 
     package var description: String { message }
+}
+
+/// Why a file system takes nothing, whatever the file.
+package enum StorageFault: Hashable, Sendable {
+    case full
+    case readOnly
+    case broken
+
+    /// What a person can do; `nil` where that depends.
+    var advice: String? {
+        switch self {
+        case .full: "make room there"
+        case .readOnly: "mount that file system writable"
+        case .broken: nil
+        }
+    }
 }

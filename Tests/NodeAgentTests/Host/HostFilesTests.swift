@@ -56,6 +56,20 @@ import Testing
         #expect(Set(HostFiles.way(to: top + "/round")) == ["\(top)/round"])
     }
 
+    @Test(
+        "a machine whose folder takes no files names the file, and what helps where that is known",
+        arguments: [
+            (StorageFault.full, "; make room there"), (.readOnly, "; mount that file system writable"), (.broken, ""),
+            (nil, ""),
+        ] as [(StorageFault?, String)])
+    func trouble(fault: StorageFault?, advice: String) {
+        let error = HostError("cannot write /run/flotilla/units/a: no", storage: fault)
+        #expect(
+            AgentTrouble.words(of: error)
+                == "it takes no new units, since its runtime folder takes no files (cannot write /run/flotilla/units/a: no)"
+                + advice)
+    }
+
     @Test("a saved session survives the padding of its file")
     func session() throws {
         let file = SessionFile(runtimeDirectory: base.path)
