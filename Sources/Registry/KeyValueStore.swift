@@ -26,4 +26,13 @@ package protocol KeyValueStore: Sendable {
     ///
     /// The stream ends by throwing: `.compacted` when `revision` is gone, another code when going on is pointless.
     func watch(_ selector: KeySelector, from revision: Int64) -> AsyncThrowingStream<WatchBatch, any Error>
+
+    /// When the store was last asked something that only one with a leader answers, and answered, whoever asked here.
+    ///
+    /// `nil` until it has, and of a store that does not note it.
+    var lastConfirmation: ContinuousClock.Instant? { get }
+}
+
+extension KeyValueStore {
+    package var lastConfirmation: ContinuousClock.Instant? { nil }
 }

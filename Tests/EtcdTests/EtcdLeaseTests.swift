@@ -34,6 +34,22 @@ struct EtcdLeaseTests {
         #expect(try await client.timeToLive(lease) == nil)
     }
 
+    @Test("a renewal tells when the store was last there, to every client of the same store, and so does a reading")
+    func confirmation() async throws {
+        let client = try SharedEtcd.client()
+        let lease = try await client.grantLease(ttl: 600).lease
+        let before = ContinuousClock.now
+        #expect(try await client.keepAlive(lease) == 600)
+        let renewed = try #require(client.lastConfirmation)
+        #expect(renewed >= before && renewed <= ContinuousClock.now)
+        let other = try EtcdClient(client.configuration, sameStoreAs: client)
+        #expect(other.lastConfirmation == renewed)
+        _ = try await other.get(.key("confirmation"), revision: 0)
+        let read = try #require(client.lastConfirmation)
+        #expect(read > renewed)
+        try await client.revoke(lease)
+    }
+
     @Test("renewing gives the full time again")
     func renewal() async throws {
         let client = try SharedEtcd.client()

@@ -141,6 +141,12 @@ struct GeneralRulesTests {
             #expect(bad.status == 503)
             let reason = try #require(try bad.json["reason"]?.string)
             #expect(reason.contains("no quorum") && reason.contains("has not answered for 12 s"), "\(reason)")
+            // What is known may be older than the silence, where nobody had asked for long.
+            cluster.setStaleness(Staleness(asOf: 1_770_000_000_000, age: 612, silence: 3, reason: "no quorum"))
+            #expect(try await ask("GET", "/fleet/v1/units").header("age") == "612")
+            let words = try #require(try await ask("GET", "/healthz").json["reason"]?.string)
+            #expect(
+                words.contains("has not answered for 3 s") && words.contains("as of 2026-02-02T02:40:00Z"), "\(words)")
         }
     }
 

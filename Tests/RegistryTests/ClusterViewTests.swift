@@ -119,6 +119,35 @@ import Testing
         #expect(try await view.state(within: .seconds(60)).revision == 2, "what is known is still told")
     }
 
+    @Test("what was known when the last user went is kept until the cluster is read anew, and not of another store")
+    func kept() async throws {
+        let test = try await StoreKind.memory.make()
+        let memory = try #require(test.store as? MemoryStore)
+        let view = ClusterView(registry: test.registry, grace: .zero)
+        #expect(await view.kept == nil)
+        #expect(await view.currentUntil == nil)
+        let revision = try await test.registry.createUnit(
+            Sample.web, file: try Sample.file("true"), target: .loaded)
+        let before = ContinuousClock.now
+        _ = try await view.state(atLeast: revision, within: .seconds(60))
+        try await until { await view.kept != nil }
+        let kept = try #require(await view.kept)
+        #expect(kept.revision == revision && kept.state.units.count == 1)
+        #expect(kept.until >= before && kept.until <= ContinuousClock.now)
+        #expect(await !view.isFollowing)
+        #expect(await !view.hasState)
+        #expect(await view.currentUntil == kept.until)
+        await view.acquire()
+        _ = try await view.state(within: .seconds(60))
+        #expect(await view.kept == nil, "what is read anew replaces it")
+        #expect(await view.currentUntil == nil)
+        try await until { memory.watchCount == 1 }
+        let denied = EtcdError(code: .permissionDenied, message: "no", isTransient: false, mayHaveHappened: false)
+        memory.breakWatches(denied)
+        try await until { await !view.isFollowing }
+        #expect(await view.kept == nil, "an end that is final keeps nothing")
+    }
+
     @Test("what was read before the store went is kept, though nobody uses it meanwhile")
     func outage() async throws {
         let test = try await StoreKind.memory.make()

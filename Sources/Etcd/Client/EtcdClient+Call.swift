@@ -47,6 +47,7 @@ extension EtcdClient {
                 let token = try await token(for: call, replacing: refusedToken)
                 usedToken = token
                 let floor = call.isLinearizable ? identity.revision : nil
+                let asked = ContinuousClock.now
                 let result = try await attempt(
                     call, type, at: index, token: token, limit: share(of: remaining, call, failures))
                 endpoints.answered(index)
@@ -55,6 +56,7 @@ extension EtcdClient {
                     try identity.check(
                         answer.header, floor: floor, endpoint: endpoints.urls[index],
                         mayHaveHappened: !call.isRepeatable)
+                    if call.isLinearizable { identity.confirmed(asked) }
                     return answer
                 case .failure(let refusal):
                     error = EtcdError(refusal, doing: call.what, at: endpoints.urls[index])

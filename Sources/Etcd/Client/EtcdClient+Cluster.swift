@@ -44,6 +44,11 @@ extension EtcdClient {
     /// The newest revision of the store that any answer has shown; 0 before the first.
     package var knownRevision: Int64 { identity.revision }
 
+    /// When the store was last asked something that only one with a leader answers, and answered; `nil` until it has.
+    ///
+    /// Clients that were made of one another, or for the same store, share it.
+    package var lastConfirmation: ContinuousClock.Instant? { identity.lastConfirmation }
+
     /// Whether another store than the known one answered last; the known one's next linearizable answer ends it.
     package var seesAnotherStore: Bool { identity.problem != nil }
 

@@ -24,8 +24,13 @@ extension EtcdClient {
         let call = Call(
             path: "/v3/lease/keepalive", body: JSONWriter.object { $0.integer("ID", lease.rawValue) },
             what: "renew lease \(lease)", isRepeatable: true, isLinearizable: false)
+        let asked = ContinuousClock.now
         let ttl = try await perform(call, Streamed<LeaseAnswer>.self).message.ttl
-        if ttl > 0 { return ttl }
+        if ttl > 0 {
+            // The leader alone renews, and one that a majority has left steps down within an election's time.
+            identity.confirmed(asked)
+            return ttl
+        }
         try await checkHistory()
         return nil
     }

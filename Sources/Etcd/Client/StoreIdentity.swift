@@ -14,6 +14,8 @@ final class StoreIdentity: Sendable {
         var revision: Int64 = 0
         /// Why the store that answered last is not the one; a linearizable answer of the right one ends it.
         var problem: EtcdError?
+        /// When the newest question was asked that only a store with a leader answers, and that it answered.
+        var lastConfirmation: ContinuousClock.Instant?
     }
 
     private let state: Locked<State>
@@ -29,6 +31,16 @@ final class StoreIdentity: Sendable {
 
     /// Why nothing may be written now: what answered last was another store.
     var problem: EtcdError? { state.withLock { $0.problem } }
+
+    /// When the store was last known to be there, by any client that shares this.
+    var lastConfirmation: ContinuousClock.Instant? { state.withLock { $0.lastConfirmation } }
+
+    /// Takes note that the store has answered a question that only one with a leader answers.
+    ///
+    /// - Parameter asked: When it was asked; of no later moment does the answer prove anything.
+    func confirmed(_ asked: ContinuousClock.Instant) {
+        state.withLock { $0.lastConfirmation = max($0.lastConfirmation ?? asked, asked) }
+    }
 
     /// Takes note of a revision that a watch has shown.
     func saw(_ revision: Int64) { state.withLock { $0.revision = max($0.revision, revision) } }

@@ -29,7 +29,7 @@ extension APIService {
         guard let staleness = await access.staleness() else { return try health(reason: nil) }
         return try health(
             reason: ServerFailure.unavailable(staleness.reason).message
-                + "; it has not answered for \(staleness.age) s, and what is known is as of \(Self.moment(staleness.asOf))"
+                + "; it has not answered for \(staleness.silence) s, and what is known is as of \(Self.moment(staleness.asOf))"
         )
     }
 

@@ -62,12 +62,20 @@ package struct Staleness: Hashable, Sendable {
     package var asOf: Int64
     /// How long that is ago, in seconds.
     package var age: Int
+    /// How long the store has not answered, in seconds; less than `age` where nobody had asked what is known when it went.
+    package var silence: Int
     /// What is wrong with the store, in its client's words.
     package var reason: String
 
-    package init(asOf: Int64, age: Int, reason: String) {
+    /// - Parameters:
+    ///   - asOf: The last moment of which the known state is true, in milliseconds since 1970.
+    ///   - age: How long that is ago, in seconds.
+    ///   - silence: How long the store has not answered, in seconds; `nil` means as long.
+    ///   - reason: What is wrong with the store, in its client's words.
+    package init(asOf: Int64, age: Int, silence: Int? = nil, reason: String) {
         self.asOf = asOf
         self.age = age
+        self.silence = silence ?? age
         self.reason = reason
     }
 }

@@ -16,16 +16,21 @@ actor RegistryClusterAccess: ClusterAccess {
     /// What an engine would say of the units that it cannot place, at a revision.
     private var refusals: (revision: Int64, waiting: [UnitName: Refusal], held: [UnitName: Refusal])?
 
-    /// When the store last said that it is there; and when this access began, for one that never heard it.
-    private var confirmed: Confirmation?
-    private let began = Confirmation()
-    /// Why the store did not confirm what is known, the last time that it was asked.
-    private var doubt: String?
+    /// When this access last asked the store whether it is there, and heard that it is.
+    private var confirmed: ContinuousClock.Instant?
+    /// When this access began, for a store that was never heard.
+    private let began = ContinuousClock.now
+    /// What clocks say of a moment of which answers have told: it stays the same however often it is told.
+    private var told: (instant: ContinuousClock.Instant, moment: Int64)?
+    /// Why the store did not confirm what is known, the last time that it was asked, and when that was.
+    private var doubt: (reason: String, since: ContinuousClock.Instant)?
     private var probing: Task<Void, Never>?
 
     private let trust: Duration
     /// How long the first question may take that finds no answer.
     private static let patience: Duration = .milliseconds(1500)
+    /// How long a question without an answer speaks for the next one.
+    private static let memory: Duration = .seconds(10)
 
     /// - Parameters:
     ///   - registry: Whose cluster it is.
@@ -38,11 +43,22 @@ actor RegistryClusterAccess: ClusterAccess {
     }
 
     func state() async throws(ClusterAccessError) -> (state: ClusterState, revision: Int64) {
+        if let kept = await keptState() { return kept }
         do {
             return try await view.state(atLeast: written)
         } catch {
+            // The store may have gone while the cluster was being read.
+            if let kept = await keptState() { return kept }
             throw ClusterAccessError(error)
         }
+    }
+
+    /// What was known when the view last followed, if the cluster cannot be read anew since the store is away.
+    ///
+    /// The store is asked first whether it is there, for a reading of the whole cluster takes longer to fail.
+    private func keptState() async -> (state: ClusterState, revision: Int64)? {
+        guard let kept = await view.kept, kept.revision >= written, await reasonForDoubt() != nil else { return nil }
+        return (kept.state, kept.revision)
     }
 
     /// Takes note of a write that did not go through here: what is read from now on contains it.
@@ -152,30 +168,60 @@ actor RegistryClusterAccess: ClusterAccess {
 
     /// While etcd is away what was read of it before is still answered, with its age; writes find out for themselves.
     func ready() async -> String? {
-        guard let disconnection = await view.disconnection, await !view.hasState else { return nil }
+        guard let disconnection = await view.disconnection, await !view.hasState, await view.kept == nil else {
+            return nil
+        }
         return disconnection.message
     }
 
     // MARK: Age
 
-    /// What is known, unless the store has confirmed it within `trust`.
+    /// Up to when what is known is true, unless the store has confirmed it within `trust`.
     ///
     /// A watch is silent when nothing happens and when etcd has lost its quorum, so silence proves nothing: an answer does that
-    /// only a majority gives. A cluster at which nobody asks is not asked either.
+    /// only a majority gives. A cluster at which nobody asks is not asked either; the session is renewed all the same, and
+    /// each renewal tells that etcd was there.
     func staleness() async -> Staleness? {
-        if let confirmed, confirmed.since.duration(to: .now) < trust { return nil }
+        guard let reason = await reasonForDoubt() else { return nil }
+        let heard = max(confirmed ?? began, registry.store.lastConfirmation ?? began)
+        // What does not follow the store is not as new as the store's last word.
+        let known = min(heard, await view.currentUntil ?? heard)
+        return Staleness(
+            asOf: moment(of: known), age: Self.seconds(since: known), silence: Self.seconds(since: heard),
+            reason: reason)
+    }
+
+    private static func seconds(since instant: ContinuousClock.Instant) -> Int {
+        Int(instant.duration(to: .now).components.seconds)
+    }
+
+    /// In milliseconds since 1970.
+    private func moment(of instant: ContinuousClock.Instant) -> Int64 {
+        if let told, told.instant == instant { return told.moment }
+        let now = Date().timeIntervalSince1970 * 1000
+        let moment = Int64(now - instant.duration(to: .now) / Duration.milliseconds(1))
+        told = (instant, moment)
+        return moment
+    }
+
+    /// Why the store does not confirm what is known; `nil` when it has done so within `trust`.
+    private func reasonForDoubt() async -> String? {
+        if let confirmed, confirmed.duration(to: .now) < trust { return nil }
         let question = probing ?? probe()
-        // Who knows already that etcd is away does not wait for it again; the question goes on by itself.
-        if doubt == nil { await question.value }
-        guard let doubt else { return nil }
-        let since = confirmed?.since ?? began.since
-        let age = Int(since.duration(to: .now).components.seconds)
-        return Staleness(asOf: confirmed?.moment ?? began.moment, age: age, reason: doubt)
+        // Who has just heard that etcd is away does not wait for it again; the question goes on by itself.
+        if !isAway { await question.value }
+        return doubt?.reason
+    }
+
+    /// Whether the store has lately given no answer, and none to anybody here since.
+    private var isAway: Bool {
+        guard let doubt, doubt.since.duration(to: .now) < Self.memory else { return false }
+        return (registry.store.lastConfirmation ?? doubt.since) <= doubt.since
     }
 
     /// Asks the store whether it is there; one question at a time, whoever wants to know.
     private func probe() -> Task<Void, Never> {
-        let asked = Confirmation()
+        let asked = ContinuousClock.now
         let registry = registry
         let task = Task {
             let outcome = await Self.answer(of: registry)
@@ -183,7 +229,7 @@ actor RegistryClusterAccess: ClusterAccess {
             switch outcome {
             // What an answer proves, it proves of the moment of the question.
             case .success: (confirmed, doubt) = (asked, nil)
-            case .failure(let error): doubt = error.message
+            case .failure(let error): doubt = (error.message, ContinuousClock.now)
             }
         }
         probing = task
@@ -209,13 +255,6 @@ actor RegistryClusterAccess: ClusterAccess {
                         code: .timedOut, message: "etcd gives no answer within \(patience)", isTransient: true))
         }
     }
-}
-
-/// A moment, by both clocks.
-private struct Confirmation {
-    let since = ContinuousClock.now
-    /// In milliseconds since 1970.
-    let moment = Int64(Date().timeIntervalSince1970 * 1000)
 }
 
 extension ClusterAccessError {

@@ -7,7 +7,8 @@ package import FleetCore
 /// The followed state of one cluster, shared by all in one process that need it: the leading engine and the API.
 ///
 /// It follows only while somebody uses it, and for a grace time after, so that a machine on which nobody asks costs the
-/// store nothing.
+/// store nothing. What it knew when it stopped it keeps, with the moment up to which that is true, until it has read the cluster
+/// anew: with the store away by then, that is worth more than nothing.
 package actor ClusterView {
     private let registry: ClusterRegistry
     private let grace: Duration
@@ -19,6 +20,12 @@ package actor ClusterView {
     package private(set) var problems: [RegistryProblem] = []
     /// Why the store cannot be reached, while it cannot: what the view says may be stale.
     package private(set) var disconnection: EtcdError?
+    /// When the store went out of reach.
+    private var lostAt: ContinuousClock.Instant?
+    /// When the store last told anything of the cluster.
+    private var toldAt: ContinuousClock.Instant?
+    /// What it knew when it stopped; `nil` while it knows anything newer.
+    package private(set) var kept: Kept?
 
     private var users = 0
     private var following: Task<Void, Never>?
@@ -28,6 +35,14 @@ package actor ClusterView {
     private var waiters: [Int: Waiter] = [:]
     private var subscribers: [Int: AsyncThrowingStream<ClusterUpdate, any Error>.Continuation] = [:]
     private var lastNumber = 0
+
+    /// The cluster as it was up to a moment.
+    package struct Kept: Sendable {
+        package var state: ClusterState
+        package var revision: Int64
+        /// The last moment of which the state is known to be true.
+        package var until: ContinuousClock.Instant
+    }
 
     private struct Waiter {
         var revision: Int64
@@ -50,6 +65,9 @@ package actor ClusterView {
 
     /// Whether the cluster has been read, so that there is something to say while the store is away.
     package var hasState: Bool { revision != nil }
+
+    /// The last moment of which what is known is true, where that has passed: it does not follow, or the store is out of reach.
+    package var currentUntil: ContinuousClock.Instant? { kept?.until ?? lostAt }
 
     /// Keeps the view following until as many calls of `release()`.
     package func acquire() {
@@ -202,7 +220,16 @@ extension ClusterView {
         guard users == 0 else { return }
         guard disconnection == nil else { return linger(for: max(grace, .seconds(1))) }
         following?.cancel()
+        let last = kept ?? whatIsKnown
         forget()
+        kept = last
+    }
+
+    /// The state, up to the last moment at which the store is known to have been there: a watch is silent without it, too.
+    private var whatIsKnown: Kept? {
+        guard let revision, let toldAt else { return nil }
+        return Kept(
+            state: current, revision: revision, until: max(toldAt, registry.store.lastConfirmation ?? toldAt))
     }
 
     private func forget() {
@@ -212,6 +239,9 @@ extension ClusterView {
         revision = nil
         problems = []
         disconnection = nil
+        lostAt = nil
+        toldAt = nil
+        kept = nil
     }
 
     private func receive(_ update: ClusterUpdate, _ generation: Int) {
@@ -220,11 +250,18 @@ extension ClusterView {
         case .snapshot(let events, let revision, let problems):
             current = ClusterState(events)
             (self.revision, self.problems) = (revision, problems)
+            kept = nil
+            toldAt = ContinuousClock.now
         case .changes(let events, let revision, let problems):
             for event in events { current.apply(event) }
             (self.revision, self.problems) = (revision, problems)
-        case .disconnected(let error): disconnection = error
-        case .reconnected: disconnection = nil
+            toldAt = ContinuousClock.now
+        case .disconnected(let error):
+            disconnection = error
+            if lostAt == nil { lostAt = ContinuousClock.now }
+        case .reconnected:
+            disconnection = nil
+            lostAt = nil
         }
         for subscriber in subscribers.values { subscriber.yield(update) }
         if let revision { serveAll(upTo: revision) }

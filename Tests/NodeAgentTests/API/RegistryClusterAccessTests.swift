@@ -61,6 +61,50 @@ struct RegistryClusterAccessTests {
         while await access.staleness() != nil { await Task.yield() }
     }
 
+    @Test("who is asked for the first time in long counts etcd's silence from the last answer to anybody here")
+    func silenceOfTheStore() async throws {
+        let store = SilentStore(store: MemoryStore())
+        let registry = ClusterRegistry(store: store, cluster: try SharedEtcd.randomCluster())
+        let access = RegistryClusterAccess(registry: registry, view: ClusterView(registry: registry), trust: .zero)
+        #expect(await access.staleness() == nil)
+        let asked = Int64(Date().timeIntervalSince1970 * 1000)
+        // The session's renewal, ten minutes after the question: the store has been silent since that, and no longer.
+        let renewal = ContinuousClock.now + .seconds(600)
+        store.confirmation.withLock { $0 = renewal }
+        store.silence.withLock { $0 = true }
+        let stale = try #require(await access.staleness())
+        #expect(stale.asOf >= asked + 599_000 && stale.silence <= 0 && stale.age <= 0, "\(stale)")
+    }
+
+    @Test(
+        "what was known when the last user went is told while etcd is away, as of then, and read anew when it is back")
+    func keptState() async throws {
+        let store = SilentStore(store: MemoryStore())
+        let registry = ClusterRegistry(
+            store: store, cluster: try SharedEtcd.randomCluster(), firstPause: .milliseconds(1))
+        let view = ClusterView(registry: registry, grace: .zero)
+        let access = RegistryClusterAccess(registry: registry, view: view, trust: .zero)
+        let revision = try await access.createUnit(web, file: .service("1"), target: .loaded)
+        #expect(try await access.state().revision == revision)
+        try await until("the view to stop") { await !view.isFollowing }
+        let kept = try #require(await view.kept)
+        // Somebody else changes the cluster, and the session is renewed; neither makes what is known here any newer.
+        try await registry.createUnit(UnitName(unchecked: "db.service"), file: .service("1"), target: .loaded)
+        let renewal = ContinuousClock.now + .seconds(600)
+        store.confirmation.withLock { $0 = renewal }
+        let now = Int64(Date().timeIntervalSince1970 * 1000)
+        store.silence.withLock { $0 = true }
+        #expect(try await access.state().state.units.keys.sorted() == [web])
+        #expect(await access.ready() == nil)
+        let stale = try #require(await access.staleness())
+        #expect(stale.asOf <= now && stale.age >= stale.silence, "\(stale)")
+        #expect(kept.until <= ContinuousClock.now)
+        store.confirmation.withLock { $0 = nil }
+        store.silence.withLock { $0 = false }
+        try await until("a fresh reading") { try await access.state().state.units.count == 2 }
+        #expect(await access.staleness() == nil)
+    }
+
     @Test("a cluster that was read is still told of while etcd is away")
     func readyFromMemory() async throws {
         let memory = MemoryStore()
@@ -149,9 +193,13 @@ private final class SilentStore: KeyValueStore {
         code: .unreachable, message: "no quorum", isTransient: true, mayHaveHappened: false)
 
     let silence = Mutex(false)
+    /// When it last answered somebody else; `nil` while it does not say.
+    let confirmation = Mutex<ContinuousClock.Instant?>(nil)
     private let store: MemoryStore
 
     init(store: MemoryStore) { self.store = store }
+
+    var lastConfirmation: ContinuousClock.Instant? { confirmation.withLock { $0 } }
 
     func get(_ selector: KeySelector, revision: Int64) async throws(EtcdError) -> (keys: [KeyValue], revision: Int64) {
         if silence.withLock({ $0 }) { throw Self.refusal }
