@@ -121,6 +121,11 @@ package struct NodeAgentProgram: Sendable {
                 status: { Notifier.status($0) }),
             logger: logger)
 
+        // The first record says it already: a machine that cannot take units is to be given none between two looks.
+        if roles.contains(.agent) {
+            await agent.lookAtStorage(isFirst: true)
+            await session.announce(agentTrouble: await agent.trouble.words)
+        }
         let access = RegistryClusterAccess(registry: registry, view: ClusterView(registry: registry))
         let tls = security?.own.tls
         let journals = JournalSources(

@@ -78,18 +78,27 @@ extension AgentShell {
 
     /// Looks whether the machine can take units: one that cannot must not be given any to find it out by; until cancelled.
     func watchStorage() async {
-        while (try? await Task.sleep(for: Self.probeInterval)) != nil {
-            do throws(HostError) {
-                try await folder.probe()
-            } catch {
-                change { $0.storage = $0.storage ?? AgentTrouble.words(of: error) }
-                continue
+        while (try? await Task.sleep(for: Self.probeInterval)) != nil { await lookAtStorage() }
+    }
+
+    /// Looks once whether the machine can take units; `isFirst` says that nobody has tried the guard's list in this run.
+    func lookAtStorage(isFirst: Bool = false) async {
+        do throws(HostError) {
+            try await folder.probe()
+        } catch {
+            change {
+                $0.storage = $0.storage ?? AgentTrouble.words(of: error)
             }
-            guard trouble.storage != nil,
-                (try? await guardControl.list(fenced: await folder.fencedUnits(), isProbe: true)) != nil
-            else { continue }
-            change { $0.storage = nil }
+            return
         }
+        guard isFirst || trouble.storage != nil else { return }
+        do throws(HostError) {
+            try await guardControl.list(fenced: await folder.fencedUnits(), isProbe: true)
+        } catch {
+            if trouble.storage == nil { cannotGuard(error) }
+            return
+        }
+        change { $0.storage = nil }
     }
 
     private func change(_ change: (inout AgentTrouble) -> Void) {

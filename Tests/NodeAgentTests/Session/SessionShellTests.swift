@@ -90,6 +90,18 @@ struct SessionShellTests {
         }
     }
 
+    @Test("what keeps a machine from its work when it starts is in its first record")
+    func closedFromTheStart() async throws {
+        let rig = try SessionRig(server: try await SharedEtcd.running(), ttl: 30)
+        try await rig.run(agentTrouble: "no room") { _, notes in
+            try await until("entering") { !notes.entered.isEmpty }
+            let record = try required(try await rig.record())
+            #expect(record.createRevision == record.modRevision, "it was written once")
+            let machine = try required(try await rig.registry().machines().first { $0.id == rig.machine })
+            #expect(machine.isClosed && machine.trouble == "no room")
+        }
+    }
+
     @Test("a machine that leaves and cannot write that down forgets its session")
     func leavesUnsaved() async throws {
         let rig = try SessionRig(server: try await SharedEtcd.running(), ttl: 30)

@@ -77,9 +77,15 @@ struct SessionRig: Sendable {
 
     /// Runs an agent's session while `body` does; then the agent ends as for a restart, and leaves the session alone.
     ///
-    /// `clockAhead` is by how many seconds the machine's clock is ahead of etcd's, `trouble` what is wrong with its settings.
+    /// - Parameters:
+    ///   - clockAhead: By how many seconds the machine's clock is ahead of etcd's.
+    ///   - trouble: What is wrong with its settings.
+    ///   - agentTrouble: What keeps it from its work before its session begins.
+    ///   - body: What happens meanwhile.
+    /// - Throws: What `body` throws, with what the session said.
     func run(
-        clockAhead: Int64 = 0, trouble: String = "", _ body: (SessionShell, SessionNotes) async throws -> Void
+        clockAhead: Int64 = 0, trouble: String = "", agentTrouble: String? = nil,
+        _ body: (SessionShell, SessionNotes) async throws -> Void
     ) async throws {
         let saved = saved
         var configuration = server.configuration()
@@ -103,6 +109,7 @@ struct SessionRig: Sendable {
                 registry: try registry(), machine: record.id, tls: nil,
                 roster: RosterFile(runtimeDirectory: folder.path)),
             hooks: notes.hooks, logger: .silent)
+        await shell.announce(agentTrouble: agentTrouble)
         let task = Task { await shell.run() }
         do {
             try await body(shell, notes)
