@@ -118,7 +118,7 @@ package struct NodeAgentProgram: Sendable {
                     await election.sessionLeft()
                     await agent.fence(kill: kill)
                 },
-                status: { Notifier.status($0) }),
+                status: { Notifier.status($0) }, holdsUnits: { await agent.holdsUnits() }),
             logger: logger)
 
         // The first record says it already: a machine that cannot take units is to be given none between two looks.

@@ -16,6 +16,7 @@ extension AgentShell {
         }
         do {
             let granted = try await registry.claim(claims, in: tenure)
+            taken()
             var states: [UnitState] = []
             var lost: [Order] = []
             for ((order, claim), revision) in zip(zip(orders, claims), granted) {
@@ -25,7 +26,7 @@ extension AgentShell {
             return .claimed(granted: states, lost: lost)
         } catch {
             for order in orders { stateRevisions[order.unit] = nil }
-            logger.warning("units not claimed", metadata: ["units": "\(orders.count)", "error": "\(error.message)"])
+            notTaken("units not claimed", error, isToldAlways: true)
             return .claimFailed(orders.map(\.unit))
         }
     }
@@ -34,6 +35,7 @@ extension AgentShell {
         let units = states.map(\.unit)
         do {
             let revisions = try await registry.publish(states, over: stateRevisions, in: tenure)
+            taken()
             for (unit, revision) in zip(units, revisions) { stateRevisions[unit] = revision }
             let gone = zip(units, revisions).filter { $1 == nil }.map(\.0)
             guard !gone.isEmpty else { return [.published(states)] }
@@ -44,7 +46,7 @@ extension AgentShell {
         } catch {
             // What the store holds of them is unknown now; the next publication looks first.
             for unit in units { stateRevisions[unit] = nil }
-            logger.debug("states not published", metadata: ["error": "\(error.message)"])
+            notTaken("states not published", error)
             return [.publishFailed]
         }
     }
@@ -53,9 +55,10 @@ extension AgentShell {
         do {
             for name in names { stateRevisions[name] = nil }
             try await registry.withdrawStates(names, in: tenure)
+            taken()
             return .withdrawn(names)
         } catch {
-            logger.debug("states not withdrawn", metadata: ["error": "\(error.message)"])
+            notTaken("states not withdrawn", error)
             return .withdrawFailed(names)
         }
     }

@@ -12,10 +12,12 @@ struct AgentTrouble: Hashable, Sendable {
     var schedule: String?
     /// Nothing can be written to the runtime folder, so no new unit can be taken.
     var storage: String?
+    /// The store takes nothing that this machine writes of its units, so none can be claimed.
+    var writes: String?
 
     /// In one line for people; `nil` when all is well.
     var words: String? {
-        let words = [schedule, storage].compactMap(\.self).joined(separator: "; ")
+        let words = [schedule, storage, writes].compactMap(\.self).joined(separator: "; ")
         return words.isEmpty ? nil : words
     }
 
@@ -101,7 +103,7 @@ extension AgentShell {
         change { $0.storage = nil }
     }
 
-    private func change(_ change: (inout AgentTrouble) -> Void) {
+    func change(_ change: (inout AgentTrouble) -> Void) {
         var next = trouble
         change(&next)
         guard next != trouble else { return }

@@ -24,6 +24,10 @@ actor AgentShell {
     var trouble = AgentTrouble()
     /// How long the schedule cannot be followed by now.
     var patience = SchedulePatience()
+    /// How long the store has refused this machine's writes by now.
+    var writePatience = SchedulePatience()
+    /// Why a write to the store last failed, as the log was told; empty when the last one did not.
+    var lastRefusal = ""
     /// Whether the schedule names any unit; `nil` as long as nobody could read it.
     private(set) var holdsOrders: Bool?
     private var core: AgentCore
@@ -93,6 +97,7 @@ actor AgentShell {
             }
         }
         patience.fenced(at: BootClock.now)
+        writePatience.fenced(at: BootClock.now)
         _ = core.handle(.left, at: BootClock.now)
     }
 
@@ -112,6 +117,7 @@ actor AgentShell {
             group.addTask { await self.follow(tenure, inbox) }
             group.addTask { await self.followSystemd(inbox) }
             group.addTask { await self.watchStorage() }
+            group.addTask { await self.watchWrites(tenure) }
             group.addTask { await self.watchFolder(inbox) }
             for await event in events {
                 let directives = core.handle(event, at: BootClock.now)

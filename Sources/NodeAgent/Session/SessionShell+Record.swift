@@ -91,7 +91,13 @@ extension SessionShell {
     }
 
     private func mayGo() async -> Bool {
-        guard let machines = try? await registry.machines() else { return false }
+        let machines: [MachineRecord]
+        do {
+            machines = try await registry.machines()
+        } catch {
+            if error.isForUserAlone { await leaveUnheard(error) }
+            return false
+        }
         switch Surrender.verdict(of: record.id, among: machines) {
         case .mayGo: return true
         case .isOpen: return false
@@ -99,6 +105,20 @@ extension SessionShell {
             hooks.status("keeps its units, since too few machines can take them: \(agentTrouble)")
             return false
         }
+    }
+
+    /// Gives the session up if nothing hangs on it: the store that refuses this machine does not say whether others do better either.
+    ///
+    /// Until it lets the machine in, no new session begins, so the machine is given no units. Where units are at work they go on
+    /// (rule R12): it may be all machines that are refused.
+    private func leaveUnheard(_ error: RegistryError) async {
+        guard await !hooks.holdsUnits() else {
+            return hooks.status("keeps its units, since etcd does not let this machine in: \(error.reason)")
+        }
+        logger.error(
+            "this machine gives its session up, under which nothing runs, since etcd does not let it in",
+            metadata: ["error": "\(error.reason)"])
+        surrender()
     }
 
     /// Takes what is wrong with this machine into its record.
@@ -138,13 +158,17 @@ extension SessionShell {
                 guard core.currentLease == lease else { return }
                 recordRevision = max(recordRevision, revision)
                 isRecordBehind = false
+                lastRefusal = ""
                 guard isOnDisk(lease) else { return }
                 await hooks.enter(Tenure(machine: record.id, lease: LeaseID(lease.id), recordRevision: revision))
             case .taken: await leaseGone(lease)
             }
         } catch {
             isRecordBehind = true
-            logger.warning("this machine's record is not written anew", metadata: ["error": "\(error.message)"])
+            if error.message != lastRefusal {
+                logger.warning("this machine's record is not written anew", metadata: ["error": "\(error.message)"])
+            }
+            lastRefusal = error.message
             if error.code == .sessionLost { await leaseGone(lease) }
         }
     }

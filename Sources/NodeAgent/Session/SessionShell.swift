@@ -17,6 +17,8 @@ actor SessionShell {
         var fence: @Sendable (Moment) async -> Void
         /// The session state changed, in words for `systemctl status`.
         var status: @Sendable (String) -> Void
+        /// Whether units are at work that the end of the session would stop.
+        var holdsUnits: @Sendable () async -> Bool = { true }
     }
 
     let registry: ClusterRegistry
@@ -32,8 +34,8 @@ actor SessionShell {
     var core: SessionCore
     private var timer: Task<Void, Never>?
     private var memberCount = 0
-    /// Why etcd last granted no lease; told again when it is for another reason.
-    private var lastRefusal = ""
+    /// Why etcd last granted no lease or took no record; told again when it is for another reason.
+    var lastRefusal = ""
     private var isAskingPeers = false
     /// Where this run's record of the machine stands in the store's history.
     var recordRevision: Int64 = 0

@@ -106,6 +106,18 @@ extension ClusterRegistry {
         if !open.isEmpty { throw Self.interfered(action) }
     }
 
+    /// Tries whether the store takes what the machine writes of its units; nothing changes.
+    ///
+    /// - Throws: What the writing of a state would throw.
+    package func tryStates(in tenure: Tenure) async throws(RegistryError) {
+        // No unit has such a name, so there is nothing to delete; the right to do so is asked for all the same.
+        let key = keys.state(tenure.machine, UnitName(unchecked: "none"))
+        _ = try await commit(
+            guarded: [
+                GuardedWrite(conditions: [.init(key: key, modRevision: 0)], operation: .delete(.key(key)))
+            ], in: tenure, while: "trying to write unit states")
+    }
+
     /// The states that the store holds of one machine under its present session: what a restarted agent has claimed.
     ///
     /// Those of a former session are about to vanish and count for nothing.

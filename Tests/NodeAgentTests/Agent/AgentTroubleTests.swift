@@ -40,4 +40,64 @@ struct AgentTroubleTests {
         #expect(await agent.trouble.words == nil)
         #expect(announced.all.count == 2 && announced.all.last == .some(nil))
     }
+
+    @Test(
+        "a store that refuses this machine's claims closes it, until it takes them",
+        arguments: [EtcdError.Code.loginRefused, .permissionDenied])
+    func refusedClaims(code: EtcdError.Code) async throws {
+        let store = RefusingStore(store: MemoryStore())
+        let registry = ClusterRegistry(
+            store: store, cluster: try SharedEtcd.randomCluster(), firstPause: .milliseconds(10))
+        let rig = try await AgentRig(registry: registry)
+        let announced = Announced()
+        let agent = try await rig.agent(hooks: announced.hooks)
+        let file = try UnitFile.service("1")
+        try await rig.store(file)
+        let tenure = try await rig.tenure()
+        try await rig.order(web, file)
+        await store.refusals.begin(code)
+        await agent.enter(tenure)
+        try await until("the machine says so") { !announced.all.isEmpty }
+        #expect(announced.all == ["it can claim and report no units: refused: \(code)"])
+        #expect(try await rig.states().isEmpty)
+        await store.refusals.end()
+        try await rig.runs(web, file)
+        #expect(announced.all.count == 2 && announced.all.last == .some(nil))
+        await agent.endTenure()
+    }
+
+    @Test("a closed machine that is ordered nothing finds out by itself that the store takes its writes again")
+    func refusalEndsWithoutOrders() async throws {
+        let store = RefusingStore(store: MemoryStore())
+        let registry = ClusterRegistry(
+            store: store, cluster: try SharedEtcd.randomCluster(), firstPause: .milliseconds(10))
+        let rig = try await AgentRig(registry: registry)
+        let announced = Announced()
+        let agent = try await rig.agent(hooks: announced.hooks)
+        let file = try UnitFile.service("1")
+        try await rig.store(file)
+        try await rig.order(web, file)
+        let first = try await rig.tenure()
+        await store.refusals.begin(.loginRefused)
+        await agent.enter(first)
+        try await until("the machine says so") { !announced.all.isEmpty }
+        await agent.endTenure()
+        await store.refusals.end()
+        try await rig.withdraw(web)
+        await agent.enter(try await rig.tenure())
+        try await until("it takes units again") { announced.all.last == .some(nil) }
+        await agent.endTenure()
+    }
+
+    @Test("a store that takes no writes of anybody is no trouble of this machine's")
+    func fullStore() async throws {
+        let rig = try await AgentRig()
+        let announced = Announced()
+        let agent = try await rig.agent(hooks: announced.hooks)
+        let cause = EtcdError(code: .noSpace, message: "full", isTransient: false, mayHaveHappened: false)
+        await agent.notTaken("units not claimed", RegistryError(cause, while: "claiming 1 units"))
+        #expect(await !agent.writePatience.isFailing)
+        #expect(await agent.trouble.words == nil)
+        #expect(announced.all.isEmpty)
+    }
 }

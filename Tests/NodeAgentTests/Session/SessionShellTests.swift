@@ -249,6 +249,38 @@ struct SessionShellTests {
         }
     }
 
+    @Test("a machine that etcd lets in no more keeps its units, and gives up a session under which nothing runs")
+    func shutOut() async throws {
+        let rig = try SessionRig(server: try await SharedEtcd.quickServer(), ttl: 12)
+        func client(_ user: String) throws -> EtcdClient {
+            var configuration = rig.server.configuration(timeout: .seconds(30))
+            (configuration.user, configuration.password) = (user, "p")
+            return try EtcdClient(configuration)
+        }
+        let root = try client("root")
+        for (user, role) in [("root", "root"), ("worker", "working")] {
+            try await root.addUser(user, password: "p")
+            try await root.addRole(role)
+            try await root.grantRole(role, to: user)
+        }
+        try await root.grant(EtcdPermission(.readWrite, .prefix("")), to: "working")
+        try await root.enableAuth()
+        let record = try rig.registry().keys.machine(rig.machine)
+        try await rig.run(user: "worker") { shell, notes in
+            try await until("entering") { !notes.entered.isEmpty }
+            #expect(try await root.changePassword(of: "worker", to: "q"))
+            await shell.giveUp()
+            #expect(notes.lastWords.hasPrefix("keeps its units, since etcd does not let this machine in: "))
+            #expect(notes.fences.isEmpty)
+            notes.lastUnitEnds()
+            await shell.giveUp()
+            try await until("its record is gone") { try await root.get(.key(record), revision: 0).keys.isEmpty }
+            try await until("a new session is refused") { notes.lastWords.hasPrefix("waiting for etcd: ") }
+            #expect(notes.fences.count == 1 && notes.entered.count == 1)
+            #expect(await shell.currentLease == nil)
+        }
+    }
+
     @Test("a machine with the id of a live one is refused with words, and nothing changes")
     func clone() async throws {
         let rig = try SessionRig(server: try await SharedEtcd.running(), ttl: 30)

@@ -19,8 +19,10 @@ final class AgentRig: Sendable {
     let base: TemporaryFolder
     let units: FakeUnits
 
-    init() async throws {
-        let (registry, _) = try await SharedEtcd.registry()
+    /// `registry` is another than that of the etcd that tests share.
+    init(registry given: ClusterRegistry? = nil) async throws {
+        let registry: ClusterRegistry
+        if let given { registry = given } else { registry = try await SharedEtcd.registry().registry }
         self.registry = registry
         machine = try .random()
         base = try TemporaryFolder()

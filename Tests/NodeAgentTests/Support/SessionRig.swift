@@ -21,6 +21,7 @@ final class SessionNotes: Sendable {
         var entered: [Tenure] = []
         var fences: [Fence] = []
         var words: [String] = []
+        var holdsUnits = true
     }
 
     private let state = Mutex(State())
@@ -30,6 +31,9 @@ final class SessionNotes: Sendable {
     var words: [String] { state.withLock { $0.words } }
     var lastWords: String { words.last ?? "" }
 
+    /// From now on no unit is at work that the end of the session would stop.
+    func lastUnitEnds() { state.withLock { $0.holdsUnits = false } }
+
     var hooks: SessionShell.Hooks {
         SessionShell.Hooks(
             enter: { tenure in self.state.withLock { $0.entered.append(tenure) } },
@@ -37,7 +41,8 @@ final class SessionNotes: Sendable {
                 let fence = Fence(kill: kill, called: BootClock.now)
                 self.state.withLock { $0.fences.append(fence) }
             },
-            status: { text in self.state.withLock { $0.words.append(text) } })
+            status: { text in self.state.withLock { $0.words.append(text) } },
+            holdsUnits: { self.state.withLock { $0.holdsUnits } })
     }
 }
 
@@ -81,16 +86,18 @@ struct SessionRig: Sendable {
     ///   - clockAhead: By how many seconds the machine's clock is ahead of etcd's.
     ///   - trouble: What is wrong with its settings.
     ///   - agentTrouble: What keeps it from its work before its session begins.
+    ///   - user: Who it is to etcd, with the password `p`; empty where etcd asks for no logins.
     ///   - body: What happens meanwhile.
     /// - Throws: What `body` throws, with what the session said.
     func run(
-        clockAhead: Int64 = 0, trouble: String = "", agentTrouble: String? = nil,
+        clockAhead: Int64 = 0, trouble: String = "", agentTrouble: String? = nil, user: String = "",
         _ body: (SessionShell, SessionNotes) async throws -> Void
     ) async throws {
         let saved = saved
         var configuration = server.configuration()
         let clock = configuration.wallClock
         configuration.wallClock = { clock() + clockAhead }
+        if !user.isEmpty { (configuration.user, configuration.password) = (user, "p") }
         configuration.expectedClusterID = saved.storeID
         configuration.expectedRevision = saved.expectedRevision
         let etcd = try EtcdClient(configuration)
