@@ -120,8 +120,11 @@ actor RegistryClusterAccess: ClusterAccess {
     }
 
     func updates() async throws(ClusterAccessError) -> AsyncThrowingStream<APIClusterUpdate, any Error> {
+        let kept = await keptState()
         let updates = await view.updates()
         return AsyncThrowingStream { continuation in
+            // Who listens while the store is away is told at once, too; a snapshot follows when it is back.
+            if let kept { continuation.yield(APIClusterUpdate(revision: kept.revision, state: kept.state)) }
             let task = Task {
                 var state = ClusterState()
                 do {

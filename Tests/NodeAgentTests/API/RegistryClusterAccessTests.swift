@@ -99,6 +99,10 @@ struct RegistryClusterAccessTests {
         let stale = try #require(await access.staleness())
         #expect(stale.asOf <= now && stale.age >= stale.silence, "\(stale)")
         #expect(kept.until <= ContinuousClock.now)
+        for try await update in try await access.updates() {
+            #expect(update.state.units.keys.sorted() == [web], "who listens begins with it, too")
+            break
+        }
         store.confirmation.withLock { $0 = nil }
         store.silence.withLock { $0 = false }
         try await until("a fresh reading") { try await access.state().state.units.count == 2 }
