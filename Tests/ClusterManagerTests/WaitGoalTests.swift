@@ -13,30 +13,7 @@ struct WaitGoalTests {
     private static let name = UnitName(unchecked: "web.service")
     private static let machine = Fixtures.machines(1)[0]
 
-    /// A situation in short: what is wanted, what was issued, where, and what systemd says.
-    struct Case: Sendable, CustomTestStringConvertible {
-        var kind: WaitGoal.Kind
-        var desired: TargetState?
-        var current: TargetState = .inactive
-        var placed = true
-        /// Why the unit is on no machine.
-        var reason: String? = "no machine"
-        /// ACTIVE/SUB/LOAD; `nil` when no machine reports.
-        var report: String?
-        var since: Int64 = 2000
-        /// `since` of the report before the command; `nil` when there was none or nothing was changed.
-        var before: Int64?
-        var attention: Duration = .zero
-        /// What the machine says beside systemd's states.
-        var health: String?
-        /// How many restarts were asked for, and how many the machine has acted on.
-        var restarts = (asked: 0, acted: 0)
-        var expected: WaitVerdict
-
-        var testDescription: String {
-            "\(kind) of \(desired?.rawValue ?? "unknown") unit, issued \(current.rawValue), \(report ?? "no report")"
-        }
-    }
+    private typealias Case = WaitSituation
 
     private static let launched = "Unit web.service launched on 10000000.../172.17.8.101"
     private static let loaded = "Unit web.service loaded on 10000000.../172.17.8.101"
@@ -44,7 +21,7 @@ struct WaitGoalTests {
         "unit web.service failed on 10000000.../172.17.8.101; see 'cluster-manager status web.service'"
     private static let pending = WaitVerdict.pending(reason: nil)
 
-    private static let running: [Case] = [
+    private static let running: [WaitSituation] = [
         Case(kind: .running, desired: .launched, placed: false, expected: .pending(reason: "no machine")),
         Case(kind: .running, desired: .launched, expected: pending),
         Case(kind: .running, desired: .launched, current: .loaded, report: "inactive/dead", expected: pending),
@@ -123,7 +100,7 @@ struct WaitGoalTests {
             expected: .failed("unit web.service was destroyed while this command waited for it")),
     ]
 
-    private static let others: [Case] = [
+    private static let others: [WaitSituation] = [
         Case(
             kind: .restarted, desired: .launched, current: .launched, report: "active/running", before: 2000,
             expected: pending),
@@ -209,33 +186,8 @@ struct WaitGoalTests {
     ]
 
     @Test("a situation means", arguments: running + others)
-    func verdicts(situation: Case) throws {
-        var view = FleetView(machines: [Self.machine])
-        let unit = try Fixtures.unit("web.service", situation.desired ?? .inactive)
-        func state(_ report: String, since: Int64) -> FleetUnitState {
-            let words = report.split(separator: "/").map(String.init)
-            return Fixtures.state(
-                unit, on: Self.machine.id, words[0], words[1], load: words.count > 2 ? words[2] : "loaded", since: since
-            )
-        }
-        if let desired = situation.desired {
-            var unit = unit
-            unit.desired = desired
-            unit.current = situation.current
-            unit.machine = situation.placed ? Self.machine.id : nil
-            unit.reason = situation.placed ? nil : situation.reason
-            unit.restarts = situation.restarts.asked
-            view.apply(.unit(unit))
-        }
-        if let report = situation.report {
-            var state = state(report, since: situation.since)
-            state.health = situation.health
-            state.restarts = situation.restarts.acted
-            view.apply(.state(state))
-        }
-        let before = situation.before.map { state("failed/failed", since: $0) }
-        let goal = WaitGoal(Self.name, situation.kind, before: before)
-        #expect(goal.verdict(in: view, attention: situation.attention) == situation.expected)
+    func verdicts(situation: WaitSituation) throws {
+        #expect(try situation.verdict() == situation.expected)
     }
 
     @Test("what is left of a former run is told of while the unit is on no machine")

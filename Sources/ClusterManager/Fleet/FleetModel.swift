@@ -80,8 +80,13 @@ package struct FleetUnitState: Hashable, Sendable {
         self.automaticRestarts = automaticRestarts
     }
 
-    /// The unit neither runs nor starts nor stops.
-    package var isDown: Bool { active == "inactive" || active == "failed" }
+    /// The unit neither runs nor starts nor stops; one that could not be installed has no ACTIVE state at all.
+    package var isDown: Bool { active.isEmpty || active == "inactive" || active == "failed" }
+
+    /// Whether words of `health` tell how a run ended, and so nothing of an order that comes after it.
+    static func isOfRun(_ health: String) -> Bool {
+        [UnitState.failedWord, "failed on machine", "start failed"].contains { health.hasPrefix($0) }
+    }
 }
 
 /// A machine of the cluster that is alive.

@@ -108,12 +108,14 @@ extension WaitGoal {
             // systemd's reason for a failure follows at once.
             if state.active == "failed" { return nil }
             // That it runs, or has ended, may be what was so before the command.
-            if isToEnd, let health = state.health, !health.hasPrefix(UnitState.failedWord) {
+            if isToEnd, let health = state.health, !FleetUnitState.isOfRun(health) {
                 // Said before the command, and still so.
                 return Self.holding(state, health, in: view)
             }
             guard isUnderWay || isToEnd else {
-                return "\(view.label(of: state.machine)) has said nothing new of it yet"
+                // What it said of the order before may be what it is about to say of this one.
+                let former = state.health.map { ", and before: \($0)" } ?? ""
+                return "\(view.label(of: state.machine)) has said nothing new of it yet\(former)"
             }
             // Of a unit that systemd starts again and again, how its last run ended.
             let reason = state.health.map { ": \($0)" } ?? ""
@@ -165,7 +167,7 @@ extension WaitGoal {
     private func hindrance(_ state: FleetUnitState, in view: FleetView) -> String? {
         let isLeaving = kind == .gone || kind == .unloaded
         guard let health = state.health, isLeaving || !state.isDown, health != before?.health,
-            !health.hasPrefix(UnitState.failedWord)
+            !FleetUnitState.isOfRun(health)
         else { return nil }
         return Self.holding(state, health, in: view)
     }
@@ -185,10 +187,20 @@ extension WaitGoal {
             // It runs nowhere, and will be loaded only, wherever it comes to.
             return .reached("Unit \(unit) runs nowhere, and is on no machine yet")
         }
-        guard let state, isAbout(record, state) else { return .pending(reason: nil) }
+        guard let state else { return .pending(reason: nil) }
+        guard isAbout(record, state) else {
+            if kind == .loaded {
+                return refusalOfChange(state, in: view, attention: attention) ?? .pending(reason: nil)
+            }
+            // A file that the machine has not got yet changes nothing about a unit that is down and that it is not to start.
+            let isKnown = !state.active.isEmpty || state.health != nil
+            return isKnown && state.isDown && (state.acted ?? record.current ?? .launched) < .launched
+                ? .reached("Unit \(unit) does not run on \(view.label(of: machine))")
+                : .pending(reason: hindrance(state, in: view))
+        }
         guard let current = state.acted ?? record.current, current >= .loaded else {
             // What a machine could not install runs there no more than it did.
-            if kind == .stopped, state.isDown || state.active.isEmpty, state.health != nil {
+            if kind == .stopped, state.isDown, state.health != nil {
                 return .reached("Unit \(unit) does not run on \(view.label(of: machine))")
             }
             return refusal(state, in: view, attention: attention) ?? .pending(reason: nil)
@@ -213,13 +225,18 @@ extension WaitGoal {
     ) -> WaitVerdict {
         guard record.desired == .launched else { return verdictOfOtherTarget(record, attention: attention) }
         guard let machine = record.machine else { return .pending(reason: record.reason) }
-        guard let state, isAbout(record, state) else { return .pending(reason: nil) }
+        guard let state else { return .pending(reason: nil) }
+        guard isAbout(record, state) else {
+            return refusalOfChange(state, in: view, attention: attention) ?? .pending(reason: nil)
+        }
         guard (state.acted ?? record.current) == .launched else {
             return refusal(state, in: view, attention: attention) ?? .pending(reason: nil)
         }
         if Self.unloadable.contains(state.load) { return .failed(Self.loadFailure(unit, state, in: view)) }
         // What the machine says before it has acted on the last request is about the one before.
-        guard state.restarts >= record.restarts else { return .pending(reason: nil) }
+        guard state.restarts >= record.restarts else {
+            return refusalOfChange(state, in: view, attention: attention) ?? .pending(reason: nil)
+        }
         let isAnswer = isNews(state) || attention >= Self.staleness
         let place = view.label(of: machine)
         switch state.active {
@@ -255,10 +272,28 @@ extension WaitGoal {
         guard let reason = state.health else { return nil }
         let place = view.label(of: state.machine)
         // How the last run ended says nothing of the next one.
-        if reason.hasPrefix(UnitState.failedWord) { return nil }
+        if FleetUnitState.isOfRun(reason) { return nil }
         if reason.hasPrefix(UnitState.queuedWord) { return .pending(reason: "on \(place), \(reason)") }
         guard isNews(state) || reason != before?.health || attention >= Self.staleness else { return nil }
         return .failed("unit \(unit) is not up on \(place): \(reason); the machine tries again")
+    }
+
+    /// What a machine says against a restart or a new file of a unit that goes on as before; `nil` when it says nothing.
+    ///
+    /// Unlike `refusal`, it goes by the words alone: the unit's times and numbers are those of its former run.
+    private func refusalOfChange(_ state: FleetUnitState, in view: FleetView, attention: Duration) -> WaitVerdict? {
+        // While systemd works at the order, the words are still those about the one before.
+        guard let reason = state.health, !["activating", "deactivating", "reloading"].contains(state.active) else {
+            return nil
+        }
+        let place = view.label(of: state.machine)
+        // How the last run ended says nothing of the next one.
+        if FleetUnitState.isOfRun(reason) { return nil }
+        if reason.hasPrefix(UnitState.queuedWord) { return .pending(reason: "on \(place), \(reason)") }
+        let isNew = reason != before?.health || state.machine != before?.machine
+        guard isNew || attention >= Self.staleness else { return nil }
+        let fate = state.isDown ? "is not up" : kind == .loaded ? "has not got its new file" : "was not restarted"
+        return .failed("unit \(unit) \(fate) on \(place): \(reason); the machine tries again")
     }
 
     /// Whether the machine speaks of the file that the unit has now; one that names no file is believed.

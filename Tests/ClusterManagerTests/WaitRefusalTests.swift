@@ -1,0 +1,87 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterManager
+import FleetCore
+import Testing
+
+@Suite("what a wait makes of an order that its machine refuses or cannot know yet")
+struct WaitRefusalTests {
+    private typealias Case = WaitSituation
+
+    private static let pending = WaitVerdict.pending(reason: nil)
+    private static let absent = "systemd: RestartUnit web.service: Unit absent.service not found."
+
+    /// Orders that a machine refuses while the unit goes on as before.
+    private static let refused: [WaitSituation] = [
+        Case(
+            kind: .restarted, desired: .launched, current: .launched, report: "active/running", before: 2000,
+            health: absent, restarts: (2, 1),
+            expected: .failed(
+                "unit web.service was not restarted on 10000000.../172.17.8.101: \(absent); the machine tries again")),
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "active/running", before: 2000,
+            health: absent, hasFormerFile: true,
+            expected: .failed(
+                "unit web.service was not restarted on 10000000.../172.17.8.101: \(absent); the machine tries again")),
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "inactive/dead", before: 2000,
+            health: "the disk is full", hasFormerFile: true,
+            expected: .failed(
+                "unit web.service is not up on 10000000.../172.17.8.101: the disk is full; the machine tries again")),
+        Case(
+            kind: .loaded, desired: .loaded, current: .loaded, report: "active/running", before: 2000,
+            health: "the disk is full", hasFormerFile: true,
+            expected: .failed(
+                "unit web.service has not got its new file on 10000000.../172.17.8.101: the disk is full;"
+                    + " the machine tries again")),
+        // What was said before the order is no answer to it, until the machine has had its time.
+        Case(
+            kind: .restarted, desired: .launched, current: .launched, report: "active/running", before: 2000,
+            health: absent, formerHealth: absent, restarts: (2, 1), expected: pending),
+        Case(
+            kind: .restarted, desired: .launched, current: .launched, report: "active/running", before: 2000,
+            attention: .seconds(2), health: absent, formerHealth: absent, restarts: (2, 1),
+            expected: .pending(
+                reason: "10000000.../172.17.8.101 has said nothing new of it yet, and before: \(absent)")),
+        Case(
+            kind: .restarted, desired: .launched, current: .launched, report: "active/running", before: 2000,
+            attention: WaitGoal.staleness, health: absent, formerHealth: absent, restarts: (2, 1),
+            expected: .failed(
+                "unit web.service was not restarted on 10000000.../172.17.8.101: \(absent); the machine tries again")),
+        // A new time of the unit makes no news of old words.
+        Case(
+            kind: .restarted, desired: .launched, current: .launched, report: "active/running", before: 1000,
+            health: absent, formerHealth: absent, restarts: (2, 1), expected: pending),
+        // systemd works at it.
+        Case(
+            kind: .restarted, desired: .launched, current: .launched, report: "deactivating/stop-sigterm",
+            before: 1000, attention: .seconds(90), health: absent, formerHealth: absent, restarts: (2, 1),
+            expected: .pending(
+                reason: "systemd on 10000000.../172.17.8.101 says deactivating (stop-sigterm): \(absent)")),
+        Case(
+            kind: .restarted, desired: .launched, current: .launched, report: "active/running", before: 2000,
+            health: "queued: others first", restarts: (2, 1),
+            expected: .pending(reason: "on 10000000.../172.17.8.101, queued: others first")),
+        // How the former run ended is told late, and is about that run.
+        Case(
+            kind: .restarted, desired: .launched, current: .launched, report: "failed/failed", before: 2000,
+            health: "start failed: exit-code, status 1", restarts: (2, 1), expected: pending),
+        Case(
+            kind: .restarted, desired: .launched, current: .launched, report: "failed/failed", before: 2000,
+            health: "failed on machine bbbbbbbb; restart it to run it again", restarts: (2, 1), expected: pending),
+        // A stop needs no new file.
+        Case(
+            kind: .stopped, desired: .loaded, current: .loaded, report: "inactive/dead", health: "the disk is full",
+            hasFormerFile: true,
+            expected: .reached("Unit web.service does not run on 10000000.../172.17.8.101")),
+        Case(
+            kind: .stopped, desired: .loaded, current: .launched, report: "active/running", health: "refused",
+            hasFormerFile: true, expected: .pending(reason: "still on 10000000.../172.17.8.101: refused")),
+    ]
+
+    @Test("an order that is refused", arguments: refused)
+    func refusals(situation: WaitSituation) throws {
+        #expect(try situation.verdict() == situation.expected)
+    }
+}
