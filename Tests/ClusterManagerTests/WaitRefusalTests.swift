@@ -80,7 +80,52 @@ struct WaitRefusalTests {
             hasFormerFile: true, expected: .pending(reason: "still on 10000000.../172.17.8.101: refused")),
     ]
 
-    @Test("an order that is refused", arguments: refused)
+    private static let unloadable =
+        "systemd on 10000000.../172.17.8.101 cannot load unit web.service (bad-setting);"
+        + " see 'cluster-manager status web.service'"
+
+    /// Units that systemd cannot load.
+    private static let loads: [WaitSituation] = [
+        // A stop is done all the same.
+        Case(
+            kind: .stopped, desired: .loaded, current: .loaded, report: "inactive/dead/masked",
+            expected: .reached(
+                "Unit web.service does not run on 10000000.../172.17.8.101, where systemd cannot load it (masked)")),
+        Case(
+            kind: .stopped, desired: .loaded, current: .loaded, report: "failed/failed/not-found",
+            expected: .reached(
+                "Unit web.service does not run on 10000000.../172.17.8.101, where systemd cannot load it (not-found)")),
+        Case(
+            kind: .stopped, desired: .loaded, current: .launched, report: "active/running/masked", expected: pending),
+        // What systemd made of the file before is told until it has read the new one.
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "active/running/bad-setting", before: 2000,
+            formerLoad: "bad-setting", expected: pending),
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "active/running/bad-setting", before: 2000,
+            formerLoad: "bad-setting", attention: WaitGoal.staleness, expected: .failed(unloadable)),
+        Case(
+            kind: .restarted, desired: .launched, current: .launched, report: "active/running/masked", before: 2000,
+            formerLoad: "masked", health: "it is masked", restarts: (2, 1),
+            expected: .failed(
+                "unit web.service was not restarted on 10000000.../172.17.8.101: it is masked; the machine tries again")
+        ),
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "active/running/bad-setting", before: 2000,
+            expected: .failed(unloadable)),
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "active/running", before: 2000,
+            formerLoad: "bad-setting",
+            expected: .reached("Unit web.service launched on 10000000.../172.17.8.101")),
+        Case(
+            kind: .loaded, desired: .loaded, current: .loaded, report: "inactive/dead/bad-setting", before: 2000,
+            formerLoad: "bad-setting", expected: pending),
+        Case(
+            kind: .loaded, desired: .loaded, current: .loaded, report: "inactive/dead/bad-setting",
+            expected: .failed(unloadable)),
+    ]
+
+    @Test("an order that is refused", arguments: refused + loads)
     func refusals(situation: WaitSituation) throws {
         #expect(try situation.verdict() == situation.expected)
     }

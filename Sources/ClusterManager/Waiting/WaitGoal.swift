@@ -205,7 +205,10 @@ extension WaitGoal {
             }
             return refusal(state, in: view, attention: attention) ?? .pending(reason: nil)
         }
-        if Self.unloadable.contains(state.load) { return .failed(Self.loadFailure(unit, state, in: view)) }
+        let isUnloadable = Self.unloadable.contains(state.load)
+        if kind == .loaded, isUnloadable {
+            return loadFailure(state, in: view, attention: attention) ?? .pending(reason: nil)
+        }
         if kind == .stopped {
             guard current == .loaded else { return .pending(reason: hindrance(state, in: view)) }
             guard state.isDown else {
@@ -215,6 +218,12 @@ extension WaitGoal {
                     "unit \(unit) is loaded only and runs on \(view.label(of: machine)) all the same: there its timer, socket"
                         + " or path, a unit that wants it, or somebody by hand has started it; stop that one, or 'cluster-manager"
                         + " unload \(unit)'")
+            }
+            // What systemd cannot load it cannot start either: the stop is done.
+            if isUnloadable {
+                return .reached(
+                    "Unit \(unit) does not run on \(view.label(of: machine)), where systemd cannot load it (\(state.load))"
+                )
             }
         }
         return .reached("Unit \(unit) loaded on \(view.label(of: machine))")
@@ -232,11 +241,13 @@ extension WaitGoal {
         guard (state.acted ?? record.current) == .launched else {
             return refusal(state, in: view, attention: attention) ?? .pending(reason: nil)
         }
-        if Self.unloadable.contains(state.load) { return .failed(Self.loadFailure(unit, state, in: view)) }
+        let isUnloadable = Self.unloadable.contains(state.load)
+        if isUnloadable, let failure = loadFailure(state, in: view, attention: attention) { return failure }
         // What the machine says before it has acted on the last request is about the one before.
         guard state.restarts >= record.restarts else {
             return refusalOfChange(state, in: view, attention: attention) ?? .pending(reason: nil)
         }
+        if isUnloadable { return .pending(reason: nil) }
         let isAnswer = isNews(state) || attention >= Self.staleness
         let place = view.label(of: machine)
         switch state.active {
@@ -307,8 +318,12 @@ extension WaitGoal {
         return .failed("unit \(unit) was set to \(record.desired.rawValue) while this command waited for it")
     }
 
-    private static func loadFailure(_ unit: UnitName, _ state: FleetUnitState, in view: FleetView) -> String {
-        "systemd on \(view.label(of: state.machine)) cannot load unit \(unit) (\(state.load));"
-            + " see 'cluster-manager status \(unit)'"
+    /// systemd cannot load the unit; `nil` while that may be about the file before this command's.
+    private func loadFailure(_ state: FleetUnitState, in view: FleetView, attention: Duration) -> WaitVerdict? {
+        let isNew = state.load != before?.load || state.machine != before?.machine
+        guard isNew || attention >= Self.staleness else { return nil }
+        return .failed(
+            "systemd on \(view.label(of: state.machine)) cannot load unit \(unit) (\(state.load));"
+                + " see 'cluster-manager status \(unit)'")
     }
 }
