@@ -37,7 +37,13 @@ struct WaitGoalTests {
             expected: .reached(launched)),
         Case(
             kind: .running, desired: .launched, current: .launched, report: "inactive/dead",
+            attention: WaitGoal.settling, expected: .reached(launched + ", and has finished")),
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "inactive/dead",
+            text: "[Service]\nType=oneshot\nExecStart=/bin/true\n",
             expected: .reached(launched + ", and has finished")),
+        // Stopped for an instant by the restart of what it is bound to.
+        Case(kind: .running, desired: .launched, current: .launched, report: "inactive/dead", expected: pending),
         // A start job that systemd has not begun looks like a unit that never ran.
         Case(
             kind: .running, desired: .launched, current: .launched, report: "inactive/dead", since: 0, expected: pending
@@ -218,6 +224,24 @@ struct WaitGoalTests {
         view.apply(.state(state))
         let words = told.update(view, changed: Self.name, attention: late).map(\.text)
         #expect(words.count == 1 && words[0].contains("failed on 10000000.../172.17.8.101: start failed: timeout"))
+    }
+
+    @Test("a service that was down for an instant has not finished, however long the wait has been")
+    func instant() throws {
+        let unit = try Fixtures.unit("web.service", .launched, machine: Self.machine.id)
+        var view = FleetView(units: [unit], machines: [Self.machine])
+        view.apply(.state(Fixtures.state(unit, on: Self.machine.id, "inactive", "dead")))
+        var runs = WaitReport([WaitGoal(Self.name, .running)])
+        var ends = runs
+        let late = Duration.seconds(90)
+        #expect(runs.update(view, changed: Self.name, attention: late).isEmpty)
+        #expect(ends.update(view, changed: Self.name, attention: late).isEmpty)
+        #expect(
+            ends.update(view, attention: late + WaitGoal.settling).map(\.text) == [
+                Self.launched + ", and has finished"
+            ])
+        view.apply(.state(Fixtures.state(unit, on: Self.machine.id)))
+        #expect(runs.update(view, changed: Self.name, attention: late).map(\.text) == [Self.launched])
     }
 
     @Test("a replaced unit counts only once its machine runs the new file")

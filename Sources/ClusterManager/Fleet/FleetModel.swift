@@ -36,6 +36,11 @@ package struct FleetUnit: Hashable, Sendable {
         self.isGlobal = SchedulingOptions(of: file, for: name).isGlobal
     }
 
+    /// Whether it is a service that systemd starts for it to end.
+    var isOneshot: Bool {
+        name.type == .service && file.effectiveValues(section: "Service", name: "Type").last == "oneshot"
+    }
+
     /// Hash of the file as written, comments included, 40 hexadecimal digits.
     package var hash: String { file.hash.rawValue }
 }

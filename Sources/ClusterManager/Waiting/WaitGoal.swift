@@ -89,13 +89,14 @@ extension WaitGoal {
     ///   - quiet: How much of that time has passed since something was heard of the unit; `nil` when nothing was.
     /// - Returns: Whether the goal is reached, pending or out of reach, with the words for it.
     package func verdict(in view: FleetView, attention: Duration, quiet: Duration? = nil) -> WaitVerdict {
-        let verdict = judge(view, attention: attention, quiet: quiet ?? attention)
+        let quiet = quiet ?? attention
+        let verdict = judge(view, attention: attention, quiet: quiet)
         guard verdict == .pending(reason: nil), attention >= Self.speechless else { return verdict }
-        return .pending(reason: standing(in: view))
+        return .pending(reason: standing(in: view, quiet: quiet))
     }
 
     /// What is seen of the unit while nothing stands against it; `nil` where there is nothing to see.
-    private func standing(in view: FleetView) -> String? {
+    private func standing(in view: FleetView, quiet: Duration) -> String? {
         let home = view.units[unit]?.machine
         let states = view.states[unit]?.values.sorted { $0.machine < $1.machine } ?? []
         if home == nil, let former = states.first, [.loaded, .running, .restarted].contains(kind) {
@@ -107,6 +108,8 @@ extension WaitGoal {
             let isToEnd = !state.isDown && [.stopped, .unloaded, .gone].contains(kind)
             // systemd's reason for a failure follows at once.
             if state.active == "failed" { return nil }
+            // Whether that is an end shows in a moment.
+            if state.active == "inactive", quiet < Self.settling { return nil }
             // That it runs, or has ended, may be what was so before the command.
             if isToEnd, let health = state.health, !FleetUnitState.isOfRun(health) {
                 // Said before the command, and still so.
@@ -266,6 +269,8 @@ extension WaitGoal {
             // version may be between the stop and the start that a new file brings.
             guard hash == nil || attention >= Self.staleness else { return .pending(reason: nil) }
             guard state.since > 0 || attention >= Self.settling else { return .pending(reason: nil) }
+            // The restart of a unit that this one is bound to stops it for an instant.
+            guard record.isOneshot || quiet >= Self.settling else { return .pending(reason: nil) }
             return .reached("Unit \(unit) launched on \(place), and has finished")
         default:
             return .pending(reason: nil)
