@@ -125,6 +125,30 @@ struct WaitRefusalTests {
             expected: .failed(unloadable)),
     ]
 
+    @Test(
+        "a start of a unit that its machine refused has it tried anew",
+        arguments: [
+            ("", "the disk is full", false, true), ("active", "the disk is full", true, true),
+            // A machine that has said nothing yet is about to start it.
+            ("", nil, false, false), ("active", nil, true, false),
+            ("active", "failed: exit-code, status 1", true, false), ("active", "not all is well", false, false),
+        ] as [(String, String?, Bool, Bool)])
+    func startAgain(active: String, health: String?, hasFormerFile: Bool, isOrdered: Bool) async throws {
+        let machine = Fixtures.machines(1)[0].id
+        let unit = try Fixtures.unit("web.service", machine: machine)
+        var state = Fixtures.state(unit, on: machine, active, "")
+        state.health = health
+        if hasFormerFile { state.hash = String(repeating: "0", count: 40) }
+        let fleet = FakeFleet(units: [unit], states: [state])
+        let session = await Session.run("start web --no-block", on: fleet)
+        #expect(session.status == .success, "\(session.errors)")
+        #expect(await fleet.requests == (isOrdered ? ["restart web.service"] : []))
+        guard isOrdered else { return }
+        let again = FakeFleet(units: [unit], states: [state])
+        let waited = await Session.run("start web", on: again)
+        #expect(waited.output == "Unit web.service launched on 10000000.../172.17.8.101\n", "\(waited.errors)")
+    }
+
     @Test("an order that is refused", arguments: refused + loads)
     func refusals(situation: WaitSituation) throws {
         #expect(try situation.verdict() == situation.expected)

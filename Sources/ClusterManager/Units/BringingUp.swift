@@ -27,7 +27,7 @@ package struct BringingUp: Sendable {
     ///
     /// - Parameters:
     ///   - finding: The unit in the cluster and on disk.
-    ///   - isDown: Whether its machine says that it neither runs nor starts, though it is launched.
+    ///   - isDown: Whether its machine says that it does not run as it should, though it is launched.
     /// - Returns: What to ask for and to wait for; the warning is for people.
     /// - Throws: `ClusterManagerError.unit` for a template that shall run, and for a replacement that would stop a unit
     ///   which the command does not start again.
@@ -56,7 +56,7 @@ package struct BringingUp: Sendable {
         if registered.desired < target {
             rise = { try await $0.setTarget(target, of: name) }
         } else if target == .launched, isDown, !isGlobal {
-            // It ended, failed, or was stopped on its machine: what counts is what is, not what was asked for.
+            // It ended, failed, was stopped or refused on its machine: what counts is what is, not what was asked for.
             rise = { try await $0.restart(name) }
         }
         if let source = finding.source, source.hash != registered.hash {
@@ -111,14 +111,23 @@ package struct BringingUp: Sendable {
         try await UnitOperation(context: context, patience: patience).run(decisions.map(\.step))
     }
 
-    /// Those units that are launched already and neither run nor start.
+    /// Those units that are launched already, and that do not run or whose machine refuses what it was told last.
+    ///
+    /// Whoever starts such a unit wants it tried now: the machine's own next attempt may be a minute away, and its reason old.
     private static func down(
         among findings: [UnitFinding], in fleet: any FleetService
     ) async throws -> Set<UnitName> {
         let launched = findings.compactMap(\.registered).filter { $0.desired == .launched && $0.machine != nil }
         guard !launched.isEmpty else { return [] }
         let states = try await fleet.states(of: launched.count == 1 ? launched[0].name : nil)
-        let homes = Dictionary(launched.map { ($0.name, $0.machine) }) { first, _ in first }
-        return Set(states.filter { homes[$0.name] == $0.machine && $0.isDown }.map(\.name))
+        let units = Dictionary(launched.map { ($0.name, $0) }) { first, _ in first }
+        let down = states.filter { state in
+            guard let unit = units[state.name], unit.machine == state.machine else { return false }
+            // A machine that has said nothing of the unit yet is about to start it.
+            if state.isDown { return !state.active.isEmpty || state.health != nil }
+            let isBehind = state.restarts < unit.restarts || !state.hash.isEmpty && state.hash != unit.hash
+            return isBehind && state.active == "active" && state.health.map { !FleetUnitState.isOfRun($0) } ?? false
+        }
+        return Set(down.map(\.name))
     }
 }
