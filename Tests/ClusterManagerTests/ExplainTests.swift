@@ -46,6 +46,26 @@ struct ExplainTests {
         #expect(json.output.contains("\"eligible\" : 0"))
     }
 
+    @Test("a machine that can take no units counts as none, and is named with its reason")
+    func unable() async throws {
+        var machines = machines()
+        machines[0].isClosed = true
+        machines[0].trouble = "it cannot start units, since its runtime folder takes no files"
+        // It takes units all the same.
+        machines[1].trouble = "its clock is off"
+        let words = "1 of 3 machines can take no units now: 10000000.../172.17.8.101: \(machines[0].trouble)\n"
+        let plain = try Fixtures.unit("plain.service")
+        let web = try Fixtures.unit("web.service", text: text)
+        let fleet = FakeFleet(units: [plain, web], machines: machines, runsUnits: false)
+        let free = await Session.run("explain plain", on: fleet)
+        #expect(free.output.contains(words + "It has no rules: any of 2 machines would do.\n"), "\(free.output)")
+        let ruled = await Session.run("explain web", on: fleet)
+        #expect(ruled.output.contains(words + "1 of 3 machines pass all rules and take it now.\n"), "\(ruled.output)")
+        let json = await Session.run("explain web --output json", on: fleet).output
+        #expect(json.contains("\"eligible\" : 1") && json.contains("\"trouble\" : \"it cannot start"), "\(json)")
+        #expect(!json.contains("its clock is off"))
+    }
+
     @Test("why a unit that is placed does not run is told by explain and status, in systemd's words")
     func notStarted() async throws {
         let machines = machines()
@@ -55,6 +75,8 @@ struct ExplainTests {
         let fleet = FakeFleet(units: [web], states: [state], machines: machines, runsUnits: false)
         let explanation = await Session.run("explain web", on: fleet)
         #expect(explanation.output.contains("102: inactive (dead): systemd: Unit absent.service not found.\n"))
+        let explained = await Session.run("explain web --output json", on: fleet)
+        #expect(explained.output.contains("\"health\" : \"systemd: Unit"), "\(explained.output)")
         let status = await Session.run("status web", on: fleet)
         #expect(status.output.contains("\n     Reason: systemd: Unit absent.service not found.\n"))
         let json = await Session.run("status web --output json", on: fleet)

@@ -54,10 +54,11 @@ import Testing
 
     @Test("what the API says of a machine's trouble comes to the lists")
     func adapter() throws {
-        let text = #"{"id":"a","primaryIP":"10.0.0.1","trouble":"its clock is off"}"#
+        let text = #"{"id":"a","primaryIP":"10.0.0.1","trouble":"its clock is off","closed":true}"#
         let machine = try JSONDecoder().decode(API.Machine.self, from: Data(text.utf8))
-        #expect(FleetMachine(machine).trouble == "its clock is off")
-        #expect(FleetMachine(API.Machine(id: "a")).trouble.isEmpty)
+        #expect(FleetMachine(machine).trouble == "its clock is off" && FleetMachine(machine).isClosed)
+        let well = FleetMachine(API.Machine(id: "a"))
+        #expect(well.trouble.isEmpty && !well.isClosed)
     }
 
     @Test("a machine that is off is meant by its whole id, one that is alive by four digits of it")

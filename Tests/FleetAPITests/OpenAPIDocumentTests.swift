@@ -47,7 +47,7 @@ struct OpenAPIDocumentTests {
         let machine = API.Machine(
             id: "i", primaryIP: "p", metadata: ["k": "v"], name: "n", version: "v",
             capacity: API.Capacity(processors: 1, memory: 1), apiAddress: "a", trouble: "t",
-            cordoned: true)
+            cordoned: true, closed: true)
         let examples: [String: JSON] = [
             "Unit": try JSON(parsing: encoder.encode(unit)),
             "UnitOption": try JSON(parsing: encoder.encode(unit.options[0])),

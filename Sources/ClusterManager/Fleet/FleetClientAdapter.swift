@@ -188,7 +188,8 @@ extension FleetMachine {
     package init(_ machine: API.Machine) {
         self.init(
             id: machine.id, address: machine.primaryIP, metadata: machine.metadata, name: machine.name ?? "",
-            isCordoned: machine.cordoned ?? false, trouble: machine.trouble ?? "")
+            isCordoned: machine.cordoned ?? false, trouble: machine.trouble ?? "",
+            isClosed: machine.closed ?? false)
     }
 }
 

@@ -105,11 +105,14 @@ package struct FleetMachine: Hashable, Sendable {
     package var isCordoned: Bool
     /// What is wrong with it and what to do, in the machine's words; empty when nothing is.
     package var trouble: String
+    /// Whether its trouble keeps new units off it.
+    package var isClosed: Bool
 
     package init(
         id: String, address: String, metadata: [String: String] = [:], name: String = "", isCordoned: Bool = false,
-        trouble: String = ""
+        trouble: String = "", isClosed: Bool = false
     ) {
+        self.isClosed = isClosed
         self.isCordoned = isCordoned
         self.trouble = trouble
         self.id = id

@@ -19,6 +19,21 @@ package struct PlacementReport: Encodable, Hashable, Sendable {
         package let example: String
     }
 
+    /// What one machine says of the unit.
+    package struct Copy: Encodable, Hashable, Sendable {
+        package let machine: String
+        package let active: String
+        package let sub: String
+        /// What stands against the unit there, in systemd's or the machine's words.
+        package let health: String?
+    }
+
+    /// A machine that can take no units now.
+    package struct Closed: Encodable, Hashable, Sendable {
+        package let machine: String
+        package let trouble: String
+    }
+
     package let unit: String
     package let desired: String
     package let current: String
@@ -30,9 +45,13 @@ package struct PlacementReport: Encodable, Hashable, Sendable {
     package let eligible: Int
     /// How many of them an operator keeps new units off.
     package let cordoned: Int
+    /// Those that say themselves that they can take no units, and why.
+    package let unable: [Closed]
     package let rules: [Rule]
     /// The engine's reasons, when the unit is on no machine.
     package let reasons: [String]
+    /// What the machines say of the unit that have it.
+    package let copies: [Copy]
 
     package init(_ unit: FleetUnit, _ explanation: FleetExplanation, in view: FleetView) {
         let test = RuleTest(unit, in: view)
@@ -44,9 +63,13 @@ package struct PlacementReport: Encodable, Hashable, Sendable {
         self.machines = explanation.machines
         self.alive = machines.count
         self.eligible = machines.count { machine in
-            !machine.isCordoned && test.rules.allSatisfy { test.obstacle($0, machine) == nil }
+            !machine.isCordoned && !machine.isClosed && test.rules.allSatisfy { test.obstacle($0, machine) == nil }
         }
         self.cordoned = machines.count(where: \.isCordoned)
+        self.unable = machines.filter(\.isClosed).map { Closed(machine: $0.id, trouble: $0.trouble) }
+        self.copies = (view.states[unit.name] ?? [:]).values.sorted { $0.machine < $1.machine }.map { state in
+            Copy(machine: state.machine, active: state.active, sub: state.sub, health: state.health)
+        }
         self.rules = test.rules.map { rule in
             let obstacles = machines.compactMap { test.obstacle(rule, $0) }
             return Rule(
@@ -92,12 +115,18 @@ package struct PlacementReport: Encodable, Hashable, Sendable {
             lines.append(
                 "\(cordoned) of \(alive) machines \(cordoned == 1 ? "is" : "are") cordoned and take no new units.")
         }
+        if !unable.isEmpty {
+            let names = unable.map { view.label(of: $0.machine) + ($0.trouble.isEmpty ? "" : ": \($0.trouble)") }
+            lines.append(
+                "\(unable.count) of \(alive) machines can take no units now: \(names.few(3))")
+        }
+        let isLimited = cordoned > 0 || !unable.isEmpty
         if rules.isEmpty, eligible == 0 {
             lines.append("It has no rules, and no machine can take it now.")
         } else if rules.isEmpty {
             lines.append("It has no rules: any of \(eligible) machines would do.")
         } else {
-            lines.append("\(eligible) of \(alive) machines pass all rules\(cordoned > 0 ? " and take it" : "") now.")
+            lines.append("\(eligible) of \(alive) machines pass all rules\(isLimited ? " and take it" : "") now.")
         }
         if desired != TargetState.inactive.rawValue {
             lines += reasons.map { "It is on no machine: \($0)" }

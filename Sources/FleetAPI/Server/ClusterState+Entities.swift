@@ -70,6 +70,7 @@ extension API.Machine {
             name: machine.name.isEmpty ? nil : machine.name, version: machine.version.isEmpty ? nil : machine.version,
             capacity: capacity == .unknown
                 ? nil : API.Capacity(processors: capacity.processors, memory: capacity.memory),
-            apiAddress: machine.apiAddress, trouble: machine.trouble.isEmpty ? nil : machine.trouble)
+            apiAddress: machine.apiAddress, trouble: machine.trouble.isEmpty ? nil : machine.trouble,
+            closed: machine.isClosed ? true : nil)
     }
 }

@@ -458,7 +458,8 @@ enum OpenAPIDocument {
                   "capacity": {"$ref": "#/components/schemas/Capacity"},
                   "apiAddress": {"type": "string", "description": "Where its own API answers. Not in fleet."},
                   "trouble": {"type": "string", "description": "What is wrong with it and what to do. Not in fleet."},
-                  "cordoned": {"type": "boolean", "description": "True while an operator keeps new units off it; left out otherwise. Not in fleet."}
+                  "cordoned": {"type": "boolean", "description": "True while an operator keeps new units off it; left out otherwise. Not in fleet."},
+                  "closed": {"type": "boolean", "description": "True while its trouble keeps new units off it; left out otherwise. Not in fleet."}
                 }
               },
               "Capacity": {

@@ -19,11 +19,13 @@ extension API {
         package var trouble: String?
         /// `true` while an operator keeps new units off it; left out otherwise.
         package var cordoned: Bool?
+        /// `true` while its trouble keeps new units off it; left out otherwise.
+        package var closed: Bool?
 
         package init(
             id: String, primaryIP: String = "", metadata: [String: String] = [:], name: String? = nil,
             version: String? = nil, capacity: Capacity? = nil, apiAddress: String? = nil, trouble: String? = nil,
-            cordoned: Bool? = nil
+            cordoned: Bool? = nil, closed: Bool? = nil
         ) {
             self.id = id
             self.primaryIP = primaryIP
@@ -34,6 +36,7 @@ extension API {
             self.apiAddress = apiAddress
             self.trouble = trouble
             self.cordoned = cordoned
+            self.closed = closed
         }
 
         private enum CodingKeys: String, CodingKey {
@@ -46,6 +49,7 @@ extension API {
             case apiAddress
             case trouble
             case cordoned
+            case closed
         }
 
         package init(from decoder: any Decoder) throws {
@@ -59,6 +63,7 @@ extension API {
             self.apiAddress = try fields.decodeOptionalText(.apiAddress)
             self.trouble = try fields.decodeOptionalText(.trouble)
             self.cordoned = try fields.decodeIfPresent(Bool.self, forKey: .cordoned)
+            self.closed = try fields.decodeIfPresent(Bool.self, forKey: .closed)
         }
 
         package func encode(to encoder: any Encoder) throws {
@@ -72,6 +77,7 @@ extension API {
             try fields.encodeUnlessEmpty(apiAddress, forKey: .apiAddress)
             try fields.encodeUnlessEmpty(trouble, forKey: .trouble)
             try fields.encodeIfPresent(cordoned, forKey: .cordoned)
+            try fields.encodeIfPresent(closed, forKey: .closed)
         }
     }
 
