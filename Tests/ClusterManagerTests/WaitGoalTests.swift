@@ -223,7 +223,7 @@ struct WaitGoalTests {
         state.health = "start failed: timeout"
         view.apply(.state(state))
         let words = told.update(view, changed: Self.name, attention: late).map(\.text)
-        #expect(words.count == 1 && words[0].contains("failed on 10000000.../172.17.8.101: start failed: timeout"))
+        #expect(words.count == 1 && words[0].contains("failed on 10000000.../172.17.8.101: timeout"))
     }
 
     @Test("a service that was down for an instant has not finished, however long the wait has been")

@@ -1,9 +1,11 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import ClusterManager
+import FleetAPI
 import FleetCore
 import Testing
+
+@testable import ClusterManager
 
 @Suite("what a wait makes of an order that its machine refuses or cannot know yet")
 struct WaitRefusalTests {
@@ -147,6 +149,64 @@ struct WaitRefusalTests {
         let again = FakeFleet(units: [unit], states: [state])
         let waited = await Session.run("start web", on: again)
         #expect(waited.output == "Unit web.service launched on 10000000.../172.17.8.101\n", "\(waited.errors)")
+    }
+
+    @Test("a stopped unit that runs all the same is told with what starts it, which nobody follows")
+    func starter() async throws {
+        let machine = Fixtures.machines(1)[0].id
+        let unit = try Fixtures.unit("web.service", .loaded, machine: machine)
+        let timer = try Fixtures.unit("web.timer", machine: machine, text: "[Timer]\nOnCalendar=daily\n")
+        let fleet = FakeFleet(units: [unit, timer], states: [Fixtures.state(unit, on: machine)], runsUnits: false)
+        let session = await Session.run("stop web", on: fleet)
+        #expect(session.status == .failure)
+        #expect(
+            session.errors
+                == "cluster-manager: unit web.service is loaded only and runs on 10000000.../172.17.8.101 all the same:"
+                + " there web.timer starts it; stop that one, or 'cluster-manager unload web.service'\n")
+    }
+
+    @Test(
+        "what starts a unit",
+        arguments: [
+            ("web.timer", "[Timer]\nOnCalendar=daily\n", true), ("web.socket", "[Socket]\nListenStream=80\n", true),
+            ("web.path", "[Path]\nPathExists=/a\n", true), ("web.path", "[Path]\nUnit=other.service\n", false),
+            ("other.timer", "[Timer]\nOnCalendar=daily\n", false),
+            ("other.timer", "[Timer]\nUnit=web.service\n", true),
+            ("other.socket", "[Socket]\nService=web.service\n", true),
+            ("main.service", "[Unit]\nWants=a.service web.service\n", true),
+            ("main.service", "[Unit]\nBindsTo=%j.service\n", false),
+            ("main-web.service", "[Unit]\nUpholds=%j.service\n", true),
+            ("main.service", "[Unit]\nAfter=web.service\n", false),
+            // By the [Install] section of the unit itself.
+            ("owner.service", Fixtures.plainText, true),
+        ])
+    func starters(name: String, text: String, isStarter: Bool) throws {
+        let unit = try Fixtures.unit(
+            "web.service", .loaded, machine: "m", text: Fixtures.plainText + "[Install]\nWantedBy=owner.service\n")
+        func names(_ machine: String, _ desired: TargetState = .launched) throws -> [String] {
+            let other = try Fixtures.unit(name, desired, machine: machine, text: text)
+            return FleetView(units: [unit, other]).starters(of: unit).map(\.rawValue)
+        }
+        #expect(try names("m") == (isStarter ? [name] : []))
+        // What is elsewhere, or only loaded, starts nothing here.
+        #expect(try names("n").isEmpty)
+        #expect(try names("m", .loaded).isEmpty)
+    }
+
+    @Test(
+        "a failure of a start and one of a run have one wording",
+        arguments: [
+            ("start failed: exit-code, status 1", "failed: exit-code, status 1", "exit-code, status 1"),
+            ("failed: exit-code, status 1", "failed: exit-code, status 1", "exit-code, status 1"),
+            ("start failed; see its journal", "failed: see its journal", "see its journal"),
+            ("not started: no such unit", "not started: no such unit", "not started: no such unit"),
+        ])
+    func wording(health: String, worded: String, cause: String) {
+        let state = API.UnitState(
+            name: "n", hash: "h", machineID: "m", systemdLoadState: "l", systemdActiveState: "a", systemdSubState: "s",
+            since: 1, health: health, acted: "loaded", restarts: 1, automaticRestarts: 1)
+        #expect(FleetUnitState(state).health == worded)
+        #expect(FleetUnitState.cause(health) == cause)
     }
 
     @Test("an order that is refused", arguments: refused + loads)

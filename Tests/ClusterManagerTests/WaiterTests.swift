@@ -78,7 +78,7 @@ struct WaiterTests {
         #expect(outcomes.error?.message == "1 of 2 units did not get there")
         #expect(
             captured.errors.contains(
-                "unit web.service failed on 10000000.../172.17.8.101: start failed: exit-code, status 1; see"))
+                "unit web.service failed on 10000000.../172.17.8.101: exit-code, status 1; see"))
     }
 
     @Test("a stream that breaks is opened anew, and what happened meanwhile counts")

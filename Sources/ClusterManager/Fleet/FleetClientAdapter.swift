@@ -178,7 +178,7 @@ extension FleetUnitState {
         self.init(
             name: UnitName(unchecked: state.name), machine: state.machineID, hash: state.hash,
             load: state.systemdLoadState, active: state.systemdActiveState, sub: state.systemdSubState,
-            since: state.since, health: state.health,
+            since: state.since, health: state.health.map { FleetUnitState.worded($0) },
             acted: state.acted.flatMap { TargetState(rawValue: $0) } ?? (state.health == nil ? nil : .launched),
             restarts: state.restarts, automaticRestarts: state.automaticRestarts)
     }

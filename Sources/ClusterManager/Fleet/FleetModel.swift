@@ -88,6 +88,19 @@ package struct FleetUnitState: Hashable, Sendable {
     /// The unit neither runs nor starts nor stops; one that could not be installed has no ACTIVE state at all.
     package var isDown: Bool { active.isEmpty || active == "inactive" || active == "failed" }
 
+    /// Words of `health`, of which a start that failed has others than a run that failed, in one wording.
+    static func worded(_ health: String) -> String {
+        // It goes on with a colon and the cause, or with a semicolon and where to look for it.
+        let isOfStart = ["start failed: ", "start failed; "].contains { health.hasPrefix($0) }
+        return isOfStart ? UnitState.failedWord + String(health.dropFirst("start failed: ".count)) : health
+    }
+
+    /// What stands in `health` beside the word that the unit failed.
+    static func cause(_ health: String) -> String {
+        let words = worded(health)
+        return words.hasPrefix(UnitState.failedWord) ? String(words.dropFirst(UnitState.failedWord.count)) : words
+    }
+
     /// Whether words of `health` tell how a run ended, and so nothing of an order that comes after it.
     static func isOfRun(_ health: String) -> Bool {
         [UnitState.failedWord, "failed on machine", "start failed"].contains { health.hasPrefix($0) }

@@ -179,6 +179,14 @@ extension WaitGoal {
         "still on \(view.label(of: state.machine)): \(health)"
     }
 
+    /// Whether it ends with something else having started the unit, so that all units are of interest.
+    func runsAllTheSame(in view: FleetView, attention: Duration) -> Bool {
+        guard kind == .stopped, attention >= Self.settling, let record = view.units[unit],
+            let state = view.state(of: unit)
+        else { return false }
+        return record.desired == .loaded && (state.acted ?? record.current) == .loaded && !state.isDown
+    }
+
     private func verdictOfLoading(
         _ record: FleetUnit, _ state: FleetUnitState?, in view: FleetView, attention: Duration
     ) -> WaitVerdict {
@@ -217,10 +225,14 @@ extension WaitGoal {
             guard state.isDown else {
                 // What the machine was told to stop it has stopped by now, or it says why not.
                 guard attention >= Self.settling else { return .pending(reason: hindrance(state, in: view)) }
+                let starters = view.starters(of: record).map(\.rawValue)
+                let cause =
+                    starters.isEmpty
+                    ? "its timer, socket or path, a unit that wants it, or somebody by hand has started it; stop that one"
+                    : "\(starters.few(3)) start\(starters.count == 1 ? "s it; stop that one" : " it; stop those")"
                 return .failed(
-                    "unit \(unit) is loaded only and runs on \(view.label(of: machine)) all the same: there its timer, socket"
-                        + " or path, a unit that wants it, or somebody by hand has started it; stop that one, or 'cluster-manager"
-                        + " unload \(unit)'")
+                    "unit \(unit) is loaded only and runs on \(view.label(of: machine)) all the same: there \(cause),"
+                        + " or 'cluster-manager unload \(unit)'")
             }
             // What systemd cannot load it cannot start either: the stop is done.
             if isUnloadable {
@@ -260,7 +272,7 @@ extension WaitGoal {
         case "failed":
             // systemd's reason follows the failure.
             guard isAnswer, state.health != nil || quiet >= Self.settling else { return .pending(reason: nil) }
-            let reason = state.health.map { ": \($0)" } ?? ""
+            let reason = state.health.map { ": \(FleetUnitState.cause($0))" } ?? ""
             return .failed("unit \(unit) failed on \(place)\(reason); see 'cluster-manager status \(unit)'")
         case "inactive":
             guard isAnswer else { return .pending(reason: nil) }

@@ -119,6 +119,7 @@ package struct Waiter: Sendable {
         var attention: Duration = .zero
         var silence = Silence()
         var reminders = Reminders(rhythm)
+        var isListed = units.isEmpty
 
         let (inputs, continuation) = AsyncStream.makeStream(of: Input.self)
         continuation.yield(.begin)
@@ -138,6 +139,7 @@ package struct Waiter: Sendable {
             case .view(let new):
                 view = new
                 explained = []
+                isListed = units.isEmpty
                 if silence.end() { say("the cluster answers again", &progress) }
             case .silence(let reason): silence.note(reason)
             case .refused(let error): return Result(outcomes: report.outcomes, error: error)
@@ -152,6 +154,10 @@ package struct Waiter: Sendable {
                 let nobody = silence.reason.map { "; nobody answers now: \($0)" } ?? ""
                 let message = report.givenUp(after: timeout ?? start.duration(to: clock.now)) + nobody
                 return Result(outcomes: report.outcomes, error: ClusterManagerError(.timedOut, message))
+            }
+            if !isListed, report.pending.contains(where: { $0.runsAllTheSame(in: view, attention: attention) }) {
+                isListed = true
+                await list(in: &view)
             }
             let elapsed = start.duration(to: clock.now)
             let lines = report.update(view, changed: changed, attention: attention)
@@ -182,6 +188,12 @@ package struct Waiter: Sendable {
     private func name(_ machine: String, in view: inout FleetView) async {
         guard view.machines[machine] == nil, let machines = try? await fleet.machines() else { return }
         for machine in machines { view.apply(.machine(machine)) }
+    }
+
+    /// Learns of the units that are not followed, among which may be what starts one; a failure costs no more than its name.
+    private func list(in view: inout FleetView) async {
+        guard let all = try? await fleet.units() else { return }
+        for unit in all where view.units[unit.name] == nil { view.apply(.unit(unit)) }
     }
 
     /// Asks why units that shall be on a machine are on none, once per unit and change.
