@@ -151,9 +151,8 @@ package struct Program: Sendable {
         var fleet = try connect(settings)
         let debug = options.debug || environment["FLEETCTL_DEBUG"] == "true"
         if debug { console.errors.line("debug: endpoint \(settings.endpoint)") }
-        let observer =
-            debug || console.errors.isTerminal ? RequestObserver(console.errors, tellsAll: debug) : nil
-        if let observer { fleet = ObservedFleet(fleet, observer) }
+        let observer = RequestObserver(console.errors, tellsAll: debug)
+        fleet = ObservedFleet(fleet, observer)
         return CommandContext(
             fleet: fleet, console: console, environment: environment, format: format, ssh: ssh,
             localMachine: localMachine, client: { try FleetClientAdapter.client(settings, observer: observer) },

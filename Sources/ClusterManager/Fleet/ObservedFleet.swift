@@ -13,8 +13,10 @@ package struct ObservedFleet: FleetService {
         self.observer = observer
     }
 
-    private func told<Answer>(_ what: String, _ request: () async throws -> Answer) async throws -> Answer {
-        try await observer.told(what, request)
+    private func told<Answer>(
+        _ what: String, changing change: PendingChange? = nil, _ request: () async throws -> Answer
+    ) async throws -> Answer {
+        try await observer.told(what, changing: change, request)
     }
 
     package func units() async throws -> [FleetUnit] { try await told("list units") { try await fleet.units() } }
@@ -24,27 +26,34 @@ package struct ObservedFleet: FleetService {
     }
 
     package func create(_ name: UnitName, file: UnitSource, target: TargetState) async throws {
-        try await told("create \(name) as \(target.rawValue)") {
+        let change = PendingChange(unit: name, "was created as \(target.rawValue)")
+        try await told("create \(name) as \(target.rawValue)", changing: change) {
             try await fleet.create(name, file: file, target: target)
         }
     }
 
     package func replace(_ name: UnitName, file: UnitSource, target: TargetState) async throws {
-        try await told("replace \(name) as \(target.rawValue)") {
+        let change = PendingChange(unit: name, "was given another file")
+        try await told("replace \(name) as \(target.rawValue)", changing: change) {
             try await fleet.replace(name, file: file, target: target)
         }
     }
 
     package func setTarget(_ target: TargetState, of name: UnitName) async throws {
-        try await told("set \(name) to \(target.rawValue)") { try await fleet.setTarget(target, of: name) }
+        let change = PendingChange(unit: name, "was set to \(target.rawValue)")
+        try await told("set \(name) to \(target.rawValue)", changing: change) {
+            try await fleet.setTarget(target, of: name)
+        }
     }
 
     package func restart(_ name: UnitName) async throws {
-        try await told("restart \(name)") { try await fleet.restart(name) }
+        let change = PendingChange(unit: name, "was told to restart")
+        try await told("restart \(name)", changing: change) { try await fleet.restart(name) }
     }
 
     package func destroy(_ name: UnitName) async throws -> Bool {
-        try await told("destroy \(name)") { try await fleet.destroy(name) }
+        let change = PendingChange(unit: name, "was destroyed")
+        return try await told("destroy \(name)", changing: change) { try await fleet.destroy(name) }
     }
 
     package func states(of unit: UnitName?) async throws -> [FleetUnitState] {
@@ -60,7 +69,9 @@ package struct ObservedFleet: FleetService {
     }
 
     package func changeMetadata(of machine: String, _ changes: [MetadataEdit]) async throws {
-        try await told("change metadata of \(machine)") { try await fleet.changeMetadata(of: machine, changes) }
+        try await told("change metadata of \(machine)", changing: PendingChange(metadataOf: machine)) {
+            try await fleet.changeMetadata(of: machine, changes)
+        }
     }
 
     package func events(of units: [UnitName]) async throws -> AsyncThrowingStream<FleetEvent, any Error> {

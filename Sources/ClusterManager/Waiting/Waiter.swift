@@ -216,7 +216,10 @@ package struct Waiter: Sendable {
     /// Brings events, ticks and the end of patience into one stream; ends when cancelled.
     private func feed(_ inputs: AsyncStream<Input>.Continuation, timeout: Duration?) async {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await follow(inputs) }
+            group.addTask {
+                // The wait itself says that nobody answers.
+                await RequestObserver.$isSilenceTold.withValue(true) { await follow(inputs) }
+            }
             group.addTask {
                 // The tick moves the progress line and lets a report that stays the same become the answer.
                 while !Task.isCancelled {

@@ -20,7 +20,7 @@ struct Cordon: FleetCommand {
 
     func run(in context: CommandContext) async throws {
         let order = try await MachineOrder(machine.machine, in: context)
-        try order.tell(try await order.give("cordon"), "is cordoned: it keeps its units and takes no new ones")
+        try order.tell(try await order.give(.cordon), "is cordoned: it keeps its units and takes no new ones")
     }
 }
 
@@ -38,7 +38,7 @@ struct Uncordon: FleetCommand {
 
     func run(in context: CommandContext) async throws {
         let order = try await MachineOrder(machine.machine, in: context)
-        try order.tell(try await order.give("uncordon"), "takes units again")
+        try order.tell(try await order.give(.uncordon), "takes units again")
     }
 }
 

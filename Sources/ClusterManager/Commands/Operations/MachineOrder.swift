@@ -38,17 +38,37 @@ struct MachineOrder {
     /// Says what was done.
     func tell(_ control: API.Control, _ words: String) throws { try context.tell("\(label) \(words)", control) }
 
-    /// Orders `cordon`, `drain` or `uncordon`.
+    /// What an operator can want of a machine.
+    enum Change: String {
+        case cordon
+        case drain
+        case uncordon
+    }
+
+    /// Gives an order, and keeps ready what to tell who leaves before its answer.
     @discardableResult
-    func give(_ change: String) async throws -> API.Control {
-        try await asked { () async throws(APIError) in try await client.control(id, change) }
+    func give(_ change: Change) async throws -> API.Control {
+        // The order may have been carried out though its answer is not there.
+        Interrupt.says(doubt(change), on: context.console.errors)
+        let verb = change.rawValue
+        let control = try await asked { () async throws(APIError) in try await client.control(id, verb) }
+        Interrupt.says(nil, on: context.console.errors)
+        return control
+    }
+
+    private func doubt(_ change: Change) -> String {
+        let look = "cluster-manager list-machines shows it"
+        return switch change {
+        case .cordon: "whether \(label) is cordoned is not known; \(look); \(remedy)"
+        case .drain: "whether \(label) hands its units over is not known; \(remedy)"
+        case .uncordon:
+            "whether \(label) takes units again is not known; \(look); cluster-manager cordon \(id.prefix(8)) undoes it"
+        }
     }
 
     /// Orders `drain`, and keeps ready what to tell who leaves before its end.
     func drain() async throws -> API.Control {
-        // The order may have been carried out though its answer is not there.
-        leaveWord("whether \(label) hands its units over is not known")
-        let control = try await give("drain")
+        let control = try await give(.drain)
         leaveWord("\(label) goes on handing its units over and takes no new ones")
         return control
     }
