@@ -3,6 +3,7 @@
 
 import FleetAPI
 import FleetAPIServer
+import FleetCore
 import FoundationEssentials
 import Glibc
 import Synchronization
@@ -71,8 +72,60 @@ struct InterruptTests {
                 try end(folder, by: signal)
                 let outcome = try await command
                 #expect(outcome.status == status, "\(outcome)")
-                let words = "the cluster goes on starting slow.service; cluster-manager stop slow.service undoes it"
+                let words = "the cluster goes on starting slow.service; cluster-manager destroy slow.service undoes it"
                 #expect(errors().hasSuffix("\ncluster-manager: \(words)\n"), "\(errors())")
+            }
+        }
+    }
+
+    private static let unanswered: [(String, String)] = [
+        (
+            "cordon \(machine.id)",
+            "whether \(label) is cordoned is not known; cluster-manager list-machines shows it; \(remedy)"
+        ),
+        (
+            "uncordon \(machine.id)",
+            "whether \(label) takes units again is not known; cluster-manager list-machines shows it; "
+                + "cluster-manager cordon \(machine.id.prefix(8)) undoes it"
+        ),
+        (
+            "token revoke 3f2a9c01d4e5",
+            "whether token 3f2a9c01d4e5 was revoked is not known; cluster-manager token list shows it"
+        ),
+        ("brake release", "whether the brake was released is not known; cluster-manager brake shows it"),
+    ]
+
+    @Test(
+        "who leaves any order before its answer is told that nobody knows, and where it is seen", arguments: unanswered)
+    func doubt(line: String, words: String) async throws {
+        let outcome = try await left(line, at: .ordered, by: SIGINT)
+        #expect(outcome.status == 130, "\(outcome)")
+        #expect(outcome.errors.hasSuffix("\ncluster-manager: \(words)\n"), "\(outcome.errors)")
+    }
+
+    @Test("who leaves an order about units before its answer is told the same", arguments: [false, true])
+    func unit(isJSON: Bool) async throws {
+        try await Fixtures.withFolder { folder in
+            let (reached, isReached) = AsyncStream<Void>.makeStream()
+            let cluster = RunningCluster(
+                machines: 1,
+                stall: {
+                    isReached.yield()
+                    try? await Task.sleep(for: .seconds(60))
+                })
+            let file = try UnitFile(parsing: Fixtures.plainText)
+            _ = try await cluster.createUnit(UnitName(unchecked: "web.service"), file: file, target: .launched)
+            try await cluster.serving(in: folder) { socket, _ in
+                async let command = run("unload web.service\(isJSON ? " --output json" : "")", folder, socket)
+                for await _ in reached { break }
+                try end(folder, by: SIGINT)
+                let outcome = try await command
+                #expect(outcome.status == 130, "\(outcome)")
+                let doubt =
+                    "whether web.service was unloaded is not known; cluster-manager status web.service shows it; "
+                    + "cluster-manager start web.service undoes it"
+                let words = isJSON ? #"{"note":"\#(doubt)"}"# : "\ncluster-manager: \(doubt)"
+                #expect(outcome.errors.hasSuffix(words + "\n"), "\(outcome.errors)")
             }
         }
     }
@@ -143,6 +196,18 @@ struct InterruptTests {
                         return try control()
                     }
                 ]),
+            Route(
+                Self.path + "/cordon", needs: nil, ["POST": { (_, _) async throws(ServerFailure) in try await never() }]
+            ),
+            Route(
+                Self.path + "/uncordon", needs: nil,
+                ["POST": { (_, _) async throws(ServerFailure) in try await never() }]),
+            Route(
+                "\(API.ownPrefix)/tokens/{id}", needs: nil,
+                ["DELETE": { (_, _) async throws(ServerFailure) in try await never() }]),
+            Route(
+                "\(API.ownPrefix)/brake", needs: nil,
+                ["DELETE": { (_, _) async throws(ServerFailure) in try await never() }]),
             Route(
                 Self.path + "/reboot", needs: nil, ["POST": { (_, _) async throws(ServerFailure) in try await never() }]
             ),

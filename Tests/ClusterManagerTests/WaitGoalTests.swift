@@ -296,7 +296,7 @@ struct WaitGoalTests {
         #expect(UnitOperation.farewell([]) == nil)
         #expect(
             UnitOperation.farewell(goals(.running, "a.service"))
-                == "the cluster goes on starting a.service; cluster-manager stop a.service undoes it")
+                == "the cluster goes on starting a.service; cluster-manager destroy a.service undoes it")
         #expect(
             UnitOperation.farewell(goals(.stopped, "a.service", "my\\x2db.service"))
                 == "the cluster goes on stopping a.service, my\\x2db.service;"
@@ -308,7 +308,7 @@ struct WaitGoalTests {
         let two = goals(.running, "a.service", "b.service")
         #expect(
             UnitOperation.farewell(two, without: [two[0].unit])
-                == "the cluster goes on starting b.service; cluster-manager stop a.service b.service undoes it")
+                == "the cluster goes on starting b.service; cluster-manager destroy a.service b.service undoes it")
         #expect(UnitOperation.farewell(two, without: Set(two.map(\.unit))) == nil)
     }
 
@@ -316,7 +316,8 @@ struct WaitGoalTests {
         "an unload is undone by what brings the units back to what they were",
         arguments: [
             ([.launched, .launched], "; cluster-manager start a.service b.service undoes it"),
-            ([.loaded, .loaded], "; cluster-manager load a.service b.service undoes it"), ([.launched, .loaded], ""),
+            ([.loaded, .loaded], "; cluster-manager load a.service b.service undoes it"),
+            ([.launched, .loaded], "; cluster-manager start a.service and cluster-manager load b.service undo it"),
             ([], ""),
         ] as [([TargetState], String)])
     func unloading(former: [TargetState], remedy: String) throws {
@@ -326,6 +327,46 @@ struct WaitGoalTests {
         #expect(
             UnitOperation.farewell(goals, before: before)
                 == "the cluster goes on unloading a.service, b.service\(remedy)")
+    }
+
+    @Test(
+        "a start is undone by what each unit was before",
+        arguments: [
+            (.loaded, .running, "stop"), (.inactive, .running, "unload"), (nil, .running, "destroy"),
+            (.launched, .running, nil), (.inactive, .loaded, "unload"), (nil, .loaded, "destroy"),
+        ] as [(TargetState?, WaitGoal.Kind, String?)])
+    func rising(former: TargetState?, kind: WaitGoal.Kind, verb: String?) throws {
+        let before = FleetView(units: try former.map { [try Fixtures.unit("a.service", $0)] } ?? [])
+        func words(_ hash: String?) -> String? {
+            UnitOperation.farewell([WaitGoal(UnitName(unchecked: "a.service"), kind, hash: hash)], before: before)
+        }
+        let goesOn = "the cluster goes on \(kind == .loaded ? "loading" : "starting") a.service"
+        #expect(words(nil) == goesOn + (verb.map { "; cluster-manager \($0) a.service undoes it" } ?? ""))
+        #expect(words("another file") == goesOn)
+    }
+
+    @Test("units of one command that were different before are undone by different commands")
+    func mixed() throws {
+        let before = FleetView(
+            units: [try Fixtures.unit("n3.service", .inactive), try Fixtures.unit("w@4.service", .launched)])
+        func step(_ name: String, _ kind: WaitGoal.Kind?) -> UnitOperation.Step {
+            UnitOperation.Step(UnitName(unchecked: name), line: "", goal: kind) { _ in }
+        }
+        let steps = [step("n2.service", .running), step("n3.service", .running), step("w@4.service", .unloaded)]
+        let remedy =
+            "; cluster-manager destroy n2.service and cluster-manager unload n3.service and cluster-manager start "
+            + "w@4.service undo it"
+        #expect(
+            UnitOperation.farewell(steps.map { WaitGoal($0.unit, $0.goal ?? .gone) }, before: before)
+                == "the cluster goes on starting n2.service, n3.service and unloading w@4.service" + remedy)
+        #expect(
+            UnitOperation.doubt(steps, before: before)
+                == "whether n2.service, n3.service were started and w@4.service was unloaded is not known;"
+                + " cluster-manager status n2.service n3.service w@4.service shows it" + remedy)
+        // What asks for nothing is left alone; of a unit that is not waited for it is not known what it was.
+        let silent = UnitOperation.Step(UnitName(unchecked: "n2.service"), line: "", goal: .running)
+        #expect(UnitOperation.doubt([silent], before: before) == nil)
+        #expect(UnitOperation.doubt(steps + [step("global.service", nil)], before: before) == nil)
     }
 
     @Test("what was known before etcd went is no outcome of a command that asks for nothing", arguments: [false, true])

@@ -53,7 +53,14 @@ package struct DemonstrationRun: Sendable {
             let goals = plan.runningUnits(counts).map { unit in
                 WaitGoal(unit, .running, before: plan.touches(unit) ? waiter.before.state(of: unit) : nil)
             }
-            let result = await waiter.wait(for: goals, timeout: timeout) { tell($0.text) }
+            let asked = goals.filter { plan.touches($0.unit) }
+            var ended: Set<UnitName> = []
+            leaveWord(asked, without: ended)
+            let result = await waiter.wait(for: goals, timeout: timeout) { line in
+                tell(line.text)
+                ended.insert(line.unit)
+                leaveWord(asked, without: ended)
+            }
             results += result.outcomes.map(OperationResult.init)
             error = result.error
         }
@@ -71,8 +78,14 @@ package struct DemonstrationRun: Sendable {
         let waiter = try await waiter(patience, units: gone)
         let results = try await carryOut(plan)
         guard let waiter, case .wait(let timeout) = patience else { return try finish(results, nil) }
+        let goals = gone.map { WaitGoal($0, .gone) }
+        var ended: Set<UnitName> = []
+        leaveWord(goals, without: ended)
         // The line has been printed when the cluster accepted the request, so reaching the goal says nothing more.
-        let result = await waiter.wait(for: gone.map { WaitGoal($0, .gone) }, timeout: timeout) { _ in }
+        let result = await waiter.wait(for: goals, timeout: timeout) { line in
+            ended.insert(line.unit)
+            leaveWord(goals, without: ended)
+        }
         try finish(results, result.error)
     }
 
@@ -134,6 +147,15 @@ package struct DemonstrationRun: Sendable {
     private func finish(_ results: [OperationResult], _ error: ClusterManagerError?) throws {
         if context.format == .json { context.console.output.write(try JSONOutput.text(results)) }
         if let error { throw error }
+    }
+
+    /// Tells who leaves from now on what goes on in the cluster.
+    private func leaveWord(_ goals: [WaitGoal], without ended: Set<UnitName>) {
+        let words = UnitOperation.goingOn(goals, without: ended)
+        let isStart = goals.contains { $0.kind == .running }
+        Interrupt.says(
+            words.map { $0 + (isStart ? "; cluster-manager --stop takes all of the demonstrator away" : "") },
+            on: context.console.errors)
     }
 
     private func tell(_ line: String) {

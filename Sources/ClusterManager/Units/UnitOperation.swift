@@ -82,6 +82,7 @@ package struct UnitOperation: Sendable {
         let waited = patience == .none ? [] : steps.filter { $0.goal != nil }
         let waiter =
             waited.isEmpty ? nil : try await Waiter(fleet, units: waited.map(\.unit), console: context.console)
+        if let waiter { leaveWord(Self.doubt(steps, before: waiter.before)) }
         let answers = await Concurrently.map(steps, width: keepsOrder ? 1 : Concurrently.width) { step in
             try await step.request?(fleet)
         }
@@ -117,15 +118,11 @@ package struct UnitOperation: Sendable {
             let asked = Set(waited.filter { $0.request != nil }.map(\.unit))
             let requested = goals.filter { asked.contains($0.unit) }
             var ended: Set<UnitName> = []
-            func leaveWord() {
-                guard let words = Self.farewell(requested, without: ended, before: waiter.before) else { return }
-                Interrupt.says(words, on: context.console.errors)
-            }
-            leaveWord()
+            leaveWord(Self.farewell(requested, before: waiter.before))
             let result = await waiter.wait(for: goals, timeout: timeout) { line in
                 tell(line.text)
                 ended.insert(line.unit)
-                leaveWord()
+                leaveWord(Self.farewell(requested, without: ended, before: waiter.before))
             }
             error = result.error
             results += result.outcomes.map(OperationResult.init)
@@ -141,30 +138,8 @@ package struct UnitOperation: Sendable {
         if let error { throw error }
     }
 
-    /// What to tell who leaves before the end: what goes on in the cluster, and how it is undone.
-    ///
-    /// - Parameters:
-    ///   - goals: What the command has asked for.
-    ///   - ended: Those of their units that are where they should be.
-    ///   - before: The cluster before the command.
-    /// - Returns: `nil` when nothing goes on.
-    static func farewell(
-        _ goals: [WaitGoal], without ended: Set<UnitName> = [], before: FleetView = FleetView()
-    ) -> String? {
-        let open = goals.map(\.unit).filter { !ended.contains($0) }
-        guard let first = goals.first, !open.isEmpty else { return nil }
-        let doing = first.kind.afterwards(nil).doing
-        let verbs = Set(goals.map { $0.kind.afterwards(before.units[$0.unit]?.desired).undoing })
-        let names = goals.map(\.unit)
-        // Where one command does not undo it for all, none is named.
-        let undoing = verbs.count == 1 ? verbs.compactMap { $0 }.first : nil
-        let remedy = undoing.map { verb in
-            let all = names.map { ShellWord.quoted($0.rawValue) }
-            return
-                "; cluster-manager \(verb) \(all.prefix(20).joined(separator: " "))\(all.count > 20 ? " ..." : "") undoes it"
-        }
-        return "the cluster goes on \(doing) \(open.map(\.rawValue).few(3))\(remedy ?? "")"
-    }
+    /// What to tell from now on who leaves; `nil` where the requests themselves say what there is to say.
+    private func leaveWord(_ words: String?) { Interrupt.says(words, on: context.console.errors) }
 
     private func tell(_ line: String) {
         if context.format == .table { context.console.output.line(line) }

@@ -41,18 +41,25 @@ package struct WaitGoal: Hashable, Sendable {
 extension WaitGoal.Kind {
     /// What the cluster goes on doing when nobody waits any more, and the command that undoes it, if one does.
     ///
-    /// - Parameter former: What was wanted of the unit before; `nil` when that is not known.
-    /// - Returns: A participle, and a verb of this program.
-    func afterwards(_ former: TargetState?) -> (doing: String, undoing: String?) {
+    /// - Parameter former: What was wanted of the unit before; `nil` when the cluster did not know it.
+    /// - Returns: Two participles, and a verb of this program.
+    func afterwards(_ former: TargetState?) -> (doing: String, done: String, undoing: String?) {
         switch self {
-        case .loaded: ("loading", "unload")
-        case .running: ("starting", "stop")
-        case .stopped: ("stopping", "start")
+        case .loaded: ("loading", "loaded", Self.lowering(to: former, below: .loaded))
+        case .running: ("starting", "started", Self.lowering(to: former, below: .launched))
+        case .stopped: ("stopping", "stopped", "start")
         // A unit that ran does not run again by being loaded.
-        case .unloaded: ("unloading", former == .launched ? "start" : former == .loaded ? "load" : nil)
-        case .restarted: ("restarting", nil)
-        case .gone: ("destroying", nil)
+        case .unloaded: ("unloading", "unloaded", former == .launched ? "start" : former == .loaded ? "load" : nil)
+        case .restarted: ("restarting", "restarted", nil)
+        case .gone: ("destroying", "destroyed", nil)
         }
+    }
+
+    /// The command that brings a unit down again to what was wanted of it; `nil` when that was no less than `target`.
+    private static func lowering(to former: TargetState?, below target: TargetState) -> String? {
+        guard let former else { return "destroy" }
+        guard former < target else { return nil }
+        return former == .inactive ? "unload" : "stop"
     }
 }
 

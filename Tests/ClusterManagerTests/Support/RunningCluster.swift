@@ -19,8 +19,15 @@ final class RunningCluster: ClusterAccess {
     /// What systemd makes of a unit that is started, by its name; `active/running` for others.
     private let outcomes: [String: String]
 
-    init(machines: Int, outcomes: [String: String] = [:], address: String? = nil) {
+    /// What happens before a unit's target is changed.
+    private let stall: (@Sendable () async -> Void)?
+
+    init(
+        machines: Int, outcomes: [String: String] = [:], address: String? = nil,
+        stall: (@Sendable () async -> Void)? = nil
+    ) {
         self.outcomes = outcomes
+        self.stall = stall
         content.withLock { content in
             for machine in Fixtures.machines(machines) {
                 guard let id = MachineID(machine.id) else { continue }
@@ -123,7 +130,8 @@ final class RunningCluster: ClusterAccess {
     }
 
     func setTarget(_ name: UnitName, to target: TargetState) async throws(ClusterAccessError) -> Int64 {
-        try edit(name) { $0.target = target }
+        await stall?()
+        return try edit(name) { $0.target = target }
     }
 
     func requestRestart(_ name: UnitName) async throws(ClusterAccessError) -> Int64 {
