@@ -42,6 +42,15 @@ package struct ClusterManagerError: Error, Hashable, Sendable, CustomStringConve
 
     package var description: String { message }
 
+    /// Why, without address and advice: for who asks again by himself, maybe at another address.
+    package var inBrief: String {
+        switch code {
+        case .unreachable: "the agent that was asked does not answer"
+        case .unavailable: "etcd does not answer the agent that was asked"
+        case .usage, .unitFile, .unit, .refused, .unitFailed, .timedOut, .partial, .protocolViolation, .output: message
+        }
+    }
+
     package var exitStatus: ExitStatus {
         switch code {
         case .timedOut, .partial: .incomplete

@@ -92,7 +92,10 @@ struct JournalCommandTests {
         await fleet.breakJournals(after: [[entry(90, "a"), entry(99, "b"), entry(100, "c")], []])
         let session = await Session.run("journal -f web --output cat", on: fleet)
         #expect(session.output == "entry a\nentry b\nentry c\nentry late\nentry d\n")
-        #expect(session.errors == "cluster-manager: the exchange broke off; asking again\n")
+        // Neither an address nor advice, since it goes on by itself.
+        #expect(
+            session.errors
+                == "cluster-manager: the journal broke off (the agent that was asked does not answer); asking again\n")
         let queries = await fleet.journalQueries
         #expect(queries.count == 3)
         #expect(queries.last?.lines == nil && queries.last?.since == 95_000_000)
@@ -173,6 +176,8 @@ struct JournalCommandTests {
         let fleet = try await fleet([
             .notice("is away, so its entries are missing", machine: id), Self.entry(1, "x"),
             .notice("something \u{7}", machine: nil), .caughtUp,
+            // By now its name is known.
+            .notice("cannot be read", machine: Self.machines[0].id),
         ])
         let session = await Session.run("journal web --output cat", on: fleet)
         #expect(session.status == .incomplete && session.output == "x\n")
@@ -180,6 +185,7 @@ struct JournalCommandTests {
             session.errors == """
                 cluster-manager: machine \(id.prefix(8))... is away, so its entries are missing
                 cluster-manager: something \\x07
+                cluster-manager: machine alpha (10000000) cannot be read
 
                 """)
     }

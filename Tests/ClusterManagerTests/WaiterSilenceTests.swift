@@ -55,7 +55,7 @@ struct WaiterSilenceTests {
         #expect(attempts == 601)
         #expect(
             captured.errors == """
-                cluster-manager: no answer; asking again; still waiting for web.service
+                cluster-manager: the agent that was asked does not answer; asking again; still waiting for web.service
                 cluster-manager: the cluster answers again
 
                 """)

@@ -28,7 +28,7 @@ struct JournalRun {
                 break
             } catch let error as ClusterManagerError {
                 guard query.follow, error.isTransient, progress.hasBegun else { throw error }
-                if !progress.isLost { context.warn("\(error.message); asking again") }
+                if !progress.isLost { context.warn("the journal broke off (\(error.inBrief)); asking again") }
                 progress.isLost = true
                 progress.goOn(&query)
             }
@@ -61,7 +61,7 @@ struct JournalRun {
                     progress.isComplete = false
                     // What was printed before stands before it, also where both streams are one terminal.
                     flush(&text)
-                    context.warn((machine.map { "machine \(FleetView.short($0)) " } ?? "") + notice)
+                    context.warn((machine.map { "machine \(progress.label(of: $0)) " } ?? "") + notice)
                 case .began(let time): progress.begin(at: time)
                 case .caughtUp: progress.hasCaughtUp = true
                 }
@@ -115,6 +115,9 @@ private struct JournalProgress {
     /// What the streams before this one printed.
     private var former: [String: Int64] = [:]
 
+    /// Names of machines, as their entries say them.
+    private var hosts: [String: String] = [:]
+
     /// How far behind the latest entry a machine's may still come that was slower, in microseconds.
     private static let overlap: Int64 = 5_000_000
     /// From how many on old ones are forgotten.
@@ -123,8 +126,14 @@ private struct JournalProgress {
     /// Takes note of when a server began to listen; what counts is the first.
     mutating func begin(at time: Int64) { began = began ?? time }
 
+    /// How a notice names a machine: `worker-2 (19feb34b)` once an entry has said its name.
+    func label(of machine: String) -> String {
+        hosts[machine].map { FleetMachine.label(id: machine, name: $0) } ?? FleetView.short(machine)
+    }
+
     /// Whether the entry has not been printed yet; it then counts as printed.
     mutating func isNew(_ entry: FleetJournalEntry) -> Bool {
+        if !entry.host.isEmpty { hosts[entry.machine] = entry.host }
         let key = "\(entry.machine) \(entry.cursor.isEmpty ? "\(entry.time) \(entry.message)" : entry.cursor)"
         guard former[key] == nil else { return false }
         hasEntries = true

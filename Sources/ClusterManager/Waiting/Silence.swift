@@ -5,19 +5,22 @@
 struct Silence {
     /// Why, as it was last seen; `nil` while somebody answers.
     private(set) var reason: String?
+    /// The same, while the wait asks again by itself.
+    private(set) var brief: String?
     private var since = ContinuousClock.now
     private var isTold = false
 
-    mutating func note(_ reason: String) {
+    mutating func note(_ reason: String, brief: String) {
         if self.reason == nil { since = .now }
         self.reason = reason
+        self.brief = brief
     }
 
     /// What to tell, once, of a silence that has lasted for `patience`.
     mutating func words(after patience: Duration) -> String? {
-        guard let reason, !isTold, ContinuousClock.now - since >= patience else { return nil }
+        guard let brief, !isTold, ContinuousClock.now - since >= patience else { return nil }
         isTold = true
-        return "\(reason); asking again"
+        return "\(brief); asking again"
     }
 
     /// Ends it; whether it had been told of.

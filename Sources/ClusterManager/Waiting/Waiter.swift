@@ -81,7 +81,7 @@ package struct Waiter: Sendable {
         case event(FleetEvent)
         case view(FleetView)
         /// The stream is lost or could not be opened again; why.
-        case silence(String)
+        case silence(ClusterManagerError)
         case refused(ClusterManagerError)
         case tick
         case timeout
@@ -141,7 +141,7 @@ package struct Waiter: Sendable {
                 explained = []
                 isListed = units.isEmpty
                 if silence.end() { say("the cluster answers again", &progress) }
-            case .silence(let reason): silence.note(reason)
+            case .silence(let error): silence.note(error.message, brief: error.inBrief)
             case .refused(let error): return Result(outcomes: report.outcomes, error: error)
             case .tick where silence.reason == nil:
                 attention += Self.tick
@@ -169,7 +169,7 @@ package struct Waiter: Sendable {
             // A person at a terminal sees the line below all the time.
             if reminders.isDue(elapsed), !console.errors.isTerminal {
                 say(
-                    report.progress(elapsed: elapsed) + (silence.reason.map { "; nobody answers: \($0)" } ?? ""),
+                    report.progress(elapsed: elapsed) + (silence.brief.map { "; nobody answers: \($0)" } ?? ""),
                     &progress)
             }
             if elapsed >= Self.patience {
@@ -249,11 +249,11 @@ package struct Waiter: Sendable {
         var pause = rhythm.pause
         while !Task.isCancelled {
             let opened = ContinuousClock.now
-            var reason = "the cluster ended the stream of events"
+            var reason = ClusterManagerError(.refused, "the cluster ended the stream of events", isTransient: true)
             do {
                 for try await event in stream { inputs.yield(.event(event)) }
             } catch {
-                reason = ClusterManagerError(wrapping: error).message
+                reason = ClusterManagerError(wrapping: error)
             }
             // One that breaks as soon as it is there is not asked for at once again and again.
             if ContinuousClock.now - opened > rhythm.longestPause { pause = rhythm.pause }
@@ -264,7 +264,7 @@ package struct Waiter: Sendable {
 
     /// Opens the stream again, however long that takes; `nil` when cancelled, and when it was refused.
     private func reopened(
-        _ inputs: AsyncStream<Input>.Continuation, since reason: String, pause: inout Duration
+        _ inputs: AsyncStream<Input>.Continuation, since reason: ClusterManagerError, pause: inout Duration
     ) async -> AsyncThrowingStream<FleetEvent, any Error>? {
         var reason = reason
         var refusals = 0
@@ -280,7 +280,7 @@ package struct Waiter: Sendable {
                 return stream
             } catch {
                 let error = ClusterManagerError(wrapping: error)
-                reason = error.message
+                reason = error
                 refusals = error.isTransient ? 0 : refusals + 1
                 guard refusals < Self.mostRefusals else {
                     inputs.yield(.refused(error))

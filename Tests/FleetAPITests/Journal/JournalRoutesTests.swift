@@ -15,6 +15,7 @@ final class FakeJournal: JournalSource {
     private struct State {
         var entries: [API.JournalEntry] = []
         var failure: String?
+        var error: APIError?
         var began: Int64?
         var queries: [API.JournalQuery] = []
         var followers: [AsyncThrowingStream<[API.JournalItem], any Error>.Continuation] = []
@@ -28,10 +29,13 @@ final class FakeJournal: JournalSource {
     private let state = Mutex(State())
 
     /// `began` is what it says to a follower first, if anything.
-    init(_ entries: [API.JournalEntry] = [], failure: String? = nil, began: Int64? = nil) {
+    init(
+        _ entries: [API.JournalEntry] = [], failure: String? = nil, error: APIError? = nil, began: Int64? = nil
+    ) {
         state.withLock {
             $0.entries = entries
             $0.failure = failure
+            $0.error = error
             $0.began = began
         }
     }
@@ -62,6 +66,7 @@ final class FakeJournal: JournalSource {
             state -> ([API.JournalEntry], AsyncThrowingStream<[API.JournalItem], any Error>?) in
             state.queries.append(query)
             if let failure = state.failure { throw Failure(description: failure) }
+            if let error = state.error { throw error }
             var wanted = state.entries.filter { $0.time >= query.since ?? 0 && $0.time <= query.until ?? .max }
             if let lines = query.lines { wanted = wanted.suffix(lines) }
             guard query.follow else { return (wanted, nil) }
@@ -169,6 +174,22 @@ struct JournalRoutesTests {
                 == [API.JournalNotice("cannot be read: nobody listens", machine: Sample.machineB.rawValue)])
     }
 
+    @Test(
+        "of a machine whose agent does not answer neither the address is told nor libcurl's words",
+        arguments: [APIError.Code.unreachable, .timedOut, .connectionLost], [false, true])
+    func silentAgent(code: APIError.Code, follows: Bool) async throws {
+        let message = "cannot read the journal: the exchange with tls:b:7 broke off (closed); --endpoint names another"
+        let b = FakeJournal(error: APIError(code: code, endpoint: "tls:b:7", message: message))
+        let rig = Rig(Self.twoMachines, [Sample.machineA: FakeJournal(), Sample.machineB: b])
+        let stream = try await rig.client.journal(
+            API.JournalQuery(units: ["log.service"], lines: 10, follow: follows))
+        var items = stream.makeAsyncIterator()
+        var seen: [API.JournalItem] = []
+        while !seen.contains(where: { $0.notice != nil }), let some = try await items.next() { seen += some }
+        let words = "cannot be read: its agent does not answer\(follows ? "; asking again" : "")"
+        #expect(seen.compactMap(\.notice) == [API.JournalNotice(words, machine: Sample.machineB.rawValue)])
+    }
+
     @Test("a unit that is nowhere is looked for on every machine")
     func nowhere() async throws {
         let a = FakeJournal([Self.entry(1, Sample.machineA)])
@@ -256,7 +277,10 @@ struct JournalRoutesTests {
         a.write(Self.entry(3, Sample.machineA))
         while seen.last?.time != 3, let some = try await items.next() { seen += some }
         #expect(seen.compactMap(\.time) == [1, 2, 2, 3])
-        #expect(seen.compactMap(\.notice).map(\.notice) == ["cannot be read: the line broke", "answers again"])
+        #expect(
+            seen.compactMap(\.notice).map(\.notice) == [
+                "cannot be read: the line broke; asking again", "answers again",
+            ])
         #expect(a.queries.last?.since == 2 && a.queries.last?.lines == nil)
     }
 

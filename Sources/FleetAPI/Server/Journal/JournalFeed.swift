@@ -143,7 +143,8 @@ struct JournalFeed: ReplyStream {
             }
         case .ended: merge.end(source)
         case .failed(let reason, let retries):
-            notices.append(API.JournalNotice("cannot be read: \(reason)", machine: machine.rawValue))
+            let words = "cannot be read: \(reason)\(retries ? "; asking again" : "")"
+            notices.append(API.JournalNotice(words, machine: machine.rawValue))
             // What it has shown still goes out, and nobody waits for the rest.
             if retries { merge.resume(source) } else { merge.end(source) }
         }

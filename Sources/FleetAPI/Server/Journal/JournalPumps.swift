@@ -111,9 +111,14 @@ private struct JournalPump {
             // Only a query with an end may end.
             return follows && query.until == nil ? "its journal ended" : nil
         } catch {
-            return "\(error)"
+            // The address and the advice in the client's message are for who has typed an address.
+            let isSilent = (error as? APIError).map { Self.silent.contains($0.code) } ?? false
+            return isSilent ? "its agent does not answer" : "\(error)"
         }
     }
+
+    /// Errors of a machine whose agent gives no answer.
+    private static let silent: Set<APIError.Code> = [.unreachable, .timedOut, .connectionLost]
 
     /// Leaves out what came before, and notes how far the journal has come.
     private mutating func sift(_ items: [API.JournalItem]) -> [API.JournalItem] {
