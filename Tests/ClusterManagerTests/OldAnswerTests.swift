@@ -14,7 +14,7 @@ import Testing
 struct OldAnswerTests {
     private static let old = TransportResponse(
         status: 200, headers: [(API.asOfHeader, "2026-01-01T00:00:00Z"), ("Age", "9")])
-    private static let words = "etcd has not answered for 9 s; this is as of 2026-01-01T00:00:00Z"
+    private static let words = "etcd does not answer; this is as of 2026-01-01T00:00:00Z, 9 s ago"
 
     /// Runs a command line where every answer is from before etcd went.
     private static func run(_ line: String, on fleet: FakeFleet) async -> Session {

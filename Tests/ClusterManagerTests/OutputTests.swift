@@ -268,6 +268,6 @@ struct OutputTests {
         #expect(ages.words == nil)
         ages.note(answer("12", "2026-03-09T14:30:00Z"))
         ages.note(answer("3", "2026-03-09T14:30:09Z"))
-        #expect(ages.words == "etcd has not answered for 3 s; this is as of 2026-03-09T14:30:09Z")
+        #expect(ages.words == "etcd does not answer; this is as of 2026-03-09T14:30:09Z, 3 s ago")
     }
 }

@@ -26,7 +26,7 @@ package final class AnswerAges: Sendable {
 
     /// What to say beside the result; `nil` when the newest answer is of now.
     package var words: String? {
-        newest.withLock { $0 }.map { "etcd has not answered for \($0.age) s; this is as of \($0.asOf)" }
+        newest.withLock { $0 }.map { "etcd does not answer; this is as of \($0.asOf), \($0.age) s ago" }
     }
 }
 
