@@ -113,7 +113,7 @@ struct OutputTests {
 
     @Test(
         "a file for a secret is closed for others before anybody is asked for it",
-        arguments: ["user add ada --role viewer", "token create", "backup -"])
+        arguments: ["user add ada --role viewer", "token create --kind worker", "backup -"])
     func privateOutput(line: String) async throws {
         let captured = CapturedConsole()
         let stream = Console.Stream(
