@@ -370,6 +370,8 @@ extension ClusterTests {
             try await cluster.give("start", units)
             let places = try await cluster.running(units.map(\.name))
             #expect(places.values.allSatisfy { $0.machine != home }, "\(places.values.map(\.machine))")
+            let waiting = try await give(cluster, "start", "waiting.service", Cluster.sleeper, "--no-block")
+            #expect(waiting.status == 0, "\(waiting)")
             // Each comes back, and says that it is ready, while the folder is full.
             for command in ["kill --signal=KILL --kill-whom=main", "restart"] {
                 let process = try await cluster.agentProcess(home)
@@ -380,8 +382,11 @@ extension ClusterTests {
                 }
             }
             #expect(try await cluster.sightings(of: ["witness.service"]).map(\.identity) == before)
+            // Its first word to the cluster was that it takes none.
+            let orders = try await cluster.storeKeys("schedule/\(try await cluster.machineID(home))/")
+            #expect(!orders.contains("waiting.service"), "\(orders)")
             try await cluster.emptyRuntimeFolder(of: home)
-            try await cluster.running(["pinned.service"], on: [home])
+            try await cluster.running(["pinned.service", "waiting.service"], on: [home])
             #expect(try await cluster.sightings(of: ["witness.service"]).map(\.identity) == before)
             try await until("all is well again") {
                 try await cluster.manager("list-machines").error.contains("runtime folder") == false

@@ -106,6 +106,37 @@ extension ClusterTests {
             #expect(try await cluster.sightings(of: ["shown.service"]).map(\.identity) == before)
         }
 
+        @Test(
+            "a unit that has lost its file is ended before it is gone from the lists, also by an agent that never saw the file",
+            arguments: ["rm /run/flotilla/units/lost.service", "rm -r /run/flotilla/units"])
+        func lostFile(loss: String) async throws {
+            let cluster = try Cluster.shared
+            try await cluster.start("lost.service", on: home)
+            let process = try await cluster.agentProcess(home)
+            try await cluster.inside(home, "\(loss); systemctl kill --signal=KILL --kill-whom=main node-agent.service")
+            try await cluster.manage("destroy", "lost.service", "--timeout", "60")
+            #expect(
+                try await cluster.inside(home, "systemctl is-active lost.service || true").first?.hasPrefix("active")
+                    != true)
+            try await cluster.untilAnotherAgent(home, than: process)
+            try await cluster.start("lost.service", on: "worker-2")
+            try await cluster.expectNothingTwice()
+        }
+
+        @Test("a replacement that systemd refuses is told at once, and what runs runs on")
+        func refusedReplacement() async throws {
+            let cluster = try Cluster.shared
+            _ = try await give(cluster, "start", "kept.service", Cluster.sleeper)
+            let before = try await cluster.running(["kept.service"], on: [home])
+            let worse = "[Unit]\nRequires=absent.service\n" + Cluster.sleeper
+            let refused = try await give(cluster, "start", "kept.service", worse, "--replace")
+            #expect(refused.status == 1 && refused.error.contains("absent.service not found"), "\(refused)")
+            try await cluster.expectUntouched(before)
+            let back = try await give(cluster, "start", "kept.service", Cluster.sleeper, "--replace")
+            #expect(back.status == 0, "\(back)")
+            try await cluster.running(["kept.service"], on: [home])
+        }
+
         @Test("what a machine's own drop-in keeps from being stopped says so, also when it is destroyed")
         func refusesStop() async throws {
             let cluster = try Cluster.shared
