@@ -105,8 +105,10 @@ struct Signer: Sendable {
         }
     }
 
+    /// Certificates know whole seconds, and are rounded to the nearest: one dated half a second late would outlive a revocation.
     private func beginning(_ now: Date) -> Date {
-        max(now - CertificateAuthority.allowance, certificate.notValidBefore)
+        let moment = (now - CertificateAuthority.allowance).timeIntervalSince1970.rounded(.down)
+        return max(Date(timeIntervalSince1970: moment), certificate.notValidBefore)
     }
 
     /// Says in what it signs which key did; RFC 5280, 4.2.1.1, asks for it, and strict readers refuse a certificate without.

@@ -50,7 +50,7 @@ struct ExplainTests {
     func unable() async throws {
         var machines = machines()
         machines[0].isClosed = true
-        machines[0].trouble = "it cannot start units, since its runtime folder takes no files"
+        machines[0].trouble = "it takes no new units, since its runtime folder takes no files"
         // It takes units all the same.
         machines[1].trouble = "its clock is off"
         let words = "1 of 3 machines can take no units now: 10000000.../172.17.8.101: \(machines[0].trouble)\n"

@@ -34,7 +34,7 @@ struct AgentTroubleTests {
         let obstacle = rig.base.path + "/units/.probe"
         try HostFiles.makeFolder(obstacle)
         await agent.lookAtStorage(isFirst: true)
-        #expect(await agent.trouble.storage?.hasPrefix("it cannot start units") == true)
+        #expect(await agent.trouble.storage?.hasPrefix("it takes no new units") == true)
         HostFiles.removeEmptyFolder(obstacle)
         await agent.lookAtStorage()
         #expect(await agent.trouble.words == nil)
