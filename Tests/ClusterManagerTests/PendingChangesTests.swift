@@ -105,7 +105,9 @@ struct PendingChangesTests {
 
     @Test("a lost answer leaves it open, and a request that never got there does not")
     func failures() async throws {
-        for (kind, last) in [(.broken, Self.doubt), (.unreachable, nil)] as [(TransportFailure.Kind, String?)] {
+        for (kind, last) in [(.broken, Self.doubt), (.unreachable, nil), (.untrusted, nil)]
+            as [(TransportFailure.Kind, String?)]
+        {
             let words = Words()
             let target = "DELETE \(API.ownPrefix)/brake"
             let api = CannedAPI([:], first: [target: [.failure(TransportFailure(kind, "gone"))]])

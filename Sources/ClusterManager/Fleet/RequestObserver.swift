@@ -106,7 +106,8 @@ package struct RequestObserver: Sendable {
         case .success(let answer):
             guard let answer = answer as? any TransportAnswer, answer.status >= 400 else { return .done }
             return answer.status >= 500 ? .unknown : .refused
-        case .failure(let error as TransportFailure): return error.kind == .unreachable ? .refused : .unknown
+        case .failure(let error as TransportFailure):
+            return [.unreachable, .untrusted].contains(error.kind) ? .refused : .unknown
         case .failure(let error as ClusterManagerError):
             return [.unreachable, .unavailable].contains(error.code) ? .unknown : .refused
         case .failure: return .unknown
