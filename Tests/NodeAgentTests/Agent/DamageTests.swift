@@ -16,6 +16,17 @@ struct DamageTests {
 
     init() throws { file = try .service("1") }
 
+    /// A machine on which the unit runs, and whose agent has ended.
+    private func leftRunning() async throws -> AgentRig {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
+        }
+        return rig
+    }
+
     @Test(
         "what is removed is put back, and the unit is left alone",
         arguments: ["[Install]\nWantedBy=a.target\nAlias=www.service\n", ""])
@@ -66,12 +77,7 @@ struct DamageTests {
         "a unit that runs keeps its claim until it is down, whatever was lost before its order went",
         arguments: Loss.allCases)
     func lostAndWithdrawn(loss: Loss) async throws {
-        let rig = try await AgentRig()
-        try await rig.store(file)
-        try await rig.run { _ in
-            try await rig.order(web, file)
-            try await rig.runs(web, file)
-        }
+        let rig = try await leftRunning()
         try loss.happen(at: rig.base.path)
         try await rig.withdraw(web)
         try await rig.run { _ in
@@ -86,12 +92,7 @@ struct DamageTests {
         "a unit that runs is installed anew and left alone, whatever was lost while there was no agent",
         arguments: [Loss.file, .folder, .note, .all])
     func lostAndOrdered(loss: Loss) async throws {
-        let rig = try await AgentRig()
-        try await rig.store(file)
-        try await rig.run { _ in
-            try await rig.order(web, file)
-            try await rig.runs(web, file)
-        }
+        let rig = try await leftRunning()
         try loss.happen(at: rig.base.path)
         try await rig.run { _ in
             try await until("it is whole") {
@@ -123,11 +124,8 @@ struct DamageTests {
 
     @Test("the folder of the units is made again, and all of them are put back")
     func folderGone() async throws {
-        let rig = try await AgentRig()
-        try await rig.store(file)
+        let rig = try await leftRunning()
         try await rig.run { _ in
-            try await rig.order(web, file)
-            try await rig.runs(web, file)
             #expect(unlink("\(rig.base.path)/units/web.service") == 0 && rmdir("\(rig.base.path)/units") == 0)
             try await until("the file is back") { rig.base.text("units/web.service") == file.text }
             try await rig.runs(web, file)
@@ -137,11 +135,8 @@ struct DamageTests {
 
     @Test("what cannot be put back can be stopped")
     func stopsDamaged() async throws {
-        let rig = try await AgentRig()
-        try await rig.store(file)
+        let rig = try await leftRunning()
         try await rig.run { _ in
-            try await rig.order(web, file)
-            try await rig.runs(web, file)
             try Loss.link.happen(at: rig.base.path)
             try await until("it is refused") { try await rig.state(web)?.health?.contains("of its own") == true }
             try await rig.order(web, file, .loaded)
