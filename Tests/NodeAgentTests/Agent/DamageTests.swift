@@ -124,8 +124,11 @@ struct DamageTests {
 
     @Test("the folder of the units is made again, and all of them are put back")
     func folderGone() async throws {
-        let rig = try await leftRunning()
+        let rig = try await AgentRig()
+        try await rig.store(file)
         try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
             #expect(unlink("\(rig.base.path)/units/web.service") == 0 && rmdir("\(rig.base.path)/units") == 0)
             try await until("the file is back") { rig.base.text("units/web.service") == file.text }
             try await rig.runs(web, file)
@@ -135,8 +138,11 @@ struct DamageTests {
 
     @Test("what cannot be put back can be stopped")
     func stopsDamaged() async throws {
-        let rig = try await leftRunning()
+        let rig = try await AgentRig()
+        try await rig.store(file)
         try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
             try Loss.link.happen(at: rig.base.path)
             try await until("it is refused") { try await rig.state(web)?.health?.contains("of its own") == true }
             try await rig.order(web, file, .loaded)
