@@ -160,7 +160,10 @@ package struct AgentCore: Sendable, Equatable {
         case .installed(let file): installed(file)
         case .installFailed(let unit, let reason, let fault): installFailed(unit, reason, fault, at: now)
         case .damaged(let units):
-            for unit in units where entries[unit]?.file != nil { update(unit) { $0.isUnlinked = true } }
+            for unit in units where entries[unit]?.file != nil && entries[unit]?.isUnlinked == false {
+                // What was refused before may have been for want of this.
+                update(unit) { ($0.isUnlinked, $0.retry) = (true, nil) }
+            }
         case .uninstalled(let units):
             for unit in units {
                 finish(unit, .uninstalling) {

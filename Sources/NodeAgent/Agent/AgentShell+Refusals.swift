@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import Etcd
 import FleetCore
 import Logging
 import Registry
@@ -33,7 +34,10 @@ extension AgentShell {
         guard step > .wait else { return }
         // Told once: each word of it begins another tenure.
         change { $0.writes = $0.writes ?? "it can claim and report no units: \(error.reason)" }
-        if step == .giveUp { troubleHooks.giveUp() }
+        guard step == .giveUp else { return }
+        guard case .store(let cause) = error.code, cause.code == .loginRefused else { return troubleHooks.giveUp() }
+        // A login that is right again is remembered as refused for up to 30 s: nothing is stopped for that.
+        Task { if await !holdsUnits() { troubleHooks.giveUp() } }
     }
 
     /// The store has taken a write.

@@ -131,6 +131,14 @@ import Testing
                     10 installed other => start web, publish other v1 loaded
                     """),
             NamedScript(
+                "what is found damaged is put back at once, and then tried again",
+                claimed + """
+                    10 start-refused web => publish web v1 loaded inactive/dead (loaded: no such unit), wake 11
+                    10 published => wake 11
+                    10 damaged web => install web v1
+                    10 installed web => start web
+                    """),
+            NamedScript(
                 "a new order is tried at once, and tells by its number that it was",
                 claimed + """
                     10 start-refused web => publish web v1 loaded inactive/dead (loaded: no such unit), wake 11

@@ -79,6 +79,7 @@ struct AgentScript {
                     unit, reason: "bad file",
                     words.contains("lasting") ? .lasting : words.contains("standing") ? .standing : .passing)
             case "uninstalled": return .uninstalled([unit])
+            case "damaged": return .damaged([unit])
             case "issued": return .issued(unit)
             case "issue-failed": return .issueFailed(unit, reason: "no answer")
             case "start-done": return .startEnded(unit, .done)

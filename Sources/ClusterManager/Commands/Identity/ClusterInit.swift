@@ -217,6 +217,7 @@ struct ClusterInit: LocalCommand {
     private func printTokens(
         _ desk: AuthorityDesk, _ signer: CertificateAuthority, _ address: String, _ console: Console
     ) async throws {
+        console.output.keepPrivate()
         let now = AuthorityDesk.moment(Date())
         let endpoint = "tls:\(address.contains(":") ? "[\(address)]" : address):\(MembershipSettings.standardPort)"
         for kind in MachineKind.allCases {
