@@ -370,8 +370,8 @@ extension ClusterTests {
             try await cluster.give("start", units)
             let places = try await cluster.running(units.map(\.name))
             #expect(places.values.allSatisfy { $0.machine != home }, "\(places.values.map(\.machine))")
-            let waiting = try await give(cluster, "start", "waiting.service", Cluster.sleeper, "--no-block")
-            #expect(waiting.status == 0, "\(waiting)")
+            try await cluster.give(
+                "start", [Cluster.Unit("waiting.service", try await pinned(cluster, Cluster.sleeper))])
             // Each comes back, and says that it is ready, while the folder is full.
             for command in ["kill --signal=KILL --kill-whom=main", "restart"] {
                 let process = try await cluster.agentProcess(home)
