@@ -221,16 +221,14 @@ let package = Package(
             name: "NodeAgentTests",
             dependencies: [
                 "NodeAgent", "FleetCore", "Etcd", "HTTPTransport", "Identity", "Authority", "Systemd", "Registry",
-                "FleetAPI",
-                "FleetAPIClient", "FleetAPIServer", "TestSupport", logging, arguments,
+                "FleetAPI", "FleetAPIClient", "FleetAPIServer", "TestSupport", logging, arguments,
             ],
             swiftSettings: tests),
         .testTarget(
             name: "ClusterManagerTests",
             dependencies: [
                 "ClusterManager", "Authority", "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", "Identity",
-                "Terminal",
-                logging, arguments, subprocess,
+                "Terminal", logging, arguments, subprocess,
             ],
             swiftSettings: tests),
     ]

@@ -86,6 +86,8 @@ extension WaitGoal {
 
     /// LoadState values with which systemd cannot start a unit.
     private static let unloadable: Set<String> = ["bad-setting", "error", "masked", "not-found"]
+    /// ACTIVE states of a unit at which systemd is at work.
+    private static let underWay: Set<String> = ["activating", "deactivating", "reloading"]
 
     /// Judges the goal by what is known of the cluster.
     ///
@@ -111,7 +113,7 @@ extension WaitGoal {
             return "its former run on \(view.label(of: former.machine)) ends first"
         }
         if let state = states.first(where: { $0.machine == home }) ?? states.first, !state.active.isEmpty {
-            let isUnderWay = ["activating", "deactivating", "reloading"].contains(state.active)
+            let isUnderWay = Self.underWay.contains(state.active)
             let isToEnd = !state.isDown && [.stopped, .unloaded, .gone].contains(kind)
             // systemd's reason for a failure follows at once.
             if state.active == "failed" { return nil }
@@ -304,13 +306,8 @@ extension WaitGoal {
 
     /// What a machine says of a unit that it could not install or start; `nil` when it says nothing.
     private func refusal(_ state: FleetUnitState, in view: FleetView, attention: Duration) -> WaitVerdict? {
-        guard let reason = state.health else { return nil }
-        let place = view.label(of: state.machine)
-        // How the last run ended says nothing of the next one.
-        if FleetUnitState.isOfRun(reason) { return nil }
-        if reason.hasPrefix(UnitState.queuedWord) { return .pending(reason: "on \(place), \(reason)") }
-        guard isNews(state) || reason != before?.health || attention >= Self.staleness else { return nil }
-        return .failed("unit \(unit) is not up on \(place): \(reason); the machine tries again")
+        let isNew = isNews(state) || state.health != before?.health || attention >= Self.staleness
+        return objection(state, isNew: isNew, in: view, "is not up")
     }
 
     /// What a machine says against a restart or a new file of a unit that goes on as before; `nil` when it says nothing.
@@ -318,17 +315,20 @@ extension WaitGoal {
     /// Unlike `refusal`, it goes by the words alone: the unit's times and numbers are those of its former run.
     private func refusalOfChange(_ state: FleetUnitState, in view: FleetView, attention: Duration) -> WaitVerdict? {
         // While systemd works at the order, the words are still those about the one before.
-        guard let reason = state.health, !["activating", "deactivating", "reloading"].contains(state.active) else {
-            return nil
-        }
-        let place = view.label(of: state.machine)
-        // How the last run ended says nothing of the next one.
-        if FleetUnitState.isOfRun(reason) { return nil }
-        if reason.hasPrefix(UnitState.queuedWord) { return .pending(reason: "on \(place), \(reason)") }
-        let isNew = reason != before?.health || state.machine != before?.machine
-        guard isNew || attention >= Self.staleness else { return nil }
+        guard !Self.underWay.contains(state.active) else { return nil }
+        let isNew =
+            state.health != before?.health || state.machine != before?.machine || attention >= Self.staleness
         let fate = state.isDown ? "is not up" : kind == .loaded ? "has not got its new file" : "was not restarted"
-        return .failed("unit \(unit) \(fate) on \(place): \(reason); the machine tries again")
+        return objection(state, isNew: isNew, in: view, fate)
+    }
+
+    /// What a machine's words make of a wait; `nil` when there are none, or when they may be about the order before.
+    private func objection(_ state: FleetUnitState, isNew: Bool, in view: FleetView, _ fate: String) -> WaitVerdict? {
+        // How the last run ended says nothing of the next one.
+        guard let reason = state.health, !FleetUnitState.isOfRun(reason) else { return nil }
+        let place = view.label(of: state.machine)
+        if reason.hasPrefix(UnitState.queuedWord) { return .pending(reason: "on \(place), \(reason)") }
+        return isNew ? .failed("unit \(unit) \(fate) on \(place): \(reason); the machine tries again") : nil
     }
 
     /// Whether the machine speaks of the file that the unit has now; one that names no file is believed.

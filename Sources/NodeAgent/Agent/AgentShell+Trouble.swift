@@ -88,9 +88,7 @@ extension AgentShell {
         do throws(HostError) {
             try await folder.probe()
         } catch {
-            change {
-                $0.storage = $0.storage ?? AgentTrouble.words(of: error)
-            }
+            change { $0.storage = $0.storage ?? AgentTrouble.words(of: error) }
             return
         }
         guard isFirst || trouble.storage != nil else { return }

@@ -80,7 +80,7 @@ extension AgentShell {
     }
 
     /// The units that run, or are about to.
-    private func running(among names: [UnitName]) async throws(SystemdError) -> [UnitName] {
+    func running(among names: [UnitName]) async throws(SystemdError) -> [UnitName] {
         let statuses = try await units.listUnits(names: names.map(\.rawValue))
         let up = Set(statuses.filter { !observation($0).isDown }.map(\.name))
         return names.filter { up.contains($0.rawValue) }

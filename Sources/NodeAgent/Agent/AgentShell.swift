@@ -241,7 +241,8 @@ actor AgentShell {
         let whole = found.filter { !$0.isDamaged }
         let loaded = try await load(whole, replaced: Set(whole.map(\.unit.rawValue)), mustReload: isStale)
         let damaged = try await damaged(among: found, loaded.refusals)
-        let known = try await units.watch(damaged.map(\.unit.rawValue))
+        // Hardly ever is there one; systemd is asked nothing else then.
+        let known = damaged.isEmpty ? [] : try await units.watch(damaged.map(\.unit.rawValue))
         let statuses = try await newest(loaded.statuses + known, since: mark)
         for state in own.states { since[state.unit] = (state.active, state.since) }
         // One that systemd does not take costs itself alone: it counts as not installed, and its order tries again.
@@ -263,7 +264,7 @@ actor AgentShell {
     ) async throws(SystemdError) -> [InstalledFile] {
         let doubtful = files.filter { $0.isDamaged || refusals[$0.unit] != nil }
         guard !doubtful.isEmpty else { return [] }
-        let up = try await up(doubtful.map(\.unit))
+        let up = try await running(among: doubtful.map(\.unit))
         return doubtful.filter { $0.startedHash != nil || up.contains($0.unit) }.map {
             var file = $0
             file.isDamaged = true
@@ -277,13 +278,8 @@ actor AgentShell {
         // What was never installed here may be the machine's own.
         let lost = own.filter { !there.contains($0.unit) && $0.acted > .inactive }
         guard !lost.isEmpty else { return }
-        let up = try await up(lost.map(\.unit))
+        let up = try await running(among: lost.map(\.unit))
         for state in lost where up.contains(state.unit) { await folder.takeUp(state.unit, hash: state.hash) }
-    }
-
-    private func up(_ names: [UnitName]) async throws(SystemdError) -> Set<UnitName> {
-        let statuses = try await units.listUnits(names: names.map(\.rawValue))
-        return Set(statuses.map { observation($0) }.filter { !$0.isDown }.map(\.unit))
     }
 
     private func followSystemd(_ inbox: AsyncStream<AgentEvent>.Continuation) async {

@@ -24,6 +24,14 @@ struct AgentTroubleTests {
         }
     }
 
+    /// A machine whose store can be told to refuse what the machine writes.
+    private func refusable() async throws -> (store: RefusingStore, rig: AgentRig) {
+        let store = RefusingStore(store: MemoryStore())
+        let registry = ClusterRegistry(
+            store: store, cluster: try SharedEtcd.randomCluster(), firstPause: .milliseconds(10))
+        return (store, try await AgentRig(registry: registry))
+    }
+
     @Test("a runtime folder that takes no files is known before the first tenure, and so is its mending")
     func storageAtTheStart() async throws {
         let rig = try await AgentRig()
@@ -45,10 +53,7 @@ struct AgentTroubleTests {
         "a store that refuses this machine's claims closes it, until it takes them",
         arguments: [EtcdError.Code.loginRefused, .permissionDenied])
     func refusedClaims(code: EtcdError.Code) async throws {
-        let store = RefusingStore(store: MemoryStore())
-        let registry = ClusterRegistry(
-            store: store, cluster: try SharedEtcd.randomCluster(), firstPause: .milliseconds(10))
-        let rig = try await AgentRig(registry: registry)
+        let (store, rig) = try await refusable()
         let announced = Announced()
         let agent = try await rig.agent(hooks: announced.hooks)
         let file = try UnitFile.service("1")
@@ -68,10 +73,7 @@ struct AgentTroubleTests {
 
     @Test("a closed machine that is ordered nothing finds out by itself that the store takes its writes again")
     func refusalEndsWithoutOrders() async throws {
-        let store = RefusingStore(store: MemoryStore())
-        let registry = ClusterRegistry(
-            store: store, cluster: try SharedEtcd.randomCluster(), firstPause: .milliseconds(10))
-        let rig = try await AgentRig(registry: registry)
+        let (store, rig) = try await refusable()
         let announced = Announced()
         let agent = try await rig.agent(hooks: announced.hooks)
         let file = try UnitFile.service("1")
