@@ -24,6 +24,8 @@ extension AgentCore {
             update(one.unit) { entry in
                 entry.observed = one
                 guard !one.isDown else { return }
+                // On its way down it was being stopped, as far as anybody can tell; only work that is done once is left at that.
+                if one.active == "deactivating", entry.file?.runs == .always { return }
                 entry.acted = .launched
                 // The former tenure got as far as the new file, not as far as the restart.
                 if let started = entry.file?.startedHash, started != entry.file?.hash { entry.outdated = started }

@@ -35,6 +35,32 @@ struct AgentSessionTests {
             enter; own web launched v1; order web launched v1 @5; file web v1 started; seen web deactivating/stop => start web
             """),
         NamedScript(
+            "a unit that is being stopped and whose state somebody has deleted is started if it is wanted again",
+            """
+            enter; order web launched v1 @5; file web v1 started; seen web deactivating/stop => claim web@5
+            claimed web => start web
+            issued web => -
+            """),
+        NamedScript(
+            "what is being stopped and was started from an earlier file is started once",
+            """
+            enter; order web launched v2 @6; file web v2 from-v1; seen web deactivating/stop => claim web@6
+            claimed web => start web
+            issued web => -
+            """),
+        NamedScript(
+            "work that is done once, is being stopped and whose state somebody has deleted is not started again",
+            """
+            enter; order job launched v1 @5; file job v1 started once; seen job deactivating/stop => claim job@5
+            claimed job => -
+            """),
+        NamedScript(
+            "what is being stopped and is not ordered is stopped",
+            """
+            enter; file web v1 started; seen web deactivating/stop => stop web
+            stopped web => uninstall web
+            """),
+        NamedScript(
             "a unit that ended by itself while there was no agent is left as it is",
             """
             enter; own web launched v1 active/running; order web launched v1 @5; file web v1 started; seen web inactive/dead => -
