@@ -159,21 +159,9 @@ package struct AgentCore: Sendable, Equatable {
             }
         case .installed(let file): installed(file)
         case .installFailed(let unit, let reason, let fault): installFailed(unit, reason, fault, at: now)
-        case .damaged(let units):
-            for unit in units where entries[unit]?.file != nil && entries[unit]?.isUnlinked == false {
-                // What was refused before may have been for want of this.
-                update(unit) { ($0.isUnlinked, $0.retry) = (true, nil) }
-            }
-        case .uninstalled(let units):
-            for unit in units {
-                finish(unit, .uninstalling) {
-                    $0.file = nil
-                    $0.acted = .inactive
-                    $0.isRevived = false
-                    $0.observed = nil
-                    $0.remark = nil
-                }
-            }
+        case .damaged(let units): damaged(units)
+        case .missing(let unit): missing(unit)
+        case .uninstalled(let units): uninstalled(units)
         case .uninstallFailed(let unit, let reason): fail(unit, .uninstalling, at: now, remark: reason)
         case .issued(let unit): issued(unit)
         case .issueFailed(let unit, let reason):
@@ -262,39 +250,6 @@ package struct AgentCore: Sendable, Equatable {
         }
     }
 
-    private mutating func installFailed(
-        _ unit: UnitName, _ reason: String, _ fault: InstallFault, at now: Moment
-    ) {
-        guard let entry = entries[unit], entry.operation == .installing else { return }
-        let pause =
-            switch fault {
-            case .passing: Self.retryInterval
-            case .standing: Self.pause(after: entry.refusals)
-            // Files in the store never change under their hash.
-            case .lasting: Self.longestRetryInterval
-            }
-        fail(unit, .installing, at: now, pause: pause)
-        entries[unit]?.problem = reason
-        if fault == .standing { entries[unit]?.refusals += 1 }
-    }
-
-    private mutating func installed(_ file: InstalledFile) {
-        finish(file.unit, .installing) { entry in
-            if entry.acted == .launched {
-                let running = entry.outdated ?? entry.file?.hash
-                entry.outdated = running == file.hash ? nil : running
-            } else if entry.isUp, let former = entry.file?.hash, former != file.hash {
-                entry.isOfFormerFile = true
-            }
-            entry.file = file
-            entry.isUnlinked = false
-            entry.problem = nil
-            entry.refusals = 0
-            entry.acted = max(entry.acted, .loaded)
-        }
-        retryRefused()
-    }
-
     private mutating func published(_ states: [UnitState]) {
         for state in states where publishing[state.unit] != nil && entries[state.unit]?.isClaimed == true {
             entries[state.unit]?.published = state
@@ -376,27 +331,6 @@ package struct AgentCore: Sendable, Equatable {
             entries[unit]?.work = isUnderWay ? .overtaken : nil
             entries[unit]?.issuedRestarts = assignment.restarts
             directives.restart.append(unit)
-        }
-    }
-
-    private mutating func release(_ unit: UnitName, _ entry: Entry, into directives: inout AgentDirectives) {
-        if entry.file != nil, !entry.isRevived, entry.isUp || entry.acted == .launched {
-            entries[unit]?.operation = .stopping
-            directives.stop.append(unit)
-        } else if entry.file != nil {
-            entries[unit]?.operation = .uninstalling
-            entries[unit]?.isUnlinked = true
-            directives.uninstall.append(unit)
-        } else if entry.isClaimed || entry.isClaimDoubtful {
-            // A report that overtakes the deletion would bring the key back, for ever.
-            guard publishing[unit] == nil else { return }
-            entries[unit]?.operation = .withdrawing
-            directives.withdraw.append(unit)
-        } else {
-            entries[unit] = nil
-            ledger.known[unit] = nil
-            ledger.recorded[unit] = nil
-            unpublished.remove(unit)
         }
     }
 }

@@ -144,6 +144,9 @@ package enum AgentEvent: Hashable, Sendable {
     case installFailed(UnitName, reason: String, InstallFault)
     /// Somebody has removed what systemd finds these units by; they are brought to it again.
     case damaged([UnitName])
+    /// systemd did not know the unit that it was to start, since somebody has removed its file or its link: it is brought to it
+    /// again, then the order is given again.
+    case missing(UnitName)
     case uninstalled([UnitName])
     /// The unit's file stays for now: processes of it are left, or what it rests on cannot be taken away.
     case uninstallFailed(UnitName, reason: String)

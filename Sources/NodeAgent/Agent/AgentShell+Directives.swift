@@ -105,6 +105,14 @@ extension AgentShell {
         do {
             job = try await units.queue(operation, unit.rawValue, mode: .replace)
         } catch {
+            // Only what is refused once it is whole stands against the unit.
+            if error.code == .noSuchUnit, await folder.isMissing(unit), missing.insert(unit).inserted {
+                logger.warning(
+                    "somebody has removed a unit's file or link; it is put back, then started",
+                    metadata: ["unit.name": "\(unit)"])
+                await takeBack(unit, file?.startedHash)
+                return inbox.yield(.missing(unit)).discard()
+            }
             let reason = error.code == .masked ? await maskingWords(unit) : error.message
             refuse(operation, unit, reason)
             await takeBack(unit, file?.startedHash)
@@ -113,6 +121,7 @@ extension AgentShell {
                 isOutage ? .issueFailed(unit, reason: reason) : .startEnded(unit, .refused(reason))
             ).discard()
         }
+        missing.remove(unit)
         logger.info("unit \(operation.rawValue) issued", metadata: ["unit.name": "\(unit)"])
         inbox.yield(.issued(unit))
         let patience = Task {

@@ -84,11 +84,14 @@ extension AgentShell {
     /// Looks for what somebody has removed of the units that lie here; until cancelled.
     func watchFolder(_ inbox: AsyncStream<AgentEvent>.Continuation) async {
         while (try? await Task.sleep(for: Self.lookInterval)) != nil {
-            let units = await folder.damaged()
+            let (units, new) = await folder.damaged()
             guard !units.isEmpty else { continue }
-            logger.warning(
-                "somebody has removed files or links of units; they are put back",
-                metadata: ["unit.names": "\(units.map(\.rawValue).joined(separator: " "))"])
+            // What cannot be put back is found again at every other look.
+            if !new.isEmpty {
+                logger.warning(
+                    "somebody has removed files or links of units; they are put back",
+                    metadata: ["unit.names": "\(new.map(\.rawValue).joined(separator: " "))"])
+            }
             inbox.yield(.damaged(units))
         }
     }

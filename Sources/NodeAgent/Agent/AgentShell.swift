@@ -46,6 +46,8 @@ actor AgentShell {
     private var restarting: Set<String> = []
     /// Units whose failure systemd is being asked about, and whether it is to be asked again since they have failed anew.
     var explaining: [UnitName: Bool] = [:]
+    /// Units that systemd did not find when they were last ordered to start, and that were put back for it.
+    var missing: Set<UnitName> = []
 
     init(
         registry: ClusterRegistry, units: any UnitManager, folder: UnitFolder, processes: UnitProcesses,
@@ -357,6 +359,7 @@ actor AgentShell {
     func forget(_ names: [UnitName]) {
         for name in names {
             since[name] = nil
+            missing.remove(name)
             lastChange[name.rawValue] = nil
             lastSign[name.rawValue] = nil
             restarting.remove(name.rawValue)

@@ -28,6 +28,8 @@ actor UnitFolder {
     private var hidden: Set<UnitName> = []
     /// Units that lacked something when they were last looked at.
     private var lacking: Set<UnitName> = []
+    /// Units that were found damaged and have not been whole since.
+    private var stillDamaged: Set<UnitName> = []
 
     init(
         folder: String, searchFolder: String, searchPath: [String] = UnitLinks.systemSearchPath, dropIns: UnitDropIns
@@ -224,17 +226,24 @@ actor UnitFolder {
 
     /// Looks for units whose file, drop-in or link somebody has removed (`systemctl disable` removes a link).
     ///
-    /// - Returns: Those that lacked something twice in a row, by name: between two looks a unit may be on its way in or out.
-    func damaged() -> [UnitName] {
+    /// - Returns: Those that lacked something twice in a row, by name, since between two looks a unit may be on its way in or out;
+    ///   and those among them that have been whole before, so that each damage is told once.
+    func damaged() -> (units: [UnitName], new: [UnitName]) {
         let found = files().filter { !hidden.contains($0.unit) }.filter { file in
-            file.isDamaged || !HostFiles.exists(path(of: file.unit)) || lacksLinks(file)
-                || HostFiles.target(of: searchFolder + "/" + file.unit.rawValue) == nil
+            file.isDamaged || isMissing(file.unit) || lacksLinks(file)
                 || dropIns.isDue(isKept: file.isKept)
                     && !HostFiles.exists(dropInFolder(of: file.unit) + "/" + Self.dropInName)
         }.map(\.unit)
         let lasting = found.filter(lacking.contains)
         lacking = Set(found).subtracting(lasting)
-        return lasting
+        let new = lasting.filter { !stillDamaged.contains($0) }
+        stillDamaged = stillDamaged.intersection(found).union(lasting)
+        return (lasting, new)
+    }
+
+    /// Whether somebody has removed the unit's file, or the link by which systemd finds it.
+    func isMissing(_ unit: UnitName) -> Bool {
+        !HostFiles.exists(path(of: unit)) || HostFiles.target(of: searchFolder + "/" + unit.rawValue) == nil
     }
 
     /// Whether a link is gone that its `[Install]` section asks for; what stands in the way of one is told when it is made.

@@ -165,6 +165,33 @@ import Testing
         ])
     func refused(table: NamedScript) { Self.check(table) }
 
+    @Test(
+        "a unit that systemd does not find, since somebody has removed its link, is put back and ordered again, and nobody is told",
+        arguments: [
+            NamedScript(
+                "a start",
+                claimed + """
+                    10 missing web => install web v1
+                    10 installed web => start web
+                    10 issued web; seen web active/running => publish web v1 launched active/running
+                    """),
+            NamedScript(
+                "a restart",
+                """
+                enter; own web launched v1; order web launched v1 #1 @6; file web v1; seen web active/running => restart web, publish web v1 launched active/running
+                published => -
+                10 missing web => install web v1
+                10 installed web => restart web
+                """),
+            NamedScript(
+                "a word that comes late changes nothing",
+                claimed + """
+                    10 issued web => -
+                    10 missing web => -
+                    """),
+        ])
+    func missing(table: NamedScript) { Self.check(table) }
+
     private static let running = """
         enter; own web launched v1; order web launched v1 @5; file web v1; seen web active/running => publish web v1 launched active/running
         published => -

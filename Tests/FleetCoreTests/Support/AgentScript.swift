@@ -80,6 +80,7 @@ struct AgentScript {
                     words.contains("lasting") ? .lasting : words.contains("standing") ? .standing : .passing)
             case "uninstalled": return .uninstalled([unit])
             case "damaged": return .damaged([unit])
+            case "missing": return .missing(unit)
             case "issued": return .issued(unit)
             case "issue-failed": return .issueFailed(unit, reason: "no answer")
             case "start-done": return .startEnded(unit, .done)

@@ -136,6 +136,42 @@ struct DamageTests {
         }
     }
 
+    @Test(
+        "a unit that systemd does not find when it is to start is put back and started, and nobody is told",
+        arguments: ["units/web.service", "system/web.service"])
+    func missing(path: String) async throws {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        try await rig.run { _ in
+            try await rig.order(web, file, .loaded)
+            try await until("it is loaded") { try await rig.state(web)?.acted == .loaded }
+            #expect(unlink("\(rig.base.path)/\(path)") == 0)
+            try await rig.units.reload()
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
+            #expect(try await rig.state(web)?.health == nil)
+            #expect(rig.base.exists(path))
+            // A refusal would have been followed by more.
+            #expect(await rig.units.calls.count { $0 == "start web.service" } <= 2)
+        }
+    }
+
+    @Test("a unit that systemd does not find although it is whole is told of")
+    func missingThoughWhole() async throws {
+        let rig = try await AgentRig()
+        try await rig.store(file)
+        try await rig.run { _ in
+            try await rig.order(web, file, .loaded)
+            try await until("it is loaded") { try await rig.state(web)?.acted == .loaded }
+            #expect(unlink("\(rig.base.path)/system/web.service") == 0)
+            let refusal = SystemdError(code: .noSuchUnit, message: "Unit web.service not found.")
+            await rig.units.fail("start", "web.service", with: [refusal, refusal, refusal])
+            try await rig.order(web, file)
+            try await until("it is refused") { try await rig.state(web)?.health?.contains("not found") == true }
+            try await rig.runs(web, file)
+        }
+    }
+
     @Test("what cannot be put back can be stopped")
     func stopsDamaged() async throws {
         let rig = try await AgentRig()

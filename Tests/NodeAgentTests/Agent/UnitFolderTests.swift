@@ -115,6 +115,29 @@ struct UnitFolderTests {
         #expect(!base.exists("units.started/web.service"))
     }
 
+    @Test("a unit that lacks something is found at every other look, and is new until it has been whole again")
+    func damaged() async throws {
+        let folder = try await open()
+        _ = try await folder.write(try .service("1"), for: web)
+        let link = base.path + "/system/web.service"
+        for _ in 1...2 {
+            try HostFiles.link(link, to: base.path + "/units/web.service")
+            #expect(await folder.damaged().units.isEmpty)
+            #expect(await !folder.isMissing(web))
+            try HostFiles.remove(link)
+            #expect(await folder.isMissing(web))
+            var found: [[UnitName]] = []
+            var new: [[UnitName]] = []
+            for _ in 1...6 {
+                let look = await folder.damaged()
+                found.append(look.units)
+                new.append(look.new)
+            }
+            #expect(found == [[], [web], [], [web], [], [web]])
+            #expect(new == [[], [web], [], [], [], []])
+        }
+    }
+
     @Test("removal takes file, link and drop-in")
     func removal() async throws {
         let folder = try await open()
