@@ -23,7 +23,8 @@ struct AgentTrouble: Hashable, Sendable {
 
     /// What is said of a runtime folder when a file cannot be written for the reason that `error` tells.
     static func words(of error: HostError) -> String {
-        let words = "it takes no new units, since its runtime folder takes no files (\(error.message))"
+        let lack = error.storage == .scarce ? "has no room for a unit file of 64 KiB" : "takes no files"
+        let words = "it takes no new units, since its runtime folder \(lack) (\(error.message))"
         guard let advice = error.storage?.advice else { return words }
         return "\(words); \(advice)"
     }

@@ -75,17 +75,25 @@ actor UnitFolder {
     /// Tries whether all that a new unit needs can be written.
     ///
     /// Into systemd's folder nothing is written: systemd would read its units' names anew.
+    ///
+    /// - Throws: `HostError`, with `.scarce` where small files fit and a large one does not.
     func probe() throws(HostError) {
         for folder in [folder, startedFolder, searchFolder] {
             try HostFiles.makeFolder(folder)
             try HostFiles.checkWritable(folder)
         }
         let path = folder + "/.probe"
-        try HostFiles.write(Self.largeFile, to: path)
+        do throws(HostError) {
+            try HostFiles.write(Self.largeFile, to: path)
+        } catch {
+            guard error.storage == .full, (try? HostFiles.write("# probe\n", to: path)) != nil else { throw error }
+            try HostFiles.remove(path)
+            throw HostError(error.message, storage: .scarce)
+        }
         try HostFiles.remove(path)
     }
 
-    /// As large as unit files get: a folder that takes less would take some units and refuse others.
+    /// 64 KiB, which is more than nearly all unit files have: a folder that takes less would take some units and refuse others.
     private static let largeFile = String(repeating: "# probe\n", count: 8192)
 
     /// Whether a path by which systemd has loaded `unit` is the file here, or systemd's link to it.

@@ -70,6 +70,15 @@ import Testing
                 + advice)
     }
 
+    @Test("a machine whose folder takes small files alone says how large a file did not fit")
+    func scarce() {
+        let error = HostError("cannot write /run/flotilla/units/.probe.new: no", storage: .scarce)
+        #expect(
+            AgentTrouble.words(of: error)
+                == "it takes no new units, since its runtime folder has no room for a unit file of 64 KiB "
+                + "(cannot write /run/flotilla/units/.probe.new: no); make room there")
+    }
+
     @Test("a saved session survives the padding of its file")
     func session() throws {
         let file = SessionFile(runtimeDirectory: base.path)
