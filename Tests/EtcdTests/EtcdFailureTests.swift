@@ -103,6 +103,7 @@ struct EtcdFailureTests {
         let read = try await #require(throws: EtcdError.self) { try await client.get(.key("a"), revision: 0) }
         #expect(read.code == .storeReplaced)
         #expect(!read.isTransient)
+        #expect(read.message.hasSuffix("or have all machines join this one by 'cluster-manager cluster adopt'"))
         let watch = try await #require(throws: EtcdError.self) {
             _ = try await collect(client.watch(.key("a"), from: newest + 1)) { _ in true }
         }

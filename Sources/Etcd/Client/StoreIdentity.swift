@@ -76,7 +76,7 @@ final class StoreIdentity: Sendable {
         var error = EtcdError(
             code: .storeReplaced,
             message: "the etcd at \(endpoint) is not the store that was used before: it \(problem); "
-                + "if this is meant, start again with a new client",
+                + "bring that store back, or have all machines join this one by 'cluster-manager cluster adopt'",
             isTransient: false, mayHaveHappened: false)
         state.withLock { $0.problem = error }
         error.mayHaveHappened = mayHaveHappened
