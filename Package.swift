@@ -141,8 +141,8 @@ let package = Package(
             ] + pinned,
             path: "Sources/FleetAPI/Server", swiftSettings: library),
 
-        // What every program needs before it reads its command line.
-        .target(name: "Terminal", swiftSettings: library),
+        // What every program needs to read its command line and to write its results.
+        .target(name: "Terminal", dependencies: [arguments], swiftSettings: library),
 
         // The programs: a library each, so that tests reach everything, and a thin executable.
         .target(

@@ -10,12 +10,7 @@ struct ArgumentMistake {
 
     init(_ message: String, arguments: [String]) {
         let path = CommandPath(arguments[...])
-        let said = message.lowercased()
-        let isCommand = !path.names.isEmpty || arguments.first?.hasPrefix("-") == false
-        // The options of a command that does not exist are unknown, too, which is not what is wrong.
-        if let unknown = path.unknown,
-            said.contains("unexpected argument") || (isCommand && said.contains("unknown option"))
-        {
+        if let unknown = path.unknownCommand(behind: message) {
             line = unknown
             return
         }
@@ -33,13 +28,7 @@ struct ArgumentMistake {
     }
 }
 
-/// The commands that a command line names, from the program down.
-struct CommandPath {
-    /// Names of the commands behind the program's own.
-    private(set) var names: [String] = []
-    /// What is said of the first word that should be a command and is none; `nil` when there is none such.
-    private(set) var unknown: String?
-
+extension CommandPath {
     /// Other programs' words for what this one calls otherwise.
     private static let synonyms = [
         "logs": "journal", "log": "journal", "ps": "list-units", "ls": "list-units", "list": "list-units",
@@ -48,58 +37,12 @@ struct CommandPath {
         "create": "submit", "describe": "explain", "why": "explain", "add": "submit", "unset": "delete",
     ]
 
+    /// The commands that a command line of this program names.
+    ///
     /// - Parameters:
     ///   - arguments: What stands behind the program's name, or behind `help`.
     ///   - isHelp: Whether every word has to name a command: `help` takes nothing else.
     init(_ arguments: ArraySlice<String>, isHelp: Bool = false) {
-        var type: any ParsableCommand.Type = RootCommand.self
-        // A word behind an option may be its value.
-        var doubtful: String?
-        for (former, word) in zip([""] + arguments, arguments) where !word.hasPrefix("-") {
-            let subcommands = Self.subcommands(of: type)
-            if names.isEmpty, word == "help" { continue }
-            guard !subcommands.isEmpty || isHelp && !former.hasPrefix("-") else { return }
-            if let found = subcommands.first(where: { $0._commandName == word }) {
-                names.append(word)
-                type = found
-                continue
-            }
-            if names.isEmpty, former.hasPrefix("-"), !former.contains("=") {
-                doubtful = word
-                continue
-            }
-            guard isHelp || type.configuration.defaultSubcommand == nil else { return }
-            unknown = Self.words(for: word, in: subcommands.map { $0._commandName }, path: names)
-            return
-        }
-        if names.isEmpty, let doubtful {
-            unknown = Self.words(for: doubtful, in: Self.subcommands(of: type).map { $0._commandName }, path: [])
-        }
-    }
-
-    private static func subcommands(of type: any ParsableCommand.Type) -> [any ParsableCommand.Type] {
-        type.configuration.subcommands + type.configuration.groupedSubcommands.flatMap(\.subcommands)
-    }
-
-    /// Where more is said.
-    var help: String { (["cluster-manager"] + names + ["--help"]).joined(separator: " ") }
-
-    private static func words(for word: String, in names: [String], path: [String]) -> String {
-        let shown = (path + [word]).joined(separator: " ")
-        let help = (["cluster-manager"] + path + ["--help"]).joined(separator: " ")
-        guard let near = nearest(to: word, among: names) else { return "unknown command '\(shown)'; see '\(help)'" }
-        let meant = (path + [near]).joined(separator: " ")
-        return "unknown command '\(shown)'; did you mean '\(meant)'? see '\(help)'"
-    }
-
-    /// The name that was probably meant: what another program calls so, or one a slip of the fingers away.
-    static func nearest(to word: String, among names: [String]) -> String? {
-        let word = word.lowercased()
-        if let synonym = synonyms[word], names.contains(synonym) { return synonym }
-        let scored = names.map { (name: $0, distance: Spelling.distance(word, $0)) }
-        guard let best = scored.min(by: { $0.distance < $1.distance }), Spelling.isSlip(word, of: best.name) else {
-            return nil
-        }
-        return best.name
+        self.init(arguments, of: RootCommand.self, synonyms: Self.synonyms, isHelp: isHelp)
     }
 }

@@ -54,7 +54,7 @@ package struct Program: Sendable {
         let status = await carryOut(given)
         // What was done stays done, but a result that is not there is no result.
         guard let reason = console.output.failure() else { return status }
-        let error = ClusterManagerError(.output, "cannot write the result to standard output: \(reason)")
+        let error = ClusterManagerError(.output, OutputSink.words(for: reason))
         return max(fail(error, given), status)
     }
 

@@ -41,7 +41,9 @@ package struct NodeAgentCommand: AsyncParsableCommand {
     package init() {}
 
     /// What is wrong with a command line, in one line instead of ArgumentParser's page.
-    static func mistake(_ message: String) -> String {
+    static func mistake(_ message: String, _ arguments: [String]) -> String {
+        let path = path(arguments[...])
+        if let unknown = path.unknownCommand(behind: message) { return unknown }
         var text = message.split(whereSeparator: \.isNewline).joined(separator: " ")
         var suggestion: String?
         // ArgumentParser suggests also what has hardly a letter in common.
@@ -54,7 +56,17 @@ package struct NodeAgentCommand: AsyncParsableCommand {
         if let first = text.first { text = first.lowercased() + text.dropFirst() }
         while text.last == "." || text.last == " " { text.removeLast() }
         let question = suggestion.map { "; did you mean '\($0)'?" } ?? ";"
-        return "\(text)\(question) see 'node-agent --help'"
+        return "\(text)\(question) see '\(path.help)'"
+    }
+
+    /// The command that a command line names, or that stands behind `help`.
+    private static func path(_ arguments: ArraySlice<String>, isHelp: Bool = false) -> CommandPath {
+        CommandPath(arguments, of: Self.self, isHelp: isHelp, defaultTakesWords: false)
+    }
+
+    /// What is wrong with the words behind `help`, for which ArgumentParser would show the whole program's page.
+    static func mistake(inHelp arguments: [String]) -> String? {
+        arguments.first == "help" ? path(arguments.dropFirst(), isHelp: true).unknown : nil
     }
 
     /// An option's name without its dashes.
@@ -62,7 +74,9 @@ package struct NodeAgentCommand: AsyncParsableCommand {
 
     /// Runs the command that `arguments` name and ends the process.
     package static func start(_ arguments: [String]) async -> Never {
+        OutputSink.occupyStandardStreams()
         TerminalWidth.settle()
+        if let mistake = mistake(inHelp: arguments) { fail(mistake) }
         do {
             var command = try parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
@@ -70,18 +84,27 @@ package struct NodeAgentCommand: AsyncParsableCommand {
             } else {
                 try command.run()
             }
-            endProcess(EXIT_SUCCESS)
+            end(EXIT_SUCCESS)
         } catch {
             let status = exitCode(for: error)
-            guard status != .validationFailure else {
-                HostFiles.complain("node-agent: \(mistake(message(for: error)))")
-                endProcess(EXIT_FAILURE)
-            }
+            guard status != .validationFailure else { fail(mistake(message(for: error), arguments)) }
             let text = fullMessage(for: error)
             // A call for help is no failure, and its answer may be piped on.
-            if !text.isEmpty { if status.isSuccess { print(text) } else { HostFiles.complain(text) } }
-            endProcess(status.rawValue)
+            if !text.isEmpty { if status.isSuccess { OutputSink.results.line(text) } else { HostFiles.complain(text) } }
+            end(status.rawValue)
         }
+    }
+
+    private static func fail(_ mistake: String) -> Never {
+        HostFiles.complain("node-agent: \(mistake)")
+        end(EXIT_FAILURE)
+    }
+
+    /// Ends the process; what was done stays done, but a result that is not there is no result.
+    private static func end(_ status: Int32) -> Never {
+        guard let failure = OutputSink.results.failure else { endProcess(status) }
+        HostFiles.complain("node-agent: \(OutputSink.words(for: failure))")
+        endProcess(max(status, EXIT_FAILURE))
     }
 }
 
@@ -202,8 +225,8 @@ struct AdoptCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "adopt", abstract: "Let the agent of this machine join the store that it has refused.",
         discussion: """
-            An agent whose etcd came back empty, set back or as another cluster's stops nothing and takes nothing on. This
-            command ends that: the agent forgets the store it knew, begins anew within seconds, and does what the store
+            An agent whose etcd came back empty, set back or as another cluster's stops nothing and takes nothing on. This \
+            command ends that: the agent forgets the store it knew, begins anew within seconds, and does what the store \
             that is there now says. Units that it does not know are stopped, so restore etcd or the cluster's backup first.
             """)
 
@@ -213,7 +236,7 @@ struct AdoptCommand: ParsableCommand {
         let given = runtimeDirectory ?? ProcessInfo.processInfo.environment[SettingKey.runtimeDirectory.variable]
         do {
             try SessionFile(runtimeDirectory: given ?? SettingKey.runtimeDirectory.defaultText).requestAdoption()
-            print("the agent of this machine joins the store that is there now; see its log")
+            HostFiles.say("the agent of this machine joins the store that is there now; see its log")
         } catch {
             HostFiles.complain("node-agent: \(error)")
             throw ExitCode.failure

@@ -6,8 +6,8 @@ import FoundationEssentials
 import HTTPTransport
 import Terminal
 
+OutputSink.occupyStandardStreams()
 TerminalWidth.settle()
-Console.occupyStandardStreams()
 let environment = ProcessInfo.processInfo.environment
 let program = Program(console: .standard(environment: environment), environment: environment)
 let status = await program.run(Array(CommandLine.arguments.dropFirst()))

@@ -42,7 +42,7 @@ struct CheckRecordCommand: AsyncParsableCommand {
             faults: try text(special[0]), host: try text(special[1]))
         let limits = RecordCheck.Limits(ttl: ttl * 1000, recovery: recovery.map { $0 * 1000 })
         let verdict = RecordCheck(record, limits: limits).run()
-        for line in verdict.report { print(line) }
+        for line in verdict.report { Report.show(line) }
         if verdict.isEmpty || !verdict.broken.isEmpty { throw ExitCode(1) }
     }
 

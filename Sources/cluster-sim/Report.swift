@@ -2,9 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Simulation
+import Terminal
 
 /// What runs and searches print.
 enum Report {
+    static func show(_ line: String) { OutputSink.results.line(line) }
+
     static func text(_ outcome: Simulation.Outcome, _ plan: Plan) -> String {
         let setting = plan.setting
         var lines = [

@@ -22,8 +22,5 @@ struct RootCommand: AsyncParsableCommand {
             """,
         subcommands: [RunCommand.self, SearchCommand.self, CheckRecordCommand.self])
 
-    static func main() async {
-        TerminalWidth.settle()
-        await main(nil)
-    }
+    static func main() async { await runToEnd() }
 }

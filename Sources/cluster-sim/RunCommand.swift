@@ -31,9 +31,9 @@ struct RunCommand: AsyncParsableCommand {
             plan = Shrinker.shrink(plan, mutant: mutant, rule: violation.rule)
             outcome = Simulation(plan: plan, mutant: mutant).run(isTold: trace)
         }
-        for line in outcome.story { print(line) }
-        if shrink { for event in plan.events { print(Report.text(event)) } }
-        print(Report.text(outcome, plan))
+        for line in outcome.story { Report.show(line) }
+        if shrink { for event in plan.events { Report.show(Report.text(event)) } }
+        Report.show(Report.text(outcome, plan))
         if outcome.violation != nil { throw ExitCode(1) }
     }
 }

@@ -52,21 +52,22 @@ struct SearchCommand: AsyncParsableCommand {
     private func report(_ summary: Search.Summary, of search: Search, took: Duration) {
         let milliseconds = max(1, Int(took / .milliseconds(1)))
         for failure in summary.failures.sorted(by: { $0.seed < $1.seed }) {
-            print(
+            Report.show(
                 "seed \(failure.seed) breaks \(failure.violation.rule.rawValue) at "
                     + "\(Report.seconds(failure.violation.time)): \(failure.violation.text)")
         }
         if let first = summary.failures.min(by: { $0.seed < $1.seed }) {
             let plan = search.plan(seed: first.seed)
             let small = Shrinker.shrink(plan, mutant: mutant, rule: first.violation.rule)
-            print("seed \(first.seed), shrunk to \(small.events.count) of \(plan.events.count) operations and faults:")
-            for event in small.events { print("  " + Report.text(event)) }
+            Report.show(
+                "seed \(first.seed), shrunk to \(small.events.count) of \(plan.events.count) operations and faults:")
+            for event in small.events { Report.show("  " + Report.text(event)) }
         }
-        print(
+        Report.show(
             "\(summary.histories) histories of \(seconds) s, \(summary.faults) faults, \(summary.events) events in "
                 + "\(milliseconds) ms: \(summary.histories * 1000 / milliseconds) a second; \(summary.failures.count) broke a rule"
         )
-        print(
+        Report.show(
             "longest recovery \(Report.seconds(summary.longestRecovery)) (seed \(summary.slowestSeed)); longest takeover "
                 + "after a single failure \(Report.seconds(summary.longestTakeover))")
     }

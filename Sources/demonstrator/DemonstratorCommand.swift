@@ -12,8 +12,5 @@ struct DemonstratorCommand: AsyncParsableCommand {
         abstract: "The application that the INAETICS units run.",
         subcommands: [ServeCommand.self])
 
-    static func main() async {
-        TerminalWidth.settle()
-        await main(nil)
-    }
+    static func main() async { await runToEnd() }
 }

@@ -46,12 +46,33 @@ import Testing
     }
 
     @Test(
-        "a wrong use of the node agent is one line and status 1", arguments: ["--nonsense", "join"])
-    func nodeAgentUsage(argument: String) async throws {
-        let outcome = try await Shell.run(["\(try SystemdTestPrograms.folder())/node-agent", argument])
+        "a wrong use of the node agent is one line and status 1",
+        arguments: [
+            ("--nonsense", "node-agent"), ("join", "node-agent join"), ("adopt --nonsense", "node-agent adopt"),
+            ("jion tls:10.0.0.1:49154 x", "node-agent"), ("help nope", "node-agent"),
+        ])
+    func nodeAgentUsage(line: String, command: String) async throws {
+        let words = line.split(separator: " ").map(String.init)
+        let outcome = try await Shell.run(["\(try SystemdTestPrograms.folder())/node-agent"] + words)
         #expect(outcome.status == 1 && outcome.output.isEmpty)
-        #expect(outcome.error.hasPrefix("node-agent: ") && outcome.error.hasSuffix("see 'node-agent --help'\n"))
+        #expect(outcome.error.hasPrefix("node-agent: ") && outcome.error.hasSuffix("see '\(command) --help'\n"))
         #expect(outcome.error.split(separator: "\n").count == 1, "\(outcome.error)")
+    }
+
+    @Test(
+        "a result that is not written is a failure, told in one line",
+        arguments: [
+            "node-agent --help", "node-agent help join", "node-agent --version", "node-agent --check",
+            "cluster-sim --help", "cluster-sim run --seed 1 --seconds 20", "demonstrator --help",
+            "demonstrator serve --help",
+        ], [("> /dev/full", "No space left on device"), (">&-", "it is closed")])
+    func lostResult(line: String, lost: (String, String)) async throws {
+        let program = line.prefix { $0 != " " }
+        let outcome = try await Shell.run(
+            ["sh", "-c", "'\(try SystemdTestPrograms.folder())'/\(line) \(lost.0)"])
+        #expect(outcome.status == 1)
+        let words = "\(program): cannot write the result to standard output: \(lost.1)\n"
+        #expect(outcome.error.hasSuffix(words), "\(outcome.error)")
     }
 
     @Test("the command line says how to build what has not been built")

@@ -41,6 +41,8 @@ import Testing
             ),
             ("Sources/FleetCore/Wrong.swift", "\(marks)\nimport FoundationEssentials\n", "FleetCore imports nothing"),
             ("Sources/NodeAgent/Wrong.swift", "\(marks)\nexit(1)\n", "programs end by endProcess"),
+            ("Sources/cluster-sim/Wrong.swift", "\(marks)\nprint(1)\n", "results are written by OutputSink"),
+            ("Sources/NodeAgent/Wrong.swift", "\(marks)\nprint(1)\n", "results are written by OutputSink"),
             ("Sources/A/Wrong.swift", "let a = 1\n", "SPDX lines"),
             ("units/wrong.service", "[Unit]\n", "SPDX lines"),
         ])

@@ -24,7 +24,7 @@ struct JournalRun {
         var pause = Self.pauses.first
         while true {
             do {
-                try await print(query, &progress)
+                try await write(query, &progress)
                 break
             } catch let error as ClusterManagerError {
                 guard query.follow, error.isTransient, progress.hasBegun else { throw error }
@@ -39,7 +39,7 @@ struct JournalRun {
         if !progress.isComplete { throw ClusterManagerError(.partial, "") }
     }
 
-    private func print(_ query: FleetJournalQuery, _ progress: inout JournalProgress) async throws {
+    private func write(_ query: FleetJournalQuery, _ progress: inout JournalProgress) async throws {
         let stream: AsyncThrowingStream<[FleetJournalItem], any Error>
         do {
             stream = try await context.fleet.journal(query)

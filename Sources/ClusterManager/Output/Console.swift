@@ -3,7 +3,6 @@
 
 import Glibc
 import Identity
-import Synchronization
 import Terminal
 
 /// Where a command's words go: the results to standard output, everything else to standard error.
@@ -87,53 +86,12 @@ package struct Console: Sendable {
     /// The stream of an open file.
     static func stream(_ descriptor: Int32, wantsColours: Bool) -> Stream {
         let isTerminal = isatty(descriptor) == 1
-        let sink = Sink(descriptor)
+        let sink = OutputSink(descriptor)
         let flags = fcntl(descriptor, F_GETFL)
         return Stream(
             isTerminal: isTerminal, hasColours: isTerminal && wantsColours,
             isOpen: flags >= 0 && flags & O_ACCMODE != O_RDONLY,
             columns: { TerminalWidth.columns(ofTerminal: descriptor) }, failure: { sink.failure },
             keepPrivate: { IdentityFile.restrict(descriptor, to: IdentityFile.secretMode) }, write: sink.write)
-    }
-
-    /// Takes the numbers of the three standard streams, so that none of them falls to a file or a connection.
-    ///
-    /// Who starts a program with one of them closed would otherwise find its results in whatever was opened next. Standard
-    /// output becomes something that nothing can be written to, so that a result without a place is a failure.
-    package static func occupyStandardStreams() {
-        for (descriptor, access) in [(STDIN_FILENO, O_RDONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_WRONLY)]
-        where fcntl(descriptor, F_GETFD) < 0 {
-            // The lowest free number is the one that is missing.
-            _ = open("/dev/null", access)
-        }
-    }
-}
-
-/// A descriptor that is written to, and what has gone wrong with it.
-private final class Sink: Sendable {
-    private let descriptor: Int32
-    private let error = Mutex<Int32?>(nil)
-
-    init(_ descriptor: Int32) { self.descriptor = descriptor }
-
-    var failure: String? {
-        error.withLock { $0 }.map { $0 == EBADF ? "it is closed" : String(cString: strerror($0)) }
-    }
-
-    /// Writes every byte, however small the pieces that the descriptor takes; after a failure nothing more.
-    ///
-    /// A reader that went away ends the process by SIGPIPE, as with any other filter.
-    @Sendable func write(_ text: String) {
-        var rest = Array(text.utf8)[...]
-        guard error.withLock({ $0 }) == nil else { return }
-        while !rest.isEmpty {
-            let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if written < 0 {
-                let reason = errno
-                if reason == EINTR { continue }
-                return error.withLock { $0 = reason }
-            }
-            rest = rest.dropFirst(written)
-        }
     }
 }

@@ -177,7 +177,7 @@ enum HostFiles {
     }
 
     /// Writes a line to standard output; what others have said in it is made printable.
-    static func say(_ line: String) { print(Printable.text(line)) }
+    static func say(_ line: String) { OutputSink.results.line(Printable.text(line)) }
 
     /// Writes a line to standard error; what others have said in it is made printable.
     static func complain(_ line: String) {

@@ -17,6 +17,7 @@ struct JoinCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "join",
         abstract: "Make this machine one of a cluster, and start its agent.",
+        usage: "node-agent join [options] <endpoint> <token>",
         discussion: """
             The machine's key is made here and never leaves it. The token proves the machine to the cluster, and by the \
             fingerprint in it the cluster to the machine, so that nobody can stand between. Certificate, key and etcd's \
