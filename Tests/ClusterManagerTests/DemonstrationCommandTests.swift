@@ -166,6 +166,29 @@ struct DemonstrationCommandTests {
         }
     }
 
+    @Test("a second start starts what has ended or failed, and leaves alone what runs")
+    func deadAgents() async throws {
+        try await Fixtures.withFolder { folder in
+            let fleet = FakeFleet()
+            _ = await Session.run("--start --unitFilesPath=\(folder)", on: fleet)
+            for (name, active, sub) in [
+                ("provisioning.service", "failed", "failed"), ("celix@2.service", "inactive", "dead"),
+            ] {
+                let unit = try #require(await fleet.view.units[UnitName(unchecked: name)])
+                let machine = try #require(unit.machine)
+                await fleet.tell(.state(Fixtures.state(unit, on: machine, active, sub)))
+            }
+            let before = await fleet.requests.count
+            let session = await Session.run("--start --unitFilesPath=\(folder)", on: fleet)
+            #expect(session.status == .success, "\(session.errors)")
+            let sent = await fleet.requests.dropFirst(before)
+            #expect(Array(sent) == ["restart provisioning.service", "restart celix@2.service"])
+            #expect(
+                session.output == Self.header + "Triggered unit provisioning.service start\n"
+                    + "Triggered unit celix@2.service start\n")
+        }
+    }
+
     @Test("--start --wait returns when everything runs")
     func waiting() async throws {
         try await Fixtures.withFolder { folder in

@@ -16,6 +16,7 @@ struct DemonstrationPlanTests {
             case .create: "create \(name)"
             case .replace: "replace \(name)"
             case .start: "start \(name)"
+            case .restart: "restart \(name)"
             case .stop: "stop \(name)"
             case .unload: "unload \(name)"
             case .destroy: "destroy \(name)"
@@ -84,6 +85,20 @@ struct DemonstrationPlanTests {
             [.felix: felix, .celix: celix], files: try Fixtures.files(), units: units.reversed())
         #expect(Self.words(plan).joined(separator: ",") == expected)
         #expect(plan.outdated.isEmpty)
+    }
+
+    @Test("what is launched and down is started again, and nothing else is touched")
+    func down() throws {
+        let standings: [UnitName: Standing] = [
+            DemonstrationPlan.provisioning: .down, UnitName(unchecked: "felix@1.service"): .down,
+            UnitName(unchecked: "felix@2.service"): .up, UnitName(unchecked: "felix@4.service"): .down,
+        ]
+        let plan = DemonstrationPlan.starting(
+            [.felix: 3, .celix: 0], files: try Fixtures.files(),
+            units: try Self.cluster("felix@1 felix@2 felix@3 felix@4"), standings: standings)
+        #expect(
+            Self.words(plan) == ["restart provisioning", "restart felix@1", "stop felix@4", "unload felix@4"])
+        #expect(plan.actions.first?.line == "Triggered unit provisioning.service start")
     }
 
     @Test("an agent that was scaled in comes back with the template's present file")

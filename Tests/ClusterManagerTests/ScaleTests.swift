@@ -35,6 +35,23 @@ struct ScaleTests {
         #expect(await fleet.requests == requests)
     }
 
+    @Test("an instance that is launched and has ended or failed is started again", arguments: ["inactive", "failed"])
+    func startsDead(active: String) async throws {
+        let machine = Fixtures.machines(1)[0].id
+        let units = try [
+            Fixtures.unit("w@.service", .inactive), Fixtures.unit("w@1.service", machine: machine),
+            Fixtures.unit("w@2.service", machine: machine),
+        ]
+        let states = [
+            Fixtures.state(units[1], on: machine), Fixtures.state(units[2], on: machine, active, "dead"),
+        ]
+        let fleet = FakeFleet(units: units, states: states)
+        let session = await Session.run("scale w@ 2", on: fleet)
+        #expect(session.status == .success, "\(session.errors)")
+        #expect(await fleet.requests == ["restart w@2.service"])
+        #expect(session.output.contains("Unit w@2.service launched on 10000000.../172.17.8.101\n"))
+    }
+
     @Test("an instance that was unloaded is started again")
     func restarts() async throws {
         let fleet = FakeFleet(

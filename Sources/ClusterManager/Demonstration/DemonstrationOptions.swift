@@ -10,7 +10,10 @@ struct DemonstrationOptions: ParsableArguments {
     /// Every flag of this group: they belong to the program without a subcommand.
     static let names = ["--start", "--stop", "--status", "--celixAgents", "--felixAgents", "--unitFilesPath", "--wait"]
 
-    @Flag(help: "Start the demonstrator, or scale the one that runs; agents that are there already stay as they are.")
+    @Flag(
+        help: ArgumentHelp(
+            "Start the demonstrator, or scale the one that runs; agents that run stay as they are, and those that have ended or failed are started again."
+        ))
     var start = false
 
     @Flag(help: "Stop the demonstrator and remove it from the cluster.")

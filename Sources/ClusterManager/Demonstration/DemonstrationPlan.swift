@@ -29,6 +29,8 @@ package struct DemonstrationPlan: Sendable {
         case replace(UnitName, UnitSource)
         /// Launch a unit that is known.
         case start(UnitName)
+        /// Start a unit that is launched and down.
+        case restart(UnitName)
         case stop(UnitName)
         case unload(UnitName)
         case destroy(UnitName)
@@ -37,7 +39,8 @@ package struct DemonstrationPlan: Sendable {
         package var line: String? {
             switch self {
             case .submit: nil
-            case .create(let name, _), .replace(let name, _), .start(let name): "Triggered unit \(name) start"
+            case .create(let name, _), .replace(let name, _), .start(let name), .restart(let name):
+                "Triggered unit \(name) start"
             case .stop(let name): "Triggered unit \(name) stop"
             case .unload(let name): "Triggered unit \(name) unload"
             case .destroy(let name): "Destroyed \(name)"
@@ -48,6 +51,7 @@ package struct DemonstrationPlan: Sendable {
     package private(set) var actions: [Action] = []
     /// Units whose file in the cluster differs from the one in the folder; the cluster's stays in force.
     package private(set) var outdated: [UnitName] = []
+    private var standings: [UnitName: Standing] = [:]
 
     package static let provisioning = UnitName(unchecked: "provisioning.service")
 
@@ -57,11 +61,14 @@ package struct DemonstrationPlan: Sendable {
     ///   - counts: How many agents of each kind there shall be; a kind that is left out shall have none.
     ///   - files: What new units are made from.
     ///   - units: What the cluster knows, in any order.
+    ///   - standings: How those of them do that are launched.
     /// - Returns: No action at all when everything is as it shall be.
     package static func starting(
-        _ counts: [AgentKind: Int], files: DemonstrationFiles, units: [FleetUnit]
+        _ counts: [AgentKind: Int], files: DemonstrationFiles, units: [FleetUnit],
+        standings: [UnitName: Standing] = [:]
     ) -> DemonstrationPlan {
         var plan = DemonstrationPlan()
+        plan.standings = standings
         let known = Dictionary(units.map { ($0.name, $0) }) { first, _ in first }
         var sources = files.agents
         for kind in AgentKind.allCases {
@@ -111,7 +118,11 @@ package struct DemonstrationPlan: Sendable {
             actions.append(.replace(name, source))
         } else {
             if !isSame { outdated.append(name) }
-            if unit.desired != .launched { actions.append(.start(name)) }
+            if unit.desired != .launched {
+                actions.append(.start(name))
+            } else if standings[name] == .down {
+                actions.append(.restart(name))
+            }
         }
     }
 

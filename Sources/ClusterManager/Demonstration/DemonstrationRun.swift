@@ -31,7 +31,11 @@ package struct DemonstrationRun: Sendable {
         async let knownUnits = fleet.units()
         async let knownMachines = fleet.machines()
         let (units, machines) = try await (knownUnits, knownMachines)
-        let plan = DemonstrationPlan.starting(counts, files: files, units: units)
+        let own = units.filter { unit in
+            unit.name == DemonstrationPlan.provisioning || AgentKind.allCases.contains { $0.owns(unit.name) }
+        }
+        let standings = try await Standing.of(own, in: fleet)
+        let plan = DemonstrationPlan.starting(counts, files: files, units: units, standings: standings)
         tell(
             "Inaetics Environment starting with \(counts[.celix] ?? 0) Celix agents and \(counts[.felix] ?? 0) Felix agents"
         )
@@ -138,6 +142,7 @@ package struct DemonstrationRun: Sendable {
         case .create(let name, let source): try await fleet.create(name, file: source, target: .launched)
         case .replace(let name, let source): try await fleet.replace(name, file: source, target: .launched)
         case .start(let name): try await fleet.setTarget(.launched, of: name)
+        case .restart(let name): try await fleet.restart(name)
         case .stop(let name): try await fleet.setTarget(.loaded, of: name)
         case .unload(let name): try await fleet.setTarget(.inactive, of: name)
         case .destroy(let name): _ = try await fleet.destroy(name)
@@ -176,8 +181,8 @@ extension DemonstrationPlan {
 extension DemonstrationPlan.Action {
     package var unit: UnitName {
         switch self {
-        case .submit(let name, _), .create(let name, _), .replace(let name, _), .start(let name), .stop(let name),
-            .unload(let name), .destroy(let name):
+        case .submit(let name, _), .create(let name, _), .replace(let name, _), .start(let name), .restart(let name),
+            .stop(let name), .unload(let name), .destroy(let name):
             name
         }
     }

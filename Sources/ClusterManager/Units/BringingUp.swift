@@ -27,12 +27,12 @@ package struct BringingUp: Sendable {
     ///
     /// - Parameters:
     ///   - finding: The unit in the cluster and on disk.
-    ///   - isDown: Whether its machine says that it does not run as it should, though it is launched.
+    ///   - standing: How it does, if it is launched already.
     /// - Returns: What to ask for and to wait for; the warning is for people.
     /// - Throws: `ClusterManagerError.unit` for a template that shall run, and for a replacement that would stop a unit
     ///   which the command does not start again.
     package func step(
-        _ finding: UnitFinding, isDown: Bool = false
+        _ finding: UnitFinding, _ standing: Standing? = nil
     ) throws -> (step: UnitOperation.Step, warning: String?) {
         let name = finding.name
         if name.isTemplate && target > .inactive {
@@ -55,9 +55,8 @@ package struct BringingUp: Sendable {
         var rise: Request?
         if registered.desired < target {
             rise = { try await $0.setTarget(target, of: name) }
-        } else if target == .launched, isDown, !isGlobal {
-            // It ended, failed, was stopped or refused on its machine: what counts is what is, not what was asked for.
-            rise = { try await $0.restart(name) }
+        } else if target == .launched, let standing {
+            rise = Self.rise(of: name, standing)
         }
         if let source = finding.source, source.hash != registered.hash {
             guard replaces else {
@@ -86,6 +85,21 @@ package struct BringingUp: Sendable {
 
     private typealias Request = @Sendable (any FleetService) async throws -> Void
 
+    /// What starts a unit again that is launched already; `nil` when it runs.
+    private static func rise(of name: UnitName, _ standing: Standing) -> Request? {
+        switch standing {
+        case .up: return nil
+        case .down: return { try await $0.restart(name) }
+        case .partlyDown(let machines, let all):
+            // A restart is of all its machines, and a start ends nothing that runs.
+            let error = ClusterManagerError(
+                .unit,
+                "cannot start \(name): it is down on \(machines) of \(all) machines and runs on the others, which would"
+                    + " be restarted, too; 'cluster-manager restart \(name)' does that")
+            return { _ in throw error }
+        }
+    }
+
     private func step(
         _ name: UnitName, _ isGlobal: Bool, at desired: TargetState = .inactive, hash: String? = nil,
         request: Request? = nil
@@ -104,30 +118,11 @@ package struct BringingUp: Sendable {
     /// Carries out the command for all arguments.
     package func run(_ arguments: [String], patience: UnitOperation.Patience, in context: CommandContext) async throws {
         let findings = try await UnitFinder(context.fleet, replaces: replaces).find(arguments, for: verb, to: target)
-        let down = target == .launched ? try await Self.down(among: findings, in: context.fleet) : []
+        let standings =
+            target == .launched ? try await Standing.of(findings.compactMap(\.registered), in: context.fleet) : [:]
         // All are decided before the first is sent.
-        let decisions = try findings.map { try step($0, isDown: down.contains($0.name)) }
+        let decisions = try findings.map { try step($0, standings[$0.name]) }
         for decision in decisions { if let warning = decision.warning { context.warn(warning) } }
         try await UnitOperation(context: context, patience: patience).run(decisions.map(\.step))
-    }
-
-    /// Those units that are launched already, and that do not run or whose machine refuses what it was told last.
-    ///
-    /// Whoever starts such a unit wants it tried now: the machine's own next attempt may be a minute away, and its reason old.
-    private static func down(
-        among findings: [UnitFinding], in fleet: any FleetService
-    ) async throws -> Set<UnitName> {
-        let launched = findings.compactMap(\.registered).filter { $0.desired == .launched && $0.machine != nil }
-        guard !launched.isEmpty else { return [] }
-        let states = try await fleet.states(of: launched.count == 1 ? launched[0].name : nil)
-        let units = Dictionary(launched.map { ($0.name, $0) }) { first, _ in first }
-        let down = states.filter { state in
-            guard let unit = units[state.name], unit.machine == state.machine else { return false }
-            // A machine that has said nothing of the unit yet is about to start it.
-            if state.isDown { return !state.active.isEmpty || state.health != nil }
-            let isBehind = state.restarts < unit.restarts || !state.hash.isEmpty && state.hash != unit.hash
-            return isBehind && state.active == "active" && state.health.map { !FleetUnitState.isOfRun($0) } ?? false
-        }
-        return Set(down.map(\.name))
     }
 }

@@ -80,10 +80,10 @@ package struct Scaling: Sendable, Equatable {
                     UnitFinding(name: template, registered: nil, source: source)
                 ).step
             ] : []
+        let standings = try await Standing.of(plan.up.compactMap { known[$0] }, in: context.fleet)
         steps += try plan.up.map { name in
-            try rising.step(
-                UnitFinding(name: name, registered: known[name], source: known[name] == nil ? source : nil)
-            ).step
+            let finding = UnitFinding(name: name, registered: known[name], source: known[name] == nil ? source : nil)
+            return try rising.step(finding, standings[name]).step
         }
         steps += try plan.down.compactMap { name in try known[name].map(BringingDown(.unload).step) }
         if steps.isEmpty { context.warn("\(template) has no instance with a number, so there is nothing to do") }
