@@ -140,6 +140,9 @@ struct CommandWordsTests {
         let some = await Session.run("explain web", on: FakeFleet(units: [unit], machines: machines, runsUnits: false))
         #expect(some.output.contains("3 of 4 machines are cordoned and take no new units.\n"), "\(some.output)")
         #expect(some.output.contains("It has no rules: any of 1 machines would do."))
+        let single = Array(machines[2...])
+        let one = await Session.run("explain web", on: FakeFleet(units: [unit], machines: single, runsUnits: false))
+        #expect(one.output.contains("1 of 2 machines is cordoned and takes no new units.\n"), "\(one.output)")
         machines[3].isCordoned = true
         let none = await Session.run("explain web", on: FakeFleet(units: [unit], machines: machines, runsUnits: false))
         #expect(none.output.contains("It has no rules, and no machine can take it now."))

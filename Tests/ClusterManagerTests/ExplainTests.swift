@@ -46,6 +46,20 @@ struct ExplainTests {
         #expect(json.output.contains("\"eligible\" : 0"))
     }
 
+    @Test(
+        "a unit to be beside is told apart by whether it is on no machine or does not exist", arguments: [true, false])
+    func neighbour(exists: Bool) async throws {
+        let web = try Fixtures.unit("web.service", text: Fixtures.plainText + "[X-Fleet]\nMachineOf=db.service\n")
+        let peer = exists ? [try Fixtures.unit("db.service", .inactive)] : []
+        let fleet = FakeFleet(units: [web] + peer, machines: Fixtures.machines(2), runsUnits: false)
+        let session = await Session.run("explain web", on: fleet)
+        let cause = exists ? "" : ": there is no unit db.service in the cluster"
+        #expect(
+            session.output.contains(
+                "MachineOf=db.service refuses 2 of 2 machines, such as 10000000..., where db.service is not\(cause)\n"),
+            "\(session.output)")
+    }
+
     @Test("a machine that can take no units counts as none, and is named with its reason")
     func unable() async throws {
         var machines = machines()

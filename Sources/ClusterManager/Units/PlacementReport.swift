@@ -113,7 +113,8 @@ package struct PlacementReport: Encodable, Hashable, Sendable {
         }
         if cordoned > 0 {
             lines.append(
-                "\(cordoned) of \(alive) machines \(cordoned == 1 ? "is" : "are") cordoned and take no new units.")
+                "\(cordoned) of \(alive) machines "
+                    + (cordoned == 1 ? "is cordoned and takes no new units." : "are cordoned and take no new units."))
         }
         if !unable.isEmpty {
             let names = unable.map { view.label(of: $0.machine) + ($0.trouble.isEmpty ? "" : ": \($0.trouble)") }
@@ -150,6 +151,8 @@ struct RuleTest {
     private let options: SchedulingOptions
     /// The other units on each machine, with their own wishes.
     private let neighbours: [String: [(name: UnitName, options: SchedulingOptions)]]
+    /// All units of the cluster.
+    private let known: Set<UnitName>
 
     init(_ unit: FleetUnit, in view: FleetView) {
         self.unit = unit
@@ -162,6 +165,7 @@ struct RuleTest {
             for machine in places { neighbours[machine, default: []].append((other.name, options)) }
         }
         self.neighbours = neighbours
+        self.known = Set(view.units.keys)
     }
 
     /// The rules that the unit has, and `Conflicts` also when only others name it.
@@ -208,7 +212,10 @@ struct RuleTest {
         case .metadata: return options.metadata.accepts(machine.metadata) ? nil : place
         case .machineOf:
             let names = Set(there.map(\.name))
-            return options.machineOf.first { !names.contains($0) }.map { "\(place), where \($0) is not" }
+            return options.machineOf.first { !names.contains($0) }.map { peer in
+                let cause = known.contains(peer) ? "" : ": there is no unit \(peer) in the cluster"
+                return "\(place), where \(peer) is not\(cause)"
+            }
         case .conflicts:
             return there.first { options.conflicts(with: $0.name) || $0.options.conflicts(with: unit.name) }
                 .map { "\(place), which has \($0.name)" }

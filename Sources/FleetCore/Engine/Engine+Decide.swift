@@ -40,6 +40,13 @@ extension Engine {
         return RunPolicy(of: file, for: assignment.unit) != .always
     }
 
+    /// A refusal together with the units that `traits` names and that nobody has made: placement sees only what stands somewhere.
+    func completed(_ refusal: Refusal, for traits: UnitTraits) -> Refusal {
+        var refusal = refusal
+        refusal.missing = traits.options.machineOf.filter { state.units[$0] == nil }
+        return refusal
+    }
+
     // MARK: Ordinary units
 
     private mutating func settle(
@@ -81,7 +88,7 @@ extension Engine {
                     reason: former.map { "machine \($0.machine.short) was lost" } ?? "not on any machine")
             ]
         case .failure(let failure):
-            waiting[unit.name] = failure.refusal
+            waiting[unit.name] = completed(failure.refusal, for: traits)
             return []
         }
     }
@@ -172,7 +179,7 @@ extension Engine {
             let reason = "machine \(lost.machine.short) was lost"
             steps.append(ScheduleStep(unit: unit.name, changes: [.withdraw(lost.machine, unit.name)], reason: reason))
         }
-        if accepted == 0 { waiting[unit.name] = MachineTest.explain(traits, in: occupancy) }
+        if accepted == 0 { waiting[unit.name] = completed(MachineTest.explain(traits, in: occupancy), for: traits) }
         return steps
     }
 }

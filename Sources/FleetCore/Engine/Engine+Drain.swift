@@ -62,7 +62,7 @@ extension Engine {
             case .success:
                 markDirty(name)
                 return name
-            case .failure(let failure): held[name] = failure.refusal
+            case .failure(let failure): held[name] = completed(failure.refusal, for: traits)
             }
         }
         return nil

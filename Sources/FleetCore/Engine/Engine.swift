@@ -285,6 +285,11 @@ extension Engine {
         } else {
             waiting[name] = nil
         }
+        // Whoever waits for its machine says whether there is such a unit.
+        let exists = state.units[name] != nil
+        for follower in followers[name] ?? [] where waiting[follower]?.missing.contains(name) == exists {
+            dirty.insert(follower)
+        }
         dirty.insert(name)
     }
 

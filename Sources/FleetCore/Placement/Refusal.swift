@@ -36,6 +36,8 @@ package struct Refusal: Hashable, Sendable, CustomStringConvertible {
     package var counts: [Count]
     /// What it waits for when no rule of placement is the cause, such as its old machine still stopping it.
     package var other: String?
+    /// Units that it is to be beside and that the cluster does not have, so that no machine can ever have them.
+    package var missing: [UnitName] = []
 
     package init(machines: Int, counts: [Count] = [], other: String? = nil) {
         self.machines = machines
@@ -45,6 +47,12 @@ package struct Refusal: Hashable, Sendable, CustomStringConvertible {
 
     package var description: String {
         if let other { return other }
+        guard !missing.isEmpty else { return sum }
+        return "\(sum); there is \(missing.map { "no unit \($0)" }.joined(separator: " and ")) in the cluster"
+    }
+
+    /// What each rule refuses.
+    private var sum: String {
         guard machines > 0 else { return "no machine is alive in this cluster" }
         let parts = counts.map { count in
             let machines = "\(count.machines) \(count.machines == 1 ? "machine" : "machines")"

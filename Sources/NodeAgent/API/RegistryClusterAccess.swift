@@ -162,11 +162,7 @@ actor RegistryClusterAccess: ClusterAccess {
             refusals = (revision, engine.waiting, engine.held)
         }
         if let held = refusals?.held[name] { return ["its machine is being drained; \(held)"] }
-        guard let refusal = refusals?.waiting[name] else { return [] }
-        // No machine can ever have the unit that it is to be beside.
-        let wanted = state.files[unit.hash].map { SchedulingOptions(of: $0, for: name).machineOf } ?? []
-        let missing = wanted.filter { state.units[$0] == nil }.map { "there is no unit \($0) in the cluster" }
-        return ["\(refusal)"] + missing
+        return (refusals?.waiting[name]).map { ["\($0)"] } ?? []
     }
 
     /// While etcd is away what was read of it before is still answered, with its age; writes find out for themselves.

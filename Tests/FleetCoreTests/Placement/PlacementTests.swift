@@ -212,6 +212,18 @@ struct PlacementTests {
             why b => 0 of 1 machines can take it: MachineOf refuses 1 (needs the machine of a.service)
             """),
         NamedScript(
+            "a peer that does not exist is named as such until it does, and again once it is gone",
+            """
+            A; web launched MachineOf=db.service => -
+            why web => 0 of 1 machines can take it: MachineOf refuses 1 (needs the machine of db.service); there is no unit db.service in the cluster
+            db inactive => -
+            why web => 0 of 1 machines can take it: MachineOf refuses 1 (needs the machine of db.service)
+            -db => -
+            why web => 0 of 1 machines can take it: MachineOf refuses 1 (needs the machine of db.service); there is no unit db.service in the cluster
+            web launched MachineOf=a.service MachineOf=b.service => -
+            why web => 0 of 1 machines can take it: MachineOf refuses 1 (needs the machine of a.service, b.service); there is no unit a.service and no unit b.service in the cluster
+            """),
+        NamedScript(
             "a peer of a machine that refuses",
             """
             A role=db; B role=web; db launched MachineMetadata=role=db => A: db launched
