@@ -145,11 +145,13 @@ struct ExplainTests {
 
     @Test("metadata are set, deleted and shown, of the machine whose id begins so")
     func metadata() async throws {
-        let fleet = FakeFleet(machines: Fixtures.machines(2))
+        var machines = Fixtures.machines(2)
+        machines[0].name = "worker-1"
+        let fleet = FakeFleet(machines: machines)
         let set = await Session.run("metadata set 1000 role=db zone=a", on: fleet)
-        #expect(set.output == "Machine 10000000...: role=db,zone=a\n")
+        #expect(set.output == "Machine worker-1 (10000000): role=db,zone=a\n")
         let delete = await Session.run("metadata delete 10000000... zone", on: fleet)
-        #expect(delete.output == "Machine 10000000...: role=db\n")
+        #expect(delete.output == "Machine worker-1 (10000000): role=db\n")
         let show = await Session.run("metadata show --no-legend", on: fleet)
         #expect(show.output == "10000000...  role=db\n11000000...  -\n")
         #expect(
@@ -163,6 +165,7 @@ struct ExplainTests {
         arguments: [
             ("set 1000 role", "'role' is not of the form key=value"), ("set 1000 role=", "'role=' has no value"),
             ("set 1000 a=b=c", "'a=b=c' holds a second '='"), ("set 1000 a/b=c", "'a/b' is no key"),
+            ("set 1000 a=b c=d a=e", "the key 'a' is given twice; a machine has one value for each"),
             ("delete 1000 =", "'=' is no key"), ("set 1000 ..=b", "'..' is no key"),
             ("set 1 a=b", "'1' is too short for a machine's id; write its name, its address or at least 4 digits"),
             ("set zz a=b", "no machine has the name or address 'zz', or an id that begins so; see"),

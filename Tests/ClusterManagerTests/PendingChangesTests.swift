@@ -70,10 +70,18 @@ struct PendingChangesTests {
         #expect(
             words.all == [
                 "whether \(a) is not known; cluster-manager status a.service shows it",
-                "whether \(a), \(b) is not known; cluster-manager list-unit-files shows it", doubt, doubt, doubt,
-                "carried out: \(a), \(b)",
+                "whether \(a) and \(b) is not known; cluster-manager list-unit-files shows it", doubt, doubt, doubt,
+                "carried out: \(a) and \(b)",
             ])
     }
+
+    @Test(
+        "few are listed as a sentence has them, of many the first",
+        arguments: [
+            ([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c"),
+            (["a", "b", "c", "d"], "a, b, c and 1 more"),
+        ] as [([String], String)])
+    func lists(words: [String], text: String) { #expect(words.listed(3) == text) }
 
     @Test("many that are done are counted")
     func many() {
@@ -131,7 +139,7 @@ struct PendingChangesTests {
         let source = try Fixtures.source(Fixtures.plainText, "new.service")
         try await fleet.create(UnitName(unchecked: "new.service"), file: source, target: .inactive)
         try await fleet.replace(name, file: source, target: .launched)
-        try await fleet.setTarget(.loaded, of: name)
+        for target in [TargetState.loaded, .inactive, .launched] { try await fleet.setTarget(target, of: name) }
         try await fleet.restart(name)
         try await fleet.changeMetadata(of: machine.id, [])
         _ = try await fleet.destroy(name)
@@ -139,8 +147,8 @@ struct PendingChangesTests {
         let deeds = doubts.compactMap { $0.split(separator: " is not known").first.map { String($0.dropFirst(8)) } }
         #expect(
             deeds == [
-                "new.service was created as inactive", "web.service was given another file",
-                "web.service was set to loaded", "web.service was told to restart",
+                "new.service was submitted", "web.service was given another file", "web.service was set to loaded",
+                "web.service was unloaded", "web.service was started", "web.service was restarted",
                 "the metadata of 10000000... was changed", "web.service was destroyed",
             ])
     }

@@ -133,9 +133,9 @@ struct WaitGoalTests {
         Case(
             kind: .stopped, desired: .loaded, current: .loaded, report: "active/running", attention: .seconds(1),
             expected: .failed(
-                "unit web.service is loaded only and runs on 10000000.../172.17.8.101 all the same: there its timer, socket"
-                    + " or path, a unit that wants it, or somebody by hand has started it; stop that one, or 'cluster-manager"
-                    + " unload web.service'")),
+                "unit web.service is loaded only and runs on 10000000.../172.17.8.101 all the same: something that is"
+                    + " stopped by now, or somebody by hand, has started it; 'cluster-manager unload web.service' ends it"
+            )),
         Case(
             kind: .stopped, desired: .loaded, placed: false,
             expected: .reached("Unit web.service runs nowhere, and is on no machine yet")),

@@ -54,7 +54,7 @@ struct Metadata: AsyncParsableCommand {
         @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
-            try await MetadataChange.run(machine.machine, try pairs.map(MetadataChange.set), in: context)
+            try await MetadataChange.run(machine.machine, try MetadataChange.set(pairs), in: context)
         }
     }
 

@@ -26,7 +26,7 @@ package struct ObservedFleet: FleetService {
     }
 
     package func create(_ name: UnitName, file: UnitSource, target: TargetState) async throws {
-        let change = PendingChange(unit: name, "was created as \(target.rawValue)")
+        let change = PendingChange(unit: name, target.deed(isNew: true))
         try await told("create \(name) as \(target.rawValue)", changing: change) {
             try await fleet.create(name, file: file, target: target)
         }
@@ -40,14 +40,14 @@ package struct ObservedFleet: FleetService {
     }
 
     package func setTarget(_ target: TargetState, of name: UnitName) async throws {
-        let change = PendingChange(unit: name, "was set to \(target.rawValue)")
+        let change = PendingChange(unit: name, target.deed(isNew: false))
         try await told("set \(name) to \(target.rawValue)", changing: change) {
             try await fleet.setTarget(target, of: name)
         }
     }
 
     package func restart(_ name: UnitName) async throws {
-        let change = PendingChange(unit: name, "was told to restart")
+        let change = PendingChange(unit: name, "was restarted")
         try await told("restart \(name)", changing: change) { try await fleet.restart(name) }
     }
 
@@ -82,5 +82,17 @@ package struct ObservedFleet: FleetService {
         _ query: FleetJournalQuery
     ) async throws -> AsyncThrowingStream<[FleetJournalItem], any Error> {
         try await told("read the journal") { try await fleet.journal(query) }
+    }
+}
+
+extension TargetState {
+    /// What a unit is told of that was brought to this state, in the verbs that do so.
+    fileprivate func deed(isNew: Bool) -> String {
+        switch self {
+        case .inactive: isNew ? "was submitted" : "was unloaded"
+        // Both `load` and `stop` bring a unit there that the cluster has already.
+        case .loaded: isNew ? "was loaded" : "was set to loaded"
+        case .launched: "was started"
+        }
     }
 }

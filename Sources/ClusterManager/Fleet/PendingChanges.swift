@@ -8,7 +8,7 @@ import Synchronization
 
 /// A request that changes something in the cluster, as it is told to who leaves before its answer.
 struct PendingChange: Hashable, Sendable {
-    /// What it does, in the past: `web.service was set to loaded`.
+    /// What it does, in the past: `web.service was unloaded`.
     let deed: String
     /// The command that shows whether it was done, without the program's name.
     let look: String
@@ -114,13 +114,14 @@ final class PendingChanges: Sendable {
     /// What is not known, how it is looked up, and what is done.
     private static func words(_ state: State) -> String? {
         let more = state.doneCount > state.done.count ? " and \(state.doneCount - state.done.count) more" : ""
-        let carriedOut = state.done.isEmpty ? nil : "carried out: \(state.done.joined(separator: ", "))\(more)"
+        let done = more.isEmpty ? state.done.listed(mostNamed) : state.done.joined(separator: ", ") + more
+        let carriedOut = state.done.isEmpty ? nil : "carried out: \(done)"
         guard let first = state.open.first else { return carriedOut }
         let look = state.open.allSatisfy { $0 == first } ? first.look : first.lookAtAll
         let deeds = state.open.reduce(into: [String]()) { deeds, change in
             if !deeds.contains(change.deed) { deeds.append(change.deed) }
         }
-        let doubt = "whether \(deeds.few(mostNamed)) is not known; cluster-manager \(look) shows it"
+        let doubt = "whether \(deeds.listed(mostNamed)) is not known; cluster-manager \(look) shows it"
         return doubt + (carriedOut.map { "; \($0)" } ?? "")
     }
 }

@@ -28,6 +28,23 @@ enum MetadataChange {
         return .set(key: try key(text[..<equals]), value: value)
     }
 
+    /// Reads all pairs of a command; of two with one key nobody could say which is meant.
+    ///
+    /// - Throws: `ClusterManagerError.usage`.
+    static func set(_ texts: [String]) throws -> [MetadataEdit] {
+        let edits = try texts.map { try set($0) }
+        var seen: Set<String> = []
+        for case .set(let key, _) in edits where !seen.insert(key).inserted {
+            throw ClusterManagerError(.usage, repeated(key))
+        }
+        return edits
+    }
+
+    /// What is said of a key that is given twice.
+    static func repeated(_ key: String) -> String {
+        "the key '\(key)' is given twice; a machine has one value for each"
+    }
+
     /// Takes `.` and `..`, too, which version 0.1 let somebody set.
     static func delete(_ text: String) throws -> MetadataEdit {
         .delete(key: [".", ".."].contains(text) ? text : try key(text[...]))
@@ -61,7 +78,7 @@ enum MetadataChange {
         case .table:
             let words = metadata.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
             context.console.output.line(
-                "Machine \(FleetView.short(found.id)): "
+                "Machine \(found.label): "
                     + (words.isEmpty ? "no metadata" : words.joined(separator: ",")))
         }
     }

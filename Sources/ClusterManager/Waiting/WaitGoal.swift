@@ -235,13 +235,17 @@ extension WaitGoal {
                 // What the machine was told to stop it has stopped by now, or it says why not.
                 guard attention >= Self.settling else { return .pending(reason: hindrance(state, in: view)) }
                 let starters = view.starters(of: record).map(\.rawValue)
+                // Where nothing is known that starts it, there is nothing to stop but the unit itself.
                 let cause =
-                    starters.isEmpty
-                    ? "its timer, socket or path, a unit that wants it, or somebody by hand has started it; stop that one"
-                    : "\(starters.few(3)) start\(starters.count == 1 ? "s it; stop that one" : " it; stop those")"
+                    if starters.isEmpty {
+                        "something that is stopped by now, or somebody by hand, has started it; "
+                            + "'cluster-manager unload \(unit)' ends it"
+                    } else {
+                        "there \(starters.few(3)) start\(starters.count == 1 ? "s it; stop that one" : " it; stop those")"
+                            + ", or 'cluster-manager unload \(unit)'"
+                    }
                 return .failed(
-                    "unit \(unit) is loaded only and runs on \(view.label(of: machine)) all the same: there \(cause),"
-                        + " or 'cluster-manager unload \(unit)'")
+                    "unit \(unit) is loaded only and runs on \(view.label(of: machine)) all the same: \(cause)")
             }
             // What systemd cannot load it cannot start either: the stop is done.
             if isUnloadable {

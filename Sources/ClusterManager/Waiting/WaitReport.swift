@@ -107,6 +107,12 @@ extension [String] {
     func few(_ count: Int) -> String {
         prefix(count).joined(separator: ", ") + (self.count > count ? " and \(self.count - count) more" : "")
     }
+
+    /// The same in a sentence, with "and" before the last: `a, b and c`.
+    func listed(_ count: Int) -> String {
+        guard let last, (2...Swift.max(2, count)).contains(self.count) else { return few(count) }
+        return dropLast().joined(separator: ", ") + " and \(last)"
+    }
 }
 
 extension Duration {

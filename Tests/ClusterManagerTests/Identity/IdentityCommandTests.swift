@@ -45,6 +45,15 @@ struct IdentityCommandTests {
         #expect(try api.body(API.TokenOrder.self).ttl == 3600)
     }
 
+    @Test("a key of metadata that is given twice is refused before anything is sent")
+    func repeatedMetadata() async {
+        let api = CannedAPI([:])
+        let error = await refusal(
+            api, ["token", "create", "--kind", "worker", "--metadata", "zone=a,rack=1,zone=b"])
+        #expect(error?.code == .usage)
+        #expect(error?.message == "the key 'zone' is given twice; a machine has one value for each")
+    }
+
     @Test(
         "a kind of machine is its roles, and the command to join says which kind it makes",
         arguments: [("manager", ["agent", "api", "engine"]), ("worker", ["agent"])] as [(String, [String])])

@@ -18,7 +18,9 @@ enum Pairs {
             let (key, value) = (String(parts[0]), String(parts[1]))
             // The cluster says so, too; a machine that joined with such a pair could not start its agent.
             if let complaint = MetadataPair.complaint(key, value) { throw ClusterManagerError(.usage, complaint) }
-            pairs[key] = value
+            guard pairs.updateValue(value, forKey: key) == nil else {
+                throw ClusterManagerError(.usage, MetadataChange.repeated(key))
+            }
         }
         return pairs
     }
