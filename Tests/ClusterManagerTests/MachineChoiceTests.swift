@@ -117,4 +117,31 @@ struct MachineChoiceTests {
         let words = word == "19fe" ? "'19fe' means 2 machines" : "no machine has the name or address '\(word)'"
         #expect(error?.message.hasPrefix(words) == true, "\(String(describing: error))")
     }
+
+    @Test(
+        "of members, whose addresses nobody keeps, none is asked for",
+        arguments: [
+            ("zz", "no machine has the name 'zz', or an id that begins so; see 'cluster-manager machine list'"),
+            (
+                "1",
+                "'1' is too short for a machine's id; write its name or at least 4 digits of its id; see 'cluster-manager "
+                    + "machine list'"
+            ),
+        ])
+    func memberWords(word: String, message: String) {
+        let error = #expect(throws: ClusterManagerError.self) {
+            try MachineChoice.find(word, among: [Fixtures.id("10")], of: .members, id: { $0 }, names: { _ in [] })
+        }
+        #expect(error?.message == message)
+    }
+
+    @Test("members are completed by name and id, those that are revoked are not")
+    func memberChoices() {
+        func member(_ id: String, _ name: String, revokedAt: Int64? = nil) -> API.Member {
+            API.Member(id: Fixtures.id(id), name: name, roles: [], joinedAt: 1, revokedAt: revokedAt)
+        }
+        let members = [member("10", "worker-1"), member("11", "worker-2", revokedAt: 2)]
+        #expect(UnitCompletion.choices(members, "") == ["worker-1"])
+        #expect(UnitCompletion.choices(members, "1") == ["worker-1", "10000000"])
+    }
 }

@@ -51,7 +51,7 @@ struct Journal: FleetCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Only from this machine: its name, its address, or four digits of its id.", valueName: "machine"),
+            "Only from this machine: \(MachineArgument.words).", valueName: "machine"),
         completion: .custom(UnitCompletion.machines))
     var machine: String?
 

@@ -78,8 +78,9 @@ struct Metadata: AsyncParsableCommand {
 
 /// The machine that a command is about.
 struct MachineArgument: ParsableArguments {
-    static let help = ArgumentHelp(
-        "The machine: its name, its address, or at least four digits of its id.", valueName: "machine")
+    /// What means a machine on the command line.
+    static let words = "its name, its address, or at least four digits of its id"
+    static let help = ArgumentHelp("The machine: \(words).", valueName: "machine")
 
     @Argument(
         help: MachineArgument.help,

@@ -13,7 +13,7 @@ struct SSH: FleetCommand {
             """,
         discussion: """
             Finds the address in the cluster and becomes the system's ssh, whose exit status is then this command's. A machine \
-            is named by the beginning of its id. All words behind the target belong to the remote command.
+            is meant by \(MachineArgument.words). All words behind the target belong to the remote command.
 
             EXAMPLES:
               cluster-manager ssh web.service

@@ -98,6 +98,29 @@ enum UnitCompletion {
         return offered(users.filter { $0.revokedAt == nil }.map(\.name), prefix)
     }
 
+    /// Whom an audit may tell of: users, those who are revoked among them, and root at a machine's own socket.
+    @Sendable static func callers(_ words: [String], _: Int, _ prefix: String) async -> [String] {
+        guard let settings = settings(words), let client = try? FleetClientAdapter.client(settings),
+            let users = try? await client.users()
+        else { return offered(["root"], prefix) }
+        return offered(["root"] + users.map(\.name).filter { $0 != "root" }, prefix)
+    }
+
+    /// Machines that belong to the cluster, alive or not.
+    @Sendable static func members(_ words: [String], _: Int, _ prefix: String) async -> [String] {
+        guard let settings = settings(words), let client = try? FleetClientAdapter.client(settings),
+            let members = try? await client.members()
+        else { return [] }
+        return offered(choices(members, prefix), prefix)
+    }
+
+    /// How members that are not revoked can be called.
+    static func choices(_ members: [API.Member], _ prefix: String) -> [String] {
+        let machines = members.filter { $0.revokedAt == nil }
+            .map { FleetMachine(id: $0.id, address: "", name: $0.name) }
+        return choices(machines, prefix)
+    }
+
     /// Tokens that still admit somebody.
     @Sendable static func tokens(_ words: [String], _: Int, _ prefix: String) async -> [String] {
         guard let settings = settings(words), let client = try? FleetClientAdapter.client(settings),

@@ -63,7 +63,7 @@ extension CommandContext {
         let ids = Set(machines.map(\.id))
         let away = members.filter { $0.revokedAt == nil && !ids.contains($0.id) }
         guard !MachineChoice.meant(text, among: away, id: \.id, names: { [$0.name] }).isEmpty else { return nil }
-        let found = try MachineChoice.find(text, among: away, listing: "machine list", id: \.id) { [$0.name] }
+        let found = try MachineChoice.find(text, among: away, of: .members, id: \.id) { [$0.name] }
         return FleetMachine(id: found.id, address: "", name: found.name)
     }
 }

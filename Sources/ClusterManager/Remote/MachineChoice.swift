@@ -9,33 +9,45 @@ package enum MachineChoice {
     /// How many digits of an id stand for it at least.
     package static let fewestDigits = 4
 
+    /// Where machines are chosen from.
+    package enum Source: Sendable {
+        /// Those that are alive, whose addresses are known.
+        case living
+        /// Those that have joined.
+        case members
+
+        /// The command that shows them.
+        fileprivate var listing: String { self == .living ? "list-machines" : "machine list" }
+    }
+
     /// Finds the one machine that is meant.
     ///
     /// - Parameters:
     ///   - text: The word; also as the tables show machines, with three dots and the address.
     ///   - machines: Those to choose from.
-    ///   - listing: The command that shows them.
+    ///   - source: Where those are from.
     ///   - id: A machine's whole id.
     ///   - names: What else it is called: its name and its address.
     /// - Returns: The one.
     /// - Throws: `ClusterManagerError.unit` when none is meant, or several.
     package static func find<Candidate>(
-        _ text: String, among machines: [Candidate], listing: String = "list-machines", id: (Candidate) -> String,
+        _ text: String, among machines: [Candidate], of source: Source = .living, id: (Candidate) -> String,
         names: (Candidate) -> [String]
     ) throws -> Candidate {
-        let see = "see 'cluster-manager \(listing)'"
+        let see = "see 'cluster-manager \(source.listing)'"
         let word = digits(text)
         guard !word.isEmpty else { throw ClusterManagerError(.unit, "the empty word names no machine; \(see)") }
         let found = meant(text, among: machines, id: id, names: names)
         guard let machine = found.first else {
             guard !machines.contains(where: { id($0).hasPrefix(word) }) else {
+                let called = source == .living ? "its name, its address" : "its name"
                 throw ClusterManagerError(
                     .unit,
-                    "'\(text)' is too short for a machine's id; write its name, its address or at least \(fewestDigits) "
-                        + "digits of its id; \(see)")
+                    "'\(text)' is too short for a machine's id; write \(called) or at least \(fewestDigits) digits of its id;"
+                        + " \(see)")
             }
-            throw ClusterManagerError(
-                .unit, "no machine has the name or address '\(text)', or an id that begins so; \(see)")
+            let called = source == .living ? "name or address" : "name"
+            throw ClusterManagerError(.unit, "no machine has the \(called) '\(text)', or an id that begins so; \(see)")
         }
         guard found.count == 1 else {
             let ids = found.prefix(5).map { FleetView.short(id($0)) }.joined(separator: " ")

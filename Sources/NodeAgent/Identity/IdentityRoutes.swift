@@ -297,6 +297,11 @@ struct IdentityRoutes: Sendable {
     /// The most events of one answer; the newest are given.
     private static let auditLimit = 10_000
 
+    /// Whether a caller is one of those that an audit is asked for, each by the audit's own name or a user by his; none are all.
+    static func isAmong(_ users: [String], _ caller: String) -> Bool {
+        users.isEmpty || users.contains { caller == $0 || caller == "user:\($0)" }
+    }
+
     private func readAudit(_ request: ServerRequest) async throws(ServerFailure) -> ServerReply {
         func number(_ name: String) throws(ServerFailure) -> Int64? {
             guard let text = request.queryValues(name).last else { return nil }
@@ -308,13 +313,13 @@ struct IdentityRoutes: Sendable {
         let since = try number("since") ?? 0
         let until = try number("until") ?? .max
         let limit = Int(min(try number("limit") ?? 1000, Int64(Self.auditLimit)))
-        let user = request.queryValues("user").last
+        let users = request.queryValues("user")
         let unit = request.queryValues("unit").last
         let entries = try await records { () throws(RegistryError) in
             try await registry.auditEntries(from: since, before: until).entries
         }
         let wanted = entries.filter { entry in
-            (user.map { entry.who == $0 || entry.who == "user:\($0)" } ?? true)
+            Self.isAmong(users, entry.who)
                 && (unit.map { entry.subject == $0 } ?? true)
         }
         return Self.json(

@@ -282,6 +282,22 @@ struct IdentityCommandTests {
         #expect(try await api.run("audit -n 3").errors.isEmpty)
     }
 
+    @Test(
+        "an audit is filtered by what its table shows",
+        arguments: [
+            ("root", "user=root&user=unix%3A0"), ("uid 1000", "user=unix%3A1000"), ("unix:0", "user=unix%3A0"),
+            ("user:ada", "user=user%3Aada"), ("uid x", "user=uid%20x"),
+        ])
+    func auditOfShown(word: String, query: String) async throws {
+        let target = "GET /flotilla/v1/audit?limit=100&\(query)"
+        let api = CannedAPI([target: try CannedAPI.json(API.AuditPage(events: []))])
+        _ = try await api.run(["audit", "--user", word])
+        #expect(api.asked == [target])
+        for caller in ["unix:0", "unix:1000", "user:ada"] {
+            #expect(AuditWords.callers(AuditWords.user(caller)).contains(caller))
+        }
+    }
+
     @Test("what a stranger wrote into a path does nothing to the terminal of who reads the audit")
     func hostileAudit() async throws {
         let event = API.AuditEvent(

@@ -64,6 +64,17 @@ struct RegistryAuditTests {
         #expect(notebook.kept.count { $0.caller == "user:vera" } == 60)
     }
 
+    @Test(
+        "an audit is asked for by callers or users, each of whom is an alternative",
+        arguments: [
+            ([], "user:ada", true), (["ada"], "user:ada", true), (["user:ada"], "user:ada", true),
+            (["root", "unix:0"], "unix:0", true), (["root", "unix:0"], "user:root", true),
+            (["root", "unix:0"], "user:ada", false), (["0"], "unix:0", false),
+        ] as [([String], String, Bool)])
+    func wanted(users: [String], caller: String, isAmong: Bool) {
+        #expect(IdentityRoutes.isAmong(users, caller) == isAmong)
+    }
+
     @Test("what somebody wrote who was refused is cut, what was done is kept whole")
     func cut() async {
         let notebook = Notebook()

@@ -29,7 +29,10 @@ struct Audit: FleetCommand {
     var since: String?
     @Option(parsing: .unconditional, help: ArgumentHelp("Only what is older, in the same forms.", valueName: "time"))
     var until: String?
-    @Option(help: ArgumentHelp("Only what this user did.", valueName: "name")) var user: String?
+    @Option(
+        help: ArgumentHelp("Only what this user did, by his name or as the table shows him.", valueName: "name"),
+        completion: .custom(UnitCompletion.callers))
+    var user: String?
     @Option(
         help: ArgumentHelp("Only what was done to this unit.", valueName: "unit"),
         completion: .custom(UnitCompletion.names))
@@ -49,7 +52,7 @@ struct Audit: FleetCommand {
         if let start, let end, start > end { throw ClusterManagerError(.usage, "--since is later than --until") }
         if let start { query.append(("since", String(start / 1000))) }
         if let end { query.append(("until", String(end / 1000))) }
-        if let user { query.append(("user", user)) }
+        if let user { query += AuditWords.callers(user).map { ("user", $0) } }
         if let unit { query.append(("unit", try UnitArgument(unit).name().rawValue)) }
         let client = try context.client()
         let events = try await asked { [query] () async throws(APIError) in try await client.audit(query) }

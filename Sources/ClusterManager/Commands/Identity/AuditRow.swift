@@ -52,6 +52,15 @@ enum AuditWords {
         return number == "0" ? "root" : "uid \(number)"
     }
 
+    /// The names by which the audit may have whom `word` means: the inverse of `user`.
+    static func callers(_ word: String) -> [String] {
+        // A user may be called root, too.
+        if word == "root" { return [word, "unix:0"] }
+        let number = word.dropFirst("uid ".count)
+        guard word.hasPrefix("uid "), !number.isEmpty, number.allSatisfy(\.isNumber) else { return [word] }
+        return ["unix:\(number)"]
+    }
+
     /// `unix:<machine>` is the socket of that machine; entries of version 0.1 do not name it.
     static func place(_ origin: String) -> String {
         if origin == "unix" { return "a machine's socket" }

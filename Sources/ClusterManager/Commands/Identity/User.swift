@@ -186,8 +186,12 @@ struct Machine: AsyncParsableCommand {
                   cluster-manager machine revoke 9f2c4e1a
                 """)
 
-        @Argument(help: ArgumentHelp("Its name, or at least four digits of its id.", valueName: "machine")) var machine:
-            String
+        @Argument(
+            help: ArgumentHelp(
+                "The machine: its name, or at least four digits of its id, as 'machine list' shows them; that list has no addresses, so none is taken.",
+                valueName: "machine"),
+            completion: .custom(UnitCompletion.members))
+        var machine: String
         @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
@@ -196,7 +200,7 @@ struct Machine: AsyncParsableCommand {
             // Of a machine that was revoked and joined anew under another id the living one is meant.
             let living = members.filter { $0.revokedAt == nil }
             func find(_ members: [API.Member]) throws -> API.Member {
-                try MachineChoice.find(machine, among: members, listing: "machine list", id: \.id) { [$0.name] }
+                try MachineChoice.find(machine, among: members, of: .members, id: \.id) { [$0.name] }
             }
             let member = try (try? find(living)) ?? find(members)
             let before = try await asked { () async throws(APIError) in try await client.revokeMachine(member.id) }
