@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import FleetAPI
+import FleetAPIClient
 import FoundationEssentials
 import Testing
 
@@ -64,12 +66,59 @@ struct JSONEverywhereTests {
                     "FLOTILLA_ENDPOINT": "unix:\(folder)/nobody", "HOME": folder, "XDG_CONFIG_HOME": folder,
                 ])
             #expect(outcome.status <= 4, "\(outcome)")
-            if outcome.status != 0 { #expect(!outcome.errors.isEmpty, "\(outcome)") }
+            #expect(!(outcome.status == 0 ? outcome.output : outcome.errors).isEmpty, "\(outcome)")
             for text in outcome.errors.split(separator: "\n") + (outcome.output.isEmpty ? [] : [outcome.output[...]]) {
                 #expect(throws: Never.self, "\(text)") {
                     try JSONDecoder().decode(Anything.self, from: Data(text.utf8))
                 }
             }
+        }
+    }
+
+    /// What was done, of all that the answer tells.
+    private struct Done: Decodable {
+        let done: String
+    }
+
+    @Test("what is done without a cluster is told as an object on standard output")
+    func deeds() async throws {
+        try await Fixtures.withFolder([:]) { folder in
+            for (line, done) in [
+                ("cluster init --offline --directory authority --api tls:127.0.0.1:49154", "init"),
+                ("cluster certificate etcd --address 127.0.0.1 --out etcd --directory authority", "certificate"),
+                ("cluster certificate web --address 127.0.0.1 --out web --directory authority", "certificate"),
+                ("profile add profiles/default.json --name lab", "add"), ("profile use lab", "use"),
+                ("profile remove lab", "remove"),
+            ] {
+                let outcome = try await Command.run(
+                    ["sh", "-c", "cd '\(folder)'; exec '\(try Command.clusterManager)' \(line) --output json"],
+                    environment: ["FLOTILLA_PROFILES": "\(folder)/profiles", "HOME": folder])
+                #expect(outcome.status == 0, "\(line): \(outcome)")
+                let answer = try? JSONDecoder().decode(Done.self, from: Data(outcome.output.utf8))
+                #expect(answer?.done == done, "\(line): \(outcome)")
+            }
+        }
+    }
+
+    @Test("what is written to a file is told as an object on standard output, and to people beside it")
+    func files() async throws {
+        try await Fixtures.withFolder([:]) { folder in
+            let api = CannedAPI([
+                "POST /flotilla/v1/users": try CannedAPI.json(
+                    API.IssuedCertificate(cluster: "lab", certificate: "C", authorities: "A")),
+                "GET /flotilla/v1/backup": TransportResponse(status: 200, body: Array("{}".utf8)),
+                "DELETE /flotilla/v1/tokens/x": TransportResponse(status: 204),
+            ])
+            for (line, done) in [
+                ("user add ada --role viewer --out \(folder)/ada.json", "add"), ("backup \(folder)/saved", "backup"),
+                ("token revoke x", "revoke"),
+            ] {
+                let captured = try await api.run(line + " --output json")
+                #expect(try JSONDecoder().decode(Done.self, from: Data(captured.output.utf8)).done == done)
+                #expect(captured.errors.isEmpty, "\(captured.errors)")
+            }
+            let plain = try await api.run("backup \(folder)/saved")
+            #expect(plain.output.isEmpty && plain.errors == "wrote 2 bytes to \(folder)/saved\n")
         }
     }
 }

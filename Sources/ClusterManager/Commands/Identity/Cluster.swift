@@ -153,6 +153,7 @@ struct ClusterAdmit: LocalCommand {
     @OptionGroup(title: GlobalOptions.localTitle) var global: GlobalOptions
 
     func run(on console: Console) async throws {
+        let format = try global.format()
         try await offline {
             guard let id = MachineID(machine), Principal.isMachineID(machine) else {
                 throw ClusterManagerError(
@@ -168,7 +169,10 @@ struct ClusterAdmit: LocalCommand {
             try MachineFolder(path: out).store(
                 key: key, certificate: membership.certificate, authorities: membership.authorities,
                 etcdPassword: membership.login?.password, etcdCertificate: membership.etcdCertificate)
-            console.errors.line("wrote the identity of machine \(machine) to \(out)")
+            try console.tell(
+                "wrote the identity of machine \(machine) to \(out)",
+                Deed(done: "admit", cluster: desk.registry.keys.cluster.rawValue, machine: machine, folder: out),
+                as: format)
         }
     }
 }
@@ -201,10 +205,11 @@ struct ClusterCertificate: LocalCommand {
     @OptionGroup(title: GlobalOptions.localTitle) var global: GlobalOptions
 
     func run(on console: Console) async throws {
+        let format = try global.format()
         try await offline {
             guard Principal.isName(name) else { throw ClusterManagerError(.usage, "'\(name)' is no server's name") }
             let folder = AuthorityFolder(path: directory)
-            guard name != Self.storeName else { return try makeStoreMember(folder, console) }
+            guard name != Self.storeName else { return try makeStoreMember(folder, console, format) }
             let key = KeyPair()
             let pem = try folder.chain(
                 try folder.authority().issueServer(
@@ -213,18 +218,28 @@ struct ClusterCertificate: LocalCommand {
             try IdentityFile.makeFolder(out, tightens: false)
             try IdentityFile.write(key.pem, toNamed: out + "/key.pem", mode: IdentityFile.secretMode)
             try IdentityFile.write(pem, toNamed: out + "/certificate.pem", mode: IdentityFile.publicMode)
-            console.errors.line("wrote \(out)/certificate.pem and \(out)/key.pem")
+            try console.tell(
+                "wrote \(out)/certificate.pem and \(out)/key.pem",
+                Deed(
+                    done: "certificate", server: name, folder: out,
+                    files: ["certificate.pem", "key.pem"].map { "\(out)/\($0)" }),
+                as: format)
         }
     }
 
     private static let storeName = "etcd"
 
-    private func makeStoreMember(_ authority: AuthorityFolder, _ console: Console) throws {
+    private func makeStoreMember(_ authority: AuthorityFolder, _ console: Console, _ format: OutputFormat) throws {
         // etcd's own folder is another than this command's.
         let folder = out.hasPrefix("/") ? out : FileManager.default.currentDirectoryPath + "/" + out
         let files = StoreMemberFiles(folder: folder)
         try files.make(by: authority, addresses: address, now: Date(), life: TimeInterval(try Period.seconds(life)))
-        console.errors.line("wrote certificate.pem, key.pem, clients.pem and etcd.env to \(folder)")
+        try console.tell(
+            "wrote certificate.pem, key.pem, clients.pem and etcd.env to \(folder)",
+            Deed(
+                done: "certificate", server: name, folder: folder,
+                files: [files.certificateFile, files.keyFile, files.clientsFile, files.settingsFile]),
+            as: format)
         console.errors.line(
             "\(files.settingsFile) has the settings with which etcd takes members of the cluster alone; its URLs begin with "
                 + "https then, and its user must be able to read the folder")

@@ -69,6 +69,11 @@ struct ClusterInit: LocalCommand {
     private var machineRoles: Set<String> { Set(roles.split(separator: ",").map(String.init)) }
 
     private func initialize(_ console: Console) async throws {
+        let format = try global.format()
+        // For people each step has said what it did.
+        func tell(_ deed: Deed) throws {
+            if format == .json { console.output.write(try JSONOutput.text(deed)) }
+        }
         // Others join by its API, and until they have nobody else decides.
         guard machineRoles.isSuperset(of: ["engine", "api"]), machineRoles.isSubset(of: AuthorityDesk.allRoles) else {
             throw ClusterManagerError(
@@ -92,7 +97,8 @@ struct ClusterInit: LocalCommand {
         let address = try address ?? LocalAddress.towards(authority.etcdEndpoints)
         let endpoints = api.isEmpty ? address.map { ["tls:\($0):\(MembershipSettings.standardPort)"] } ?? [] : api
         let profile = try administrator(signer, endpoints, console)
-        guard !offlineOnly else { return }
+        var deed = Deed(done: "init", cluster: signer.cluster, user: profile.user, profile: profile.name)
+        guard !offlineOnly else { return try tell(deed) }
         let (desk, access) = try authority.desk(rootPassword: try rootPassword())
         try await access.prepare()
         try await desk.publish(signer: nil)
@@ -103,13 +109,15 @@ struct ClusterInit: LocalCommand {
                 UserIdentity(name: profile.user, role: .admin, createdAt: AuthorityDesk.moment(made)))
         }
         console.errors.line("etcd asks everybody for a login; cluster \(signer.cluster) has its own part of it")
-        guard !noMachine else { return }
+        guard !noMachine else { return try tell(deed) }
         guard let address else {
             throw ClusterManagerError(
                 .usage, "no route leads to etcd, so this machine's address is unknown; name it with --address")
         }
         try await admitThisMachine(desk, address, console)
-        try await printTokens(desk, signer, address, console)
+        deed.machine = LocalMachine.id
+        deed.joins = try await makeTokens(desk, signer, address, console, format)
+        try tell(deed)
         try ExternalProgram("systemctl", ["enable", "--now", "node-agent.service"]).become()
     }
 
@@ -213,11 +221,13 @@ struct ClusterInit: LocalCommand {
         console.errors.line("this machine, \(id.short), is the first of the cluster")
     }
 
-    /// Makes a token of each kind, and prints the commands that use them, the manager's first.
-    private func printTokens(
-        _ desk: AuthorityDesk, _ signer: CertificateAuthority, _ address: String, _ console: Console
-    ) async throws {
+    /// Makes a token of each kind, and prints for people the commands that use them, the manager's first.
+    private func makeTokens(
+        _ desk: AuthorityDesk, _ signer: CertificateAuthority, _ address: String, _ console: Console,
+        _ format: OutputFormat
+    ) async throws -> [Deed.Join] {
         console.output.keepPrivate()
+        var joins: [Deed.Join] = []
         let now = AuthorityDesk.moment(Date())
         let endpoint = "tls:\(address.contains(":") ? "[\(address)]" : address):\(MembershipSettings.standardPort)"
         for kind in MachineKind.allCases {
@@ -226,9 +236,13 @@ struct ClusterInit: LocalCommand {
                 TokenEntry(
                     id: token.id, hash: token.secretHash, expiresAt: now + 3_600_000, usesLeft: 100,
                     roles: kind.roles, createdBy: "cluster init", createdAt: now))
+            let command = Self.joinCommand(kind, endpoint, token.text)
+            joins.append(Deed.Join(kind: kind.rawValue, endpoint: endpoint, token: token.text, command: command))
+            guard format == .table else { continue }
             console.errors.line("on each other \(kind), as root and within the hour (\(kind.rights)):")
-            console.output.line(Self.joinCommand(kind, endpoint, token.text))
+            console.output.line(command)
         }
+        return joins
     }
 
     /// The command that joins a machine; its comment tells it from the other kind's where only the output is kept.

@@ -40,6 +40,8 @@ struct ProfileCommand: AsyncParsableCommand {
         @OptionGroup(title: GlobalOptions.localTitle) var global: GlobalOptions
 
         func run(on console: Console) async throws {
+            let format = try global.format()
+            var profile: Profile
             do {
                 var text = ""
                 if file == "-" {
@@ -47,13 +49,15 @@ struct ProfileCommand: AsyncParsableCommand {
                 } else {
                     text = try IdentityFile.read(file)
                 }
-                var profile = try Profile(json: text)
+                profile = try Profile(json: text)
                 if let name { profile.name = name }
                 try ProfileCommand.store.store(profile)
-                console.errors.line("profile \(profile.name): \(profile.user) at cluster \(profile.cluster)")
             } catch {
                 throw ClusterManagerError(.usage, error.message)
             }
+            try console.tell(
+                "profile \(profile.name): \(profile.user) at cluster \(profile.cluster)",
+                Deed(done: "add", cluster: profile.cluster, user: profile.user, profile: profile.name), as: format)
         }
     }
 
@@ -128,8 +132,13 @@ struct ProfileCommand: AsyncParsableCommand {
                 ).pem
                 profile.key = key.pem
                 try store.store(profile, replacing: true)
-                context.console.errors.line(
-                    "profile \(name) is good until \(try CertificateInfo(pem: issued.certificate).notAfter)")
+                let end = try CertificateInfo(pem: issued.certificate).notAfter
+                try context.console.tell(
+                    "profile \(name) is good until \(end)",
+                    Deed(
+                        done: "renew", cluster: profile.cluster, user: user, profile: name,
+                        until: Int64(end.timeIntervalSince1970) * 1000),
+                    as: context.format)
             } catch let error as IdentityError {
                 throw ClusterManagerError(.usage, error.message)
             }
@@ -157,7 +166,7 @@ struct ProfileCommand: AsyncParsableCommand {
             }
             switch try global.format() {
             case .table: console.output.line("profile \(name) is in use")
-            case .json: console.output.write(try JSONOutput.text(["profile": name, "done": "use"]))
+            case .json: console.output.write(try JSONOutput.text(Deed(done: "use", profile: name)))
             }
         }
     }
@@ -188,7 +197,7 @@ struct ProfileCommand: AsyncParsableCommand {
             }
             switch try global.format() {
             case .table: console.output.line("profile \(name) is gone")
-            case .json: console.output.write(try JSONOutput.text(["profile": name, "done": "remove"]))
+            case .json: console.output.write(try JSONOutput.text(Deed(done: "remove", profile: name)))
             }
             if wasCurrent, !store.names.isEmpty {
                 console.errors.line("no profile is in use now; choose one with: cluster-manager profile use NAME")

@@ -137,7 +137,7 @@ struct Token: AsyncParsableCommand {
             }
             let client = try context.client()
             try await asked { () async throws(APIError) in try await client.revokeToken(id) }
-            try context.tell("token \(id) is worth nothing now", ["token": id, "done": "revoke"])
+            try context.tell("token \(id) is worth nothing now", Deed(done: "revoke", token: id))
         }
     }
 }

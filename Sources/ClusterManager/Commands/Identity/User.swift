@@ -79,8 +79,9 @@ struct User: AsyncParsableCommand {
                     let outcome = await takeBack(client)
                     throw ClusterManagerError(.output, "\(error.message); \(outcome)")
                 }
-                context.console.errors.line(
-                    "wrote \(out); user \(name) takes it up with: cluster-manager profile add \(out)")
+                try context.console.tell(
+                    "wrote \(out); user \(name) takes it up with: cluster-manager profile add \(out)",
+                    Deed(done: "add", cluster: issued.cluster, user: name, files: [out]), as: context.format)
             } catch let error as IdentityError {
                 throw ClusterManagerError(.usage, error.message)
             }
@@ -140,7 +141,7 @@ struct User: AsyncParsableCommand {
             try context.tell(
                 before.map { "user \(name) was revoked already, at \(Clock.text($0)); nothing was done" }
                     ?? "user \(name) is revoked",
-                ["user": name, "done": before == nil ? "revoke" : "nothing"])
+                Deed(done: before == nil ? "revoke" : "nothing", user: name))
         }
     }
 }
@@ -208,7 +209,7 @@ struct Machine: AsyncParsableCommand {
             try context.tell(
                 before.map { "\(label) was revoked already, at \(Clock.text($0)); its rights in etcd are taken again" }
                     ?? "\(label) is revoked; it stops its units and leaves",
-                ["machine": member.id, "done": before == nil ? "revoke" : "nothing"])
+                Deed(done: before == nil ? "revoke" : "nothing", machine: member.id))
         }
     }
 }

@@ -57,7 +57,7 @@ struct BrakeCommand: AsyncParsableCommand {
             let client = try context.client()
             try await asked { () async throws(APIError) in try await client.releaseBrake() }
             try context.tell(
-                "the brake is released; the units of the machines that vanished start elsewhere", ["done": "release"])
+                "the brake is released; the units of the machines that vanished start elsewhere", Deed(done: "release"))
         }
     }
 }
@@ -94,7 +94,9 @@ struct Backup: FleetCommand {
         } catch {
             throw ClusterManagerError(.usage, error.message)
         }
-        context.console.errors.line("wrote \(bytes.count) bytes to \(file)")
+        try context.console.tell(
+            "wrote \(bytes.count) bytes to \(file)", Deed(done: "backup", files: [file], bytes: bytes.count),
+            as: context.format)
     }
 }
 
