@@ -7,8 +7,8 @@ struct Scale: FleetCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run a number of instances of a template.",
         discussion: """
-            Instances are numbered from 1: those missing are started, the lowest number first, and those beyond are unloaded, \
-            the highest first. Instances whose names are no numbers are left alone. A template that comes from a file here is \
+            Instances are numbered from 1: those that are missing, have ended or have failed are started, the lowest number \
+            first, and those beyond are unloaded, the highest first. Instances whose names are no numbers are left alone. A template that comes from a file here is \
             submitted, too; one that the cluster has stays as it is there, and 'apply' brings another file. Waits as 'start' \
             does.
 
