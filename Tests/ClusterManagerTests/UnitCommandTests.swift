@@ -321,7 +321,8 @@ struct UnitCommandTests {
         #expect(await fleet.requests == requests)
         #expect(session.errors == (complaint.map { "cluster-manager: \($0)\n" } ?? ""))
         #expect(session.output == (complaint == nil ? "Triggered global unit log.service start\n" : ""))
-        #expect(session.status == (complaint == nil ? .success : .failure))
+        let status: ClusterManager.ExitStatus = complaint == nil ? .success : .failure
+        #expect(session.status == status)
     }
 
     @Test("cat prints the file as it was submitted")
