@@ -56,6 +56,38 @@ struct PutUnitTests {
     }
 
     @Test(
+        "of a member given twice the last counts, as with Go's decoder; null says nothing",
+        arguments: [
+            #""desiredState":"launched","desiredState":"loaded""#,
+            #""desiredState":"launched","DesiredState":"loaded""#,
+            #""DesiredState":"launched","desiredState":"loaded""#,
+            #""desiredState":"loaded","DESIREDSTATE":null"#, #""desiredState":null,"DesiredState" : "loaded""#,
+            #""desiredState":"inactive","desired\u0053tate":"launched","DesiredState":"loaded""#,
+            #""else":"\":{","desiredState":"launched","name":"old.service","desiredState":"loaded","options":[]"#,
+        ])
+    func lastCounts(members: String) async throws {
+        try await withAPI(.inProcess, cluster) { ask async throws in
+            #expect(try await ask("PUT", "/fleet/v1/units/old.service", body: "{\(members)}").status == 204)
+            #expect(record("old.service")?.target == .loaded)
+        }
+    }
+
+    @Test("of two members the last counts in options and in changes of metadata, too")
+    func lastCountsWithin() async throws {
+        try await withAPI(.inProcess, cluster) { ask async throws in
+            let options =
+                #"[{"section":"Service","name":"ExecStart","value":"/bin/no","Value":"/bin/true"}]"#
+            let body = #"{"options":[{"section":"A","name":"b","value":"c"}],"Options":\#(options)}"#
+            #expect(try await ask("PUT", "/fleet/v1/units/new.service", body: body).status == 201)
+            #expect(record("new.service")?.hash == Sample.other.hash)
+            let path = "/\(Sample.machineA.rawValue)/metadata/zone"
+            let patch = #"[{"op":"add","path":"\#(path)","value":"a","value":{"value":"x","VALUE":"b"}}]"#
+            #expect(try await ask("PATCH", "/fleet/v1/machines", body: patch).status == 204)
+            #expect(cluster.metadata == [MetadataChange(machine: Sample.machineA, key: "zone", value: "b")])
+        }
+    }
+
+    @Test(
         "the state of a known unit is set", arguments: Reach.allCases,
         [
             #"{"desiredState":"loaded"}"#, #"{"name":"old.service","desiredState":"loaded"}"#,

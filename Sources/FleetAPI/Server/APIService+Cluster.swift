@@ -3,7 +3,6 @@
 
 import FleetAPI
 import FleetCore
-import FoundationEssentials
 
 extension APIService {
     // MARK: States
@@ -48,7 +47,7 @@ extension APIService {
         let patches: [API.MetadataPatch]
         let body = try await request.body()
         do {
-            patches = try FleetJSON.decoder.decode([API.MetadataPatch].self, from: Data(body))
+            patches = try FleetJSON.decode([API.MetadataPatch].self, from: body)
         } catch {
             throw ServerFailure(400, "the body is no list of changes in JSON")
         }

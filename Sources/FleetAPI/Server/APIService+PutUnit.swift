@@ -3,7 +3,6 @@
 
 import FleetAPI
 import FleetCore
-import FoundationEssentials
 
 /// `PUT /units/{name}`: one request of fleet's that creates a unit, replaces its file, or changes what is wanted of it.
 ///
@@ -120,7 +119,7 @@ extension APIService {
 
     private static func decodeUnit(_ body: [UInt8]) throws(ServerFailure) -> API.Unit {
         do {
-            return try FleetJSON.decoder.decode(API.Unit.self, from: Data(body))
+            return try FleetJSON.decode(API.Unit.self, from: body)
         } catch {
             throw ServerFailure(400, "the body is no unit in JSON")
         }
