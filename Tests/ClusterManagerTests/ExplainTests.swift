@@ -74,7 +74,8 @@ struct ExplainTests {
         let free = await Session.run("explain plain", on: fleet)
         #expect(free.output.contains(words + "It has no rules: any of 2 machines would do.\n"), "\(free.output)")
         let ruled = await Session.run("explain web", on: fleet)
-        #expect(ruled.output.contains(words + "1 of 3 machines pass all rules and take it now.\n"), "\(ruled.output)")
+        #expect(
+            ruled.output.contains(words + "1 of 3 machines passes all rules and takes it now.\n"), "\(ruled.output)")
         let json = await Session.run("explain web --output json", on: fleet).output
         #expect(json.contains("\"eligible\" : 1") && json.contains("\"trouble\" : \"it takes no new units"), "\(json)")
         #expect(!json.contains("its clock is off"))

@@ -279,7 +279,7 @@ struct UnitCommandTests {
         #expect(
             session.errors
                 == "cluster-manager: cannot set unit b.service: no\n"
-                + "cluster-manager: 1 of 2 requests were not carried out\n")
+                + "cluster-manager: 1 of 2 requests was not carried out\n")
         #expect(session.status == .incomplete)
         let single = await Session.run("start b", on: fleet)
         #expect(single.errors == "cluster-manager: cannot set unit b.service: no\n")

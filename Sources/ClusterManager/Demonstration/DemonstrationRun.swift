@@ -124,9 +124,10 @@ package struct DemonstrationRun: Sendable {
             } catch {
                 let error = ClusterManagerError(wrapping: error)
                 guard !results.isEmpty, error.code != .unreachable else { throw error }
+                let were = results.count == 1 ? "was" : "were"
                 throw ClusterManagerError(
                     .partial,
-                    "\(error.message); \(results.count) of \(plan.actions.count) requests were carried out,"
+                    "\(error.message); \(results.count) of \(plan.actions.count) requests \(were) carried out,"
                         + " and running the command again takes up the rest")
             }
             if let line = action.line { tell(line) }

@@ -125,9 +125,10 @@ package struct PlacementReport: Encodable, Hashable, Sendable {
         if rules.isEmpty, eligible == 0 {
             lines.append("It has no rules, and no machine can take it now.")
         } else if rules.isEmpty {
-            lines.append("It has no rules: any of \(eligible) machines would do.")
+            lines.append("It has no rules: \(eligible == 1 ? "1 machine" : "any of \(eligible) machines") would do.")
         } else {
-            lines.append("\(eligible) of \(alive) machines pass all rules\(isLimited ? " and take it" : "") now.")
+            let (pass, take) = eligible == 1 ? ("passes", "takes") : ("pass", "take")
+            lines.append("\(eligible) of \(alive) machines \(pass) all rules\(isLimited ? " and \(take) it" : "") now.")
         }
         if desired != TargetState.inactive.rawValue {
             lines += reasons.map { "It is on no machine: \($0)" }

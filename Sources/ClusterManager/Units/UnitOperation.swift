@@ -133,7 +133,8 @@ package struct UnitOperation: Sendable {
         if let failure = failures.first {
             if steps.count == 1 || failures.count == steps.count && failure.exitStatus == .unreachable { throw failure }
             let code: ClusterManagerError.Code = done > 0 ? .partial : .refused
-            throw ClusterManagerError(code, "\(failures.count) of \(steps.count) requests were not carried out")
+            let were = failures.count == 1 ? "was" : "were"
+            throw ClusterManagerError(code, "\(failures.count) of \(steps.count) requests \(were) not carried out")
         }
         if let error { throw error }
     }

@@ -90,7 +90,10 @@ actor RegistryAudit: AuditKeeper {
         var room = rooms[act.caller] ?? Room(at: now)
         defer { rooms[act.caller] = room }
         if room.journal.take(at: now) {
-            if room.untold > 0 { logger.warning("\(room.untold) requests more were refused before, and not told of") }
+            if room.untold > 0 {
+                let requests = room.untold == 1 ? "request more was" : "requests more were"
+                logger.warning("\(room.untold) \(requests) refused before, and not told of")
+            }
             room.untold = 0
             log(act)
         } else {
@@ -101,9 +104,8 @@ actor RegistryAudit: AuditKeeper {
             return nil
         }
         if room.left > 0 {
-            act.reason =
-                (act.reason.map { $0 + "; " } ?? "")
-                + "\(room.left) refusals before it are not in the store"
+            let refusals = room.left == 1 ? "1 refusal before it is" : "\(room.left) refusals before it are"
+            act.reason = (act.reason.map { $0 + "; " } ?? "") + "\(refusals) not in the store"
         }
         room.left = 0
         return act

@@ -145,9 +145,10 @@ struct Restore: FleetCommand {
         if context.format == .json { return context.console.output.write(try JSONOutput.text(report)) }
         context.console.output.line("restored \(report.units) units and \(report.others) other records")
         if let count = report.leftOut {
+            let (records, them) = count == 1 ? ("record", "it") : ("records", "them")
             context.console.errors.line(
-                "left out \(count) records about users and machines of the other cluster; --with-members brings them in"
-            )
+                "left out \(count) \(records) about users and machines of the other cluster; --with-members brings "
+                    + "\(them) in")
         }
         if !report.kept.isEmpty {
             context.console.errors.line("not in the backup, left alone: \(report.kept.joined(separator: ", "))")

@@ -95,9 +95,8 @@ struct JournalFeed: ReplyStream {
             for source in machines.indices { inbox.setWaiting(merge.count(source), of: source) }
             if merge.lost > 0, merge.isCaughtUp, !toldOfLoss {
                 toldOfLoss = true
-                lines.add([
-                    API.JournalNotice("the oldest \(merge.lost) of the entries were too large to keep; ask by time")
-                ])
+                let lost = merge.lost == 1 ? "oldest entry was" : "oldest \(merge.lost) of the entries were"
+                lines.add([API.JournalNotice("the \(lost) too large to keep; ask by time")])
             }
             if !toldOfCatchUp, merge.isCaughtUp {
                 toldOfCatchUp = true
