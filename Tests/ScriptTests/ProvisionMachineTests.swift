@@ -202,6 +202,7 @@ import Testing
             (["--role", "king", "--address", "10.0.0.1"], "--role must be"),
             (["--role", "worker"], "--address must be"),
             (["--role", "worker", "--address", "10.0.0.1", "--metadata", "zone"], "--metadata must be"),
+            (["--role", "worker", "--address", "10.0.0.1", "--metadata", "zone=a,b=c,zone=a"], "the key 'zone' twice"),
             (["--role", "worker", "--address", "10.0.0.1", "--session-ttl", "5s"], "--session-ttl must be"),
             (["--role", "worker", "--address", "10.0.0.1", "--insecure", "--cluster", "a\nB=1"], "not allowed in"),
             (["--role", "worker", "--address", "10.0.0.1"], "a worker joins with a token (--join ENDPOINT)"),

@@ -86,7 +86,10 @@ package struct AgentSettings: Sendable {
             guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty, !parts[1].contains("=") else {
                 throw fail(.metadata, "'\(pair)' is not KEY=VALUE with exactly one '='")
             }
-            metadata[String(parts[0])] = String(parts[1])
+            // Of two nobody could say which is meant.
+            guard metadata.updateValue(String(parts[1]), forKey: String(parts[0])) == nil else {
+                throw fail(.metadata, "the key '\(parts[0])' is given twice; a machine has one value for each")
+            }
         }
         apiListen = []
         for text in list(.apiListen) {

@@ -45,7 +45,7 @@ struct AgentSettingsTests {
             (.cluster, "", "1 to 63 lower-case letters"), (.cluster, "Blue", "lower-case letters, digits"),
             (.cluster, "a/b", "lower-case letters, digits"),
             (.metadata, "role", "KEY=VALUE"), (.metadata, "a=b,role=", "KEY=VALUE"), (.metadata, "=x", "KEY=VALUE"),
-            (.metadata, "a=b=c", "exactly one '='"),
+            (.metadata, "a=b=c", "exactly one '='"), (.metadata, "a=b,c=d, a=b", "the key 'a' is given twice"),
             (.sessionTTL, "1", "from 2 to 3600"), (.sessionTTL, "3601", "from 2 to 3600"),
             (.sessionTTL, "5s", "from 2 to 3600"), (.sessionTTL, "", "from 2 to 3600"),
             (.sessionTTL, "99999999999999999999", "from 2 to 3600"),
