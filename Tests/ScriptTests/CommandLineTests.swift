@@ -96,4 +96,37 @@ import Testing
             #expect(outcome.lines == ["unix:/x list-units --fields=unit,active"])
         }
     }
+
+    @Test(
+        "the command line says when it takes long to find a machine that answers",
+        .enabled(if: LocalCluster.isPossible, "the local cluster is root's"), .timeLimit(.minutes(1)))
+    func looks() async throws {
+        try await withTemporaryFolder { folder in
+            for name in ["bin/cluster-manager", "bin/lib/messages.sh"] {
+                try write(try contents(name), to: "\(folder)/\(name)", executable: true)
+            }
+            try write("", to: "\(folder)/settings")
+            try write(
+                "#!/bin/sh\necho \"$FLOTILLA_ENDPOINT\" \"$@\"\n", to: "\(folder)/cluster-manager", executable: true)
+            let environment: [String: String?] = [
+                "FLOTILLA_BIN_DIR": folder, "FLOTILLA_LOCAL_STATE": folder, "FLOTILLA_ENDPOINT": nil,
+            ]
+            // What is said is read by whoever looks, so that nothing depends on how long that takes.
+            let said = "\(folder)/said"
+            let script =
+                "rm -f '\(said)' && mkfifo '\(said)' && exec '\(folder)/bin/cluster-manager' --status 2<>'\(said)'"
+            func run(_ looking: String) async throws -> Shell.Outcome {
+                try write("#!/bin/bash\n\(looking)\n", to: "\(folder)/bin/local-cluster", executable: true)
+                return try await Shell.run(["sh", "-c", script], environment: environment)
+            }
+            let quick = try await run("echo unix:/x")
+            #expect(quick.status == 0 && quick.output == "unix:/x --status\n")
+            let slow = try await run(
+                "read -r -t 20 line <'\(said)' && echo \"$line\" >'\(folder)/heard' && echo unix:/y")
+            #expect(slow.status == 0 && slow.output == "unix:/y --status\n")
+            let heard = try contents("\(folder)/heard")
+            #expect(heard == "looking for a machine of the local cluster whose node agent answers\n")
+            #expect(try await run("exit 1").status == 1)
+        }
+    }
 }
