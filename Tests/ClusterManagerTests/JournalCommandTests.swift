@@ -117,11 +117,41 @@ struct JournalCommandTests {
         // Nothing of before it, though the latest entry is less than five seconds later.
         #expect(queries.map(\.since) == [nil, 50_000_000, 50_000_000])
 
-        // Of a unit that had written nothing when the question came all is new; before that is known it is asked again.
-        await fleet.breakJournals(after: [[.began(50_000_000)], [.began(51_000_000), .caughtUp]])
+        // Of a unit that had written nothing when the question came all is new.
+        await fleet.breakJournals(after: [[.began(50_000_000), .caughtUp]])
         #expect(await Session.run("journal -f web", on: fleet).status == .success)
         queries = Array(await fleet.journalQueries.dropFirst(3))
+        #expect(queries.map(\.lines) == [10, nil] && queries.map(\.since) == [nil, 50_000_000])
+    }
+
+    @Test("what is written while a follow is broken off is not counted among the lines that it began with")
+    func entriesBetween() async throws {
+        let (a, b, c) = (Self.numbered(49, "a"), Self.numbered(51, "b"), Self.numbered(52, "c"))
+        let fleet = try await fleet([a, b, c])
+        // Nothing was told yet, and breaks off once more.
+        await fleet.breakJournals(after: [[.began(50_000_000)], []], whole: [[a]])
+        let session = await Session.run("journal -f -n 1 web --output cat", on: fleet)
+        #expect(session.output == "entry a\nentry b\nentry c\n")
+        var queries = await fleet.journalQueries
+        #expect(queries.map(\.lines) == [1, 1, 1, nil])
+        #expect(queries.map(\.until) == [nil, 50_000_000, 50_000_000, nil])
+        #expect(queries.map(\.follow) == [true, false, false, true])
+        #expect(queries.map(\.since) == [nil, nil, nil, 49_000_000])
+
+        // Nothing had been written before.
+        await fleet.breakJournals(after: [[.began(50_000_000)]], whole: [[]])
+        #expect(await Session.run("journal -f web", on: fleet).status == .success)
+        queries = Array(await fleet.journalQueries.dropFirst(4))
         #expect(queries.map(\.lines) == [10, 10, nil] && queries.map(\.since) == [nil, nil, 50_000_000])
+
+        // A part was told; and a server that does not say when it began is asked as it was.
+        await fleet.breakJournals(after: [[.began(50_000_000)], [a]])
+        let part = await Session.run("journal -f -n 2 web --output cat", on: fleet)
+        #expect(part.output == "entry a\nentry b\nentry c\n")
+        await fleet.breakJournals(after: [[]])
+        #expect(await Session.run("journal -f -n 2 web", on: fleet).status == .success)
+        queries = Array(await fleet.journalQueries.dropFirst(7))
+        #expect(queries.map(\.lines) == [2, 2, nil, 2, 2] && queries.map(\.follow) == [true, false, true, true, true])
     }
 
     @Test("a follow that goes on prints nothing older than what it began with")

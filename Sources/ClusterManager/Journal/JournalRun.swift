@@ -24,7 +24,13 @@ struct JournalRun {
         var pause = Self.pauses.first
         while true {
             do {
-                try await write(query, &progress)
+                if let past = progress.past(of: query) {
+                    try await write(past, &progress)
+                    progress.hasCaughtUp = true
+                    progress.goOn(&query)
+                }
+                // Whoever reads may have gone meanwhile.
+                if context.console.output.failure() == nil { try await write(query, &progress) }
                 break
             } catch let error as ClusterManagerError {
                 guard query.follow, error.isTransient, progress.hasBegun else { throw error }
@@ -144,10 +150,22 @@ private struct JournalProgress {
         return true
     }
 
+    /// What the query asks for of the time before the first server began to listen, when its stream broke off before it told any
+    /// of that; `nil` in all other cases, and where no server has said when it began.
+    ///
+    /// Asked as it was, it would count among the latest what has been written since.
+    func past(of query: FleetJournalQuery) -> FleetJournalQuery? {
+        guard let began, let lines = query.lines, lines > 0 else { return nil }
+        var past = query
+        past.follow = false
+        past.until = min(query.until ?? began, began)
+        return past
+    }
+
     /// Makes the query go on where it was, and from nothing older than what it asked for.
     ///
-    /// Before the first entry that is when the first server began to listen. It is asked as it was where entries of before are
-    /// still to come, and by a server that does not say when it began.
+    /// Before the first entry that is when the first server began to listen. It stays as it was where entries of before are still
+    /// to come, and when no server has said when it began.
     mutating func goOn(_ query: inout FleetJournalQuery) {
         let earliest = earliest(of: query)
         guard let from = latest.map({ $0 - Self.overlap }) ?? earliest else { return }

@@ -151,15 +151,20 @@ actor FakeFleet: FleetService {
 
     /// What the first streams give before they break, as when the agent that was asked restarts.
     private var brokenJournals: [[FleetJournalItem]] = []
+    private var wholeJournals: [[FleetJournalItem]] = []
 
-    func breakJournals(after items: [[FleetJournalItem]]) { brokenJournals = items }
+    /// Breaks the next answers after these items, then gives `whole` ones, then what was set.
+    func breakJournals(after items: [[FleetJournalItem]], whole: [[FleetJournalItem]] = []) {
+        (brokenJournals, wholeJournals) = (items, whole)
+    }
 
     func journal(_ query: FleetJournalQuery) async throws -> AsyncThrowingStream<[FleetJournalItem], any Error> {
         if let refusal = refusals["journal"] { throw refusal }
         journalQueries.append(query)
         let (stream, continuation) = AsyncThrowingStream<[FleetJournalItem], any Error>.makeStream()
         let isBroken = !brokenJournals.isEmpty
-        for item in isBroken ? brokenJournals.removeFirst() : journals { continuation.yield([item]) }
+        let whole = isBroken || wholeJournals.isEmpty ? journals : wholeJournals.removeFirst()
+        for item in isBroken ? brokenJournals.removeFirst() : whole { continuation.yield([item]) }
         let failure = ClusterManagerError(.unreachable, "the exchange broke off", isTransient: true)
         if isBroken { continuation.finish(throwing: failure) } else { continuation.finish() }
         return stream
