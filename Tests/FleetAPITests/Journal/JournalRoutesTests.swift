@@ -258,6 +258,22 @@ struct JournalRoutesTests {
         #expect(a.queries.last?.since == began && a.queries.last?.lines == nil)
     }
 
+    @Test("what a journal holds from while it was away is not counted among the lines that were asked for")
+    func awayWithLines() async throws {
+        let a = FakeJournal([1, 2].map { Self.entry($0, Sample.machineA) }, failure: "nobody listens")
+        let rig = Rig(Self.twoMachines, [Sample.machineA: a])
+        let stream = try await rig.client.journal(API.JournalQuery(units: ["web.service"], lines: 1, follow: true))
+        var items = stream.makeAsyncIterator()
+        var seen: [API.JournalItem] = []
+        while !seen.contains(where: { $0.notice != nil }), let some = try await items.next() { seen += some }
+        let later = Int64.max - 10
+        for time in [later, later + 1] { a.write(Self.entry(time, Sample.machineA)) }
+        a.breakOff(nil)
+        while !seen.contains(where: { $0.time == later + 1 }), let some = try await items.next() { seen += some }
+        #expect(seen.compactMap(\.time) == [2, later, later + 1])
+        #expect(a.queries.last?.since == 2 && a.queries.last?.lines == nil)
+    }
+
     @Test("a journal that breaks off is named, asked again from where it was, and nothing comes twice")
     func again() async throws {
         let a = FakeJournal(

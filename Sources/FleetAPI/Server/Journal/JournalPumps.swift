@@ -75,7 +75,7 @@ private struct JournalPump {
         let rooms = inbox.rooms(for: index)
         while !Task.isCancelled {
             let before = query.since
-            let failure = await read(rooms)
+            let failure = await readOn(rooms)
             if Task.isCancelled { return }
             guard let failure else { return inbox.put(.ended, from: index) }
             // The first failure in a row is told; the others would only repeat it.
@@ -91,10 +91,29 @@ private struct JournalPump {
         }
     }
 
+    /// Reads what is still wanted: where older entries are, and the journal broke off before it told any, those by themselves.
+    ///
+    /// Asked the same again, it would count what has been written meanwhile among the latest.
+    ///
+    /// - Returns: Why it broke off; `nil` when it has answered the query.
+    private mutating func readOn(_ rooms: AsyncStream<Void>) async -> String? {
+        if isAway, let lines = query.lines, lines > 0 {
+            var past = query
+            past.follow = false
+            past.until = min(query.until ?? began, began)
+            if let failure = await read(past, rooms) { return failure }
+            if Task.isCancelled { return nil }
+            if query.lines != nil { askFromBeginning() }
+            repeated = latest
+            inbox.put(.items([.caughtUp]), from: index)
+        }
+        return await read(query, rooms)
+    }
+
     /// Reads until the journal ends.
     ///
     /// - Returns: Why it broke off; `nil` when it has answered the query.
-    private mutating func read(_ rooms: AsyncStream<Void>) async -> String? {
+    private mutating func read(_ query: API.JournalQuery, _ rooms: AsyncStream<Void>) async -> String? {
         do {
             let stream = try await source.items(query)
             var iterator = stream.makeAsyncIterator()
