@@ -157,8 +157,10 @@ struct ConnectionAbuseTests {
             let connections = try (0..<50).map { _ in try RawConnection(rig.port) }
             for connection in connections { connection.send(text) }
             let server = rig.server
+            // Those that are more than a stranger may have, and those that make no sense, are closed as they come.
             try await eventually(
-                { server.openConnections == 50 || connections.allSatisfy(\.isClosedByServer) }, "none came")
+                { server.openConnections + connections.count(where: \.isClosedByServer) == 50 }, "not all came")
+            #expect(server.openConnections > 0 || text.contains("\u{0}"), "all are gone before the reset")
             for connection in connections { connection.reset() }
             try await rig.isUnharmed()
         }
