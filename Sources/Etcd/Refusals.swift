@@ -48,6 +48,8 @@ struct RefusalRule: Hashable, Sendable {
         RefusalRule(
             words: ["too many requests", "not supported for learner", "connection refused", "error while dialing"],
             code: .server, remedy: .again),
+        // A server with TLS that is told to end says so of what is under way, watches among it.
+        RefusalRule(words: streamEnd, code: .server, remedy: .ifHarmless),
         // Looked at when a request is carried out, before it changes anything. Any change of etcd's users or rights makes every
         // JSON web token that was given before too old, and a request under way with any token.
         RefusalRule(words: staleLogin, code: .server, remedy: .login),
@@ -61,6 +63,7 @@ struct RefusalRule: Hashable, Sendable {
         RefusalRule(words: ["name already exists"], code: .alreadyExists, remedy: .tell),
     ]
 
+    static let streamEnd = ["closed the stream without sending trailers"]
     static let staleLogin = ["revision of auth store is old", "revision in header is old"]
 
     /// What a refusal without words of the table is taken for, by its gRPC code.

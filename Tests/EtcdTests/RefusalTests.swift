@@ -58,6 +58,7 @@ struct RefusalTests {
             (14, "connection error: desc = \"transport: error while dialing\"", .server, true, false),
             (12, "unknown service", .server, false, false),
             (13, "something broke inside", .server, false, true),
+            (13, "server closed the stream without sending trailers", .server, true, true),
             (3, "Client sent an HTTP request to an HTTPS server.", .tls, false, false),
         ] as [(Int, String, EtcdError.Code, Bool, Bool)])
     func sorting(number: Int, text: String, code: EtcdError.Code, isTransient: Bool, mayHaveHappened: Bool) {

@@ -20,12 +20,17 @@ struct ServerRefusalTests {
         try await heard.hearAboutAnotherLeader()
         try await heard.hearAboutLearners()
         try await heard.hearAboutTLS()
+        try await heard.hearAboutTheEnd()
         let silent = RefusalRule.all.filter { rule in !heard.rules.contains(rule) }.map(\.words)
         var expected: [[String]] = []
         // Simple tokens grow old only between the moments at which one request is taken and carried out.
         if variety.tokens == .simple { expected.append(RefusalRule.staleLogin) }
         // Since 3.5 a port with TLS hangs up on who does not speak it.
         if heard.isHungUpOn { expected.append(RefusalRule.all[0].words) }
+        // A server that ends may hang up before it has said a word.
+        if !heard.rules.contains(where: { $0.words == RefusalRule.streamEnd }) {
+            expected.append(RefusalRule.streamEnd)
+        }
         #expect(silent.sorted { $0[0] < $1[0] } == expected.sorted { $0[0] < $1[0] }, "\(heard.texts)")
     }
 
@@ -288,6 +293,24 @@ private struct Heard {
         }
         try await refuse(client, "/v3/kv/range", RangeAnswer.self, as: .server, .again) {
             $0.range(start: Array("a".utf8), end: nil)
+        }
+    }
+
+    /// A server with TLS is told to end, as at `systemctl restart etcd`: its watches are to be tried again.
+    mutating func hearAboutTheEnd() async throws {
+        var options = try variety.options()
+        options.certificates = try EtcdCertificates.make()
+        let server = try await EtcdServer.start(options)
+        let client = try server.client(timeout: .seconds(30))
+        let body = JSONWriter.object { $0.object("create_request") { $0.range(start: Array("a".utf8), end: nil) } }
+        let call = Call(path: "/v3/watch", body: body, what: "watch", isRepeatable: true)
+        var parser = WatchParser()
+        let stream = try await client.http.stream(client.request(call, at: 0, token: nil), idle: .wait)
+        while let bytes = try? await stream.next() {
+            for answer in try parser.feed(bytes) {
+                if let refusal = answer.refusal { return note(refusal, .server, .ifHarmless, #_sourceLocation) }
+                if answer.message.isCreated { server.stop() }
+            }
         }
     }
 
