@@ -8,19 +8,27 @@ import FleetCore
 ///
 /// While a majority of the members refuses connections or knows no leader, no lease can be ended; and a store that regains
 /// a leader gives every lease its full lifetime again. Such answers are as good as a renewal. Time-outs prove nothing: the
-/// members may well be alive behind a cut cable.
+/// members may well be alive behind a cut cable. `SessionCore` says why it matters whether all members answered so.
 ///
 /// - Source: DESIGN section 5, "No quorum".
 struct QuorumQuestion: Sendable {
     let etcd: EtcdClient
 
+    enum Verdict: Sendable, Hashable {
+        case unproven
+        /// A majority answered "no leader" or refused.
+        case majorityIsDown
+        /// All members did.
+        case allAreDown
+    }
+
     /// - Parameter memberCount: How many members the store has; at least the number of endpoints is assumed.
-    /// - Returns: Whether a majority answered "no leader" or refused.
-    func isQuorumLost(memberCount: Int) async -> Bool {
+    /// - Returns: What their answers prove.
+    func verdict(memberCount: Int) async -> Verdict {
         let endpoints = etcd.configuration.endpoints
-        let majority = max(memberCount, endpoints.count) / 2 + 1
+        let all = max(memberCount, endpoints.count)
         let etcd = etcd
-        return await withTaskGroup(of: Bool.self) { group in
+        let down = await withTaskGroup(of: Bool.self) { group in
             for endpoint in endpoints {
                 group.addTask {
                     switch await etcd.probe(endpoint) {
@@ -29,7 +37,8 @@ struct QuorumQuestion: Sendable {
                     }
                 }
             }
-            return await group.reduce(into: 0) { count, isDown in count += isDown ? 1 : 0 } >= majority
+            return await group.reduce(into: 0) { count, isDown in count += isDown ? 1 : 0 }
         }
+        return down >= all ? .allAreDown : down > all / 2 ? .majorityIsDown : .unproven
     }
 }

@@ -33,7 +33,6 @@ actor SessionShell {
     private var saved: SavedSession
     var core: SessionCore
     private var timer: Task<Void, Never>?
-    private var memberCount = 0
     /// Why etcd last granted no lease or took no record; told again when it is for another reason.
     var lastRefusal = ""
     private var isAskingPeers = false
@@ -118,7 +117,7 @@ actor SessionShell {
     /// Its units must be stopped before.
     func stop() { inbox.yield(.stopping) }
 
-    /// A connection to the store broke that was waiting for its word: the session is renewed at once, while the store is down.
+    /// The store broke or refused a connection: the session is renewed, and its members are asked, at once, while they are down.
     func connectionLost() { inbox.yield(.connectionLost) }
 
     /// Gives the session up, since the store refuses what this machine has to write: others take over when the lease has ended.
@@ -132,8 +131,7 @@ actor SessionShell {
         case .renew(let lease): group.addTask { await self.renew(lease) }
         case .askForQuorum:
             group.addTask { await self.askForQuorum() }
-            // A store that refuses or says "no leader" is as dead to peers; they would only wait for it together.
-            if let lease = core.currentLease, !core.isCovered, !isAskingPeers {
+            if let lease = core.currentLease, core.needsPeers, !isAskingPeers {
                 isAskingPeers = true
                 group.addTask { await self.askPeers(lease) }
             }
@@ -227,7 +225,7 @@ extension SessionShell {
         do {
             let (lease, ttl) = try await etcd.grantLease(ttl: requestedTTL)
             lastRefusal = ""
-            memberCount = (try? await etcd.members().count) ?? memberCount
+            await countMembers()
             inbox.yield(.granted(SessionLease(id: lease.rawValue, ttl: ttl), sent: sent))
         } catch {
             let reason = error.message + ClockTrouble.advice(on: error.message, now: Date())
@@ -239,6 +237,13 @@ extension SessionShell {
             inbox.yield(error.code == .storeReplaced ? .foreignStore : .grantFailed)
         }
     }
+
+    /// How many members may know more than those at the endpoints; the next run of the agent knows it while etcd is down, too.
+    private func countMembers() async {
+        saved.memberCount = (try? await etcd.members().count) ?? saved.memberCount
+    }
+
+    private var memberCount: Int { saved.memberCount ?? 0 }
 
     private func register(_ lease: SessionLease) async {
         _ = updateTrouble()
@@ -324,6 +329,7 @@ extension SessionShell {
             case .registered(let revision):
                 if core.isAbout(lease) { recordRevision = revision }
                 answer(.renewed(sent: sent), about: lease)
+                await countMembers()
                 await noteMark()
             case .taken: await leaseGone(lease)
             }
@@ -373,8 +379,11 @@ extension SessionShell {
 
     private func askForQuorum() async {
         let asked = BootClock.now
-        let isLost = await QuorumQuestion(etcd: etcd).isQuorumLost(memberCount: memberCount)
-        inbox.yield(isLost ? .noQuorum(asked: asked) : .quorumUnproven)
+        switch await QuorumQuestion(etcd: etcd).verdict(memberCount: memberCount) {
+        case .unproven: inbox.yield(.quorumUnproven)
+        case .majorityIsDown: inbox.yield(.noQuorum(asked: asked, isUnanimous: false))
+        case .allAreDown: inbox.yield(.noQuorum(asked: asked, isUnanimous: true))
+        }
     }
 
     /// Has peers renew the lease, which helps a machine that is cut off from the store alone.
