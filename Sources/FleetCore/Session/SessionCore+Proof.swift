@@ -59,7 +59,7 @@ extension SessionCore {
     /// Takes the members' answers as a renewal that was sent when the first of them was asked.
     ///
     /// From all members they prove it whatever happens, also when they are not of one instant and the members are back in a
-    /// moment. Whoever led when they were asked has said since that it knows no leader, or has ended; so who leads
+    /// moment. Whoever led when they were asked has answered since, that it does not lead or that it does not run; so who leads
     /// next is elected after the question, and gives every lease its full lifetime then (etcd, `lease/lessor.go`, `Promote`).
     /// From a majority they prove that only if the rest loses the lead, too: a leader among the rest that hears of the others
     /// again within an election's time goes on, and extends no lease. Mostly the renewal that is under way reaches such a
