@@ -30,13 +30,13 @@ package struct RecordCheck: Sendable {
 
         /// A store that starts may be silent for so long: machines have proofs that it was dead; see R4 in `docs/guarantees.md`.
         ///
-        /// They look for one as soon as a connection breaks. A store that is back before all have asked was seen dead by nobody: it
-        /// is as if it had been silent from its death on.
+        /// They look for one when a renewal fails. A store that is back before all have renewed, each quarter of a lifetime, and
+        /// tried again was seen dead by nobody: it is as if it had been silent from its death on.
         ///
         /// - Parameter down: How long it refused connections before it started.
         /// - Returns: Milliseconds from its start.
         func bearableStart(afterDown down: Int) -> Int {
-            down >= ttl / 20 ? ttl * 3 / 5 : max(0, ttl * 7 / 20 - down)
+            down >= ttl * 3 / 10 ? ttl * 3 / 5 : max(0, ttl * 7 / 20 - down)
         }
     }
 

@@ -35,9 +35,8 @@ package struct EtcdConfiguration: Sendable {
     package var expectedClusterID: UInt64?
     /// A revision that the store is known to have reached; one that has not is refused.
     package var expectedRevision: Int64
-    /// Called when the connection of a watch breaks, when a call breaks or is refused one, and when a member knows no leader, each
-    /// time before it is tried again; must return at once.
-    package var onLostConnection: @Sendable () -> Void = {}
+    /// Called when the connection of a watch breaks, before it is tried again; must return at once.
+    package var onBrokenWatch: @Sendable () -> Void = {}
     /// This machine's clock, in seconds since 1970, to compare etcd's with.
     package var wallClock: @Sendable () -> Int64 = { Int64(time(nil)) }
 

@@ -46,9 +46,9 @@ package struct NodeAgentProgram: Sendable {
         etcdSettings.expectedRevision = saved.expectedRevision
         // A key that every agent may read, also where etcd gives each machine rights to its own keys alone.
         etcdSettings.historyKey = RegistryKeys(cluster: settings.cluster).mark
-        // Several connections break together; one word is enough.
+        // Several watches break together; one word is enough.
         let (losses, lossInbox) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-        etcdSettings.onLostConnection = { lossInbox.yield() }
+        etcdSettings.onBrokenWatch = { lossInbox.yield() }
         let etcd = try EtcdClient(etcdSettings, logger: logger)
         // The session has connections and a thread of its own: a heavy load elsewhere must not delay a renewal.
         let sessionEtcd = try EtcdClient(etcdSettings, sameStoreAs: etcd, logger: logger)

@@ -20,21 +20,6 @@ struct EtcdFailureTests {
         #expect(await client.probe(server.endpoint) == .refused)
     }
 
-    @Test("the owner of a client hears at once that a connection is refused, while the call is still tried")
-    func lostConnection() async throws {
-        let server = try await EtcdServer.start()
-        var configuration = server.configuration(timeout: .seconds(30))
-        let (losses, inbox) = AsyncStream<Void>.makeStream()
-        configuration.onLostConnection = { inbox.yield() }
-        let client = try EtcdClient(configuration)
-        try await client.put("a", [1])
-        server.kill()
-        async let read = client.get(.key("a"), revision: 0)
-        for await _ in losses { break }
-        try await server.start()
-        #expect(try await read.keys.map(\.value) == [[1]])
-    }
-
     @Test("a call waits for an etcd that comes back before its deadline")
     func comesBack() async throws {
         let server = try await EtcdServer.start()

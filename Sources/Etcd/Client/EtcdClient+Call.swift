@@ -77,7 +77,6 @@ extension EtcdClient {
                 error = caught
                 if error.code == .timedOut, let usedToken { await tokens.doubt(usedToken) }
             }
-            if error.code == .unreachable || error.code == .noLeader { configuration.onLostConnection() }
             mayHaveHappened = mayHaveHappened || error.mayHaveHappened
             failures += 1
             // A wrong certificate at one member says nothing of the others.

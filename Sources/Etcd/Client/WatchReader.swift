@@ -56,7 +56,7 @@ actor WatchReader {
                 try await readOnce()
             } catch {
                 if error.code == .cancelled { return nil }
-                if connection != nil, error.isTransient { client.configuration.onLostConnection() }
+                if connection != nil, error.isTransient { client.configuration.onBrokenWatch() }
                 try await recover(from: error)
             }
         }

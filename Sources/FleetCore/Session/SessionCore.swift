@@ -52,12 +52,12 @@ package struct SessionCore: Sendable, Equatable {
         case renewFailed
         /// The store says that the lease that is held does not exist.
         case leaseGone
-        /// A majority of the store's members answered "no leader" or refused the connection, or all of them did; `asked` is
-        /// when the first question left.
-        case noQuorum(asked: Moment, isUnanimous: Bool)
+        /// A majority of the store's members answered "no leader" or refused the connection; `asked` is when the first
+        /// question left.
+        case noQuorum(asked: Moment)
         /// The question for the quorum brought no proof.
         case quorumUnproven
-        /// A connection to the store broke or was refused, or a member knows no leader: the store may be down.
+        /// A connection to the store broke while nothing was asked of it: the store may be down.
         case connectionLost
         /// A peer renewed the lease for us; `sent` is when we asked it.
         case relayed(sent: Moment)
@@ -109,21 +109,19 @@ package struct SessionCore: Sendable, Equatable {
         case foreignStore
     }
 
-    package internal(set) var phase: Phase = .idle
+    package private(set) var phase: Phase = .idle
     package var timing: SessionTiming
     /// Renewals have failed since the last success; reported once.
-    var isTroubled = false
-    var isRenewing = false
-    /// When a connection to the store broke; `nil` once something that was sent later has proved the session.
-    var startled: Moment?
+    private var isTroubled = false
+    private var isRenewing = false
     /// When the latest question about the quorum went out that has no answer yet.
-    var asked: Moment?
+    private var asked: Moment?
     /// The next look while trouble lasts: answers that prove nothing must not put it off again and again.
-    var nextLook: Moment?
+    private var nextLook: Moment?
     /// One at a time: each registration begins a tenure, so a second one would shut out the first's.
     private var isRegistering = false
     /// The present trouble has been reported as covered by the proof of no quorum.
-    package internal(set) var isCovered = false
+    package private(set) var isCovered = false
     /// The lease that fencing gives up; ended once the units are dead, so that others need not wait for its lifetime.
     private var abandoned: SessionLease?
     /// The session was given up for others to take over.
@@ -135,12 +133,6 @@ package struct SessionCore: Sendable, Equatable {
     package var currentLease: SessionLease? {
         if case .held(let lease, _, true) = phase { lease } else { nil }
     }
-
-    /// Whether peers may know more than this machine.
-    ///
-    /// A store that refuses or says "no leader" is as dead to peers. One of whose connections has just broken is asked by this
-    /// machine first: all machines hear of that at one moment.
-    package var needsPeers: Bool { !isCovered && (isTroubled || startled == nil) }
 
     /// Whether `lease` is the one that this session is about now.
     ///
@@ -166,8 +158,8 @@ package struct SessionCore: Sendable, Equatable {
         case .relayed(let sent): proven(sent, at: now, report: nil)
         case .renewFailed: renewFailed(at: now)
         case .leaseGone: leaseGone(at: now)
-        case .connectionLost: connectionLost(at: now)
-        case .noQuorum(let asked, let isUnanimous): noQuorum(asked: asked, isUnanimous: isUnanimous, at: now)
+        case .connectionLost: connectionLost()
+        case .noQuorum(let asked): noQuorum(asked: asked, at: now)
         case .quorumUnproven: quorumUnproven(at: now)
         case .foreignStore: foreignStore(at: now)
         case .ownStoreReturned: ownStoreReturned(at: now)
@@ -246,7 +238,6 @@ extension SessionCore {
         isTroubled = false
         isRenewing = false
         asked = nil
-        startled = nil
         isCovered = false
         return [
             .feedGuard(until: timing.killMoment(proof: proof)), .enter(lease, isNew: isNew),
@@ -274,6 +265,62 @@ extension SessionCore {
         return proven(sent, at: now, report: isTroubled || isCovered ? .recovered : nil)
     }
 
+    /// Takes `moment` as the new moment from which the lease's lifetime counts.
+    private mutating func proven(_ moment: Moment, at now: Moment, report: Report?) -> [Directive] {
+        guard case .held(let lease, let proof, let isConfirmed) = phase else { return [] }
+        let newest = max(proof, moment)
+        phase = .held(lease, proof: newest, isConfirmed: isConfirmed)
+        if report == .recovered {
+            isTroubled = false
+            isCovered = false
+        }
+        nextLook = nil
+        // The answer may have been slow: in any case it is time to look again when fencing would be due.
+        let next =
+            isCovered
+            ? now + timing.retryInterval
+            : isTroubled ? now + timing.renewInterval / 2 : newest + timing.renewInterval
+        return (report.map { [.report($0)] } ?? [])
+            + [
+                .feedGuard(until: timing.killMoment(proof: newest)),
+                .wake(at: min(next, timing.fenceMoment(proof: newest))),
+            ]
+    }
+
+    private mutating func renewFailed(at now: Moment) -> [Directive] {
+        isRenewing = false
+        guard case .held = phase else { return [] }
+        // A proof may have come before the renewal that brings no answer has timed out.
+        let report: [Directive] = isTroubled || isCovered ? [] : [.report(.renewalsFailing)]
+        isTroubled = true
+        guard mayAsk(at: now) else { return report + fenceOrWake(at: now) }
+        asked = now
+        return report + [.askForQuorum] + fenceOrWake(at: now)
+    }
+
+    /// Renews at once, before the store that went down comes up again.
+    ///
+    /// A store that starts takes connections and answers nothing for seconds. Who had just renewed would meet that silence with
+    /// a proof as old as its last renewal; who asks while the store is down has a fresh one (rule R4).
+    private mutating func connectionLost() -> [Directive] {
+        guard case .held(let lease, _, true) = phase, !isRenewing else { return [] }
+        isRenewing = true
+        return [.renew(lease)]
+    }
+
+    private mutating func noQuorum(asked: Moment, at now: Moment) -> [Directive] {
+        self.asked = nil
+        guard case .held(_, let proof, _) = phase, asked > proof else { return [] }
+        let report: Report? = isCovered ? nil : .coveredByNoQuorum
+        isCovered = true
+        return proven(asked, at: now, report: report)
+    }
+
+    private mutating func quorumUnproven(at now: Moment) -> [Directive] {
+        asked = nil
+        return fenceOrWake(at: now)
+    }
+
     /// The store ended the lease: others may hold our units at this very moment.
     private mutating func leaseGone(at now: Moment) -> [Directive] {
         isRenewing = false
@@ -282,7 +329,7 @@ extension SessionCore {
         return fence(lease, kill: now)
     }
 
-    mutating func fence(_ lease: SessionLease, kill: Moment) -> [Directive] {
+    private mutating func fence(_ lease: SessionLease, kill: Moment) -> [Directive] {
         phase = .fencing(kill: kill)
         abandoned = lease
         return [.report(.fencing), .fence(kill: kill)]
@@ -317,7 +364,6 @@ extension SessionCore {
         guard case .suspended(let lease) = phase else { return [] }
         phase = .held(lease, proof: now, isConfirmed: false)
         isRenewing = true
-        startled = nil
         return [.resume(lease), .wake(at: timing.fenceMoment(proof: now))]
     }
 
@@ -354,15 +400,47 @@ extension SessionCore {
         case .suspended(let lease): return [.renew(lease), .wake(at: now + timing.renewInterval)]
         case .held(let lease, let proof, let isConfirmed):
             let fence = fenceOrWake(at: now)
-            let isAlarmed = isTroubled || isCovered || startled != nil
-            let isDue = isAlarmed || !isConfirmed || now >= proof + timing.renewInterval
+            let isDue = isTroubled || !isConfirmed || now >= proof + timing.renewInterval
             guard case .held = phase, isDue else { return fence }
             guard !isRenewing else { return askOnceMore(proof: proof, at: now) + fence }
             isRenewing = true
-            let proofs = isCovered || startled != nil ? askOnceMore(proof: proof, at: now) : []
+            let proofs = isCovered ? askOnceMore(proof: proof, at: now) : []
             return [isConfirmed ? .renew(lease) : .resume(lease)] + proofs + fence
         case .idle, .fencing, .ended: return []
         }
+    }
+
+    /// Looks for a proof while a renewal is out that brings no answer.
+    ///
+    /// A store that has just lost its leader is silent until its members notice, for up to two seconds; then they say so, or
+    /// have another leader, within moments. Who asks only after each renewal's time-out misses that.
+    ///
+    /// A store that is down is asked at each retry: when it starts again it takes connections at once and serves them seconds
+    /// later, so the last proof before that silence must be a fresh one.
+    private mutating func askOnceMore(proof: Moment, at now: Moment) -> [Directive] {
+        let pause = isCovered ? timing.retryInterval : timing.renewInterval + timing.retryInterval
+        guard mayAsk(at: now), now >= proof + pause else { return [] }
+        asked = now
+        return [.askForQuorum]
+    }
+
+    /// Questions may overlap, one each retry: one that meets the silence of a store that starts has no answer for long, and must
+    /// not keep the next from hearing that it is down again.
+    private func mayAsk(at now: Moment) -> Bool {
+        guard let asked else { return true }
+        return now >= asked + timing.retryInterval
+    }
+
+    /// Fences when it is time, else asks to be woken for the next thing to do.
+    private mutating func fenceOrWake(at now: Moment) -> [Directive] {
+        guard case .held(let lease, let proof, _) = phase else { return [] }
+        let due = timing.fenceMoment(proof: proof)
+        guard now < due else { return fence(lease, kill: timing.killMoment(proof: proof)) }
+        var look = now + timing.retryInterval
+        if !isCovered { look = max(proof + timing.renewInterval, look) }
+        if let planned = nextLook, planned > now { look = min(planned, look) }
+        nextLook = look
+        return [.wake(at: min(due, look))]
     }
 
     private mutating func stop() -> [Directive] {

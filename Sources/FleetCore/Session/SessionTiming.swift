@@ -27,9 +27,6 @@ package struct SessionTiming: Hashable, Sendable {
     /// From a failed renewal to the next attempt.
     package var retryInterval: Duration { lifetime / 20 }
 
-    /// From a question that a store answered while it was going down to the next; grows up to `retryInterval`.
-    package var promptInterval: Duration { lifetime / 100 }
-
     /// How long one attempt may take.
     package var attemptTimeout: Duration { lifetime / 5 }
 

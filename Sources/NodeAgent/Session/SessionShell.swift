@@ -33,6 +33,7 @@ actor SessionShell {
     private var saved: SavedSession
     var core: SessionCore
     private var timer: Task<Void, Never>?
+    private var memberCount = 0
     /// Why etcd last granted no lease or took no record; told again when it is for another reason.
     var lastRefusal = ""
     private var isAskingPeers = false
@@ -117,7 +118,7 @@ actor SessionShell {
     /// Its units must be stopped before.
     func stop() { inbox.yield(.stopping) }
 
-    /// The store broke or refused a connection: the session is renewed, and its members are asked, at once, while they are down.
+    /// A connection to the store broke that was waiting for its word: the session is renewed at once, while the store is down.
     func connectionLost() { inbox.yield(.connectionLost) }
 
     /// Gives the session up, since the store refuses what this machine has to write: others take over when the lease has ended.
@@ -131,7 +132,8 @@ actor SessionShell {
         case .renew(let lease): group.addTask { await self.renew(lease) }
         case .askForQuorum:
             group.addTask { await self.askForQuorum() }
-            if let lease = core.currentLease, core.needsPeers, !isAskingPeers {
+            // A store that refuses or says "no leader" is as dead to peers; they would only wait for it together.
+            if let lease = core.currentLease, !core.isCovered, !isAskingPeers {
                 isAskingPeers = true
                 group.addTask { await self.askPeers(lease) }
             }
@@ -225,7 +227,7 @@ extension SessionShell {
         do {
             let (lease, ttl) = try await etcd.grantLease(ttl: requestedTTL)
             lastRefusal = ""
-            await countMembers()
+            memberCount = (try? await etcd.members().count) ?? memberCount
             inbox.yield(.granted(SessionLease(id: lease.rawValue, ttl: ttl), sent: sent))
         } catch {
             let reason = error.message + ClockTrouble.advice(on: error.message, now: Date())
@@ -237,13 +239,6 @@ extension SessionShell {
             inbox.yield(error.code == .storeReplaced ? .foreignStore : .grantFailed)
         }
     }
-
-    /// How many members may know more than those at the endpoints; the next run of the agent knows it while etcd is down, too.
-    private func countMembers() async {
-        saved.memberCount = (try? await etcd.members().count) ?? saved.memberCount
-    }
-
-    private var memberCount: Int { saved.memberCount ?? 0 }
 
     private func register(_ lease: SessionLease) async {
         _ = updateTrouble()
@@ -329,7 +324,6 @@ extension SessionShell {
             case .registered(let revision):
                 if core.isAbout(lease) { recordRevision = revision }
                 answer(.renewed(sent: sent), about: lease)
-                await countMembers()
                 await noteMark()
             case .taken: await leaseGone(lease)
             }
@@ -379,11 +373,8 @@ extension SessionShell {
 
     private func askForQuorum() async {
         let asked = BootClock.now
-        switch await QuorumQuestion(etcd: etcd).verdict(memberCount: memberCount) {
-        case .unproven: inbox.yield(.quorumUnproven)
-        case .majorityIsDown: inbox.yield(.noQuorum(asked: asked, isUnanimous: false))
-        case .allAreDown: inbox.yield(.noQuorum(asked: asked, isUnanimous: true))
-        }
+        let isLost = await QuorumQuestion(etcd: etcd).isQuorumLost(memberCount: memberCount)
+        inbox.yield(isLost ? .noQuorum(asked: asked) : .quorumUnproven)
     }
 
     /// Has peers renew the lease, which helps a machine that is cut off from the store alone.

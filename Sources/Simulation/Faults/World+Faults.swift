@@ -92,14 +92,7 @@ extension World {
         // Between two silences machines need a moment to renew: without it rule R4 does not hold, as its text says.
         if etcd.isBarelyBack { disturbAll(2 * Span.second) }
         for member in members { etcd.change(member) { $0.outages += 1 } }
-        // As at `systemctl restart etcd`, or when systemd starts what was killed: down for moments, silent for longer.
-        let isRestart = members.count == etcd.members.count && random.chance(1, in: 4)
         for member in members {
-            if isRestart {
-                let moment = random.between(200 * Span.millisecond, 500 * Span.millisecond)
-                until(moment) { [unowned self] in etcd.change(member) { $0.outages -= 1 } }
-                continue
-            }
             // They do not all come back at one moment.
             until(span + random.between(0, Span.second)) { [unowned self] in etcd.change(member) { $0.outages -= 1 } }
         }

@@ -83,10 +83,7 @@ final class SessionShell {
         case .renew(let lease): renew(lease)
         case .askForQuorum:
             let asked = host.now
-            client.countDown { [self] down in
-                let all = client.memberCount
-                send(down > all / 2 ? .noQuorum(asked: asked, isUnanimous: down == all) : .quorumUnproven)
-            }
+            client.isQuorumLost { [self] isLost in send(isLost ? .noQuorum(asked: asked) : .quorumUnproven) }
         case .enter(let lease, let isNew):
             world.note { "\(host.name): session \(lease.id)" + (isNew ? "" : ", taken up again") }
             if isNew { host.runtime.session.mustFence = false }

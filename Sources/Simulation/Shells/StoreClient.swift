@@ -31,7 +31,7 @@ final class StoreClient {
         lastFailure = Array(repeating: -1, count: count)
     }
 
-    var memberCount: Int { lastAnswer.count }
+    private var memberCount: Int { lastAnswer.count }
 
     /// One call on its way through attempts and pauses.
     private final class Call {
@@ -89,7 +89,6 @@ final class StoreClient {
         call.mayHaveHappened = call.mayHaveHappened || failure.mayHaveHappened
         call.failures += 1
         let isTransient = failure.code == .unreachable || failure.code == .timedOut
-        if failure.code == .unreachable { process.session.send(.connectionLost) }
         if isTransient { turnAway(from: member) }
         guard isTransient, call.request.isRepeatable || !call.mayHaveHappened else {
             return call.completion(
@@ -159,10 +158,11 @@ final class StoreClient {
 
     // MARK: Quorum
 
-    /// Asks every member at once how it is, and tells how many refuse or know no leader; see `QuorumQuestion`.
-    func countDown(_ completion: @escaping (Int) -> Void) {
+    /// Asks every member at once how it is; see `QuorumQuestion`.
+    func isQuorumLost(_ completion: @escaping (Bool) -> Void) {
         var left = memberCount
         var down = 0
+        let majority = memberCount / 2 + 1
         for member in 0..<memberCount {
             probe(member) { [world] answer in
                 left -= 1
@@ -171,7 +171,7 @@ final class StoreClient {
                 case .timedOut: if world.isMutant(.timeoutIsProof) { down += 1 }
                 case .healthy: break
                 }
-                if left == 0 { completion(world.isMutant(.noProofOfQuorum) ? 0 : down) }
+                if left == 0 { completion(down >= majority && !world.isMutant(.noProofOfQuorum)) }
             }
         }
     }

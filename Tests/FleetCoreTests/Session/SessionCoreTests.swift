@@ -72,6 +72,17 @@ struct SessionCoreTests {
             20 grant-failed => wake 23
             """),
         NamedScript(
+            "a connection that breaks is followed by a renewal at once, one at a time, and by the question for the quorum",
+            """
+            0 start => grant
+            1 connection-lost => -
+            1 granted 7 @0 => register 7
+            2 registered => feed 54, enter 7 new, wake 15
+            3 connection-lost => renew 7
+            3 connection-lost => -
+            4 renew-failed => report renewalsFailing, ask, wake 15
+            """),
+        NamedScript(
             "kept out late in the life of the last proof: units are dead before the lease can end all the same",
             """
             0 start => grant

@@ -84,7 +84,7 @@ struct SessionPropertyTests {
         switch event {
         case .started(.some, let proof) where phase == .idle: return proof
         case .granted(_, let sent) where phase == .granting: return sent
-        case .renewed(let sent) where isHeld, .relayed(let sent) where isHeld, .noQuorum(let sent, _) where isHeld:
+        case .renewed(let sent) where isHeld, .relayed(let sent) where isHeld, .noQuorum(let sent) where isHeld:
             return max(known ?? sent, sent)
         case .ownStoreReturned:
             guard case .suspended = phase else { return known }
@@ -103,14 +103,14 @@ struct SessionPropertyTests {
         _ now: Moment, _ nextLease: inout Int64, _ generator: inout SeededGenerator
     ) -> SessionCore.Event {
         let sent = now - .milliseconds(Int64.random(in: 0...4000, using: &generator))
-        switch Int.random(in: 0..<44, using: &generator) {
+        switch Int.random(in: 0..<40, using: &generator) {
         case 0..<6:
             nextLease += 1
             return .granted(SessionLease(id: nextLease, ttl: ttl), sent: sent)
         case 6..<12: return .registered
         case 12..<18: return .renewed(sent: sent)
         case 18..<22: return .renewFailed
-        case 22..<24: return .noQuorum(asked: sent, isUnanimous: true)
+        case 22..<24: return .noQuorum(asked: sent)
         case 24..<26: return .quorumUnproven
         case 26..<28: return .relayed(sent: sent)
         case 28..<34: return .fenced
@@ -119,7 +119,6 @@ struct SessionPropertyTests {
         case 36: return .ownStoreReturned
         case 37: return .taken
         case 38: return .grantFailed
-        case 39..<43: return .connectionLost
         default: return .registerFailed
         }
     }

@@ -36,8 +36,7 @@ struct SessionScript {
         case "granted": return lease.map { .granted($0, sent: moment) }
         case "renewed": return .renewed(sent: moment)
         case "relayed": return .relayed(sent: moment)
-        case "no-quorum": return .noQuorum(asked: moment, isUnanimous: false)
-        case "all-refuse": return .noQuorum(asked: moment, isUnanimous: true)
+        case "no-quorum": return .noQuorum(asked: moment)
         default: return Self.plainEvents[words[0]]
         }
     }

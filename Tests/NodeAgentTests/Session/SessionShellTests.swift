@@ -333,26 +333,6 @@ struct SessionShellTests {
         }
     }
 
-    @Test("etcd that goes down is asked at once, not when a renewal has failed: it may be back by then, and silent")
-    func etcdRestarts() async throws {
-        // A renewal fails after 12 s.
-        let rig = try SessionRig(server: try await SharedEtcd.quickServer(), ttl: 60)
-        try await rig.run { shell, notes in
-            try await until("entering") { !notes.entered.isEmpty }
-            rig.server.kill()
-            let death = BootClock.now
-            await shell.connectionLost()
-            try await until("word that etcd is down") {
-                notes.words.contains("etcd is down or has no quorum; units go on")
-            }
-            #expect(BootClock.now < death + .seconds(6))
-            try await until("the proof on file") { rig.proof >= death }
-            try await rig.server.start()
-            try await until("the session's recovery") { notes.lastWords == "in the cluster" }
-            #expect(notes.fences.isEmpty && notes.entered.count == 1)
-        }
-    }
-
     @Test("etcd that no longer answers leads to the fence before the lease can end")
     func etcdSilent() async throws {
         let rig = try SessionRig(server: try await SharedEtcd.quickServer(), ttl: 12)
