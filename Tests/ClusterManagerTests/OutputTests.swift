@@ -223,6 +223,76 @@ struct OutputTests {
         #expect(notes.last == "stopped 2 of 2 units")
     }
 
+    /// What standard error says to who asked for JSON.
+    private struct Words: Decodable {
+        struct Failure: Decodable {
+            let code: String
+            let message: String
+        }
+        let note: String?
+        let error: Failure?
+
+        static func of(_ session: Session) throws -> [Words] {
+            try session.errors.split(separator: "\n").map {
+                try JSONDecoder().decode(Words.self, from: Data($0.utf8))
+            }
+        }
+    }
+
+    @Test("the failure of the only unit that is waited for is the command's error, and no note", arguments: [1, 2])
+    func jsonUnitFailure(count: Int) async throws {
+        let machine = Fixtures.machines(1)[0].id
+        let units = try (0..<count).map { try Fixtures.unit("w@\($0).service", machine: machine) }
+        let states = units.map { Fixtures.state($0, on: machine, "failed", "failed") }
+        let fleet = FakeFleet(units: units, states: states, runsUnits: false)
+        let names = units.map(\.name.rawValue).joined(separator: " ")
+        let session = await Session.run("start \(names) --output json", on: fleet)
+        #expect(session.status == .failure)
+        let words = try Words.of(session)
+        #expect(words.compactMap(\.error).map(\.code) == ["unitFailed"])
+        #expect(words.count(where: { $0.note?.hasPrefix("unit w@") == true }) == (count == 1 ? 0 : 2))
+        let message = try #require(words.last?.error?.message)
+        #expect(
+            message.hasPrefix(
+                count == 1 ? "unit w@0.service failed on 10000000.../172.17.8.101" : "2 of 2 units did not get there"))
+    }
+
+    @Test("a failure of a unit beside a request that is refused stays a note")
+    func jsonFailureBesideRefusal() async throws {
+        let machine = Fixtures.machines(1)[0].id
+        let bad = try Fixtures.unit("bad.service", machine: machine)
+        let fleet = FakeFleet(
+            units: [bad, try Fixtures.unit("no.service", .inactive)],
+            states: [Fixtures.state(bad, on: machine, "failed", "failed")], runsUnits: false,
+            refusals: ["set no.service launched": ClusterManagerError(.refused, "cannot set unit no.service: no")])
+        let words = try Words.of(await Session.run("start bad no --output json", on: fleet))
+        #expect(words.compactMap(\.note).contains { $0.hasPrefix("unit bad.service failed on ") })
+        #expect(words.compactMap(\.error).map(\.message) == ["1 of 2 requests was not carried out"])
+    }
+
+    @Test("a unit that is not there when the time is up has its place in the result")
+    func jsonTimeout() async throws {
+        let machine = Fixtures.machines(1)[0].id
+        let up = try Fixtures.unit("up.service", machine: machine)
+        let waits = try Fixtures.unit("waits.service", reason: "1 machine: conflicts")
+        let fleet = FakeFleet(units: [up, waits], states: [Fixtures.state(up, on: machine)], runsUnits: false)
+        let session = await Session.run("start up waits --timeout 1 --output json", on: fleet)
+        #expect(session.status == .incomplete)
+        struct Answer: Decodable, Equatable {
+            var unit: String
+            var ok: Bool
+            var message: String
+        }
+        #expect(
+            try JSONDecoder().decode([Answer].self, from: Data(session.output.utf8)) == [
+                Answer(
+                    unit: "up.service", ok: true, message: "Unit up.service launched on 10000000.../172.17.8.101"),
+                Answer(
+                    unit: "waits.service", ok: false,
+                    message: "unit waits.service waits for a machine: 1 machine: conflicts"),
+            ])
+    }
+
     @Test("what is done is said, also as JSON")
     func done() async throws {
         let api = CannedAPI(["DELETE /flotilla/v1/users/ada": TransportResponse(status: 204)])

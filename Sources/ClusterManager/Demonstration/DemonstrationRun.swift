@@ -65,7 +65,7 @@ package struct DemonstrationRun: Sendable {
                 ended.insert(line.unit)
                 leaveWord(asked, without: ended)
             }
-            results += result.outcomes.map(OperationResult.init)
+            results += result.lines.map(OperationResult.init)
             error = result.error
         }
         try finish(results, error)
@@ -80,7 +80,7 @@ package struct DemonstrationRun: Sendable {
             if case .destroy(let name) = action { name } else { nil }
         }
         let waiter = try await waiter(patience, units: gone)
-        let results = try await carryOut(plan)
+        var results = try await carryOut(plan)
         guard let waiter, case .wait(let timeout) = patience else { return try finish(results, nil) }
         let goals = gone.map { WaitGoal($0, .gone) }
         var ended: Set<UnitName> = []
@@ -90,6 +90,7 @@ package struct DemonstrationRun: Sendable {
             ended.insert(line.unit)
             leaveWord(goals, without: ended)
         }
+        results += result.lines.filter { $0.kind != .reached }.map(OperationResult.init)
         try finish(results, result.error)
     }
 

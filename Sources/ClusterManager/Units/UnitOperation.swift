@@ -125,12 +125,16 @@ package struct UnitOperation: Sendable {
                 leaveWord(Self.farewell(requested, without: ended, before: waiter.before))
             }
             error = result.error
-            results += result.outcomes.map(OperationResult.init)
+            results += result.lines.map(OperationResult.init)
         }
         if context.format == .json { context.console.output.write(try JSONOutput.text(results)) }
         let done = results.count { $0.ok }
         if let summary, steps.count > 1 { context.warn("\(summary) \(done) of \(steps.count) units") }
         if let failure = failures.first {
+            // The command's own error is another one than the failure that the wait has left to it.
+            if let error, error.code == .unitFailed, goals.count == 1, !error.message.isEmpty {
+                context.warn(error.message)
+            }
             if steps.count == 1 || failures.count == steps.count && failure.exitStatus == .unreachable { throw failure }
             let code: ClusterManagerError.Code = done > 0 ? .partial : .refused
             let were = failures.count == 1 ? "was" : "were"

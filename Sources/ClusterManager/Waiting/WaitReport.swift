@@ -61,11 +61,7 @@ package struct WaitReport: Sendable {
             case .pending(let reason):
                 guard let reason, reasons[goal.unit] != reason else { return false }
                 reasons[goal.unit] = reason
-                let isPlaceless = view.states[goal.unit] == nil && view.units[goal.unit]?.machine == nil
-                lines.append(
-                    Line(
-                        .note, goal.unit,
-                        "unit \(goal.unit) \(isPlaceless ? "waits for a machine" : "is not there yet"): \(reason)"))
+                lines.append(Line(.note, goal.unit, Self.words(for: goal.unit, reason, in: view)))
                 return false
             case .reached(let text):
                 lines.append(Line(.reached, goal.unit, text, state: view.state(of: goal.unit)))
@@ -77,6 +73,21 @@ package struct WaitReport: Sendable {
         }
         outcomes += lines.filter { $0.kind != .note }
         return lines
+    }
+
+    /// Where the goals are that are not settled: notes, with the reason when one is known.
+    package func unsettled(in view: FleetView) -> [Line] {
+        pending.map { goal in
+            let words = Self.words(for: goal.unit, reasons[goal.unit], in: view)
+            return Line(.note, goal.unit, words, state: view.state(of: goal.unit))
+        }
+    }
+
+    /// Says that a unit is not where it should be, and why when that is known.
+    private static func words(for unit: UnitName, _ reason: String?, in view: FleetView) -> String {
+        let isPlaceless = reason != nil && view.states[unit] == nil && view.units[unit]?.machine == nil
+        return "unit \(unit) \(isPlaceless ? "waits for a machine" : "is not there yet")"
+            + (reason.map { ": \($0)" } ?? "")
     }
 
     package var failureCount: Int { outcomes.count { $0.kind == .failed } }

@@ -91,14 +91,20 @@ package struct Waiter: Sendable {
     package struct Result: Sendable {
         /// How goals were settled, in the order in which it was found out.
         package var outcomes: [WaitReport.Line]
+        /// Where the other goals were when the wait was given up; none after one that went to its end.
+        package var pending: [WaitReport.Line] = []
         /// `unitFailed` if a unit cannot reach its goal, `timedOut` when the time was up, the refusal when a lost event stream
         /// was refused again and again; `nil` when every goal was reached.
         package var error: ClusterManagerError?
+
+        /// One of every goal.
+        package var lines: [WaitReport.Line] { outcomes + pending }
     }
 
     /// Waits until every goal is settled.
     ///
-    /// Failures and reasons for waiting go to standard error as they become known.
+    /// Failures and reasons for waiting go to standard error as they become known. For who asked for JSON the failure of a
+    /// single goal is in the result's error instead, which tells it as the command's own.
     ///
     /// - Parameters:
     ///   - goals: What to wait for; none returns at once.
@@ -120,6 +126,7 @@ package struct Waiter: Sendable {
         var silence = Silence()
         var reminders = Reminders(rhythm)
         var isListed = units.isEmpty
+        let isErrorOfUnit = goals.count == 1 && console.errors.isJSON
 
         let (inputs, continuation) = AsyncStream.makeStream(of: Input.self)
         continuation.yield(.begin)
@@ -142,7 +149,8 @@ package struct Waiter: Sendable {
                 isListed = units.isEmpty
                 if silence.end() { say("the cluster answers again", &progress) }
             case .silence(let error): silence.note(error.message, brief: error.inBrief)
-            case .refused(let error): return Result(outcomes: report.outcomes, error: error)
+            case .refused(let error):
+                return Result(outcomes: report.outcomes, pending: report.unsettled(in: view), error: error)
             case .tick where silence.reason == nil:
                 attention += Self.tick
                 await explain(report.pending, in: &view, explained: &explained)
@@ -153,7 +161,9 @@ package struct Waiter: Sendable {
             case .timeout:
                 let nobody = silence.reason.map { "; nobody answers now: \($0)" } ?? ""
                 let message = report.givenUp(after: timeout ?? start.duration(to: clock.now)) + nobody
-                return Result(outcomes: report.outcomes, error: ClusterManagerError(.timedOut, message))
+                return Result(
+                    outcomes: report.outcomes, pending: report.unsettled(in: view),
+                    error: ClusterManagerError(.timedOut, message))
             }
             if !isListed, report.pending.contains(where: { $0.runsAllTheSame(in: view, attention: attention) }) {
                 isListed = true
@@ -163,7 +173,11 @@ package struct Waiter: Sendable {
             let lines = report.update(view, changed: changed, attention: attention)
             if !lines.isEmpty { progress.clear() }
             for line in lines {
-                if line.kind == .reached { reached(line) } else { console.errors.line("cluster-manager: \(line.text)") }
+                if line.kind == .reached {
+                    reached(line)
+                } else if line.kind == .note || !isErrorOfUnit {
+                    console.errors.line("cluster-manager: \(line.text)")
+                }
             }
             if report.isDone { break }
             // A person at a terminal sees the line below all the time.
@@ -177,10 +191,13 @@ package struct Waiter: Sendable {
             }
         }
         guard report.failureCount > 0 else { return Result(outcomes: report.outcomes) }
-        // Of a single unit everything has been said.
-        let message =
-            report.outcomes.count == 1
-            ? "" : "\(report.failureCount) of \(report.outcomes.count) units did not get there"
+        let message: String =
+            if goals.count > 1 {
+                "\(report.failureCount) of \(report.outcomes.count) units did not get there"
+            } else {
+                // To a person everything has been said of a single unit.
+                isErrorOfUnit ? report.outcomes.first?.text ?? "" : ""
+            }
         return Result(outcomes: report.outcomes, error: ClusterManagerError(.unitFailed, message))
     }
 
