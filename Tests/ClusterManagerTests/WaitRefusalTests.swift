@@ -86,6 +86,8 @@ struct WaitRefusalTests {
         "systemd on 10000000.../172.17.8.101 cannot load unit web.service (bad-setting);"
         + " see 'cluster-manager status web.service'"
 
+    private static let lost = "its file is gone from 10000000.../172.17.8.101, which puts it back"
+
     /// Units that systemd cannot load.
     private static let loads: [WaitSituation] = [
         // A stop is done all the same.
@@ -102,10 +104,10 @@ struct WaitRefusalTests {
         // What systemd made of the file before is told until it has read the new one.
         Case(
             kind: .running, desired: .launched, current: .launched, report: "active/running/bad-setting", before: 2000,
-            formerLoad: "bad-setting", expected: pending),
+            formerLoad: "bad-setting", bringsFile: true, expected: pending),
         Case(
             kind: .running, desired: .launched, current: .launched, report: "active/running/bad-setting", before: 2000,
-            formerLoad: "bad-setting", attention: WaitGoal.staleness, expected: .failed(unloadable)),
+            formerLoad: "bad-setting", attention: WaitGoal.staleness, bringsFile: true, expected: .failed(unloadable)),
         Case(
             kind: .restarted, desired: .launched, current: .launched, report: "active/running/masked", before: 2000,
             formerLoad: "masked", health: "it is masked", restarts: (2, 1),
@@ -114,7 +116,26 @@ struct WaitRefusalTests {
         ),
         Case(
             kind: .running, desired: .launched, current: .launched, report: "active/running/bad-setting", before: 2000,
-            expected: .failed(unloadable)),
+            bringsFile: true, expected: .failed(unloadable)),
+        // What is up goes on without its file, which its machine puts back.
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "active/running/not-found",
+            expected: .reached("Unit web.service launched on 10000000.../172.17.8.101")),
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "active/running/masked",
+            expected: .reached("Unit web.service launched on 10000000.../172.17.8.101")),
+        Case(
+            kind: .running, desired: .launched, current: .launched, report: "activating/start/not-found",
+            attention: WaitGoal.staleness, expected: .pending(reason: lost)),
+        Case(
+            kind: .restarted, desired: .launched, current: .launched, report: "active/running/not-found", before: 2000,
+            expected: pending),
+        Case(
+            kind: .restarted, desired: .launched, current: .launched, report: "deactivating/stop/not-found",
+            before: 2000, expected: .pending(reason: lost)),
+        Case(
+            kind: .loaded, desired: .launched, current: .launched, report: "active/running/not-found",
+            expected: .pending(reason: lost)),
         Case(
             kind: .running, desired: .launched, current: .launched, report: "active/running", before: 2000,
             formerLoad: "bad-setting",

@@ -226,6 +226,7 @@ extension WaitGoal {
             return refusal(state, in: view, attention: attention) ?? .pending(reason: nil)
         }
         let isUnloadable = Self.unloadable.contains(state.load)
+        if kind == .loaded, let reason = loss(state, in: view) { return .pending(reason: reason) }
         if kind == .loaded, isUnloadable {
             return loadFailure(state, in: view, attention: attention) ?? .pending(reason: nil)
         }
@@ -269,7 +270,8 @@ extension WaitGoal {
         guard (state.acted ?? record.current) == .launched else {
             return refusal(state, in: view, attention: attention) ?? .pending(reason: nil)
         }
-        let isUnloadable = Self.unloadable.contains(state.load)
+        // What is up goes on without its file. Of a file that this command brings it counts whether systemd takes it.
+        let isUnloadable = Self.unloadable.contains(state.load) && (state.isDown || hash != nil)
         if isUnloadable, let failure = loadFailure(state, in: view, attention: attention) { return failure }
         // What the machine says before it has acted on the last request is about the one before.
         guard state.restarts >= record.restarts else {
@@ -298,7 +300,7 @@ extension WaitGoal {
             guard record.isOneshot || quiet >= Self.settling else { return .pending(reason: nil) }
             return .reached("Unit \(unit) launched on \(place), and has finished")
         default:
-            return .pending(reason: nil)
+            return .pending(reason: loss(state, in: view))
         }
     }
 
@@ -344,6 +346,12 @@ extension WaitGoal {
     private func verdictOfOtherTarget(_ record: FleetUnit, attention: Duration) -> WaitVerdict {
         guard attention >= Self.staleness else { return .pending(reason: nil) }
         return .failed("unit \(unit) was set to \(record.desired.rawValue) while this command waited for it")
+    }
+
+    /// What a unit that is up waits for when its file is gone from its machine; `nil` when that is not so.
+    private func loss(_ state: FleetUnitState, in view: FleetView) -> String? {
+        guard state.load == "not-found", !state.isDown else { return nil }
+        return "its file is gone from \(view.label(of: state.machine)), which puts it back"
     }
 
     /// systemd cannot load the unit; `nil` while that may be about the file before this command's.

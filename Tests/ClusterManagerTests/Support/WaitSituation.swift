@@ -27,6 +27,8 @@ struct WaitSituation: Sendable, CustomTestStringConvertible {
     var formerHealth: String?
     /// Whether the machine still has the unit's former file.
     var hasFormerFile = false
+    /// Whether the command has given the unit its file.
+    var bringsFile = false
     /// How many restarts were asked for, and how many the machine has acted on.
     var restarts = (asked: 0, acted: 0)
     /// The unit's file; `nil` for a service that goes on and on.
@@ -64,6 +66,7 @@ struct WaitSituation: Sendable, CustomTestStringConvertible {
             Fixtures.state(unit, on: machine.id, "failed", "failed", load: formerLoad, since: $0)
         }
         former?.health = formerHealth
-        return WaitGoal(unit.name, kind, before: former).verdict(in: view, attention: attention)
+        return WaitGoal(unit.name, kind, before: former, hash: bringsFile ? unit.hash : nil)
+            .verdict(in: view, attention: attention)
     }
 }
