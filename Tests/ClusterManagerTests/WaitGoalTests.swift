@@ -169,6 +169,18 @@ struct WaitGoalTests {
         Case(
             kind: .gone, desired: nil, report: "active/running", health: "processes are left",
             expected: .pending(reason: "still on 10000000.../172.17.8.101: processes are left")),
+        // Why it was not started says nothing of how it ends.
+        Case(
+            kind: .gone, desired: nil, report: "inactive/dead",
+            health: "not started, since ConditionPathExists=/x is not met", expected: pending),
+        Case(
+            kind: .gone, desired: nil, report: "inactive/dead", attention: .seconds(2),
+            health: "not started, since ConditionPathExists=/x is not met",
+            expected: .pending(reason: "10000000.../172.17.8.101 has said nothing new of it yet")),
+        Case(
+            kind: .stopped, desired: .loaded, current: .launched, report: "active/running", attention: .seconds(2),
+            health: "not started: systemd says invalid",
+            expected: .pending(reason: "systemd on 10000000.../172.17.8.101 says active (running)")),
         Case(
             kind: .stopped, desired: .loaded, current: .loaded, report: "failed/failed", expected: .reached(loaded)),
         Case(kind: .unloaded, desired: .launched, current: .launched, report: "active/running", expected: pending),

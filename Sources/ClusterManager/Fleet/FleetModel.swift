@@ -105,6 +105,13 @@ package struct FleetUnitState: Hashable, Sendable {
     static func isOfRun(_ health: String) -> Bool {
         [UnitState.failedWord, "failed on machine", "start failed"].contains { health.hasPrefix($0) }
     }
+
+    /// Whether words of `health` tell why the unit was not started, or not yet, and so nothing of how it ends.
+    static func isOfStart(_ health: String) -> Bool {
+        [notStarted, UnitState.queuedWord].contains { health.hasPrefix($0) }
+    }
+
+    private static let notStarted = "not started"
 }
 
 /// A machine of the cluster that is alive.

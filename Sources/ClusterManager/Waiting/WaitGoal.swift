@@ -108,37 +108,42 @@ extension WaitGoal {
     private func standing(in view: FleetView, quiet: Duration) -> String? {
         let home = view.units[unit]?.machine
         let states = view.states[unit]?.values.sorted { $0.machine < $1.machine } ?? []
+        let isEnding = [.stopped, .unloaded, .gone].contains(kind)
+        // Why it was not started has no place in a wait for its end.
+        func words(_ state: FleetUnitState) -> String? {
+            state.health.flatMap { isEnding && FleetUnitState.isOfStart($0) ? nil : $0 }
+        }
         if home == nil, let former = states.first, [.loaded, .running, .restarted].contains(kind) {
             // The unit is leaving that machine, or it is a destroyed unit's of its name.
             return "its former run on \(view.label(of: former.machine)) ends first"
         }
         if let state = states.first(where: { $0.machine == home }) ?? states.first, !state.active.isEmpty {
             let isUnderWay = Self.underWay.contains(state.active)
-            let isToEnd = !state.isDown && [.stopped, .unloaded, .gone].contains(kind)
+            let isToEnd = !state.isDown && isEnding
             // systemd's reason for a failure follows at once.
             if state.active == "failed" { return nil }
             // Whether that is an end shows in a moment.
             if state.active == "inactive", quiet < Self.settling { return nil }
             // That it runs, or has ended, may be what was so before the command.
-            if isToEnd, let health = state.health, !FleetUnitState.isOfRun(health) {
+            if isToEnd, let health = words(state), !FleetUnitState.isOfRun(health) {
                 // Said before the command, and still so.
                 return Self.holding(state, health, in: view)
             }
             guard isUnderWay || isToEnd else {
                 // What it said of the order before may be what it is about to say of this one.
-                let former = state.health.map { ", and before: \($0)" } ?? ""
+                let former = words(state).map { ", and before: \($0)" } ?? ""
                 return "\(view.label(of: state.machine)) has said nothing new of it yet\(former)"
             }
             // Of a unit that systemd starts again and again, how its last run ended.
-            let reason = state.health.map { ": \($0)" } ?? ""
+            let reason = words(state).map { ": \($0)" } ?? ""
             return "systemd on \(view.label(of: state.machine)) says \(state.active) (\(state.sub))\(reason)"
         }
         guard let home else {
             return [.loaded, .running, .restarted].contains(kind) && view.units[unit] != nil
                 ? "nobody has decided yet where it goes" : nil
         }
-        let words = states.first { $0.machine == home }?.health.map { ": \($0)" } ?? " has said nothing of it yet"
-        return view.label(of: home) + words
+        let said = states.first { $0.machine == home }.flatMap(words)
+        return view.label(of: home) + (said.map { ": \($0)" } ?? " has said nothing of it yet")
     }
 
     private func judge(_ view: FleetView, attention: Duration, quiet: Duration) -> WaitVerdict {
@@ -179,7 +184,7 @@ extension WaitGoal {
     private func hindrance(_ state: FleetUnitState, in view: FleetView) -> String? {
         let isLeaving = kind == .gone || kind == .unloaded
         guard let health = state.health, isLeaving || !state.isDown, health != before?.health,
-            !FleetUnitState.isOfRun(health)
+            !FleetUnitState.isOfRun(health), !FleetUnitState.isOfStart(health)
         else { return nil }
         return Self.holding(state, health, in: view)
     }
