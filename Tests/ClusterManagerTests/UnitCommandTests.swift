@@ -299,32 +299,6 @@ struct UnitCommandTests {
                 + " see 'cluster-manager status web.service'\n")
     }
 
-    @Test(
-        "a global unit that is down everywhere is started again, and of one that runs on some machines the truth is said",
-        arguments: [
-            (["inactive", "failed"], ["restart log.service"], nil), (["active", "active"], [], nil),
-            ([], [], nil),
-            (
-                ["active", "failed"], [],
-                "cannot start log.service: it is down on 1 of 2 machines and runs on the others, which would be restarted, "
-                    + "too; 'cluster-manager restart log.service' does that"
-            ),
-        ] as [([String], [String], String?)])
-    func globalStart(actives: [String], requests: [String], complaint: String?) async throws {
-        let machines = Fixtures.machines(2)
-        let log = try Fixtures.unit("log.service", text: Fixtures.globalText)
-        // What a machine that is gone said last does not count.
-        var states = [Fixtures.state(log, on: Fixtures.id("99"), "failed", "failed")]
-        states += zip(actives, machines).map { Fixtures.state(log, on: $1.id, $0, "x") }
-        let fleet = FakeFleet(units: [log], states: states, machines: machines, runsUnits: false)
-        let session = await Session.run("start log", on: fleet)
-        #expect(await fleet.requests == requests)
-        #expect(session.errors == (complaint.map { "cluster-manager: \($0)\n" } ?? ""))
-        #expect(session.output == (complaint == nil ? "Triggered global unit log.service start\n" : ""))
-        let status: ClusterManager.ExitStatus = complaint == nil ? .success : .failure
-        #expect(session.status == status)
-    }
-
     @Test("cat prints the file as it was submitted")
     func cat() async throws {
         let fleet = FakeFleet(units: [try Fixtures.unit("celix@.service", .inactive)])

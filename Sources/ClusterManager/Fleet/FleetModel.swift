@@ -111,6 +111,14 @@ package struct FleetUnitState: Hashable, Sendable {
         [notStarted, UnitState.queuedWord].contains { health.hasPrefix($0) }
     }
 
+    /// Whether words of `health` tell that systemd took the start for done, since a condition of the unit is not met.
+    static func isOfCondition(_ health: String) -> Bool {
+        let reason = "\(notStarted), since "
+        guard health.hasPrefix(reason) else { return false }
+        let setting = health.dropFirst(reason.count)
+        return ["Condition", "one of Condition", "ExecCondition="].contains { setting.hasPrefix($0) }
+    }
+
     private static let notStarted = "not started"
 }
 

@@ -94,7 +94,7 @@ package struct BringingUp: Sendable {
             // A restart is of all its machines, and a start ends nothing that runs.
             let error = ClusterManagerError(
                 .unit,
-                "cannot start \(name): it is down on \(machines) of \(all) machines and runs on the others, which would"
+                "cannot start \(name): it is down on \(machines) of \(all) machines and runs on others, which would"
                     + " be restarted, too; 'cluster-manager restart \(name)' does that")
             return { _ in throw error }
         }

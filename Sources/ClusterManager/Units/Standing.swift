@@ -11,7 +11,9 @@ package enum Standing: Hashable, Sendable {
     case up
     /// It ended, failed, was stopped, or its machine refuses what it was told last; of a global unit, on every machine.
     case down
-    /// A global unit that is down on some of the machines that have it.
+    /// A global unit that runs on some of the machines that have it and is down on others.
+    ///
+    /// Where a condition keeps it from starting it is not counted as down.
     case partlyDown(machines: Int, of: Int)
 }
 
@@ -36,11 +38,21 @@ extension Standing {
             let states = (told[unit.name] ?? []).filter { state in
                 unit.isGlobal ? alive.contains(state.machine) : state.machine == unit.machine
             }
-            let down = states.count { isDown(unit, $0) }
-            standings[unit.name] =
-                down == 0 ? .up : down == states.count ? .down : .partlyDown(machines: down, of: states.count)
+            let down = states.filter { isDown(unit, $0) }
+            if !down.isEmpty, down.count == states.count {
+                // Another try ends nothing that runs as it should, and a condition may be met by now.
+                standings[unit.name] = .down
+            } else {
+                let atFault = down.count { !isSkipped($0) }
+                standings[unit.name] = atFault == 0 ? .up : .partlyDown(machines: atFault, of: states.count)
+            }
         }
         return standings
+    }
+
+    /// Whether a condition that is not met keeps the unit down, as its file wants it.
+    private static func isSkipped(_ state: FleetUnitState) -> Bool {
+        state.isDown && state.health.map { FleetUnitState.isOfCondition($0) } ?? false
     }
 
     /// Whether the machine says that the unit does not run as it should there.
