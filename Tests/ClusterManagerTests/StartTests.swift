@@ -62,4 +62,30 @@ struct StartTests {
         #expect(session.status == status, "\(session.errors)")
         #expect(session.errors.isEmpty == isDone)
     }
+
+    @Test(
+        "a replacement without a file says what it needs",
+        arguments: [
+            ("none@1", "unit none@1.service keeps its file", true), ("none", "unit none.service keeps its file", false),
+            ("none none@1", "units none.service, none@1.service keep their files", true),
+            // The template in the cluster is what it takes.
+            ("made@1", nil, false),
+        ] as [(String, String?, Bool)])
+    func replaceWithoutFile(names: String, subject: String?, hasInstance: Bool) async throws {
+        let units = try ["none.service", "none@1.service", "made@.service", "made@1.service"].map {
+            try Fixtures.unit($0, .inactive)
+        }
+        for verb in ["submit", "load", "start"] {
+            let fleet = FakeFleet(units: units)
+            let session = await Session.run("\(verb) --replace \(names)", on: fleet)
+            #expect(session.status == .success)
+            let template = hasInstance ? ", or of an instance its template in the cluster" : ""
+            let line = subject.map {
+                "cluster-manager: \($0): --replace needs the path of a unit file here\(template)\n"
+            }
+            #expect(session.errors == (line ?? ""))
+            #expect(await fleet.requests.allSatisfy { !$0.hasPrefix("replace") })
+            #expect(await Session.run("\(verb) \(names)", on: FakeFleet(units: units)).errors.isEmpty)
+        }
+    }
 }

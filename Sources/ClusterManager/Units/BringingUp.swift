@@ -115,6 +115,17 @@ package struct BringingUp: Sendable {
         }
     }
 
+    /// Which known units a replacement has no file for, and what it needs; `nil` when it has one for each.
+    private func unreplaced(_ findings: [UnitFinding]) -> String? {
+        let names = findings.filter { replaces && $0.registered != nil && $0.source == nil }.map(\.name)
+        guard let first = names.first else { return nil }
+        let subject =
+            names.count == 1
+            ? "unit \(first) keeps its file" : "units \(names.map(\.rawValue).few(3)) keep their files"
+        let template = names.contains { $0.isInstance } ? ", or of an instance its template in the cluster" : ""
+        return "\(subject): --replace needs the path of a unit file here\(template)"
+    }
+
     /// Carries out the command for all arguments.
     package func run(_ arguments: [String], patience: UnitOperation.Patience, in context: CommandContext) async throws {
         let findings = try await UnitFinder(context.fleet, replaces: replaces).find(arguments, for: verb, to: target)
@@ -123,6 +134,7 @@ package struct BringingUp: Sendable {
         // All are decided before the first is sent.
         let decisions = try findings.map { try step($0, standings[$0.name]) }
         for decision in decisions { if let warning = decision.warning { context.warn(warning) } }
+        if let words = unreplaced(findings) { context.warn(words) }
         try await UnitOperation(context: context, patience: patience).run(decisions.map(\.step))
     }
 }
