@@ -62,7 +62,11 @@ struct DemonstrationCommandTests {
             #expect(await fleet.view.units.isEmpty)
             #expect(await fleet.view.states.isEmpty)
             let again = await Session.run("--stop", on: fleet)
-            #expect(again.status == .success && again.output.isEmpty && again.errors.isEmpty)
+            #expect(again.status == .success && again.output.isEmpty)
+            let words = "no unit of the demonstrator is in the cluster, so there is nothing to stop"
+            #expect(again.errors == "cluster-manager: \(words)\n")
+            let json = await Session.run("--stop --output json", on: fleet)
+            #expect(json.status == .success && json.errors == "{\"note\":\"\(words)\"}\n")
         }
     }
 

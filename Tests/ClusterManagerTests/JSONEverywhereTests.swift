@@ -100,6 +100,26 @@ struct JSONEverywhereTests {
         }
     }
 
+    @Test("an authority and a profile that are there already are told of, and so is what changes about them")
+    func repeatedInit() async throws {
+        try await Fixtures.withFolder([:]) { folder in
+            func errors(_ port: Int, _ words: String = "") async throws -> String {
+                let line = "cluster init --offline --directory authority --api tls:127.0.0.1:\(port) \(words)"
+                let outcome = try await Command.run(
+                    ["sh", "-c", "cd '\(folder)'; exec '\(try Command.clusterManager)' \(line)"],
+                    environment: ["FLOTILLA_PROFILES": "\(folder)/profiles", "HOME": folder])
+                #expect(outcome.status == 0, "\(outcome)")
+                return outcome.errors
+            }
+            #expect(try await errors(49154).contains("made the administrator's profile"))
+            let words = "cluster default has its authority in authority and its administrator's profile already"
+            #expect(try await errors(49154) == words + "\n")
+            #expect(try await errors(49154, "--output json") == "{\"note\":\"\(words)\"}\n")
+            #expect(try await errors(49155) == "the profile default leads to tls:127.0.0.1:49155 now\n")
+            #expect(try await errors(49155) == words + "\n")
+        }
+    }
+
     @Test("what is written to a file is told as an object on standard output, and to people beside it")
     func files() async throws {
         try await Fixtures.withFolder([:]) { folder in

@@ -76,6 +76,9 @@ package struct DemonstrationRun: Sendable {
     /// - Throws: `ClusterManagerError`; that nothing was ever started is no error.
     package func stop(patience: UnitOperation.Patience) async throws {
         let plan = DemonstrationPlan.stopping(try await context.fleet.units())
+        if plan.actions.isEmpty {
+            context.warn("no unit of the demonstrator is in the cluster, so there is nothing to stop")
+        }
         let gone = plan.actions.compactMap { action in
             if case .destroy(let name) = action { name } else { nil }
         }

@@ -82,7 +82,8 @@ struct ClusterInit: LocalCommand {
         }
         if !offlineOnly { try await checkStore(console) }
         let folder = authority.folder
-        if !folder.exists {
+        let hadAuthority = folder.exists
+        if !hadAuthority {
             guard let cluster = ClusterName(name) else {
                 throw ClusterManagerError(
                     .usage, "'\(name)' is no cluster's name: 1 to 63 lower-case letters, digits and inner hyphens")
@@ -96,9 +97,16 @@ struct ClusterInit: LocalCommand {
         let signer = try folder.authority()
         let address = try address ?? LocalAddress.towards(authority.etcdEndpoints)
         let endpoints = api.isEmpty ? address.map { ["tls:\($0):\(MembershipSettings.standardPort)"] } ?? [] : api
-        let profile = try administrator(signer, endpoints, console)
+        let (profile, isNews) = try administrator(signer, endpoints, console)
         var deed = Deed(done: "init", cluster: signer.cluster, user: profile.user, profile: profile.name)
-        guard !offlineOnly else { return try tell(deed) }
+        guard !offlineOnly else {
+            if hadAuthority, !isNews {
+                console.errors.line(
+                    "cluster \(signer.cluster) has its authority in \(folder.path) and its administrator's profile already"
+                )
+            }
+            return try tell(deed)
+        }
         let (desk, access) = try authority.desk(rootPassword: try rootPassword())
         try await access.prepare()
         try await desk.publish(signer: nil)
@@ -169,18 +177,18 @@ struct ClusterInit: LocalCommand {
         return password
     }
 
-    /// The administrator's profile, made once.
+    /// The administrator's profile, made once, and whether there was anything to make or to change, which has been said.
     private func administrator(
         _ signer: CertificateAuthority, _ endpoints: [String], _ console: Console
-    ) throws -> Profile {
+    ) throws -> (profile: Profile, isNews: Bool) {
         let store = ProfileStore(environment: ProcessInfo.processInfo.environment)
         if store.names.contains(signer.cluster) {
             var profile = try store.profile(signer.cluster)
-            if !endpoints.isEmpty, profile.endpoints != endpoints {
-                profile.endpoints = endpoints
-                try store.store(profile, replacing: true)
-            }
-            return profile
+            guard !endpoints.isEmpty, profile.endpoints != endpoints else { return (profile, false) }
+            profile.endpoints = endpoints
+            try store.store(profile, replacing: true)
+            console.errors.line("the profile \(profile.name) leads to \(endpoints.joined(separator: ", ")) now")
+            return (profile, true)
         }
         let key = KeyPair()
         let certificate = try signer.issue(
@@ -190,7 +198,7 @@ struct ClusterInit: LocalCommand {
             authorities: try authority.folder.bundle().pem, certificate: certificate, key: key.pem)
         try store.store(profile)
         console.errors.line("made the administrator's profile \(store.file(of: profile.name))")
-        return profile
+        return (profile, true)
     }
 
     private func admitThisMachine(_ desk: AuthorityDesk, _ address: String, _ console: Console) async throws {
