@@ -45,6 +45,11 @@ struct ArgumentTests {
             ("start x --block-attempts -1", "cluster-manager: "),
             ("start x --block-attempts=-1", "cluster-manager: --block-attempts must be from 0"),
             ("start bad/../na$me", "cluster-manager: the unit name"),
+            (
+                "cluster certificate etcd --address 10.0.0.1 --out -",
+                "cluster-manager: --out names a folder for several files, so it cannot be -; see 'cluster-manager cluster"
+            ),
+            ("cluster admit 9f2c --name web --out -", "cluster-manager: --out names a folder for several files"),
             ("list-machines --request-timeout=nan", "cluster-manager: --request-timeout must be"),
         ])
     func mistakes(arguments: String, line: String) async {

@@ -78,12 +78,14 @@ struct OutputTests {
             (Console.Stream(isTerminal: true) { _ in }, "say --out FILE"),
             (Console.Stream(isOpen: false) { _ in }, "standard output is closed"),
         ] {
-            let api = CannedAPI([:])
-            let error = await #expect(throws: ClusterManagerError.self) {
-                try await api.run(["user", "add", "ada", "--role", "viewer"], output: stream)
+            for out in [[], ["--out", "-"]] {
+                let api = CannedAPI([:])
+                let error = await #expect(throws: ClusterManagerError.self) {
+                    try await api.run(["user", "add", "ada", "--role", "viewer"] + out, output: stream)
+                }
+                #expect(error?.message.contains(words) == true, "\(String(describing: error))")
+                #expect(api.asked.isEmpty)
             }
-            #expect(error?.message.contains(words) == true, "\(String(describing: error))")
-            #expect(api.asked.isEmpty)
         }
         let api = CannedAPI([:])
         let error = await #expect(throws: ClusterManagerError.self) {
@@ -113,7 +115,10 @@ struct OutputTests {
 
     @Test(
         "a file for a secret is closed for others before anybody is asked for it",
-        arguments: ["user add ada --role viewer", "token create --kind worker", "backup -"])
+        arguments: [
+            "user add ada --role viewer", "user add ada --role viewer --out -", "token create --kind worker",
+            "backup -",
+        ])
     func privateOutput(line: String) async throws {
         let captured = CapturedConsole()
         let stream = Console.Stream(

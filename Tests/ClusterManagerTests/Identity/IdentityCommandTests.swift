@@ -152,6 +152,9 @@ struct IdentityCommandTests {
                     cluster: "lab", certificate: "CERTIFICATE", authorities: authority.trust.pem,
                     endpoints: ["tls:10.0.0.1:49443"]))
         ])
+        // As in 'backup -' and 'profile add -', a stream.
+        #expect(try await api.run("user add ada --role operator --out -").output.contains("CERTIFICATE"))
+        #expect(!FileManager.default.fileExists(atPath: "-"))
         let captured = try await api.run("user add ada --role operator")
         let profile = try Profile(json: captured.output)
         #expect(profile.name == "lab")

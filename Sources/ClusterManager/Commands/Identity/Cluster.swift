@@ -110,6 +110,11 @@ struct AuthorityOptions: ParsableArguments {
     }
 }
 
+/// Refuses `-` for a folder: where a file is named it is a stream, and no stream takes several files.
+private func checkFolder(_ out: String) throws {
+    if out == "-" { throw ValidationError("--out names a folder for several files, so it cannot be -") }
+}
+
 /// Puts what goes wrong offline into this program's words.
 func offline<Answer>(_ work: () async throws -> Answer) async throws -> Answer {
     do {
@@ -151,6 +156,8 @@ struct ClusterAdmit: LocalCommand {
     var out: String
     @OptionGroup var authority: AuthorityOptions
     @OptionGroup(title: GlobalOptions.localTitle) var global: GlobalOptions
+
+    func validate() throws { try checkFolder(out) }
 
     func run(on console: Console) async throws {
         let format = try global.format()
@@ -203,6 +210,8 @@ struct ClusterCertificate: LocalCommand {
     @Option(help: ArgumentHelp("Folder of the authority.", valueName: "folder"), completion: .directory)
     var directory = AuthorityFolder.standard
     @OptionGroup(title: GlobalOptions.localTitle) var global: GlobalOptions
+
+    func validate() throws { try checkFolder(out) }
 
     func run(on console: Console) async throws {
         let format = try global.format()

@@ -35,7 +35,10 @@ struct User: AsyncParsableCommand {
             help: ArgumentHelp("viewer, operator or admin.", valueName: "role"),
             completion: .list(["viewer", "operator", "admin"]))
         var role: String
-        @Option(help: ArgumentHelp("File to write the profile to.", valueName: "file"), completion: .file())
+        @Option(
+            help: ArgumentHelp(
+                "File to write the profile to; - is standard output, as without it.", valueName: "file"),
+            completion: .file())
         var out: String?
         @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
@@ -46,6 +49,8 @@ struct User: AsyncParsableCommand {
                     "'\(name)' is no user's name: it has 1 to 64 letters, digits, '.', '_' and '-', and begins with none of "
                         + "'.' and '-'")
             }
+            // A file of that name would be one that 'profile add -' does not read.
+            let out = self.out == "-" ? nil : self.out
             let key = KeyPair()
             do {
                 // Nobody but the profile has the key: a user without one would have to be revoked and added anew.
