@@ -170,11 +170,11 @@ let package = Package(
         // What a chaos run on real machines proves; knows nothing of the cluster.
         .target(name: "Chaos", swiftSettings: library),
         .executableTarget(
-            name: "cluster-sim", dependencies: ["Simulation", "Chaos", "Terminal", arguments], swiftSettings: strict,
-            linkerSettings: selfContained),
+            name: "cluster-sim", dependencies: ["FleetCore", "Simulation", "Chaos", "Terminal", arguments],
+            swiftSettings: strict, linkerSettings: selfContained),
         .executableTarget(
-            name: "demonstrator", dependencies: ["Demonstrator", "Terminal", arguments], swiftSettings: strict,
-            linkerSettings: selfContained),
+            name: "demonstrator", dependencies: ["FleetCore", "Demonstrator", "Terminal", arguments],
+            swiftSettings: strict, linkerSettings: selfContained),
 
         .target(
             name: "TestSupport",

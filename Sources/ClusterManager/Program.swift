@@ -81,7 +81,7 @@ package struct Program: Sendable {
             }
             command = ours
         } catch {
-            return answer(to: error, arguments)
+            return await answer(to: error, arguments)
         }
         do {
             try refuseForeignFlags(in: arguments, of: command)
@@ -161,13 +161,19 @@ package struct Program: Sendable {
     }
 
     /// Tells what ArgumentParser has to say: help and such as a result, a mistake as one line.
-    private func answer(to error: any Error, _ arguments: [String]) -> ExitStatus {
+    private func answer(to error: any Error, _ arguments: [String]) async -> ExitStatus {
+        var message = RootCommand.message(for: error)
         if RootCommand.exitCode(for: error) == .success {
             let page = RootCommand.fullMessage(for: error, columns: TerminalWidth.columns(environment))
-            console.output.line(HelpText.folded(page))
-            return .success
+            guard page == Self.version,
+                let surplus = await CommandMistake.surplus(besideVersion: arguments, of: RootCommand.self)
+            else {
+                console.output.line(HelpText.folded(page))
+                return .success
+            }
+            message = surplus
         }
-        let line = ArgumentMistake(RootCommand.message(for: error), arguments: arguments).line
+        let line = ArgumentMistake(message, arguments: arguments).line
         return fail(ClusterManagerError(.usage, line), arguments)
     }
 

@@ -42,35 +42,18 @@ package struct NodeAgentCommand: AsyncParsableCommand {
 
     /// What is wrong with a command line, in one line instead of ArgumentParser's page.
     static func mistake(_ message: String, _ arguments: [String]) -> String {
-        let path = path(arguments[...])
-        if let unknown = path.unknownCommand(behind: message) { return unknown }
-        var text = message.split(whereSeparator: \.isNewline).joined(separator: " ")
-        var suggestion: String?
-        // ArgumentParser suggests also what has hardly a letter in common.
-        if let range = text.firstRange(of: ". Did you mean '") {
-            let meant = String(text[range.upperBound...].prefix { $0 != "'" })
-            let given = String(text[..<range.lowerBound].split(separator: "'").last ?? "")
-            if Spelling.isSlip(bare(given), of: bare(meant)) { suggestion = meant }
-            text = String(text[..<range.lowerBound])
-        }
-        if let first = text.first { text = first.lowercased() + text.dropFirst() }
-        while text.last == "." || text.last == " " { text.removeLast() }
-        let question = suggestion.map { "; did you mean '\($0)'?" } ?? ";"
-        return "\(text)\(question) see '\(path.help)'"
-    }
-
-    /// The command that a command line names, or that stands behind `help`.
-    private static func path(_ arguments: ArraySlice<String>, isHelp: Bool = false) -> CommandPath {
-        CommandPath(arguments, of: Self.self, isHelp: isHelp, defaultTakesWords: false)
+        CommandMistake(message, arguments, of: Self.self).line
     }
 
     /// What is wrong with the words behind `help`, for which ArgumentParser would show the whole program's page.
     static func mistake(inHelp arguments: [String]) -> String? {
-        arguments.first == "help" ? path(arguments.dropFirst(), isHelp: true).unknown : nil
+        CommandMistake(inHelp: arguments, of: Self.self)?.line
     }
 
-    /// An option's name without its dashes.
-    private static func bare(_ option: String) -> String { String(option.drop { $0 == "-" }) }
+    /// What is wrong with what stands beside `--version`.
+    static func mistake(besideVersion arguments: [String]) async -> String? {
+        await CommandMistake.surplus(besideVersion: arguments, of: Self.self).map { mistake($0, arguments) }
+    }
 
     /// Runs the command that `arguments` name and ends the process.
     package static func start(_ arguments: [String]) async -> Never {
@@ -89,6 +72,7 @@ package struct NodeAgentCommand: AsyncParsableCommand {
             let status = exitCode(for: error)
             guard status != .validationFailure else { fail(mistake(message(for: error), arguments)) }
             let text = fullMessage(for: error)
+            if text == configuration.version, let mistake = await mistake(besideVersion: arguments) { fail(mistake) }
             // A call for help is no failure, and its answer may be piped on.
             if !text.isEmpty { if status.isSuccess { OutputSink.results.line(text) } else { HostFiles.complain(text) } }
             end(status.rawValue)

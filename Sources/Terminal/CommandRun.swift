@@ -7,29 +7,54 @@ import Glibc
 extension AsyncParsableCommand {
     /// Runs the command that the process's arguments name, and ends the process with what came of it.
     ///
-    /// It is ArgumentParser's `main`, but for a result that cannot be written: that is a failure, told in one line.
-    package static func runToEnd() async -> Never {
+    /// It is ArgumentParser's `main`, but for two things. A wrong use is told in one line, and ends with status 2, since 1
+    /// says that the command failed. A result that cannot be written is a failure, told in one line, too.
+    ///
+    /// - Parameter arguments: What stands behind the program's name.
+    package static func runToEnd(_ arguments: [String]) async -> Never {
         OutputSink.occupyStandardStreams()
         TerminalWidth.settle()
-        let errors = OutputSink(STDERR_FILENO)
-        var status = EXIT_SUCCESS
+        if let mistake = CommandMistake(inHelp: arguments, of: self) { refuse(mistake) }
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
                 try command.run()
             }
+            end(EXIT_SUCCESS)
         } catch {
-            status = exitCode(for: error).rawValue
-            let text = fullMessage(for: error)
+            let status = exitCode(for: error)
+            let text = message(for: error)
+            guard status != .validationFailure else { refuse(CommandMistake(text, arguments, of: self)) }
+            guard status.isSuccess else {
+                if !text.isEmpty { complain(text) }
+                end(status.rawValue)
+            }
+            if text == configuration.version,
+                let surplus = await CommandMistake.surplus(besideVersion: arguments, of: self)
+            {
+                refuse(CommandMistake(surplus, arguments, of: self))
+            }
             // A call for help is no failure, and its answer may be piped on.
-            if !text.isEmpty { (status == EXIT_SUCCESS ? OutputSink.results : errors).line(text) }
+            if !text.isEmpty { OutputSink.results.line(text) }
+            end(EXIT_SUCCESS)
         }
-        if let failure = OutputSink.results.failure {
-            errors.line("\(_commandName): \(OutputSink.words(for: failure))")
-            status = max(status, EXIT_FAILURE)
-        }
-        Glibc.exit(status)
+    }
+
+    private static func refuse(_ mistake: CommandMistake) -> Never {
+        complain(mistake.line)
+        Glibc.exit(CommandMistake.exitStatus)
+    }
+
+    /// Ends the process; what was done stays done, but a result that is not there is no result.
+    private static func end(_ status: Int32) -> Never {
+        guard let failure = OutputSink.results.failure else { Glibc.exit(status) }
+        complain(OutputSink.words(for: failure))
+        Glibc.exit(max(status, EXIT_FAILURE))
+    }
+
+    private static func complain(_ text: String) {
+        OutputSink(STDERR_FILENO).line(Printable.text("\(_commandName): \(text)"))
     }
 }

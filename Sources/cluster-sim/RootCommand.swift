@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import FleetCore
 import Terminal
 
 /// The program: runs whole clusters from one seed and looks for histories that break a rule.
@@ -19,8 +20,14 @@ struct RootCommand: AsyncParsableCommand {
               cluster-sim search --seeds 0..9999 --jobs 2
               cluster-sim search --seeds 0..200 --mutant unguardedLeader
               cluster-sim check-record /run/flotilla-local/ground
+
+            EXIT STATUS
+              0  every rule held
+              1  a rule was broken, or the command failed
+              2  the arguments were wrong and nothing was done
             """,
+        version: FlotillaVersion.current,
         subcommands: [RunCommand.self, SearchCommand.self, CheckRecordCommand.self])
 
-    static func main() async { await runToEnd() }
+    static func main() async { await runToEnd(Array(CommandLine.arguments.dropFirst())) }
 }

@@ -8,6 +8,7 @@ import Simulation
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Run the history of one seed.",
+        usage: "cluster-sim run --seed <seed> [<options>]",
         discussion: "Exit status: 0 when every rule held, 1 when one was broken.")
 
     @Option(help: "The history's number.")

@@ -8,6 +8,7 @@ import Simulation
 struct SearchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "search", abstract: "Run many seeds and report those that break a rule.",
+        usage: "cluster-sim search --seeds <seeds> [<options>]",
         discussion: "Exit status: 0 when every rule held in every history, 1 when not. A failing history is shrunk.")
 
     @Option(help: "First and last seed, such as 0..9999.")

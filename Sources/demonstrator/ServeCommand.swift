@@ -10,7 +10,11 @@ import Logging
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Serves a page and /status.json that tell which unit runs here, where, and since when.")
+        abstract: "Serves a page and /status.json that tell which unit runs here, where, and since when.",
+        usage: """
+            demonstrator serve --kind <kind> --hostname <hostname>
+                --machine-id <machine-id> [<options>]
+            """)
 
     @Option(help: "What the unit is: \(UnitKind.allCases.map(\.rawValue).joined(separator: ", ")).")
     var kind: UnitKind

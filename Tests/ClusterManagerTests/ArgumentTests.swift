@@ -21,6 +21,8 @@ struct ArgumentTests {
             ("scale t@ --timeout 3 -12", "cluster-manager: the number of instances must be 0 or more, not -12; see"),
             ("start --foo x", "cluster-manager: unknown option '--foo'; see 'cluster-manager start --help'"),
             ("start", "cluster-manager: missing expected argument '<unit> ...'; see 'cluster-manager start --help'"),
+            ("--version foo", "cluster-manager: unknown command 'foo'; see 'cluster-manager --help'"),
+            ("list-units x --version", "cluster-manager: unexpected argument 'x'; see 'cluster-manager list-units"),
             ("list-units x", "cluster-manager: unexpected argument 'x'; see 'cluster-manager list-units --help'"),
             ("--start --celixAgents=abc", "cluster-manager: --celixAgents=abc: the number of agents must be a whole"),
             ("--start --celixAgents=-1", "cluster-manager: --celixAgents=-1: the number of agents must be a whole"),
@@ -81,7 +83,8 @@ struct ArgumentTests {
         arguments: [
             ("--help", "OVERVIEW"), ("help start", "OVERVIEW: Start units"),
             ("start --help", "cluster-manager start web"),
-            ("--version", Program.version), ("list-units --version", Program.version), ("--help", "EXIT STATUS:"),
+            ("--version", Program.version), ("list-units --version", Program.version),
+            ("start --version", Program.version), ("--help", "EXIT STATUS:"),
             ("--generate-completion-script bash", "#!/bin/bash"),
         ])
     func help(arguments: String, part: String) async {

@@ -49,7 +49,7 @@ import Testing
         "a wrong use of the node agent is one line and status 1",
         arguments: [
             ("--nonsense", "node-agent"), ("join", "node-agent join"), ("adopt --nonsense", "node-agent adopt"),
-            ("jion tls:10.0.0.1:49154 x", "node-agent"), ("help nope", "node-agent"),
+            ("jion tls:10.0.0.1:49154 x", "node-agent"), ("help nope", "node-agent"), ("--version x", "node-agent"),
         ])
     func nodeAgentUsage(line: String, command: String) async throws {
         let words = line.split(separator: " ").map(String.init)
@@ -57,6 +57,50 @@ import Testing
         #expect(outcome.status == 1 && outcome.output.isEmpty)
         #expect(outcome.error.hasPrefix("node-agent: ") && outcome.error.hasSuffix("see '\(command) --help'\n"))
         #expect(outcome.error.split(separator: "\n").count == 1, "\(outcome.error)")
+    }
+
+    @Test(
+        "a wrong use of the other programs is one line and status 2: 1 says that a rule was broken, or nothing served",
+        arguments: [
+            ("demonstrator serv", "unknown command 'serv'; did you mean 'serve'? see 'demonstrator --help'"),
+            ("demonstrator help nope", "unknown command 'nope'; see 'demonstrator --help'"),
+            ("demonstrator --version x", "unknown command 'x'; see 'demonstrator --help'"),
+            ("demonstrator serve --bogus", "see 'demonstrator serve --help'"),
+            ("cluster-sim rum", "unknown command 'rum'; did you mean 'run'? see 'cluster-sim --help'"),
+            ("cluster-sim run --seed x", "the value 'x' is invalid for '--seed <seed>'; see 'cluster-sim run --help'"),
+            ("cluster-sim run", "missing expected argument '--seed <seed>'; see 'cluster-sim run --help'"),
+        ])
+    func programUsage(line: String, words: String) async throws {
+        let parts = line.split(separator: " ").map(String.init)
+        let outcome = try await Shell.run(
+            ["\(try SystemdTestPrograms.folder())/\(parts[0])"] + Array(parts.dropFirst()))
+        #expect(outcome.status == 2 && outcome.output.isEmpty)
+        #expect(outcome.error.hasPrefix("\(parts[0]): ") && outcome.error.hasSuffix("\(words)\n"), "\(outcome.error)")
+        #expect(outcome.error.split(separator: "\n").count == 1, "\(outcome.error)")
+    }
+
+    @Test(
+        "every program tells its version", arguments: ["cluster-manager", "node-agent", "cluster-sim", "demonstrator"])
+    func version(program: String) async throws {
+        let outcome = try await Shell.run(["\(try SystemdTestPrograms.folder())/\(program)", "--version"])
+        #expect(outcome.status == 0 && outcome.error.isEmpty && outcome.lines.count == 1)
+        #expect(outcome.output.first?.isNumber == true, "\(outcome.output)")
+    }
+
+    @Test(
+        "the usage of the other programs' commands fits a terminal of 80 columns",
+        arguments: [
+            "demonstrator", "demonstrator serve", "cluster-sim", "cluster-sim run", "cluster-sim search",
+            "cluster-sim check-record",
+        ])
+    func usage(command: String) async throws {
+        let words = command.split(separator: " ").map(String.init)
+        let outcome = try await Shell.run(
+            ["\(try SystemdTestPrograms.folder())/\(words[0])"] + Array(words.dropFirst()) + ["--help"],
+            environment: ["COLUMNS": "80"])
+        let lines = outcome.output.split(separator: "\n", omittingEmptySubsequences: false)
+        let usage = lines.drop { !$0.hasPrefix("USAGE: ") }.prefix { !$0.isEmpty }
+        #expect(!usage.isEmpty && usage.allSatisfy { $0.count <= 80 }, "\(outcome.output)")
     }
 
     @Test(

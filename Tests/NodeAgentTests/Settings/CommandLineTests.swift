@@ -52,6 +52,19 @@ import Testing
         #expect(NodeAgentCommand.mistake(inHelp: line.split(separator: " ").map(String.init)) == words)
     }
 
+    @Test(
+        "what stands beside --version and means nothing is a mistake; a command's name is none",
+        arguments: [
+            ("--version", nil), ("join --version", nil), ("--version run", nil),
+            ("--version x", "unknown command 'x'; see 'node-agent --help'"),
+            ("--version --bogus", "unknown option '--bogus'; see 'node-agent --help'"),
+            ("adopt --version x", "unexpected argument 'x'; see 'node-agent adopt --help'"),
+        ] as [(String, String?)])
+    func besideVersion(line: String, words: String?) async {
+        let arguments = line.split(separator: " ").map(String.init)
+        #expect(await NodeAgentCommand.mistake(besideVersion: arguments) == words)
+    }
+
     @Test("the pages of all commands keep to the terminal's width, and fill it", arguments: [80, 120])
     func pages(columns: Int) {
         let commands: [any ParsableCommand.Type] = [NodeAgentCommand.self] + NodeAgentCommand.configuration.subcommands
