@@ -9,7 +9,8 @@ struct RootCommand: FleetCommand {
         commandName: "cluster-manager",
         abstract: "Run units in a cluster of machines, and see how they do.",
         usage: """
-            cluster-manager --start [--celixAgents=N] [--felixAgents=N] [--unitFilesPath=DIR]
+            cluster-manager --start [--celixAgents=N] [--felixAgents=N]
+                [--unitFilesPath=DIR]
             cluster-manager --stop
             cluster-manager --status
             cluster-manager COMMAND ...

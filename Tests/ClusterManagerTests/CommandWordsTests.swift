@@ -53,7 +53,9 @@ struct CommandWordsTests {
         #expect(root.contains("Where the cluster's API answers"))
     }
 
-    @Test("help is whole on any terminal, and its examples can be pasted", arguments: ["1", "20", "80", "200"])
+    @Test(
+        "help is whole on any terminal, its usage fits one of 80 columns, and its examples can be pasted",
+        arguments: ["1", "20", "80", "200"])
     func width(columns: String) async throws {
         let dump = await Session.run("--experimental-dump-help").output
         let manual = try ManualSource(Data(dump.utf8), section: 1)
@@ -62,6 +64,9 @@ struct CommandWordsTests {
             #expect(page.status == .success && page.output.contains("USAGE"), "\(command)")
             guard columns == "80" else { continue }
             let lines = page.output.split(separator: "\n", omittingEmptySubsequences: false)
+            // ArgumentParser does not break these.
+            let usage = lines.drop { !$0.hasPrefix("USAGE: ") }.prefix { !$0.isEmpty }
+            #expect(usage.allSatisfy { $0.count <= 80 }, "\(command): \(usage)")
             let examples = lines.drop { $0 != "EXAMPLES:" }.dropFirst().prefix { !$0.isEmpty }
             for (line, next) in zip(examples, examples.dropFirst()) where !next.hasPrefix("  cluster-manager ") {
                 #expect(line.hasSuffix("\\") || line.hasSuffix("|"), "\(command): \(line)\n\(next)")

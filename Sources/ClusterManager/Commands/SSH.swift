@@ -9,7 +9,8 @@ struct SSH: FleetCommand {
         abstract: "Log in to a machine of the cluster, or run a command there.",
         usage: """
             cluster-manager ssh [options] MACHINE|UNIT [--] [COMMAND ...]
-            cluster-manager ssh [options] --machine MACHINE | --unit UNIT [--] [COMMAND ...]
+            cluster-manager ssh [options] --machine MACHINE | --unit UNIT
+                [--] [COMMAND ...]
             """,
         discussion: """
             Finds the address in the cluster and becomes the system's ssh, whose exit status is then this command's. A machine \

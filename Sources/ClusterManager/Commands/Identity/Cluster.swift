@@ -137,6 +137,10 @@ struct ClusterAdmit: LocalCommand {
     static let configuration = CommandConfiguration(
         commandName: "admit",
         abstract: "Write the identity of a machine into a folder, to be brought to it by hand.",
+        usage: """
+            cluster-manager cluster admit [<options>] <machine>
+                --name <name> --out <folder>
+            """,
         discussion: """
             For machines that are made from images or cannot reach the authority; others join with a token. The folder holds \
             the machine's key: hand it on as you would a password, to \(MachineFolder.standard) on the machine.
@@ -189,6 +193,10 @@ struct ClusterCertificate: LocalCommand {
     static let configuration = CommandConfiguration(
         commandName: "certificate",
         abstract: "Sign a certificate for etcd, or for another server that is no machine of the cluster.",
+        usage: """
+            cluster-manager cluster certificate [<options>] <name>
+                --address <address> ... --out <folder>
+            """,
         discussion: """
             Writes certificate.pem and key.pem. For 'etcd' it also writes clients.pem, with whom etcd is to believe, and \
             etcd.env, etcd's settings by which it takes members of the cluster alone: its clients and its peers show \
