@@ -30,11 +30,16 @@ struct ArgumentMistake {
 
 extension CommandPath {
     /// Other programs' words for what this one calls otherwise.
+    ///
+    /// Where the program itself has none of them, a group may.
     private static let synonyms = [
-        "logs": "journal", "log": "journal", "ps": "list-units", "ls": "list-units", "list": "list-units",
-        "units": "list-units", "get": "list-units", "nodes": "list-machines", "node": "list-machines",
-        "machines": "list-machines", "rm": "destroy", "remove": "destroy", "delete": "destroy", "run": "start",
-        "create": "submit", "describe": "explain", "why": "explain", "add": "submit", "unset": "delete",
+        "logs": ["journal"], "log": ["journal"], "ps": ["list-units"], "ls": ["list-units", "list", "show"],
+        "list": ["list-units", "show"], "units": ["list-units"], "get": ["list-units", "show"],
+        "nodes": ["list-machines"], "node": ["list-machines"], "machines": ["list-machines"],
+        "rm": ["destroy", "delete", "remove", "revoke"], "remove": ["destroy", "delete", "revoke"],
+        "delete": ["destroy", "remove", "revoke"], "del": ["destroy", "delete", "remove", "revoke"],
+        "unset": ["delete"], "run": ["start"], "create": ["submit", "add", "init"], "add": ["submit", "create", "set"],
+        "new": ["submit", "create", "add"], "describe": ["explain"], "why": ["explain"],
     ]
 
     /// The commands that a command line of this program names.

@@ -71,7 +71,7 @@ package struct CommandMistake {
     private static func path(
         _ arguments: ArraySlice<String>, of program: any ParsableCommand.Type, isHelp: Bool = false
     ) -> CommandPath {
-        CommandPath(arguments, of: program, isHelp: isHelp, defaultTakesWords: false)
+        CommandPath(arguments, of: program, isHelp: isHelp)
     }
 
     /// An option's name without its dashes.

@@ -11,22 +11,21 @@ package struct CommandPath {
     package private(set) var unknown: String?
     private let program: String
     /// Other words for commands, by which these are found as well.
-    private let synonyms: [String: String]
-    private let beginsWithWord: Bool
+    private let synonyms: [String: [String]]
+    /// Whether the word that is no command stands where one would, and not behind an option.
+    private var isInPlace = false
 
     /// - Parameters:
     ///   - arguments: What stands behind the program's name, or behind `help`.
-    ///   - program: The program's own command.
-    ///   - synonyms: Other programs' words for what this one calls otherwise.
+    ///   - program: The program's own command. No group of it has a default command that takes words.
+    ///   - synonyms: Other programs' words for what this one calls otherwise, the best first where several groups have one.
     ///   - isHelp: Whether every word has to name a command: `help` takes nothing else.
-    ///   - defaultTakesWords: Whether a word may also be an argument of a command that need not be named.
     package init(
-        _ arguments: ArraySlice<String>, of program: any ParsableCommand.Type, synonyms: [String: String] = [:],
-        isHelp: Bool = false, defaultTakesWords: Bool = true
+        _ arguments: ArraySlice<String>, of program: any ParsableCommand.Type, synonyms: [String: [String]] = [:],
+        isHelp: Bool = false
     ) {
         self.program = program._commandName
         self.synonyms = synonyms
-        beginsWithWord = arguments.first?.hasPrefix("-") == false
         var type = program
         // A word behind an option may be its value.
         var doubtful: String?
@@ -37,18 +36,19 @@ package struct CommandPath {
             if let found = subcommands.first(where: { $0._commandName == word }) {
                 names.append(word)
                 type = found
+                doubtful = nil
                 continue
             }
-            if names.isEmpty, former.hasPrefix("-"), !former.contains("=") {
+            if former.hasPrefix("-"), !former.contains("=") {
                 doubtful = word
                 continue
             }
-            guard isHelp || !defaultTakesWords || type.configuration.defaultSubcommand == nil else { return }
+            isInPlace = former == names.last ?? ""
             unknown = words(for: word, in: subcommands.map { $0._commandName }, path: names)
             return
         }
-        if names.isEmpty, let doubtful {
-            unknown = words(for: doubtful, in: Self.subcommands(of: type).map { $0._commandName }, path: [])
+        if let doubtful {
+            unknown = words(for: doubtful, in: Self.subcommands(of: type).map { $0._commandName }, path: names)
         }
     }
 
@@ -59,9 +59,8 @@ package struct CommandPath {
     /// What is said of a command line that ArgumentParser refuses with `message`, where its command does not exist.
     package func unknownCommand(behind message: String) -> String? {
         let said = message.lowercased()
-        let isCommand = !names.isEmpty || beginsWithWord
         // The options of a command that does not exist are unknown, too, which is not what is wrong.
-        guard said.contains("unexpected argument") || isCommand && said.contains("unknown option") else { return nil }
+        guard said.contains("unexpected argument") || isInPlace && said.contains("unknown option") else { return nil }
         return unknown
     }
 
@@ -76,10 +75,14 @@ package struct CommandPath {
         return "unknown command '\(shown)'; did you mean '\(meant)'? see '\(help)'"
     }
 
-    /// The name that was probably meant: what another program calls so, or one a slip of the fingers away.
+    /// The name that was probably meant: what another program calls so, the only one that begins so, or one a slip of the
+    /// fingers away.
     private func nearest(to word: String, among names: [String]) -> String? {
         let word = word.lowercased()
-        if let synonym = synonyms[word], names.contains(synonym) { return synonym }
+        if let synonym = synonyms[word]?.first(where: { names.contains($0) }) { return synonym }
+        // A word of two letters has none to spare for a slip.
+        let longer = names.filter { $0.hasPrefix(word) }
+        if word.count > 1, longer.count == 1 { return longer[0] }
         let scored = names.map { (name: $0, distance: Spelling.distance(word, $0)) }
         guard let best = scored.min(by: { $0.distance < $1.distance }), Spelling.isSlip(word, of: best.name) else {
             return nil
