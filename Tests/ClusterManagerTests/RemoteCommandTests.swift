@@ -92,6 +92,8 @@ struct RemoteCommandTests {
             ("journal --ssh web idle", "--ssh reads the journal of one unit"),
             ("journal web --since whenever", "'whenever' is no time for --since"),
             ("journal web --since @20 --until @10", "--since is later than --until"),
+            ("journal -f web --until -1h", "-f goes on until ctrl-C, so it does not go with --until; see"),
+            ("journal --ssh --follow web --until @10", "-f goes on until ctrl-C, so it does not go with --until; see"),
             ("journal", "missing expected argument"), ("journal x*", "no unit matches"),
         ])
     func failures(arguments: String, message: String) async throws {

@@ -11,7 +11,8 @@ struct Journal: FleetCommand {
         discussion: """
             Several units are merged by time, over all machines that have them; a unit that is on no machine now is looked \
             for on all. The machines' agents read the journals; no ssh is needed. A machine that cannot be asked is named \
-            on standard error, and the exit status is then 2. -f goes on until ctrl-C, which ends it with status 0.
+            on standard error, and the exit status is then 2. -f goes on until ctrl-C, which ends it with status 0; it does \
+            not go with --until.
 
             Forms of --output: short, short-iso, cat, json. Of --since and --until: '2026-03-09 14:30:00', 2026-03-09, \
             14:30, @SECONDS, today, yesterday, -1h, '10 min ago', in local time. On a terminal errors are red and warnings \
@@ -72,6 +73,8 @@ struct Journal: FleetCommand {
 
     func validate() throws {
         if let lines, lines < 0 { throw ValidationError("--lines must not be negative") }
+        // Neither an agent nor journalctl ends such a follow: it would print nothing more, and wait.
+        if follow, until != nil { throw ValidationError("-f goes on until ctrl-C, so it does not go with --until") }
         if ssh {
             if arguments.units.count != 1 { throw ValidationError("--ssh reads the journal of one unit") }
             return
