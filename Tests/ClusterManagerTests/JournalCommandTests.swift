@@ -242,11 +242,18 @@ struct JournalCommandTests {
         #expect(at("2026-03-09T14:30:00Z") == 1_773_066_600_000_000)
         #expect(at("2026-03-09 14:30:00.25 UTC") == 1_773_066_600_250_000)
         #expect(at("2024-02-29 00:00 UTC") == 1_709_164_800_000_000)
+        #expect(at("2026-03-09T15:30:00+0100") == 1_773_066_600_000_000)
+        #expect(at("2026-03-09 09:00:00-05:30") == 1_773_066_600_000_000)
+        // What names no zone is in the command's.
+        #expect(JournalTime.parse("2026-03-09 14:30:00", now: now, isUTC: true) == 1_773_066_600_000_000)
+        #expect(JournalTime.parse("2026-03-09 15:30:00+0100", now: now, isUTC: true) == 1_773_066_600_000_000)
+        #expect(JournalTime.parse("today", now: now, isUTC: true) == now - now % 86_400_000_000)
         #expect(at("tomorrow").map { $0 > now } == true && at("today").map { $0 <= now } == true)
         #expect(at("yesterday").map { $0 < now - 60 } == true)
         let wrong = [
             "", "soon", "@", "@x", "@1.", "-", "-1q", "2026-02-30", "2026-13-01", "25:00", "10:61", "1:2:3:4", "h ago",
             "14:30 2026-03-09", "2026-03-09 2026-03-09", "@99999999999999999999", "-99999999999999y", "é", "1é ago",
+            "2026-03-09 14:30+1", "2026-03-09 14:30+0160", "2026-03-09 14:30+2400", "2026-03-09 14:30 +é100",
         ]
         for text in wrong { #expect(at(text) == nil, "\(text)") }
     }

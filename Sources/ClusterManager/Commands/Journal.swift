@@ -15,8 +15,8 @@ struct Journal: FleetCommand {
             not go with --until.
 
             Forms of --output: short, short-iso, cat, json. Of --since and --until: '2026-03-09 14:30:00', 2026-03-09, \
-            14:30, @SECONDS, today, yesterday, -1h, '10 min ago', in local time. On a terminal errors are red and warnings \
-            yellow, unless NO_COLOR is set.
+            14:30, @SECONDS, today, yesterday, -1h, '10 min ago', in local time as the entries' times are, \
+            unless they end in UTC, Z or +0100. On a terminal errors are red and warnings yellow, unless NO_COLOR is set.
 
             EXAMPLES:
               cluster-manager journal web.service

@@ -3,7 +3,10 @@
 
 import Glibc
 
-/// Moments as `--since` and `--until` name them: the common forms of systemd.time(7), in the local time zone.
+/// Moments as `--since` and `--until` name them: the common forms of systemd.time(7).
+///
+/// What names no zone is in the one in which the command shows times, so that what it shows can be given back to it: local time
+/// for `journal`, UTC for `audit`.
 package enum JournalTime {
     /// What the forms are, for a mistake's message.
     package static let forms =
@@ -16,14 +19,15 @@ package enum JournalTime {
     /// - Parameters:
     ///   - text: The name.
     ///   - now: The present moment, in microseconds since 1970.
+    ///   - isUTC: Whether what names no zone is in UTC rather than in local time.
     /// - Returns: The moment in the same unit; `nil` for text that names none.
-    package static func parse(_ text: String, now: Int64) -> Int64? {
+    package static func parse(_ text: String, now: Int64, isUTC: Bool = false) -> Int64? {
         var text = text.trimming { $0 == " " }
         switch text {
         case "now": return now
-        case "today": return day(0, now)
-        case "yesterday": return day(-1, now)
-        case "tomorrow": return day(1, now)
+        case "today": return day(0, now, isUTC)
+        case "yesterday": return day(-1, now, isUTC)
+        case "tomorrow": return day(1, now, isUTC)
         default: break
         }
         if text.hasPrefix("@") { return fraction(text.dropFirst()) }
@@ -33,16 +37,17 @@ package enum JournalTime {
         }
         if text.hasPrefix("-") { return span(String(text.dropFirst())).flatMap { shifted(now, by: -$0) } }
         if text.hasPrefix("+") { return span(String(text.dropFirst())).flatMap { shifted(now, by: $0) } }
-        return calendar(text, now)
+        return calendar(text, now, isUTC)
     }
 
     /// Reads what an option names: a moment, or a bare span such as `1h`, which means that long ago.
     ///
     /// - Throws: `ClusterManagerError.usage` for text that names none.
-    static func moment(_ text: String, option: String, now: Int64) throws -> Int64 {
+    static func moment(_ text: String, option: String, now: Int64, isUTC: Bool = false) throws -> Int64 {
         // A number alone would be seconds to one reader and a year to another.
         let isSpan = text.first?.isNumber == true && text.last?.isLetter == true && text.last != "Z"
-        if let moment = parse(text, now: now) ?? (isSpan ? parse("-" + text, now: now) : nil) { return moment }
+        let moment = parse(text, now: now, isUTC: isUTC) ?? (isSpan ? parse("-" + text, now: now) : nil)
+        if let moment { return moment }
         throw ClusterManagerError(.usage, "'\(text)' is no time for \(option); write it as one of: \(forms)")
     }
 
@@ -100,21 +105,40 @@ package enum JournalTime {
 
     // MARK: The calendar
 
-    private static func day(_ offset: Int32, _ now: Int64) -> Int64? {
-        var fields = local(now)
+    private static func day(_ offset: Int32, _ now: Int64, _ isUTC: Bool) -> Int64? {
+        var fields = isUTC ? universal(now) : local(now)
         (fields.tm_hour, fields.tm_min, fields.tm_sec) = (0, 0, 0)
         fields.tm_mday += offset
-        return moment(fields)
+        return moment(fields, universal: isUTC)
     }
 
-    /// `[DATE] [TIME]`, of which one may be missing; `T` may stand between, and `Z` or `UTC` behind.
-    private static func calendar(_ text: String, _ now: Int64) -> Int64? {
+    /// How far a time's zone is east of Greenwich, in microseconds, and the time itself: of `14:30:00+0100` or `14:30+01:00`.
+    private static func zoned(_ text: String) -> (time: String, east: Int64)? {
+        guard let sign = text.lastIndex(where: { $0 == "+" || $0 == "-" }), text[..<sign].contains(":") else {
+            return nil
+        }
+        let digits = text[text.index(after: sign)...].filter { $0 != ":" }
+        guard digits.count == 4, let value = number(digits), value < 2400, value % 100 < 60 else { return nil }
+        let east = (value / 100 * 3600 + value % 100 * 60) * second
+        return (String(text[..<sign]), text[sign] == "-" ? -east : east)
+    }
+
+    /// `[DATE] [TIME]`, of which one may be missing; `T` may stand between, and `Z`, `UTC` or `+0100` behind.
+    private static func calendar(_ text: String, _ now: Int64, _ isByDefaultUTC: Bool) -> Int64? {
         var text = text
-        let isUTC = text.hasSuffix("Z") || text.hasSuffix(" UTC")
-        if isUTC { text = String(text.dropLast(text.hasSuffix("Z") ? 1 : 4)) }
+        var isUTC = text.hasSuffix("Z") || text.hasSuffix(" UTC")
+        var east: Int64 = 0
+        if isUTC {
+            text = String(text.dropLast(text.hasSuffix("Z") ? 1 : 4))
+        } else if let zoned = zoned(text) {
+            (text, east) = zoned
+            isUTC = true
+        } else {
+            isUTC = isByDefaultUTC
+        }
         let words = text.split { $0 == " " || $0 == "T" }
         guard (1...2).contains(words.count) else { return nil }
-        var fields = isUTC ? universal(now) : local(now)
+        var fields = isUTC ? universal(now + east) : local(now)
         (fields.tm_hour, fields.tm_min, fields.tm_sec) = (0, 0, 0)
         var microseconds: Int64 = 0
         var hasDate = false
@@ -143,7 +167,7 @@ package enum JournalTime {
         // The 31st of a month that has none comes out as the first of the next.
         let back = isUTC ? universal(seconds) : local(seconds)
         guard back.tm_mday == day else { return nil }
-        return seconds + microseconds
+        return seconds + microseconds - east
     }
 
     private static func numbers(

@@ -341,6 +341,11 @@ struct IdentityCommandTests {
         #expect(none?.code == .usage)
         let since = await refusal(api, ["audit", "--since", "soon"])
         #expect(since?.code == .usage)
+        // A time is taken in the zone in which the table shows it, with its letter and without.
+        for time in ["1970-01-01 00:00:01", "1970-01-01 00:00:01Z"] {
+            _ = await refusal(api, ["audit", "--since", time, "--until", "1970-01-01 00:00:02"])
+            #expect(api.asked.last == "GET /flotilla/v1/audit?limit=100&since=1000&until=2000")
+        }
         // Milliseconds, an hour before now.
         let before = Date().timeIntervalSince1970
         _ = await refusal(api, ["audit", "--since", "1h"])

@@ -13,7 +13,7 @@ struct Audit: FleetCommand {
         abstract: "Show who changed what, from where, and who was refused.",
         discussion: """
             Changes and refusals of the last 30 days, unless the agents are set otherwise; the newest are last, and a note \
-            says when there may be older ones. Times are UTC.
+            says when there may be older ones. Times are UTC, in the table and in --since and --until that name no zone.
 
             Columns: \(AuditRow.columns.map(\.field).joined(separator: ", ")).
 
@@ -25,7 +25,7 @@ struct Audit: FleetCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Only what is younger: 30m, 1h, 7d, or a moment as for 'journal --since'.", valueName: "time"))
+            "Only what is younger: 30m, 1h, 7d, or a moment as for 'journal --since', but in UTC.", valueName: "time"))
     var since: String?
     @Option(parsing: .unconditional, help: ArgumentHelp("Only what is older, in the same forms.", valueName: "time"))
     var until: String?
@@ -47,8 +47,8 @@ struct Audit: FleetCommand {
         guard number > 0 else { throw ClusterManagerError(.usage, "--number must be at least 1") }
         var query = [("limit", String(number))]
         let now = Int64(Date().timeIntervalSince1970 * 1_000_000)
-        let start = try since.map { try JournalTime.moment($0, option: "--since", now: now) }
-        let end = try until.map { try JournalTime.moment($0, option: "--until", now: now) }
+        let start = try since.map { try JournalTime.moment($0, option: "--since", now: now, isUTC: true) }
+        let end = try until.map { try JournalTime.moment($0, option: "--until", now: now, isUTC: true) }
         if let start, let end, start > end { throw ClusterManagerError(.usage, "--since is later than --until") }
         if let start { query.append(("since", String(start / 1000))) }
         if let end { query.append(("until", String(end / 1000))) }
