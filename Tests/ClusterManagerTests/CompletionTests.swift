@@ -36,6 +36,28 @@ struct CompletionTests {
         #expect(outcome.output.contains("list-machines"), "\(outcome)")
     }
 
+    @Test("the commands are completed behind help, too")
+    func help() async throws {
+        let bash = await Session.run("completion bash").output
+        let probe = """
+            \(bash)
+            COMP_WORDS=(cluster-manager help list-m) COMP_CWORD=2 COMP_LINE='cluster-manager help list-m' COMP_POINT=27
+            COMP_TYPE=9
+            _cluster-manager cluster-manager list-m help
+            printf '%s\\n' "${COMPREPLY[@]}"
+            """
+        let outcome = try await Command.run(["bash", "--norc", "-s"], input: probe)
+        #expect(outcome.output == "list-machines\n", "\(outcome)")
+        let zsh = await Session.run("completion zsh").output
+        #expect(zsh.contains("'1:command:(submit load start "))
+        let fish = await Session.run("completion fish").output
+        try await Fixtures.withFolder(["script": fish]) { folder in
+            let asked = "source \(folder)/script; complete -C 'cluster-manager help list-m'"
+            let outcome = try await Command.run(["fish", "--no-config", "-c", asked])
+            #expect(outcome.output.hasPrefix("list-machines\t"), "\(outcome)")
+        }
+    }
+
     @Test(
         "the columns of a command's table are completed, each once",
         arguments: [
