@@ -162,7 +162,7 @@ extension ClusterTests {
                     let outcome = try await vera("list-machines")
                     return outcome.status != 0 ? outcome : nil
                 }
-                #expect(refused.error.contains("a certificate of this cluster is needed"), "\(refused.error)")
+                #expect(refused.error.contains("the cluster knows no user vera, or has revoked it"), "\(refused.error)")
                 try await cluster.inside("worker-1", "cluster-manager token create --kind worker --ttl 1m >/dev/null")
                 let audit = try await cluster.manage("audit", "--since", "5m", "--fields", "user,from,refused")
                 #expect(audit.contains { $0.contains("user vera is unknown or was revoked") }, "\(audit)")

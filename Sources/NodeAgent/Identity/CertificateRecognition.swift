@@ -80,23 +80,36 @@ actor CertificateRecognition: CallerRecognition {
         return peer
     }
 
+    /// What a user does whom the cluster does not know: after a loss of etcd there may be no administrator left but root.
+    private static let userAdvice =
+        "an administrator, or root on a machine, adds it anew with cluster-manager user add, or restores a backup"
+    private static let machineAdvice = "it has to join anew; see node-agent join --help"
+
     private func caller(for peer: Peer, from address: String) async throws(RecordsUnread) -> Caller {
         let issued = Int64(peer.notBefore.timeIntervalSince1970) + Self.allowance
         switch peer.principal {
         case .user(let name):
             guard let record = try await records.user(name) else {
-                return .unknown(origin: address, reason: "user \(name) is unknown or was revoked")
+                return .unknown(
+                    origin: address, reason: "user \(name) is unknown or was revoked",
+                    refusal: "the cluster knows no user \(name), or has revoked it; \(Self.userAdvice)")
             }
             guard issued >= record.since else {
-                return .unknown(origin: address, reason: "this certificate of user \(name) was revoked")
+                return .unknown(
+                    origin: address, reason: "this certificate of user \(name) was revoked",
+                    refusal: "the cluster has revoked this certificate of user \(name); \(Self.userAdvice)")
             }
             return Caller(name: peer.principal.description, origin: address, identity: .user(record.role))
         case .machine(let id):
             guard let joined = try await records.machine(id) else {
-                return .unknown(origin: address, reason: "machine \(id) is unknown or was revoked")
+                return .unknown(
+                    origin: address, reason: "machine \(id) is unknown or was revoked",
+                    refusal: "the cluster knows no machine \(id), or has revoked it; \(Self.machineAdvice)")
             }
             guard issued >= joined else {
-                return .unknown(origin: address, reason: "this certificate of machine \(id) was revoked")
+                return .unknown(
+                    origin: address, reason: "this certificate of machine \(id) was revoked",
+                    refusal: "the cluster has revoked this certificate of machine \(id); \(Self.machineAdvice)")
             }
             return Caller(name: peer.principal.description, origin: address, identity: .machine(id: id))
         }

@@ -117,15 +117,20 @@ struct RefusalTests {
         }
     }
 
+    /// What somebody is told whose certificate is good, and whom the cluster does not know.
+    private static func words(_ who: String) -> String { "the cluster knows no \(who), or has revoked it; " }
+
     private func expectRefusal(
         _ status: Int, _ reason: String, _ rig: Rig, _ client: FleetClient,
+        told words: String = "a certificate of this cluster is needed; ",
         sourceLocation: SourceLocation = #_sourceLocation
     ) async {
         let error = await #expect(throws: APIError.self, sourceLocation: sourceLocation) {
             _ = try await client.units()
         }
         #expect(error?.status == status, "\(error?.message ?? "")", sourceLocation: sourceLocation)
-        // The operator learns why, the caller does not.
+        // The operator learns why; the caller learns no more than that he has proven himself and is not known.
+        #expect(error?.message.contains(words) == true, "\(error?.message ?? "")", sourceLocation: sourceLocation)
         #expect(
             rig.notebook.reasons.last?.contains(reason) == true, "\(rig.notebook.reasons)",
             sourceLocation: sourceLocation)
@@ -141,7 +146,8 @@ struct RefusalTests {
             let foreign = try CertificateAuthority(cluster: "default", now: Date())
             await expectRefusal(401, "authority", rig, try rig.client(.user("ada"), by: foreign))
             rig.records.areRead.withLock { $0 = true }
-            await expectRefusal(401, "user ada is unknown", rig, try rig.client(.user("ada")))
+            await expectRefusal(
+                401, "user ada is unknown", rig, try rig.client(.user("ada")), told: Self.words("user ada"))
         }
     }
 
@@ -158,11 +164,14 @@ struct RefusalTests {
             await expectRefusal(401, "unknown authority", rig, try rig.client(.user("ada"), by: impostor))
             let expired = try rig.client(.user("ada"), issued: Date() - 7200, life: 3600)
             await expectRefusal(401, "expired", rig, expired)
-            await expectRefusal(401, "unknown or was revoked", rig, try rig.client(.user("eve")))
+            await expectRefusal(
+                401, "unknown or was revoked", rig, try rig.client(.user("eve")), told: Self.words("user eve"))
             let elsewhere = try CertificateAuthority(
                 cluster: "other", certificatePEM: rig.authority.certificatePEM, keyPEM: rig.authority.keyPEM)
             await expectRefusal(401, "belongs to cluster other", rig, try rig.client(.user("ada"), by: elsewhere))
-            await expectRefusal(401, "unknown or was revoked", rig, try rig.client(.machine(Self.other)))
+            await expectRefusal(
+                401, "unknown or was revoked", rig, try rig.client(.machine(Self.other)),
+                told: Self.words("machine \(Self.other)"))
         }
     }
 
@@ -185,10 +194,11 @@ struct RefusalTests {
             let ada = try rig.client(.user("ada"), issued: Date() - 60)
             #expect(try await ada.units().isEmpty)
             rig.records.users.withLock { $0["ada"] = nil }
-            await expectRefusal(401, "unknown or was revoked", rig, ada)
+            await expectRefusal(401, "unknown or was revoked", rig, ada, told: Self.words("user ada"))
             // The same name is given anew: its former certificate does not come back to life.
             rig.records.users.withLock { $0["ada"] = (.viewer, Int64(Date().timeIntervalSince1970)) }
-            await expectRefusal(401, "was revoked", rig, ada)
+            await expectRefusal(
+                401, "was revoked", rig, ada, told: "the cluster has revoked this certificate of user ada; ")
             #expect(try await rig.client(.user("ada")).units().isEmpty)
         }
     }

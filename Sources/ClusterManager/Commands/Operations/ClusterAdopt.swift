@@ -20,6 +20,9 @@ struct ClusterAdopt: FleetCommand {
             The machine that is asked passes it on to those that it has seen. One that cannot be reached is named, with what to \
             say there: as long as it refuses, it may run what the others start.
 
+            A store that came back empty knows no users, so that no profile is taken any more. Then restore a backup as root on \
+            a machine, by its socket: --endpoint unix:/run/flotilla/api.sock.
+
             EXAMPLES:
               cluster-manager cluster adopt
               cluster-manager --endpoint unix:/run/flotilla/api.sock cluster adopt --yes

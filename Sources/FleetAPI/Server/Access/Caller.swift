@@ -28,7 +28,7 @@ package struct Caller: Hashable, Sendable {
         case user(Role)
         /// A machine of the cluster, which speaks for itself alone.
         case machine(id: String)
-        /// Nobody whom we know; the words are for the server's own records, never for the caller.
+        /// Nobody whom we know; the words are for the server's own records; `Caller.refusal` is for the caller.
         case unknown(reason: String)
     }
 
@@ -39,6 +39,8 @@ package struct Caller: Hashable, Sendable {
     package var identity: Identity
     /// Whether he is unknown only since the cluster's records could not be read yet: his certificate is the authority's.
     package var isUnread = false
+    /// Why he is unknown, in words for himself; `nil` unless he has proven to be who his certificate of the authority's names.
+    package var refusal: String?
 
     package init(name: String, origin: String, identity: Identity) {
         self.name = name
@@ -53,8 +55,16 @@ package struct Caller: Hashable, Sendable {
     package static let strangerName = "unknown"
 
     /// A caller whom nobody knows.
-    package static func unknown(origin: String, reason: String) -> Caller {
-        Caller(name: strangerName, origin: origin, identity: .unknown(reason: reason))
+    ///
+    /// - Parameters:
+    ///   - origin: Where the request came from.
+    ///   - reason: Why he is unknown, for the server's own records.
+    ///   - refusal: What he himself is told of it, if he has shown a certificate of the cluster's.
+    /// - Returns: The caller.
+    package static func unknown(origin: String, reason: String, refusal: String? = nil) -> Caller {
+        var caller = Caller(name: strangerName, origin: origin, identity: .unknown(reason: reason))
+        caller.refusal = refusal
+        return caller
     }
 
     /// A caller with a certificate of the cluster's, of whom nobody can say now whether it was revoked.

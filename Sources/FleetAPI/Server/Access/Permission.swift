@@ -21,7 +21,7 @@ package enum Permission: Hashable, Sendable {
         .role(method == "GET" || method == "HEAD" ? .viewer : .operator)
     }
 
-    /// Throws 401 to somebody unknown and 403 to somebody known who may not; neither tells more than the caller knows already.
+    /// Throws 401 to somebody unknown and 403 to somebody known who may not; neither tells a stranger anything.
     ///
     /// `parameters` are the path's open segments.
     func check(_ caller: Caller, _ parameters: [String]) throws(ServerFailure) {
@@ -33,7 +33,8 @@ package enum Permission: Hashable, Sendable {
         }
         switch (caller.identity, self) {
         case (.unknown, _):
-            throw ServerFailure(401, "a certificate of this cluster is needed; see cluster-manager user add --help")
+            throw ServerFailure(
+                401, caller.refusal ?? "a certificate of this cluster is needed; see cluster-manager user add --help")
         case (.user(let role), .role(let needed)) where role >= needed: return
         case (.user, .userItself):
             guard let name = parameters.first, caller.name == "user:\(name)" else {
