@@ -110,7 +110,7 @@ struct RunCommand: AsyncParsableCommand {
                 flags: flags.given, environment: ProcessInfo.processInfo.environment, file: try file())
             let settings = try AgentSettings(sources) { path throws(SettingsError) in
                 do throws(HostError) {
-                    return try HostFiles.read(path)
+                    return try HostFiles.read(path, takesStreams: true)
                 } catch {
                     throw SettingsError(error.message)
                 }
@@ -133,7 +133,7 @@ struct RunCommand: AsyncParsableCommand {
     private static let standardFiles = ["/etc/flotilla/node-agent.conf", "/etc/fleet/fleet.conf"]
 
     private func file() throws -> (path: String, text: String)? {
-        if let config { return (config, try HostFiles.read(config)) }
+        if let config { return (config, try HostFiles.read(config, takesStreams: true)) }
         for path in Self.standardFiles where access(path, F_OK) == 0 { return (path, try HostFiles.read(path)) }
         return nil
     }

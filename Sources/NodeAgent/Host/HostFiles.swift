@@ -8,13 +8,47 @@ import Terminal
 
 /// Small files of the machine: read whole, written so that a reader never sees half of one.
 enum HostFiles {
+    /// Reads a file whole.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - takesStreams: Whether a pipe or a device will do, to whose end is read: right for what an operator names, and wrong for
+    ///     what the agent looks at by itself, which somebody else's pipe would hold for ever.
+    /// - Returns: Every byte of it, a byte order mark too.
     /// - Throws: `HostError` that says which file and why.
-    static func read(_ path: String) throws(HostError) -> String {
-        // Every byte: Foundation's reader of text would drop a byte order mark.
-        guard let bytes = FileManager.default.contents(atPath: path),
-            let text = String(validating: bytes, as: UTF8.self)
-        else { throw HostError("cannot read \(path): \(reason(path))") }
+    static func read(_ path: String, takesStreams: Bool = false) throws(HostError) -> String {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | (takesStreams ? 0 : O_NONBLOCK))
+        guard descriptor >= 0 else { throw unreadable(path, String(cString: strerror(errno))) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw unreadable(path, String(cString: strerror(errno))) }
+        let kind = status.st_mode & S_IFMT
+        guard kind != S_IFDIR else { throw unreadable(path, "it is a folder; name a file in it") }
+        guard takesStreams || kind == S_IFREG else { throw unreadable(path, "it is no regular file") }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: page)
+        while true {
+            let count = chunk.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw unreadable(path, String(cString: strerror(errno))) }
+            if count == 0 { break }
+            bytes += chunk[..<count]
+            // A device may have no end.
+            guard !takesStreams || bytes.count <= streamLimit else {
+                throw unreadable(path, "it has more than \(streamLimit >> 20) MiB")
+            }
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw unreadable(path, "it is not UTF-8 text")
+        }
         return text
+    }
+
+    /// What a file of settings may have, in bytes.
+    private static let streamLimit = 1 << 20
+
+    private static func unreadable(_ path: String, _ why: String) -> HostError {
+        HostError("cannot read \(path): \(why)")
     }
 
     /// Writes through a new file in the same folder, then renames it over the old one; a crash leaves one of the two whole.
@@ -191,13 +225,6 @@ enum HostFiles {
     /// Names in a folder, sorted; none when the folder is not there.
     static func names(in folder: String) -> [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
-    }
-
-    private static func reason(_ path: String) -> String {
-        guard access(path, R_OK) == 0 else { return String(cString: strerror(errno)) }
-        var isFolder = false
-        _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-        return isFolder ? "it is a folder; name a file in it" : "it is not UTF-8 text"
     }
 }
 

@@ -38,6 +38,30 @@ import Testing
         }
     }
 
+    @Test(
+        "a pipe and a device are read to their ends where an operator names them, and refused where the agent looks itself"
+    )
+    func streams() throws {
+        var ends: [Int32] = [-1, -1]
+        try #require(pipe(&ends) == 0)
+        // What a test beside this one starts must not hold the end to write to.
+        try #require(fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0)
+        defer { close(ends[0]) }
+        let text = "log-level=debug\n"
+        #expect(write(ends[1], text, text.utf8.count) == text.utf8.count)
+        close(ends[1])
+        #expect(try HostFiles.read("/dev/fd/\(ends[0])", takesStreams: true) == text)
+        #expect(try HostFiles.read("/dev/null", takesStreams: true).isEmpty)
+        let endless = #expect(throws: HostError.self) { try HostFiles.read("/dev/zero", takesStreams: true) }
+        #expect(endless?.message == "cannot read /dev/zero: it has more than 1 MiB")
+        let fifo = base.path + "/fifo"
+        try #require(mkfifo(fifo, 0o600) == 0)
+        for path in [fifo, "/dev/null"] {
+            let error = #expect(throws: HostError.self) { try HostFiles.read(path) }
+            #expect(error?.message == "cannot read \(path): it is no regular file")
+        }
+    }
+
     @Test("the way to a file names every link on it and where they lead, and ends where links go round")
     func way() throws {
         let top = try HostFiles.resolve(base.path)
