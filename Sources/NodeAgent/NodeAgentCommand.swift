@@ -42,7 +42,7 @@ package struct NodeAgentCommand: AsyncParsableCommand {
 
     /// What is wrong with a command line, in one line instead of ArgumentParser's page.
     static func mistake(_ message: String, _ arguments: [String]) -> String {
-        CommandMistake(message, arguments, of: Self.self).line
+        CommandMistake(message, arguments, of: Self.self, page: SettingKey.listing).line
     }
 
     /// What is wrong with the words behind `help`, for which ArgumentParser would show the whole program's page.

@@ -17,7 +17,10 @@ package struct CommandMistake {
     ///   - message: What ArgumentParser says of them.
     ///   - arguments: What stands behind the program's name.
     ///   - program: The program's own command.
-    package init(_ message: String, _ arguments: [String], of program: any ParsableCommand.Type) {
+    ///   - page: Where the options of the command that need not be named are, if not on the program's own page.
+    package init(
+        _ message: String, _ arguments: [String], of program: any ParsableCommand.Type, page: String? = nil
+    ) {
         let path = Self.path(arguments[...], of: program)
         if let unknown = path.unknownCommand(behind: message) {
             line = unknown
@@ -35,7 +38,7 @@ package struct CommandMistake {
         if let first = text.first { text = first.lowercased() + text.dropFirst() }
         while text.last == "." || text.last == " " { text.removeLast() }
         let question = suggestion.map { "; did you mean '\($0)'?" } ?? ";"
-        line = "\(text)\(question) see '\(path.help)'"
+        line = "\(text)\(question) see '\(path.names.isEmpty ? page ?? path.help : path.help)'"
     }
 
     /// A mistake in the words behind `help`, for which ArgumentParser would show the whole program's page.

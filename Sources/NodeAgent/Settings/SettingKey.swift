@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import Terminal
+
 /// Every setting of the agent, once: its names, default and meaning serve flags, environment, file, `--check` and the help.
 ///
 /// A setting `etcd-endpoints` is the flag `--etcd-endpoints`, the variable `FLOTILLA_ETCD_ENDPOINTS` and, in the
@@ -31,8 +33,14 @@ package enum SettingKey: String, CaseIterable, Sendable {
 
     package var flag: String { "--" + rawValue }
 
+    /// What the names of all variables begin with; other programs of Flotilla's have theirs beside them.
+    static let variablePrefix = "FLOTILLA_"
+
+    /// The page that lists all settings.
+    static let listing = "node-agent run --help"
+
     package var variable: String {
-        "FLOTILLA_" + String(rawValue.uppercased().map { $0 == "-" ? "_" : $0 })
+        Self.variablePrefix + String(rawValue.uppercased().map { $0 == "-" ? "_" : $0 })
     }
 
     package var defaultText: String {
@@ -85,5 +93,15 @@ package enum SettingKey: String, CaseIterable, Sendable {
         case .insecure: "on lets plain tcp: listen beyond loopback and take everybody for the administrator; or off"
         case .logLevel: "trace, debug, info, notice, warning, error or critical"
         }
+    }
+
+    /// The name that was probably meant by one that is no setting's; of a variable another variable.
+    static func nearest(to name: String) -> String? {
+        let isVariable = name.hasPrefix(variablePrefix)
+        let word = String(
+            name.dropFirst(isVariable ? variablePrefix.count : 0).lowercased().map { $0 == "_" ? "-" : $0 })
+        let best = allCases.min { Spelling.distance(word, $0.rawValue) < Spelling.distance(word, $1.rawValue) }
+        guard let best, Spelling.isSlip(word, of: best.rawValue) else { return nil }
+        return isVariable ? best.variable : best.rawValue
     }
 }

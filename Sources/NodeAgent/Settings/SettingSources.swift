@@ -36,7 +36,7 @@ package struct SettingSources: Sendable {
     /// - Parameters:
     ///   - flags: What was given on the command line.
     ///   - environment: The process's environment; empty values count as not given, and names that are no setting of
-    ///     the agent may be another program's.
+    ///     the agent may be another program's: of those the ones near a setting's name bring a warning.
     ///   - file: Path and content of the configuration file, if there is one.
     /// - Throws: `SettingsError` for a line of the file that is not `NAME=VALUE`, or whose name does not exist.
     package init(
@@ -49,7 +49,13 @@ package struct SettingSources: Sendable {
         }
         let byVariable = Dictionary(uniqueKeysWithValues: SettingKey.allCases.map { ($0.variable, $0) })
         for (name, text) in environment.sorted(by: { $0.key < $1.key }) where !text.isEmpty {
-            guard let key = byVariable[name] else { continue }
+            guard let key = byVariable[name] else {
+                if name.hasPrefix(SettingKey.variablePrefix), let meant = SettingKey.nearest(to: name) {
+                    warnings.append(
+                        "\(name) of the environment is no setting, and is not followed; did you mean '\(meant)'?")
+                }
+                continue
+            }
             values[key] = Value(text: text, origin: .environment)
         }
         for (key, text) in flags { values[key] = Value(text: text, origin: .flag) }
@@ -93,8 +99,9 @@ package struct SettingSources: Sendable {
                     fleets.append((setting, String(value), index + 1))
                     continue
                 }
+                let question = SettingKey.nearest(to: String(name)).map { " did you mean '\($0)'?" } ?? ""
                 throw SettingsError(
-                    "\(path):\(index + 1): there is no setting '\(name)'; 'node-agent --help' lists them all")
+                    "\(path):\(index + 1): there is no setting '\(name)';\(question) see '\(SettingKey.listing)'")
             }
             values[key] = Value(text: String(value), origin: .file(path, line: index + 1))
             own.insert(key)

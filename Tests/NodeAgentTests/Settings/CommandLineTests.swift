@@ -11,9 +11,9 @@ import Testing
     @Test(
         "an option that does not exist is named, with another only where that is near",
         arguments: [
-            ("--bogus", "unknown option '--bogus'; see 'node-agent --help'"),
-            ("--rols", "unknown option '--rols'; did you mean '--roles'? see 'node-agent --help'"),
-            ("--quite-another", "unknown option '--quite-another'; see 'node-agent --help'"),
+            ("--bogus", "unknown option '--bogus'; see 'node-agent run --help'"),
+            ("--rols", "unknown option '--rols'; did you mean '--roles'? see 'node-agent run --help'"),
+            ("--quite-another", "unknown option '--quite-another'; see 'node-agent run --help'"),
         ])
     func unknown(option: String, words: String) {
         let error = #expect(throws: (any Error).self) { try NodeAgentCommand.parseAsRoot([option]) }

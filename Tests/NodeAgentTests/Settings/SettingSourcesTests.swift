@@ -51,8 +51,19 @@ struct SettingSourcesTests {
     @Test(
         "what is no setting in the file is told with its line",
         arguments: [
-            ("cluster=a\n\nclusters=b", "agent.conf:3: there is no setting 'clusters'"),
-            ("FLOTILLA_ENDPOINT=x", "agent.conf:1: there is no setting 'FLOTILLA_ENDPOINT'"),
+            (
+                "cluster=a\n\nclusters=b",
+                "agent.conf:3: there is no setting 'clusters'; did you mean 'cluster'? see 'node-agent run --help'"
+            ),
+            ("session_ttl=5", "agent.conf:1: there is no setting 'session_ttl'; did you mean 'session-ttl'? see"),
+            (
+                "FLOTILLA_ROLE=api",
+                "agent.conf:1: there is no setting 'FLOTILLA_ROLE'; did you mean 'FLOTILLA_ROLES'? see"
+            ),
+            (
+                "FLOTILLA_ENDPOINT=x",
+                "agent.conf:1: there is no setting 'FLOTILLA_ENDPOINT'; see 'node-agent run --help'"
+            ),
             ("# x\nhello", "agent.conf:2: expected NAME=VALUE, found 'hello'"),
             ("=x", "agent.conf:1: there is no setting ''"),
             ("cluster=a\r\nhello\r\n", "agent.conf:2: expected NAME=VALUE, found 'hello'"),
@@ -63,10 +74,23 @@ struct SettingSourcesTests {
         #expect(!error.message.contains { $0.isNewline })
     }
 
-    @Test("variables of others are none of our business")
+    @Test("variables of others are none of our business, and one near a setting's name brings a warning")
     func otherVariables() throws {
-        let all = try sources(environment: ["FLOTILLA_ENDPOINT": "unix:/x", "CLUSTER": "red", "PATH": "/bin"])
+        let others = [
+            "FLOTILLA_ENDPOINT": "unix:/x", "FLOTILLA_PROFILE": "a", "FLOTILLA_PROFILES": "/x", "FLOTILLA_TUNNEL": "a",
+            "FLOTILLA_CA_FILE": "/x", "FLOTILLA_CERT_FILE": "/x", "FLOTILLA_KEY_FILE": "/x", "CLUSTER": "red",
+            "PATH": "/bin", "CLUSTR": "red", "FLOTILLA_GARD": "",
+        ]
+        let all = try sources(environment: others)
         for key in SettingKey.allCases { #expect(all[key].origin == .builtIn) }
+        #expect(all.warnings.isEmpty)
+        let slip = try sources(environment: ["FLOTILLA_SESION_TTL": "9"])
+        #expect(slip[.sessionTTL].origin == .builtIn)
+        #expect(
+            slip.warnings == [
+                "FLOTILLA_SESION_TTL of the environment is no setting, and is not followed; did you mean "
+                    + "'FLOTILLA_SESSION_TTL'?"
+            ])
     }
 
     @Test("the report lists every setting once with its value and origin")
