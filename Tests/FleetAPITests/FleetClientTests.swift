@@ -114,24 +114,28 @@ struct FleetClientTests {
     }
 
     @Test(
-        "who cannot reach the server is told where it was sought and how to name another",
+        "who cannot reach the server is told where it was sought, and how to name another where the program can be told one",
         arguments: [
             (TransportFailure.Kind.unreachable, APIError.Code.unreachable), (.timedOut, .timedOut),
             (.cancelled, .cancelled), (.broken, .connectionLost), (.untrusted, .unreachable),
         ])
     func failures(kind: TransportFailure.Kind, code: APIError.Code) async {
         let failure = TransportFailure(kind, "because")
-        let client = FleetClient(endpoint: Self.endpoint, transport: Canned(answer: .failure(failure)))
+        let client = FleetClient(
+            endpoint: Self.endpoint, transport: Canned(answer: .failure(failure)), advice: "--there names another")
         let error = await #expect(throws: APIError.self) { try await client.units() }
         #expect(error?.code == code)
         #expect(error?.endpoint == "unix:/run/x.sock")
         #expect(error?.message.contains("nobody answers") == (kind == .unreachable))
         if kind == .untrusted { #expect(error?.message.contains("the clocks of both") == true) }
         if [.unreachable, .untrusted].contains(kind) {
-            for part in ["unix:/run/x.sock", "because", "--endpoint", "FLOTILLA_ENDPOINT"] {
+            for part in ["unix:/run/x.sock", "because", "--there names another"] {
                 #expect(error?.message.contains(part) == true)
             }
         }
+        let silent = FleetClient(endpoint: Self.endpoint, transport: Canned(answer: .failure(failure)))
+        let bare = await #expect(throws: APIError.self) { try await silent.units() }
+        #expect(bare?.message.contains("names another") == false && bare?.message.hasSuffix(" ") == false)
     }
 
     @Test("an answer that is not ours is refused with words", arguments: ["", "<html>", "[]", #"{"units":5}"#])

@@ -45,6 +45,8 @@ extension FleetClientAdapter {
                 endpoint: endpoint.description, transport: CurlTransport(endpoint: endpoint, tls: anew.tls))
         }
         let told: any APITransport = observer.map { ObservedTransport(transport: transport, observer: $0) } ?? transport
-        return FleetClient(endpoint: endpoint, transport: told, deadline: settings.requestTimeout)
+        return FleetClient(
+            endpoint: endpoint, transport: told, deadline: settings.requestTimeout,
+            advice: "--endpoint or FLOTILLA_ENDPOINT names another address")
     }
 }

@@ -6,10 +6,10 @@ import FleetAPI
 extension APIError {
     /// What a failed exchange means to the user who wanted `action`, such as "destroy unit web.service".
     ///
-    /// The failure's own endpoint goes before `endpoint`.
-    init(_ failure: TransportFailure, action: String, endpoint: APIEndpoint) {
-        let endpoint = failure.endpoint ?? endpoint.description
-        let whereTo = "--endpoint or FLOTILLA_ENDPOINT names another address"
+    /// The failure's own endpoint goes before that of `client`.
+    init(_ failure: TransportFailure, action: String, of client: FleetClient) {
+        let endpoint = failure.endpoint ?? client.endpoint.description
+        let advice = client.advice.map { "; \($0)" } ?? ""
         let code: Code
         let message: String
         switch failure.kind {
@@ -17,12 +17,12 @@ extension APIError {
             code = .unreachable
             message =
                 "cannot \(action): nobody answers at \(endpoint) (\(failure.message)); "
-                + "is node-agent running there? \(whereTo)"
+                + "is node-agent running there?\(client.advice.map { " \($0)" } ?? "")"
         case .untrusted:
             code = .unreachable
             message =
                 "cannot \(action): \(endpoint) answers, but not with TLS that both sides believe (\(failure.message)); "
-                + "see that the clocks of both are right, and that certificate and address are of one cluster; \(whereTo)"
+                + "see that the clocks of both are right, and that certificate and address are of one cluster\(advice)"
         case .timedOut:
             code = .timedOut
             message =
@@ -33,7 +33,7 @@ extension APIError {
             message = "cannot \(action): cancelled"
         case .broken:
             code = .connectionLost
-            message = "cannot \(action): the exchange with \(endpoint) broke off (\(failure.message)); \(whereTo)"
+            message = "cannot \(action): the exchange with \(endpoint) broke off (\(failure.message))\(advice)"
         }
         self.init(code: code, endpoint: endpoint, message: message)
     }

@@ -28,7 +28,7 @@ extension FleetClient {
             stream = try await transport.stream(
                 request("GET", target: Self.target("/events", query), accept: "text/event-stream"))
         } catch {
-            throw APIError(error, action: action, endpoint: endpoint)
+            throw APIError(error, action: action, of: self)
         }
         guard stream.status == 200 else {
             var answer = TransportResponse(status: stream.status, body: await Self.collect(stream.body))
@@ -56,7 +56,7 @@ extension FleetClient {
                     throw TransportFailure(.broken, "the server ended the stream")
                 } catch let failure as TransportFailure {
                     continuation.finish(
-                        throwing: APIError(failure.asked(of: source), action: action, endpoint: endpoint))
+                        throwing: APIError(failure.asked(of: source), action: action, of: self))
                 } catch is CancellationError {
                     continuation.finish()
                 } catch is EventStreamParser.Overflow {

@@ -85,7 +85,7 @@ extension FleetClient {
             request.isRepeatable = isRepeatable
             return try await transport.send(request)
         } catch {
-            throw APIError(error, action: action, endpoint: endpoint)
+            throw APIError(error, action: action, of: self)
         }
     }
 

@@ -35,7 +35,7 @@ extension FleetClient {
             stream = try await transport.stream(
                 request("GET", target: "\(path)?\(words)", accept: API.journalType))
         } catch {
-            throw APIError(error, action: action, endpoint: endpoint)
+            throw APIError(error, action: action, of: self)
         }
         guard stream.status == 200 else {
             var answer = TransportResponse(status: stream.status, body: await Self.collect(stream.body))
@@ -49,7 +49,7 @@ extension FleetClient {
             do {
                 return try await source.next()
             } catch let failure as TransportFailure {
-                throw APIError(failure.asked(of: asked), action: action, endpoint: self.endpoint)
+                throw APIError(failure.asked(of: asked), action: action, of: self)
             } catch let failure as JournalLineParser.Failure {
                 let what = failure == .overflow ? "a line of endless length" : "a line that does not read"
                 throw malformed(what, from: asked, action: action)

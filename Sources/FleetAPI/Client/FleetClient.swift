@@ -13,15 +13,20 @@ package struct FleetClient: Sendable {
     package let endpoint: APIEndpoint
     let transport: any APITransport
     let deadline: Duration
+    let advice: String?
 
     /// - Parameters:
     ///   - endpoint: Where the server answers; for messages, the transport has its own.
     ///   - transport: Carries the requests to that endpoint.
     ///   - deadline: How long one request may take.
-    package init(endpoint: APIEndpoint, transport: any APITransport, deadline: Duration = .seconds(30)) {
+    ///   - advice: How the user of this program can name another endpoint; `nil` where he cannot.
+    package init(
+        endpoint: APIEndpoint, transport: any APITransport, deadline: Duration = .seconds(30), advice: String? = nil
+    ) {
         self.endpoint = endpoint
         self.transport = transport
         self.deadline = deadline
+        self.advice = advice
     }
 
     /// What a write led to.

@@ -219,6 +219,17 @@ enum HostFiles {
         _ = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
+    /// Folders on the way to `path`, itself too, that `makeFolder` would have to make; the innermost first.
+    static func missingFolders(on path: String) -> [String] {
+        var folder = path.hasPrefix("/") ? "" : "."
+        var missing: [String] = []
+        for part in path.split(separator: "/") {
+            folder += "/" + part
+            if !exists(folder) { missing.insert(folder, at: 0) }
+        }
+        return missing
+    }
+
     /// Deletes a folder if nothing is in it.
     static func removeEmptyFolder(_ path: String) { rmdir(path) }
 

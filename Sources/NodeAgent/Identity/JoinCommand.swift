@@ -146,18 +146,20 @@ struct JoinPlan: Sendable {
     /// Joins, and writes identity and settings.
     func join() async throws -> API.JoinAnswer {
         let trust = try await provenAuthority()
-        try IdentityFile.makeFolder(folder.path)
-        // Written first: the next request believes this authority alone.
-        try IdentityFile.write(trust.pem, to: folder.authoritiesFile, mode: IdentityFile.publicMode)
+        let missing = HostFiles.missingFolders(on: folder.path)
         let key = KeyPair()
         let answer: API.JoinAnswer
         do {
+            try IdentityFile.makeFolder(folder.path)
+            // Written first: the next request believes this authority alone.
+            try IdentityFile.write(trust.pem, to: folder.authoritiesFile, mode: IdentityFile.publicMode)
             answer = try await client(TLSSettings(authorityFile: folder.authoritiesFile)).join(
                 API.JoinRequest(
                     token: token.text, request: try key.request(name: "machine:\(identity.id.rawValue)"),
                     machine: identity.id.rawValue, name: identity.hostName, addresses: [address]))
         } catch {
             IdentityFile.remove(folder.authoritiesFile)
+            for path in missing { HostFiles.removeEmptyFolder(path) }
             throw error
         }
         if let authorities = answer.etcd.authorities {

@@ -7,6 +7,7 @@ import FleetAPIServer
 import FleetCore
 import FoundationEssentials
 import Identity
+import Logging
 import Registry
 import Synchronization
 import TestSupport
@@ -112,6 +113,28 @@ struct JoiningTests {
                 .caller(at: .tls(address: "10.0.0.9", certificate: [UInt8](certificate))).identity
         }
 
+        /// Serves the paths over TLS while `body` runs.
+        func serve(_ body: (APIEndpoint) async throws -> Void) async throws {
+            let (listening, isListening) = AsyncStream<APIEndpoint>.makeStream()
+            let server = FleetAPIServer(
+                access: RegistryClusterAccess(registry: registry, view: ClusterView(registry: registry)),
+                listeners: [.tls(host: "127.0.0.1", port: 0)], version: "9.9", identity: ownIdentity.server,
+                recognition: CertificateRecognition(
+                    identity: ownIdentity, records: StoredRecords(registry: registry)),
+                audit: notebook,
+                extraRoutes: IdentityRoutes(registry: registry, cluster: "default", own: ownIdentity, desk: desk)
+                    .routes,
+                logger: .silent, onListening: { isListening.yield($0) })
+            let running = Task { try await server.run() }
+            var endpoints = listening.makeAsyncIterator()
+            let endpoint = try #require(await endpoints.next(isolation: #isolation))
+            let result: Result<Void, any Error>
+            do { result = .success(try await body(endpoint)) } catch { result = .failure(error) }
+            running.cancel()
+            _ = await running.result
+            try result.get()
+        }
+
         func usesLeft() async throws -> [Int] { try await registry.tokens().tokens.map(\.usesLeft) }
     }
 
@@ -151,6 +174,29 @@ struct JoiningTests {
                 #expect(rig.notebook.refusals.map(\.status).last == status && rig.notebook.refusals.count == index + 1)
             }
             #expect(try await rig.usesLeft() == [1])
+        }
+    }
+
+    @Test("a machine that is refused is as it was: the folders that were made for its identity are gone")
+    func nothingLeft() async throws {
+        try await withRig { rig async throws in
+            let good = try JoinToken(text: try await rig.token().text)
+            let base = try TemporaryFolder()
+            try HostFiles.write(Self.machine, to: base.path + "/machine-id")
+            let identity = try HostIdentity(machineIDFile: base.path + "/machine-id")
+            try HostFiles.makeFolder(base.path + "/there")
+            try await rig.serve { endpoint async throws in
+                for folder in ["none/identity", "there"] {
+                    let plan = try JoinPlan(
+                        endpoint: endpoint, token: JoinToken(fingerprint: good.fingerprint), identity: identity,
+                        address: nil, port: 1, folder: MachineFolder(path: "\(base.path)/\(folder)"),
+                        settingsFile: base.path + "/settings/node-agent.conf")
+                    let error = await #expect(throws: APIError.self) { _ = try await plan.join() }
+                    #expect(error?.status == 403, "\(error?.message ?? "")")
+                }
+            }
+            #expect(HostFiles.names(in: base.path) == ["machine-id", "there"])
+            #expect(HostFiles.names(in: base.path + "/there").isEmpty)
         }
     }
 
