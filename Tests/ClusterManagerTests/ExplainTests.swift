@@ -47,17 +47,23 @@ struct ExplainTests {
     }
 
     @Test(
-        "a unit to be beside is told apart by whether it is on no machine or does not exist", arguments: [true, false])
-    func neighbour(exists: Bool) async throws {
+        "a unit to be beside is told apart by whether it is elsewhere, on no machine, or does not exist",
+        arguments: [
+            (true, true, ""), (true, false, ": db.service, which it is to be beside, is on no machine"),
+            (false, false, ": there is no unit db.service in the cluster"),
+        ])
+    func neighbour(exists: Bool, isPlaced: Bool, cause: String) async throws {
         let web = try Fixtures.unit("web.service", text: Fixtures.plainText + "[X-Fleet]\nMachineOf=db.service\n")
-        let peer = exists ? [try Fixtures.unit("db.service", .inactive)] : []
-        let fleet = FakeFleet(units: [web] + peer, machines: Fixtures.machines(2), runsUnits: false)
+        let machines = Fixtures.machines(2)
+        let db =
+            try isPlaced ? Fixtures.unit("db.service", machine: machines[1].id) : Fixtures.unit("db.service", .inactive)
+        let fleet = FakeFleet(units: exists ? [web, db] : [web], machines: machines, runsUnits: false)
         let session = await Session.run("explain web", on: fleet)
-        let cause = exists ? "" : ": there is no unit db.service in the cluster"
+        let refusing = isPlaced ? 1 : 2
         #expect(
             session.output.contains(
-                "MachineOf=db.service refuses 2 of 2 machines, such as 10000000..., where db.service is not\(cause)\n"),
-            "\(session.output)")
+                "MachineOf=db.service refuses \(refusing) of 2 machines, such as 10000000..., where db.service is not\(cause)\n"
+            ), "\(session.output)")
     }
 
     @Test("a machine that can take no units counts as none, and is named with its reason")

@@ -154,6 +154,8 @@ struct RuleTest {
     private let neighbours: [String: [(name: UnitName, options: SchedulingOptions)]]
     /// All units of the cluster.
     private let known: Set<UnitName>
+    /// Those of them that are on a machine.
+    private let placed: Set<UnitName>
 
     init(_ unit: FleetUnit, in view: FleetView) {
         self.unit = unit
@@ -167,6 +169,10 @@ struct RuleTest {
         }
         self.neighbours = neighbours
         self.known = Set(view.units.keys)
+        let placed = view.sortedUnits.filter { other in
+            other.isGlobal ? view.states[other.name]?.isEmpty == false : other.machine != nil
+        }
+        self.placed = Set(placed.map(\.name))
     }
 
     /// The rules that the unit has, and `Conflicts` also when only others name it.
@@ -214,7 +220,12 @@ struct RuleTest {
         case .machineOf:
             let names = Set(there.map(\.name))
             return options.machineOf.first { !names.contains($0) }.map { peer in
-                let cause = known.contains(peer) ? "" : ": there is no unit \(peer) in the cluster"
+                var cause = ""
+                if !known.contains(peer) {
+                    cause = ": there is no unit \(peer) in the cluster"
+                } else if !placed.contains(peer) {
+                    cause = ": \(peer), which it is to be beside, is on no machine"
+                }
                 return "\(place), where \(peer) is not\(cause)"
             }
         case .conflicts:
