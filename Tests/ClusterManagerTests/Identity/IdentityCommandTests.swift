@@ -219,6 +219,7 @@ struct IdentityCommandTests {
     private func members(_ members: [API.Member]) throws -> CannedAPI {
         CannedAPI([
             "GET /flotilla/v1/identities": try CannedAPI.json(API.MemberList(machines: members)),
+            "GET /fleet/v1/machines?all=true": try CannedAPI.json(API.MachinePage(machines: [API.Machine(id: Self.a)])),
             "POST /flotilla/v1/machines/\(Self.a)/revoke": Self.done,
             "POST /flotilla/v1/machines/\(Self.b)/revoke": Self.done,
         ])
@@ -253,11 +254,14 @@ struct IdentityCommandTests {
         let short = try await api.run("machine list").output
         #expect(short.contains("alpha") && short.contains("agent,api"))
         #expect(!short.contains(Self.a))
-        let cordoned = try await api.run("machine list --fields name,cordoned --no-legend").output
+        let marks = try await api.run("machine list --fields name,alive,cordoned --no-legend").output
         #expect(
-            cordoned.split(separator: "\n").map { $0.split(separator: " ") } == [["alpha", "no"], ["beta", "yes"]])
+            marks.split(separator: "\n").map { $0.split(separator: " ") } == [
+                ["alpha", "yes", "no"], ["beta", "no", "yes"],
+            ])
         #expect(try await api.run("machine list --full").output.contains(Self.a))
-        #expect(try await api.run("machine list --output json").output.contains(Self.b))
+        let json = try await api.run("machine list --output json").output
+        #expect(json.contains(Self.b) && json.contains("\"alive\" : true") && json.contains("\"alive\" : false"))
     }
 
     @Test("an audit with nothing in it says so, and one that may be cut says how to get the rest")

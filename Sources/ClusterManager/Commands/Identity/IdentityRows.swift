@@ -135,25 +135,30 @@ struct MemberRow: TableRow, Equatable {
     let id: String
     let name: String
     let roles: [String]
+    /// Whether it has a session now.
+    let alive: Bool
     let joined: Int64
     let revoked: Int64?
     /// Whether an operator keeps new units off it, also while it is off.
     let cordoned: Bool
 
-    init(_ member: API.Member) {
+    /// `alive` are the ids of the machines that are alive.
+    init(_ member: API.Member, alive: Set<String>) {
         id = member.id
         name = member.name
         roles = member.roles
+        self.alive = alive.contains(member.id)
         joined = member.joinedAt
         revoked = member.revokedAt
         cordoned = member.cordoned ?? false
     }
 
-    static let defaultFields = ["machine", "name", "roles", "cordoned", "joined", "revoked"]
+    static let defaultFields = ["machine", "name", "roles", "alive", "cordoned", "joined", "revoked"]
     static let columns: [Column<MemberRow>] = [
         Column("machine") { row, full in full ? row.id : FleetView.short(row.id) },
         Column("name") { row, _ in row.name },
         Column("roles") { row, _ in row.roles.joined(separator: ",") },
+        Column("alive") { row, _ in row.alive ? "yes" : "no" },
         Column("cordoned") { row, _ in row.cordoned ? "yes" : "no" },
         Column("joined") { row, _ in Clock.text(row.joined) },
         Column("revoked") { row, _ in Clock.text(row.revoked) },

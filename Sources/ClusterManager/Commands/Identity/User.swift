@@ -177,7 +177,10 @@ struct Machine: AsyncParsableCommand {
             let columns = try MemberRow.columns(for: list.fieldNames ?? MemberRow.defaultFields)
             let client = try context.client()
             let members = try await asked { () async throws(APIError) in try await client.members() }
-            try context.render(members.map(MemberRow.init), columns: columns, layout: list.layout)
+            let machines = try await asked { () async throws(APIError) in try await client.machines() }
+            let alive = Set(machines.map(\.id))
+            try context.render(
+                members.map { MemberRow($0, alive: alive) }, columns: columns, layout: list.layout)
         }
     }
 
