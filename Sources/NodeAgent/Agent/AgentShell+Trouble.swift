@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FleetCore
-import Logging
 
 /// What keeps this machine from doing what it is ordered, whatever the unit (rules R11 and R12).
 ///
@@ -107,11 +106,7 @@ extension AgentShell {
         change(&next)
         guard next != trouble else { return }
         trouble = next
-        if let words = next.words {
-            logger.error("this machine takes no new units", metadata: ["machine.trouble": "\(words)"])
-        } else {
-            logger.notice("this machine takes units again")
-        }
+        // Whoever is told logs it, with what else is wrong with the machine.
         troubleHooks.announce(next.words)
     }
 }

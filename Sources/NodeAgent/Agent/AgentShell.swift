@@ -31,6 +31,8 @@ actor AgentShell {
     /// Whether the schedule names any unit; `nil` as long as nobody could read it.
     private(set) var holdsOrders: Bool?
     private var core: AgentCore
+    /// Whether a tenure of this run has taken over what an earlier run left.
+    private var hasTakenOver = false
     private var serving: Task<Void, Never>?
     private var timer: Task<Void, Never>?
     /// When the ACTIVE state of each unit last changed, as this agent saw it.
@@ -251,8 +253,10 @@ actor AgentShell {
         let installed = whole.filter { loaded.refusals[$0.unit] == nil } + damaged
         for (unit, reason) in loaded.refusals.sorted(by: { $0.key < $1.key }) {
             logger.warning(
-                "unit not taken over from the former run", metadata: ["unit.name": "\(unit)", "error": "\(reason)"])
+                hasTakenOver ? "unit is not loaded from its file here" : "unit not taken over from the former run",
+                metadata: ["unit.name": "\(unit)", "error": "\(reason)"])
         }
+        hasTakenOver = true
         let entered = AgentEvent.entered(
             own: own.states, orders: orders, installed: installed, observed: statuses.map { observation($0) })
         return completions + [entered]

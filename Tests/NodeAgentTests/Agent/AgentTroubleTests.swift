@@ -5,6 +5,7 @@ import Etcd
 import FleetCore
 import Registry
 import Synchronization
+import Systemd
 import Testing
 
 @testable import NodeAgent
@@ -36,7 +37,8 @@ struct AgentTroubleTests {
     func storageAtTheStart() async throws {
         let rig = try await AgentRig()
         let announced = Announced()
-        let agent = try await rig.agent(hooks: announced.hooks)
+        let book = LogBook()
+        let agent = try await rig.agent(hooks: announced.hooks, logger: book.logger)
         await agent.lookAtStorage(isFirst: true)
         #expect(await agent.trouble.words == nil)
         let obstacle = rig.base.path + "/units/.probe"
@@ -47,6 +49,30 @@ struct AgentTroubleTests {
         await agent.lookAtStorage()
         #expect(await agent.trouble.words == nil)
         #expect(announced.all.count == 2 && announced.all.last == .some(nil))
+        // The session's shell, which is told, logs it once.
+        #expect(book.take().isEmpty)
+    }
+
+    @Test("a unit that is refused when a tenure begins is said to be of the former run in the first tenure alone")
+    func refusedAtTheStart() async throws {
+        let rig = try await AgentRig()
+        let book = LogBook()
+        let file = try UnitFile.service("1")
+        try await rig.store(file)
+        try await rig.run { _ in
+            try await rig.order(web, file, .loaded)
+            try await until("the unit loaded") { try await rig.state(web)?.acted == .loaded }
+        }
+        let agent = try await rig.agent(logger: book.logger)
+        let occasions = ["unit not taken over from the former run", "unit is not loaded from its file here"]
+        for words in occasions {
+            try await rig.beginSession()
+            await rig.units.fail("link", web.rawValue, with: [SystemdError(code: .fileExists, message: "File exists")])
+            await agent.enter(try await rig.tenure())
+            try await until("the unit loaded again") { try await rig.state(web)?.acted == .loaded }
+            await agent.endTenure()
+            #expect(book.take().filter { occasions.contains($0) } == [words])
+        }
     }
 
     @Test(

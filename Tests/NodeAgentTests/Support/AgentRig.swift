@@ -3,6 +3,7 @@
 
 import Etcd
 import FleetCore
+import Logging
 import Registry
 import Synchronization
 import Systemd
@@ -41,7 +42,9 @@ final class AgentRig: Sendable {
     }
 
     /// An agent of this machine, as after a start of the process.
-    func agent(hooks: AgentShell.TroubleHooks = AgentShell.TroubleHooks()) async throws -> AgentShell {
+    func agent(
+        hooks: AgentShell.TroubleHooks = AgentShell.TroubleHooks(), logger: Logger = .silent
+    ) async throws -> AgentShell {
         let folder = UnitFolder(
             folder: base.path + "/units", searchFolder: base.path + "/system", searchPath: [base.path + "/machine"],
             dropIns: UnitDropIns(isGuarded: true, agentService: nil))
@@ -52,7 +55,7 @@ final class AgentRig: Sendable {
         return AgentShell(
             registry: registry, units: units, folder: folder,
             processes: UnitProcesses(tree: ControlGroupTree(root: base.path + "/groups")), machine: machine,
-            guardControl: guardControl, troubleHooks: hooks, logger: .silent)
+            guardControl: guardControl, troubleHooks: hooks, logger: logger)
     }
 
     /// Registers the machine, anew if need be.

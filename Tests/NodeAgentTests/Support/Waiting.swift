@@ -5,6 +5,7 @@ import FleetCore
 import FoundationEssentials
 import Glibc
 import Logging
+import Synchronization
 
 @testable import NodeAgent
 
@@ -48,6 +49,37 @@ final class TemporaryFolder: Sendable {
     }
 
     func text(_ name: String) -> String? { try? HostFiles.read("\(path)/\(name)") }
+}
+
+/// What was logged, message by message.
+final class LogBook: Sendable {
+    private let messages = Mutex<[String]>([])
+
+    var logger: Logger { Logger(label: "test") { _ in Handler(book: self) } }
+
+    /// What was logged since this was last asked.
+    func take() -> [String] {
+        messages.withLock { all in
+            let taken = all
+            all = []
+            return taken
+        }
+    }
+
+    private func add(_ message: String) { messages.withLock { $0.append(message) } }
+
+    private struct Handler: LogHandler {
+        let book: LogBook
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.trace
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) { book.add(event.message.description) }
+    }
 }
 
 extension Logger {
