@@ -154,13 +154,13 @@ package struct NodeAgentProgram: Sendable {
         logger.info("agent started", metadata: ["machine.address": "\(address)", "agent.version": "\(Self.version)"])
 
         let revocation = Revocation()
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                await session.run()
-                // A session that ends by itself, as when another store is adopted, ends the program in the same order.
-                await election.stop()
-                await agent.endTenure()
-            }
+        let held = HeldSession {
+            await session.run()
+            // A session that ends by itself, as when another store is adopted, ends the program in the same order.
+            await election.stop()
+            await agent.endTenure()
+        }
+        try await held.beside { group in
             if roles.contains(.engine) {
                 group.addTask {
                     await election.run()
@@ -233,9 +233,6 @@ package struct NodeAgentProgram: Sendable {
                     return
                 }
             }
-            // The first part to end ends the program: in order when it was told to, else with its error.
-            try await group.next()
-            group.cancelAll()
         }
         await units.close()
         if revocation.isNoted { throw RevokedError() }

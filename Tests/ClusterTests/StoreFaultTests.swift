@@ -55,7 +55,12 @@ extension ClusterTests {
             let socket = try await cluster.control("socket", "1").joined()
             try await cluster.control("etcd", "kill")
             try await untilTold("etcd is down or has no quorum; units go on", cluster)
-            try await Task.sleep(for: .seconds(20))
+            // An agent that begins now finds a proof that is old already, and nobody who renews.
+            for command in ["systemctl restart node-agent.service", "systemctl kill -s KILL node-agent.service"] {
+                for machine in Self.workers { try await cluster.inside(machine, command) }
+                try await untilTold("etcd is down or has no quorum; units go on", cluster)
+            }
+            try await Task.sleep(for: Self.beyondSessions)
             try await cluster.expectUntouched(units)
             // Answers from memory say so, and how old they are.
             for words in [["list-units"], ["--status"]] {
@@ -121,6 +126,9 @@ extension ClusterTests {
             #expect(refusal.status == 3, "\(refusal)")
             #expect(refusal.error.contains("database space exceeded; free its space"), "\(refusal)")
             #expect(refusal.error.split(separator: "\n").count == 1, "\(refusal)")
+            // An agent that begins now is not registered, and its session lives all the same.
+            try await cluster.inside(Self.workers[0], "systemctl restart node-agent.service")
+            try await cluster.inside(Self.workers[1], "systemctl kill -s KILL node-agent.service")
             try await Task.sleep(for: Self.beyondSessions)
             try await cluster.expectUntouched(units)
             try await cluster.control("etcd", "unfill")

@@ -49,6 +49,9 @@ package struct SessionCore: Sendable, Equatable {
         case registerLeaseGone
         /// The store renewed the lease; `sent` is when the request left.
         case renewed(sent: Moment)
+        /// The store renewed the lease of a former run and does not take the machine's record now, as one that is full; `sent` is
+        /// when the renewal left.
+        case unregistered(sent: Moment)
         case renewFailed
         /// The store says that the lease that is held does not exist.
         case leaseGone
@@ -156,6 +159,7 @@ package struct SessionCore: Sendable, Equatable {
         case .taken: taken(at: now)
         case .renewed(let sent): renewed(sent: sent, at: now)
         case .relayed(let sent): proven(sent, at: now, report: nil)
+        case .unregistered(let sent): unregistered(sent: sent, at: now)
         case .renewFailed: renewFailed(at: now)
         case .leaseGone: leaseGone(at: now)
         case .connectionLost: connectionLost()
@@ -198,7 +202,10 @@ extension SessionCore {
         }
         phase = .held(saved, proof: proof, isConfirmed: false)
         isRenewing = true
-        return [.resume(saved), .wake(at: timing.fenceMoment(proof: proof))]
+        // The former run's proof is old already. Where the store is down its members say so at once, while the attempt to renew
+        // takes its time and, at a store with logins, that of a login too (rule R4).
+        asked = now
+        return [.resume(saved), .askForQuorum] + fenceOrWake(at: now)
     }
 
     private mutating func granted(_ lease: SessionLease, sent: Moment) -> [Directive] {
@@ -319,6 +326,15 @@ extension SessionCore {
     private mutating func quorumUnproven(at now: Moment) -> [Directive] {
         asked = nil
         return fenceOrWake(at: now)
+    }
+
+    /// Lets units run on under a lease that lives; their tenure begins when the store takes the machine's record.
+    private mutating func unregistered(sent: Moment, at now: Moment) -> [Directive] {
+        isRenewing = false
+        guard case .held(_, _, false) = phase else { return [] }
+        isTroubled = false
+        isCovered = false
+        return proven(sent, at: now, report: nil)
     }
 
     /// The store ended the lease: others may hold our units at this very moment.

@@ -26,6 +26,8 @@ struct SavedSession: Codable, Sendable {
     var mustFence: Bool?
     /// The agent has adopted another store and was in no session since.
     var hasAdopted: Bool?
+    /// How many members the store has: this machine may know the endpoints of some alone.
+    var memberCount: Int?
 
     var sessionLease: SessionLease? { lease == 0 ? nil : SessionLease(id: lease, ttl: ttl) }
 

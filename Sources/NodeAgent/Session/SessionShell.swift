@@ -33,7 +33,6 @@ actor SessionShell {
     private var saved: SavedSession
     var core: SessionCore
     private var timer: Task<Void, Never>?
-    private var memberCount = 0
     /// Why etcd last granted no lease or took no record; told again when it is for another reason.
     var lastRefusal = ""
     private var isAskingPeers = false
@@ -227,7 +226,7 @@ extension SessionShell {
         do {
             let (lease, ttl) = try await etcd.grantLease(ttl: requestedTTL)
             lastRefusal = ""
-            memberCount = (try? await etcd.members().count) ?? memberCount
+            await countMembers()
             inbox.yield(.granted(SessionLease(id: lease.rawValue, ttl: ttl), sent: sent))
         } catch {
             let reason = error.message + ClockTrouble.advice(on: error.message, now: Date())
@@ -238,6 +237,11 @@ extension SessionShell {
             hooks.status("waiting for etcd: \(reason)")
             inbox.yield(error.code == .storeReplaced ? .foreignStore : .grantFailed)
         }
+    }
+
+    /// A run that begins while etcd is down cannot ask, and must not take one refusal for a majority's (rule R1).
+    private func countMembers() async {
+        saved.memberCount = (try? await etcd.members().count) ?? saved.memberCount
     }
 
     private func register(_ lease: SessionLease) async {
@@ -328,7 +332,26 @@ extension SessionShell {
             case .taken: await leaseGone(lease)
             }
         } catch {
-            answer(error.code == .sessionLost ? .leaseGone : .renewFailed, about: lease)
+            answer(outcome(of: error, sent: sent), about: lease)
+        }
+    }
+
+    /// What it means for the former session that its lease was renewed at `sent` and its record then was not taken.
+    private func outcome(of error: RegistryError, sent: Moment) -> SessionCore.Event {
+        switch error.code {
+        case .sessionLost: return .leaseGone
+        case .otherStore: return .foreignStore
+        // The same request may do later. One that is refused for good must end the session, so that others take over.
+        case .store(let cause) where cause.isTransient || cause.code == .noSpace:
+            if error.message != lastRefusal {
+                logger.warning(
+                    "units of the former session run on; the machine is not registered yet",
+                    metadata: ["error": "\(error.message)"])
+            }
+            lastRefusal = error.message
+            hooks.status("keeps its units; not registered yet: \(error.message)")
+            return .unregistered(sent: sent)
+        default: return .renewFailed
         }
     }
 
@@ -373,7 +396,7 @@ extension SessionShell {
 
     private func askForQuorum() async {
         let asked = BootClock.now
-        let isLost = await QuorumQuestion(etcd: etcd).isQuorumLost(memberCount: memberCount)
+        let isLost = await QuorumQuestion(etcd: etcd).isQuorumLost(memberCount: saved.memberCount ?? 0)
         inbox.yield(isLost ? .noQuorum(asked: asked) : .quorumUnproven)
     }
 

@@ -237,7 +237,11 @@ final class SessionShell {
                         send(.renewed(sent: sent), about: lease)
                     case .success(.taken): leaseGone(lease)
                     case .failure(let failure):
-                        send(failure.code == .leaseNotFound ? .leaseGone : .renewFailed, about: lease)
+                        switch failure.code {
+                        case .leaseNotFound: send(.leaseGone, about: lease)
+                        case .storeReplaced: send(.foreignStore, about: lease)
+                        default: send(.unregistered(sent: sent), about: lease)
+                        }
                     }
                 }
             }

@@ -36,6 +36,7 @@ struct SessionScript {
         case "granted": return lease.map { .granted($0, sent: moment) }
         case "renewed": return .renewed(sent: moment)
         case "relayed": return .relayed(sent: moment)
+        case "unregistered": return .unregistered(sent: moment)
         case "no-quorum": return .noQuorum(asked: moment)
         default: return Self.plainEvents[words[0]]
         }
