@@ -4,6 +4,7 @@
 import FleetAPI
 import FleetAPIClient
 import FleetAPIServer
+import FleetCore
 import FoundationEssentials
 import Glibc
 import Testing

@@ -20,11 +20,9 @@ enum HostFiles {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | (takesStreams ? 0 : O_NONBLOCK))
         guard descriptor >= 0 else { throw unreadable(path, String(cString: strerror(errno))) }
         defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw unreadable(path, String(cString: strerror(errno))) }
-        let kind = status.st_mode & S_IFMT
-        guard kind != S_IFDIR else { throw unreadable(path, "it is a folder; name a file in it") }
-        guard takesStreams || kind == S_IFREG else { throw unreadable(path, "it is no regular file") }
+        guard let kind = FileKind(of: descriptor) else { throw unreadable(path, String(cString: strerror(errno))) }
+        guard kind != .folder else { throw unreadable(path, "it is a folder; name a file in it") }
+        guard takesStreams || kind == .regular else { throw unreadable(path, "it is no regular file") }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: page)
         while true {

@@ -55,8 +55,7 @@ package struct GuardFeeder: ~Copyable {
             let number = errno == ENXIO ? ECONNREFUSED : errno
             throw SystemdError(errno: number, subject: "cannot open the guard's FIFO \(path)")
         }
-        var status = stat()
-        guard fstat(opened, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else {
+        guard FileKind(of: opened) == .pipe else {
             close(opened)
             throw SystemdError(
                 code: .invalidArgument, message: "systemd: \(path) is something else than the guard's FIFO, remove it")

@@ -60,8 +60,7 @@ package enum GuardProcess {
         // Read and write: with a writer of its own the FIFO never reports its end while the agent restarts.
         let descriptor = Glibc.open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else { throw SystemdError(errno: errno, subject: "guard cannot open \(path)") }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else {
+        guard FileKind(of: descriptor) == .pipe else {
             throw SystemdError(
                 code: .invalidArgument, message: "systemd: guard: \(path) is something else than a FIFO, remove it")
         }
