@@ -66,6 +66,26 @@ struct ExplainTests {
             ), "\(session.output)")
     }
 
+    @Test("a rule that names an alias means the unit that has it, and the unit is named by its own name")
+    func alias() async throws {
+        let machines = Fixtures.machines(2)
+        let pg = try Fixtures.unit(
+            "pg2.service", machine: machines[0].id, text: Fixtures.plainText + "[Install]\nAlias=db.service\n")
+        let web = try Fixtures.unit("web.service", text: Fixtures.plainText + "[X-Fleet]\nMachineOf=db.service\n")
+        let far = try Fixtures.unit("far.service", text: Fixtures.plainText + "[X-Fleet]\nConflicts=d?.service\n")
+        let fleet = FakeFleet(units: [pg, web, far], machines: machines, runsUnits: false)
+        let beside = await Session.run("explain web", on: fleet).output
+        #expect(
+            beside.contains(
+                "MachineOf=db.service refuses 1 of 2 machines, such as 11000000..., where db.service is not\n"),
+            "\(beside)")
+        let apart = await Session.run("explain far", on: fleet).output
+        #expect(
+            apart.contains(
+                "Conflicts=d?.service refuses 1 of 2 machines, such as 10000000..., which has pg2.service (db.service)\n"
+            ), "\(apart)")
+    }
+
     @Test("a machine that can take no units counts as none, and is named with its reason")
     func unable() async throws {
         var machines = machines()

@@ -150,9 +150,11 @@ package struct PlacementReport: Encodable, Hashable, Sendable {
 struct RuleTest {
     private let unit: FleetUnit
     private let options: SchedulingOptions
-    /// The other units on each machine, with their own wishes.
-    private let neighbours: [String: [(name: UnitName, options: SchedulingOptions)]]
-    /// All units of the cluster.
+    /// Its own name first, then its aliases.
+    private let names: [UnitName]
+    /// The other units on each machine, by all of their names, their own first, with their own wishes.
+    private let neighbours: [String: [(names: [UnitName], options: SchedulingOptions)]]
+    /// All units of the cluster, by all of their names.
     private let known: Set<UnitName>
     /// Those of them that are on a machine.
     private let placed: Set<UnitName>
@@ -160,20 +162,27 @@ struct RuleTest {
     init(_ unit: FleetUnit, in view: FleetView) {
         self.unit = unit
         self.options = SchedulingOptions(of: unit.file, for: unit.name)
-        var neighbours: [String: [(name: UnitName, options: SchedulingOptions)]] = [:]
+        self.names = Self.names(of: unit)
+        var neighbours: [String: [(names: [UnitName], options: SchedulingOptions)]] = [:]
         for other in view.sortedUnits where other.name != unit.name && other.desired > .inactive {
             let options = SchedulingOptions(of: other.file, for: other.name)
             let places =
                 other.isGlobal ? (view.states[other.name] ?? [:]).keys.sorted() : other.machine.map { [$0] } ?? []
-            for machine in places { neighbours[machine, default: []].append((other.name, options)) }
+            for machine in places { neighbours[machine, default: []].append((Self.names(of: other), options)) }
         }
         self.neighbours = neighbours
-        self.known = Set(view.units.keys)
+        self.known = Set(view.sortedUnits.flatMap(Self.names))
         let placed = view.sortedUnits.filter { other in
             other.isGlobal ? view.states[other.name]?.isEmpty == false : other.machine != nil
         }
-        self.placed = Set(placed.map(\.name))
+        self.placed = Set(placed.flatMap(Self.names))
     }
+
+    /// All that the unit is called on its machine, its own name first.
+    private static func names(of unit: FleetUnit) -> [UnitName] { [unit.name] + unit.file.aliases(of: unit.name) }
+
+    /// Whether `options` keep their unit off this one, by any of its names.
+    private func isAvoided(by options: SchedulingOptions) -> Bool { names.contains(where: options.conflicts(with:)) }
 
     /// The rules that the unit has, and `Conflicts` also when only others name it.
     var rules: [Refusal.Rule] {
@@ -184,7 +193,7 @@ struct RuleTest {
             case .machineOf: !options.machineOf.isEmpty
             case .conflicts:
                 !options.conflicts.isEmpty
-                    || neighbours.values.contains { $0.contains { $0.options.conflicts(with: unit.name) } }
+                    || neighbours.values.contains { $0.contains { isAvoided(by: $0.options) } }
             // What replaces drives out, it does not avoid; an operator's wish is no rule of the unit.
             case .replaces, .unable, .cordon: false
             }
@@ -218,8 +227,8 @@ struct RuleTest {
             return wanted == machine.id || wanted == machine.id.prefix(8) ? nil : place
         case .metadata: return options.metadata.accepts(machine.metadata) ? nil : place
         case .machineOf:
-            let names = Set(there.map(\.name))
-            return options.machineOf.first { !names.contains($0) }.map { peer in
+            let peers = Set(there.flatMap(\.names))
+            return options.machineOf.first { !peers.contains($0) }.map { peer in
                 var cause = ""
                 if !known.contains(peer) {
                     cause = ": there is no unit \(peer) in the cluster"
@@ -229,8 +238,13 @@ struct RuleTest {
                 return "\(place), where \(peer) is not\(cause)"
             }
         case .conflicts:
-            return there.first { options.conflicts(with: $0.name) || $0.options.conflicts(with: unit.name) }
-                .map { "\(place), which has \($0.name)" }
+            for other in there {
+                let matched = other.names.first { options.conflicts(with: $0) }
+                guard matched != nil || isAvoided(by: other.options), let name = other.names.first else { continue }
+                let alias = matched.map { $0 == name ? "" : " (\($0))" } ?? ""
+                return "\(place), which has \(name)\(alias)"
+            }
+            return nil
         case .replaces, .unable, .cordon: return nil
         }
     }

@@ -43,7 +43,7 @@ extension Engine {
     /// A refusal together with the units that `traits` names and that nobody has made: placement sees only what stands somewhere.
     func completed(_ refusal: Refusal, for traits: UnitTraits) -> Refusal {
         var refusal = refusal
-        refusal.missing = traits.options.machineOf.filter { state.units[$0] == nil }
+        refusal.missing = traits.options.machineOf.filter { !isThere($0) }
         return refusal
     }
 

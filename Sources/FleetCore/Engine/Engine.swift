@@ -50,6 +50,8 @@ package struct Engine: Sendable {
     private var dirty: Set<UnitName> = []
     /// Units by a peer that they want to share a machine with.
     private var followers: [UnitName: Set<UnitName>] = [:]
+    /// By alias: the units of the cluster whose files give them this further name.
+    private var unitsOfAlias: [UnitName: Set<UnitName>] = [:]
     private(set) var globals: Set<UnitName> = []
     private var optionsOfFile: [ContentHash: SchedulingOptions] = [:]
     private var traitsOfUnit: [UnitName: (hash: ContentHash, traits: UnitTraits)] = [:]
@@ -197,9 +199,9 @@ package struct Engine: Sendable {
         for step in steps {
             pending[step.unit]?.removeAll { $0.step == step && $0.revision == nil }
             if pending[step.unit]?.isEmpty == true { pending[step.unit] = nil }
+            lookAtFollowers(of: step.unit)
             refresh(step.unit, step.changes.map(\.machine))
             dirty.insert(step.unit)
-            dirty.formUnion(followers[step.unit] ?? [])
         }
         // Places that were to be taken are free again.
         awaken()
@@ -209,7 +211,7 @@ package struct Engine: Sendable {
         pending[step.unit, default: []].append(Pending(step: step))
         refresh(step.unit, step.changes.map(\.machine))
         // Whoever wants to stand beside the unit, or waits for the place that it leaves, is looked at in the same plan.
-        dirty.formUnion(followers[step.unit] ?? [])
+        lookAtFollowers(of: step.unit)
         for case .assign(let assignment) in step.changes { dirty.formUnion(victims(of: assignment)) }
     }
 }
@@ -270,23 +272,30 @@ extension Engine {
     }
 
     private mutating func unitChanged(_ name: UnitName) {
-        if let old = traitsOfUnit.removeValue(forKey: name)?.traits {
+        let former = traitsOfUnit.removeValue(forKey: name)?.traits
+        if let old = former {
             for peer in old.options.machineOf {
                 followers[peer]?.remove(name)
                 if followers[peer]?.isEmpty == true { followers[peer] = nil }
             }
             globals.remove(name)
         }
-        if let traits = traits(of: name) {
+        let present = traits(of: name)
+        if let traits = present {
             for peer in traits.options.machineOf { followers[peer, default: []].insert(name) }
             if traits.options.isGlobal { globals.insert(name) }
+            // A unit that was destroyed and made anew has stood there by its old names until now.
+            for alias in occupancy.traits[name]?.aliases ?? [] where !traits.aliases.contains(alias) {
+                dirty.formUnion(followers[alias] ?? [])
+            }
             // Where it stands its rules hold at once, whichever unit is decided first.
             occupancy.update(traits)
         } else {
             waiting[name] = nil
         }
+        aliasesChanged(of: name, from: former?.aliases ?? [], to: present?.aliases ?? [])
         // Whoever waits for its machine says whether there is such a unit.
-        let exists = state.units[name] != nil
+        let exists = isThere(name)
         for follower in followers[name] ?? [] where waiting[follower]?.missing.contains(name) == exists {
             dirty.insert(follower)
         }
@@ -294,10 +303,39 @@ extension Engine {
     }
 
     private mutating func occupationChanged(_ unit: UnitName, _ machine: MachineID, frees: Bool) {
+        let former = occupancy.traits[unit]
         refresh(unit, [machine])
         dirty.insert(unit)
-        dirty.formUnion(followers[unit] ?? [])
+        lookAtFollowers(of: unit)
+        // A destroyed unit that leaves its last machine takes its names along.
+        for alias in former?.aliases ?? [] { dirty.formUnion(followers[alias] ?? []) }
         if frees { awaken() }
+    }
+
+    /// Whether the cluster has a unit whose own name or alias is `name`.
+    func isThere(_ name: UnitName) -> Bool { state.units[name] != nil || unitsOfAlias[name] != nil }
+
+    /// Takes in that a unit is called otherwise than before; most units have no aliases, and then nothing happens.
+    private mutating func aliasesChanged(of name: UnitName, from old: [UnitName], to new: [UnitName]) {
+        guard old != new else { return }
+        for alias in old {
+            unitsOfAlias[alias]?.remove(name)
+            if unitsOfAlias[alias]?.isEmpty == true { unitsOfAlias[alias] = nil }
+        }
+        for alias in new { unitsOfAlias[alias, default: []].insert(name) }
+        for alias in old + new { dirty.formUnion(followers[alias] ?? []) }
+        // What kept off a name that the unit has no more may go beside it.
+        awaken()
+    }
+
+    /// Whoever wants to stand beside the unit, by whichever of its names, is decided anew.
+    private mutating func lookAtFollowers(of unit: UnitName) {
+        guard !followers.isEmpty else { return }
+        dirty.formUnion(followers[unit] ?? [])
+        // A destroyed unit has its names only where it stands.
+        for alias in (traitsOfUnit[unit]?.traits ?? occupancy.traits[unit])?.aliases ?? [] {
+            dirty.formUnion(followers[alias] ?? [])
+        }
     }
 
     /// Something became free: everything that waits is tried again.
@@ -312,7 +350,7 @@ extension Engine {
             let globs = occupancy.traits[assignment.unit]?.options.replaces, !globs.isEmpty
         else { return [] }
         let names = (occupancy.slots[slot]?.occupants.keys).map { $0.sorted() } ?? []
-        return names.filter { name in name != assignment.unit && globs.contains { $0.matches(name.rawValue) } }
+        return names.filter { $0 != assignment.unit && occupancy.traits[$0]?.isMatched(by: globs) == true }
     }
 
     /// Derives anew whether `unit` stands on these machines, from the store's word and the steps under way.
@@ -350,7 +388,7 @@ extension Engine {
         guard let unit = state.units[name] else { return nil }
         if let known = traitsOfUnit[name], known.hash == unit.hash { return known.traits }
         guard let file = state.files[unit.hash] else { return nil }
-        let traits = UnitTraits(name: name, options: options(of: file, for: name))
+        let traits = UnitTraits(name: name, options: options(of: file, for: name), aliases: file.aliases(of: name))
         traitsOfUnit[name] = (unit.hash, traits)
         return traits
     }

@@ -5,20 +5,20 @@
 struct MachineTest {
     let unit: UnitTraits
     let occupancy: Occupancy
-    /// Patterns of units elsewhere that match this unit's name, looked up once for all machines.
+    /// Patterns of units elsewhere that match one of this unit's names, looked up once for all machines.
     private let matched: [Int]
 
     init(unit: UnitTraits, occupancy: Occupancy) {
         self.unit = unit
         self.occupancy = occupancy
-        matched = occupancy.patterns.matches(of: unit.name)
+        matched = occupancy.patterns.matches(of: unit)
     }
 
     /// The first rule by which the machine refuses the unit; `nil` when it can take it.
     func refusal(on slot: Int) -> Refusal.Rule? {
         guard let here = occupancy.slots[slot] else { return .machineID }
         if let rule = refusalByMachine(here.machine) { return rule }
-        if !unit.options.machineOf.allSatisfy({ here.occupants[$0] == true }) { return .machineOf }
+        if !unit.options.machineOf.allSatisfy({ occupancy.isAssigned($0, on: slot) }) { return .machineOf }
         if hasConflict(on: slot) { return .conflicts }
         if isEvicted(on: slot) { return .replaces }
         if here.machine.isClosed { return .unable }
@@ -39,14 +39,14 @@ struct MachineTest {
     /// tested by its own newcomer.
     func mayStay(on slot: Int) -> Bool {
         guard let here = occupancy.slots[slot], refusalByMachine(here.machine) == nil else { return false }
-        return unit.options.machineOf.allSatisfy { here.occupants[$0] == true } && !isEvicted(on: slot)
+        return unit.options.machineOf.allSatisfy { occupancy.isAssigned($0, on: slot) } && !isEvicted(on: slot)
     }
 
     func hasConflict(on slot: Int) -> Bool {
         occupancy.patterns.isRepelled(by: slot, matched: matched)
             || occupancy.patterns.repels(unit, on: slot)
-            || occupancy.declaresLiteralConflict(with: unit.name, on: slot)
-            || unit.exactConflicts.contains { occupancy.slots[slot]?.occupants[$0] != nil }
+            || occupancy.declaresLiteralConflict(with: unit, on: slot)
+            || unit.exactConflicts.contains { occupancy.stands($0, on: slot) }
     }
 
     /// Whether a unit there replaces this one.
@@ -56,8 +56,8 @@ struct MachineTest {
 
     private func evictor(on slot: Int) -> UnitTraits? {
         (occupancy.slots[slot]?.replacers ?? []).first { replacer in
-            replacer.name != unit.name && replacer.options.replaces.contains { $0.matches(unit.name.rawValue) }
-                && !unit.options.replaces.contains { $0.matches(replacer.name.rawValue) }
+            replacer.name != unit.name && unit.isMatched(by: replacer.options.replaces)
+                && !replacer.isMatched(by: unit.options.replaces)
         }
     }
 
@@ -90,14 +90,17 @@ struct MachineTest {
         }
     }
 
-    /// The lowest name on the machine that conflicts with the unit, for people.
+    /// The lowest name on the machine that conflicts with the unit, for people; with it the alias that the unit names.
     private func firstConflict(on slot: Int) -> String {
         let here = occupancy.slots[slot]
-        let names = (here?.occupants.keys).map { $0.sorted() } ?? []
-        let rival = names.first { name in
-            unit.options.conflicts.contains { $0.matches(name.rawValue) }
-                || (occupancy.traits[name]?.options.conflicts ?? []).contains { $0.matches(unit.name.rawValue) }
+        let place = here?.machine.id.short ?? ""
+        for name in (here?.occupants.keys).map({ $0.sorted() }) ?? [] {
+            let rival = occupancy.traits[name] ?? UnitTraits(name: name, options: SchedulingOptions())
+            if let matched = rival.name(matchedBy: unit.options.conflicts) {
+                return "\(name)\(matched == name ? "" : " (\(matched))") on \(place)"
+            }
+            if unit.isMatched(by: rival.options.conflicts) { return "\(name) on \(place)" }
         }
-        return "\(rival?.rawValue ?? "another unit") on \(here?.machine.id.short ?? "")"
+        return "another unit on \(place)"
     }
 }

@@ -22,6 +22,8 @@ package struct Occupancy: Sendable {
     private(set) var traits: [UnitName: UnitTraits] = [:]
     /// Slots that each unit stands on.
     private var slotsOfUnit: [UnitName: [Int]] = [:]
+    /// By alias: the units that stand somewhere and are called so, too, in name order.
+    private var unitsOfAlias: [UnitName: [UnitName]] = [:]
     /// By template, then by slot: how many instances stand there.
     private var instances: [UnitName: [Int: Int]] = [:]
     /// By unit that is named in a literal `Conflicts=`, then by slot: how many units there declare it.
@@ -34,11 +36,30 @@ package struct Occupancy: Sendable {
 
     func slot(of machine: MachineID) -> Int? { slotOfMachine[machine] }
 
-    func slots(of unit: UnitName) -> [Int] { slotsOfUnit[unit] ?? [] }
+    /// Slots that units stand on whose own name or alias is `name`.
+    func slots(of name: UnitName) -> [Int] {
+        let own = slotsOfUnit[name] ?? []
+        guard let others = unitsOfAlias[name] else { return own }
+        return own + others.flatMap { slotsOfUnit[$0] ?? [] }
+    }
+
+    /// Whether a unit whose own name or alias is `name` stands there, to stay or to be stopped.
+    func stands(_ name: UnitName, on slot: Int) -> Bool {
+        guard let here = slots[slot] else { return false }
+        return here.occupants[name] != nil || unitsOfAlias[name]?.contains { here.occupants[$0] != nil } == true
+    }
+
+    /// Whether a unit whose own name or alias is `name` is to stay there.
+    func isAssigned(_ name: UnitName, on slot: Int) -> Bool {
+        guard let here = slots[slot] else { return false }
+        return here.occupants[name] == true || unitsOfAlias[name]?.contains { here.occupants[$0] == true } == true
+    }
 
     func instances(of template: UnitName, on slot: Int) -> Int { instances[template]?[slot] ?? 0 }
 
-    func declaresLiteralConflict(with unit: UnitName, on slot: Int) -> Bool { literalConflicts[unit]?[slot] != nil }
+    func declaresLiteralConflict(with unit: UnitTraits, on slot: Int) -> Bool {
+        unit.names.contains { literalConflicts[$0]?[slot] != nil }
+    }
 
     /// A machine is there, or its record changed.
     package mutating func put(_ machine: MachineRecord) {
@@ -98,27 +119,36 @@ package struct Occupancy: Sendable {
         if slotsOfUnit[unit]?.isEmpty == true {
             slotsOfUnit[unit] = nil
             self.traits[unit] = nil
+            for alias in traits.aliases {
+                unitsOfAlias[alias]?.removeAll { $0 == unit }
+                if unitsOfAlias[alias]?.isEmpty == true { unitsOfAlias[alias] = nil }
+            }
         }
     }
 
     /// Replaces what is known of a unit wherever it stands.
     mutating func update(_ unit: UnitTraits) {
         guard let known = traits[unit.name], known != unit else { return }
-        let standing = slots(of: unit.name).map { ($0, slots[$0]?.occupants[unit.name] ?? false) }
+        let standing = (slotsOfUnit[unit.name] ?? []).map { ($0, slots[$0]?.occupants[unit.name] ?? false) }
         for (slot, _) in standing { vacate(unit.name, slot: slot) }
         for (slot, isAssigned) in standing { occupy(unit, slot: slot, isAssigned: isAssigned) }
     }
 
     private mutating func learn(_ unit: UnitTraits) {
-        traits[unit.name] = unit
+        if traits.updateValue(unit, forKey: unit.name) == nil {
+            for alias in unit.aliases {
+                unitsOfAlias[alias, default: []].append(unit.name)
+                unitsOfAlias[alias]?.sort()
+            }
+        }
         learnPatterns(of: unit)
     }
 
     /// Makes the patterns of a unit known before it is tested or placed.
     mutating func learnPatterns(of unit: UnitTraits) {
         for glob in unit.globConflicts where !patterns.knows(glob) {
-            let occupants = slots.indices.lazy.flatMap { [slots] slot in
-                (slots[slot]?.occupants.keys).map { $0.map { (slot: slot, unit: $0) } } ?? []
+            let occupants = slots.indices.lazy.flatMap { [slots, traits] slot in
+                (slots[slot]?.occupants.keys).map { $0.map { (slot: slot, names: traits[$0]?.names ?? [$0]) } } ?? []
             }
             patterns.learn(glob, occupants: occupants)
         }

@@ -10,7 +10,7 @@ struct PatternTable: Sendable {
         let glob: Glob
         /// By machine slot: the number of units there that declare the pattern.
         var declaring: [Int: Int] = [:]
-        /// By machine slot: the number of units there whose name matches the pattern.
+        /// By machine slot: the number of units there that the pattern matches by one of their names, each once.
         var matching: [Int: Int] = [:]
     }
 
@@ -24,11 +24,13 @@ struct PatternTable: Sendable {
     /// Whether the pattern is known; a new one must be told of the units that stand already.
     func knows(_ glob: Glob) -> Bool { indexOfPattern[glob.pattern] != nil }
 
-    /// Makes `glob` known, with `occupants` as the units that stand on machines now.
-    mutating func learn(_ glob: Glob, occupants: some Sequence<(slot: Int, unit: UnitName)>) {
+    /// Makes `glob` known, with `occupants` as the units that stand on machines now, each with all of its names.
+    mutating func learn(_ glob: Glob, occupants: some Sequence<(slot: Int, names: [UnitName])>) {
         guard !knows(glob) else { return }
         var entry = Entry(glob: glob)
-        for (slot, unit) in occupants where glob.matches(unit.rawValue) { entry.matching[slot, default: 0] += 1 }
+        for (slot, names) in occupants where names.contains(where: glob.matches) {
+            entry.matching[slot, default: 0] += 1
+        }
         let index = entries.count
         entries.append(entry)
         indexOfPattern[glob.pattern] = index
@@ -43,7 +45,7 @@ struct PatternTable: Sendable {
 
     /// Counts `unit` in (`change` 1) or out (-1) on a machine.
     mutating func count(_ unit: UnitTraits, on slot: Int, change: Int) {
-        for index in matches(of: unit.name) { Self.add(change, to: &entries[index].matching, at: slot) }
+        for index in matches(of: unit) { Self.add(change, to: &entries[index].matching, at: slot) }
         for glob in unit.globConflicts {
             guard let index = indexOfPattern[glob.pattern] else { continue }
             Self.add(change, to: &entries[index].declaring, at: slot)
@@ -55,8 +57,17 @@ struct PatternTable: Sendable {
         table[slot] = sum == 0 ? nil : sum
     }
 
+    /// The patterns that match one of the unit's names, each once.
+    func matches(of unit: UnitTraits) -> [Int] {
+        var found = matches(of: unit.name)
+        for alias in unit.aliases {
+            for index in matches(of: alias) where !found.contains(index) { found.append(index) }
+        }
+        return found
+    }
+
     /// The patterns that match `name`.
-    func matches(of name: UnitName) -> [Int] {
+    private func matches(of name: UnitName) -> [Int] {
         var found: [Int] = []
         let text = name.rawValue
         let bytes = text.utf8
@@ -69,7 +80,7 @@ struct PatternTable: Sendable {
         return found
     }
 
-    /// Whether some unit on the machine repels a newcomer whose name matches `patterns`.
+    /// Whether some unit on the machine repels a newcomer that `patterns` match.
     func isRepelled(by slot: Int, matched patterns: [Int]) -> Bool {
         patterns.contains { entries[$0].declaring[slot] != nil }
     }

@@ -10,7 +10,7 @@ import Testing
 /// meta A role=db zone=    an operator laid this over A's metadata          -meta A         nothing any more
 /// A role=web              machine A is there, with this metadata           -A              it is gone
 /// web launched            the user wants it (v2 file, #1 restarts, then    -web            the user destroyed it
-///                         options of [X-Fleet])
+///                         options of [X-Fleet], and Alias=)
 /// A: web launched         it is assigned to A                              -A: web         it is not
 /// A> web launched         A holds it and acted so far                      -A> web         A holds it no longer
 /// ```

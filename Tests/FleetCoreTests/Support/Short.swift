@@ -60,9 +60,12 @@ struct TestFiles {
     private var fileOfHash: [ContentHash: UnitFile] = [:]
     private var nameOfHash: [ContentHash: String] = [:]
 
-    /// The file of a unit in one version, with lines of `[X-Fleet]`.
+    /// The file of a unit in one version, with lines of `[X-Fleet]`, and `Alias=` in `[Install]`.
     mutating func hash(_ unit: String, version: Int = 1, options: [String] = []) -> ContentHash {
-        let lines = ["[Unit]", "Description=\(unit) v\(version)", "[X-Fleet]"] + options
+        let aliases = options.filter { $0.hasPrefix("Alias=") }
+        let lines =
+            ["[Unit]", "Description=\(unit) v\(version)", "[X-Fleet]"] + options.filter { !$0.hasPrefix("Alias=") }
+            + (aliases.isEmpty ? [] : ["[Install]"] + aliases)
         guard let file = try? UnitFile(parsing: lines.joined(separator: "\n") + "\n") else {
             Issue.record("the test's unit file for \(unit) cannot be read: \(options)")
             preconditionFailure("a test's own unit file is wrong")
