@@ -166,23 +166,24 @@ struct RuleTest {
         var neighbours: [String: [(names: [UnitName], options: SchedulingOptions)]] = [:]
         for other in view.sortedUnits where other.name != unit.name && other.desired > .inactive {
             let options = SchedulingOptions(of: other.file, for: other.name)
+            let names = Self.names(of: other)
             let places =
                 other.isGlobal ? (view.states[other.name] ?? [:]).keys.sorted() : other.machine.map { [$0] } ?? []
-            for machine in places { neighbours[machine, default: []].append((Self.names(of: other), options)) }
+            for machine in places { neighbours[machine, default: []].append((names, options)) }
         }
         self.neighbours = neighbours
-        self.known = Set(view.sortedUnits.flatMap(Self.names))
+        self.known = Set(view.units.values.flatMap { Self.names(of: $0) })
         let placed = view.sortedUnits.filter { other in
             other.isGlobal ? view.states[other.name]?.isEmpty == false : other.machine != nil
         }
-        self.placed = Set(placed.flatMap(Self.names))
+        self.placed = Set(placed.flatMap { Self.names(of: $0) })
     }
 
     /// All that the unit is called on its machine, its own name first.
     private static func names(of unit: FleetUnit) -> [UnitName] { [unit.name] + unit.file.aliases(of: unit.name) }
 
     /// Whether `options` keep their unit off this one, by any of its names.
-    private func isAvoided(by options: SchedulingOptions) -> Bool { names.contains(where: options.conflicts(with:)) }
+    private func isAvoided(by options: SchedulingOptions) -> Bool { names.contains { options.conflicts(with: $0) } }
 
     /// The rules that the unit has, and `Conflicts` also when only others name it.
     var rules: [Refusal.Rule] {

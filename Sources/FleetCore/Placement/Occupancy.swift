@@ -45,14 +45,14 @@ package struct Occupancy: Sendable {
 
     /// Whether a unit whose own name or alias is `name` stands there, to stay or to be stopped.
     func stands(_ name: UnitName, on slot: Int) -> Bool {
-        guard let here = slots[slot] else { return false }
-        return here.occupants[name] != nil || unitsOfAlias[name]?.contains { here.occupants[$0] != nil } == true
+        slots[slot]?.occupants[name] != nil
+            || unitsOfAlias[name]?.contains { slots[slot]?.occupants[$0] != nil } == true
     }
 
     /// Whether a unit whose own name or alias is `name` is to stay there.
     func isAssigned(_ name: UnitName, on slot: Int) -> Bool {
-        guard let here = slots[slot] else { return false }
-        return here.occupants[name] == true || unitsOfAlias[name]?.contains { here.occupants[$0] == true } == true
+        slots[slot]?.occupants[name] == true
+            || unitsOfAlias[name]?.contains { slots[slot]?.occupants[$0] == true } == true
     }
 
     func instances(of template: UnitName, on slot: Int) -> Int { instances[template]?[slot] ?? 0 }
