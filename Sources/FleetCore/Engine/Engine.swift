@@ -284,7 +284,7 @@ extension Engine {
         if let traits = present {
             for peer in traits.options.machineOf { followers[peer, default: []].insert(name) }
             if traits.options.isGlobal { globals.insert(name) }
-            // A unit that was destroyed and made anew has stood there by its old names until now.
+            // Whoever is beside it by a name that it has no more must go.
             for alias in occupancy.traits[name]?.aliases ?? [] where !traits.aliases.contains(alias) {
                 dirty.formUnion(followers[alias] ?? [])
             }
@@ -323,8 +323,7 @@ extension Engine {
             if unitsOfAlias[alias]?.isEmpty == true { unitsOfAlias[alias] = nil }
         }
         for alias in new { unitsOfAlias[alias, default: []].insert(name) }
-        for alias in old + new { dirty.formUnion(followers[alias] ?? []) }
-        // What kept off a name that the unit has no more may go beside it.
+        // Somebody may wait to be beside such a name, or to be where nothing is called so.
         awaken()
     }
 

@@ -119,7 +119,8 @@ struct AliasPlacementTests {
             "a newcomer evicts by a pattern",
             """
             A; pg2 launched Alias=old.service => A: pg2 launched
-            A> pg2 launched; new launched Replaces=ol*.service => A: new launched | -A: pg2
+            A> pg2 launched => -
+            new launched Replaces=ol*.service => A: new launched | -A: pg2
             """),
         NamedScript(
             "two that replace each other, one by an alias, leave each other alone",
@@ -157,7 +158,8 @@ struct AliasPlacementTests {
             "a follower goes with its alias when its order is taken back in the store, though the unit is destroyed",
             """
             A; pg2 launched Alias=db.service; web launched MachineOf=db.service => A: pg2 launched | A: web launched
-            A> web launched; -pg2; -A: pg2 => -A: web
+            A> web launched => -
+            -pg2; -A: pg2 => -A: web
             """),
         NamedScript(
             "a follower goes where its alias moves",
@@ -188,8 +190,10 @@ struct AliasPlacementTests {
         NamedScript(
             "a step that failed leaves the follower of an alias without its peer",
             """
-            A; pg2 launched Alias=db.service; web launched MachineOf=db.service; hold => A: pg2 launched | A: web launched
-            -pg2; fail => -
+            A; pg2 launched Alias=db.service; web launched MachineOf=db.service => A: pg2 launched | A: web launched
+            A> web launched; -A: pg2; hold => A: pg2 launched
+            -pg2; fail => -A: web
+            -A> web => -
             why web => 0 of 1 machines can take it: MachineOf refuses 1 (needs the machine of db.service); there is no unit db.service in the cluster
             """),
         NamedScript(

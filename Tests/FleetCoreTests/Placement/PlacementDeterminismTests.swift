@@ -6,10 +6,10 @@ import Testing
 
 @Suite("Placement is a function of the snapshot")
 struct PlacementDeterminismTests {
-    @Test("the order in which a snapshot was told changes no plan", arguments: UInt64(0)..<40)
-    func orderOfEvents(seed: UInt64) {
+    @Test("the order in which a snapshot was told changes no plan", arguments: UInt64(0)..<40, [false, true])
+    func orderOfEvents(seed: UInt64, hasAliases: Bool) {
         var generator = SeededGenerator(seed: seed)
-        let state = Self.randomCluster(&generator)
+        let state = Self.randomCluster(&generator, hasAliases: hasAliases)
         let first = Engine(state.events(shuffledBy: &generator), revision: 1).planned()
         for _ in 0..<6 {
             let again = Engine(state.events(shuffledBy: &generator), revision: 1).planned()
@@ -21,10 +21,12 @@ struct PlacementDeterminismTests {
         #expect(!isEmpty, "seed \(seed)")
     }
 
-    @Test("a converged cluster wants nothing, and one pass converges it when machines obey", arguments: UInt64(0)..<40)
-    func convergence(seed: UInt64) {
+    @Test(
+        "a converged cluster wants nothing, and one pass converges it when machines obey",
+        arguments: UInt64(0)..<40, [false, true])
+    func convergence(seed: UInt64, hasAliases: Bool) {
         var generator = SeededGenerator(seed: seed)
-        var state = Self.randomCluster(&generator)
+        var state = Self.randomCluster(&generator, hasAliases: hasAliases)
         var engine = Engine(state.events(shuffledBy: &generator), revision: 1)
         var revision: Int64 = 1
         for round in 0..<20 {
@@ -56,7 +58,9 @@ struct PlacementDeterminismTests {
     }
 
     /// A cluster of some machines and units with all rules, some units placed already, well or badly.
-    static func randomCluster(_ generator: inout SeededGenerator) -> ClusterState {
+    ///
+    /// With aliases `u4` is also `a4` and `a4x`, and about half of the rules name a unit so.
+    static func randomCluster(_ generator: inout SeededGenerator, hasAliases: Bool) -> ClusterState {
         var text = ClusterText()
         let machines = Array("ABCDEF".prefix(Int.random(in: 2...6, using: &generator)).map(String.init))
         for machine in machines {
@@ -76,6 +80,10 @@ struct PlacementDeterminismTests {
             case 6: words += ["Global=yes", "Conflicts=u2.service"]
             case 7: words.append("MachineID=aaaaaaaa")
             default: break
+            }
+            if hasAliases, Bool.random(using: &generator) { words = words.map { $0.replacing("=u", with: "=a") } }
+            if hasAliases, name.hasPrefix("u") {
+                words += ["Alias=a\(name.dropFirst()).service", "Alias=a\(name.dropFirst())x.service"]
             }
             _ = text.events(words.joined(separator: " "))
             if Int.random(in: 0..<3, using: &generator) == 0, let machine = machines.randomElement(using: &generator) {
