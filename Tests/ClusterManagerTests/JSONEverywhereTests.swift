@@ -102,7 +102,7 @@ struct JSONEverywhereTests {
 
     @Test("an authority and a profile that are there already are told of, and so is what changes about them")
     func repeatedInit() async throws {
-        try await Fixtures.withFolder([:]) { folder in
+        try await Fixtures.withFolder([:]) { folder async throws in
             func errors(_ port: Int, _ words: String = "") async throws -> String {
                 let line = "cluster init --offline --directory authority --api tls:127.0.0.1:\(port) \(words)"
                 let outcome = try await Command.run(
