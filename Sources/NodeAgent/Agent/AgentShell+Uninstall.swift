@@ -32,7 +32,8 @@ extension AgentShell {
         do {
             try await folder.note(unit, started: nil)
         } catch {
-            return .stopFailed(unit, reason: error.message)
+            // The unit is down all the same; the next run takes it for started, and starts it only if it is ordered.
+            logger.warning("note not removed", metadata: ["unit.name": "\(unit)", "error": "\(error.message)"])
         }
         return .stopped(unit)
     }

@@ -40,9 +40,12 @@ actor UnitFolder {
         self.dropIns = dropIns
     }
 
+    /// Makes the folders, as far as nothing stands in the way.
+    ///
+    /// - Throws: `HostError` when systemd's folder cannot take the target that units come after.
     func prepare() throws(HostError) {
-        try HostFiles.makeFolder(folder)
-        try HostFiles.makeFolder(startedFolder)
+        // An agent that ended here would have all units of its machine fenced; `probe` tells of it, and no new unit comes.
+        for folder in [folder, startedFolder] { try? HostFiles.makeFolder(folder) }
         try HostFiles.makeFolder(searchFolder)
         // A restart of the agent must not fail because the disk is full by now.
         if let text = dropIns.targetText { try HostFiles.keep(text, at: searchFolder + "/" + UnitDropIns.target) }

@@ -189,13 +189,13 @@ enum HostFiles {
             throw failure("make the folder", folder)
         }
         guard access(path + "/.", F_OK) == 0 else {
-            throw HostError("cannot make the folder \(path): something else is there")
+            throw HostError("cannot make the folder \(path): something else is there; remove that")
         }
     }
 
-    /// Deletes a file; one that is not there is no error.
+    /// Deletes a file; one that is not there is no error, be it for want of the folder.
     static func remove(_ path: String) throws(HostError) {
-        guard unlink(path) != 0, errno != ENOENT else { return }
+        guard unlink(path) != 0, errno != ENOENT, errno != ENOTDIR else { return }
         throw HostError("cannot delete \(path): \(String(cString: strerror(errno)))")
     }
 

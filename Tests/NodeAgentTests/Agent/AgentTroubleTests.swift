@@ -53,6 +53,62 @@ struct AgentTroubleTests {
         #expect(book.take().isEmpty)
     }
 
+    @Test(
+        "an agent that finds no folder where its notes lie goes on, says so, keeps and stops its units, and is mended")
+    func obstacleAtTheStart() async throws {
+        let rig = try await AgentRig()
+        let file = try UnitFile.service("1")
+        try await rig.store(file)
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
+        }
+        let notes = rig.base.path + "/units.started"
+        try HostFiles.remove(notes + "/web.service")
+        HostFiles.removeEmptyFolder(notes)
+        try HostFiles.write("", to: notes)
+        let announced = Announced()
+        let agent = try await rig.agent(hooks: announced.hooks)
+        await agent.lookAtStorage(isFirst: true)
+        let words = "cannot make the folder \(notes): something else is there"
+        #expect(await agent.trouble.storage?.contains(words) == true)
+        await agent.enter(try await rig.tenure())
+        // A new order shows that the tenure has taken stock.
+        let other = UnitName(unchecked: "other.service")
+        try await rig.order(other, file, .loaded)
+        try await until("the other unit is loaded") { try await rig.state(other)?.acted == .loaded }
+        #expect(await rig.units.isActive("web.service"))
+        #expect(await rig.units.calls.filter { $0.hasPrefix("start") } == ["start web.service"])
+        try await rig.order(web, file, .loaded)
+        try await until("the unit is down") { try await rig.state(web)?.acted == .loaded }
+        #expect(await !rig.units.isActive("web.service"))
+        try HostFiles.remove(notes)
+        await agent.lookAtStorage()
+        #expect(await agent.trouble.words == nil && announced.all.last == .some(nil))
+        try await rig.order(web, file)
+        try await rig.runs(web, file)
+        #expect(rig.base.exists("units.started/web.service"))
+        await agent.endTenure()
+    }
+
+    @Test("a unit that is down counts as stopped although its note cannot be removed")
+    func noteThatStays() async throws {
+        let rig = try await AgentRig()
+        let file = try UnitFile.service("1")
+        try await rig.store(file)
+        try await rig.run { _ in
+            try await rig.order(web, file)
+            try await rig.runs(web, file)
+            let note = rig.base.path + "/units.started/web.service"
+            try HostFiles.remove(note)
+            // A folder is not removed as a file is.
+            try HostFiles.makeFolder(note)
+            try await rig.order(web, file, .loaded)
+            try await until("the unit is down") { try await rig.state(web)?.acted == .loaded }
+            #expect(await !rig.units.isActive("web.service"))
+        }
+    }
+
     @Test("a unit that is refused when a tenure begins is said to be of the former run in the first tenure alone")
     func refusedAtTheStart() async throws {
         let rig = try await AgentRig()
