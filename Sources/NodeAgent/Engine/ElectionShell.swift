@@ -18,6 +18,11 @@ actor ElectionShell {
     private var lease: LeaseID?
     private var timer: Task<Void, Never>?
     private var engine: Task<Void, Never>?
+    /// What `engine` runs, and its lead.
+    private var shell: (engine: EngineShell, leadership: Leadership)?
+    /// Looks for the store's taking writes again, while the status says that this machine gave the lead up.
+    private var mending: Task<Void, Never>?
+    private let mendingInterval: Duration
     /// Why a campaign or a resignation last failed; told again when it is for another reason.
     private var lastRefusal = ""
     private let events: AsyncStream<ElectionCore.Event>
@@ -25,12 +30,13 @@ actor ElectionShell {
 
     init(
         registry: ClusterRegistry, machine: MachineID, lossWindow: Duration, handover: LeadHandover = .nobody,
-        logger: Logger
+        mendingInterval: Duration = .seconds(2), logger: Logger
     ) {
         self.registry = registry
         self.machine = machine
         self.lossWindow = lossWindow
         self.handover = handover
+        self.mendingInterval = mendingInterval
         self.logger = logger
         core = ElectionCore(machine: machine)
         (events, inbox) = AsyncStream.makeStream()
@@ -51,6 +57,8 @@ actor ElectionShell {
 
     func sessionLeft() {
         lease = nil
+        mending?.cancel()
+        mending = nil
         inbox.yield(.sessionLeft)
     }
 
@@ -69,6 +77,7 @@ actor ElectionShell {
         watching.cancel()
         timer?.cancel()
         await stopEngine()
+        mending?.cancel()
     }
 
     /// Reports who leads; a machine that leads or follows needs nothing else of the cluster's state.
@@ -99,12 +108,13 @@ actor ElectionShell {
             await stopEngine()
             let shell = EngineShell(
                 registry: registry, leadership: leadership, lossWindow: lossWindow, handover: handover, logger: logger)
+            self.shell = (shell, leadership)
             engine = Task { [inbox] in
                 if await shell.run() == .deposed { inbox.yield(.deposed) }
             }
         case .stepDown:
             logger.info("no longer leading")
-            await stopEngine()
+            await stopEngine(isTelling: true)
         case .resign(let leadership):
             do {
                 try await registry.resign(leadership)
@@ -125,6 +135,7 @@ actor ElectionShell {
         do {
             let won = try await registry.campaign(machine: machine, lease: lease)
             lastRefusal = ""
+            mended()
             if let leadership = won {
                 inbox.yield(.won(leadership))
             } else {
@@ -146,10 +157,37 @@ actor ElectionShell {
         lastRefusal = error.message
     }
 
-    private func stopEngine() async {
+    private func stopEngine(isTelling: Bool = false) async {
         engine?.cancel()
         await engine?.value
         engine = nil
+        let former = shell
+        shell = nil
+        // Who has left the session has other things to say.
+        guard isTelling, let former, let words = await former.engine.parting, let lease else { return }
+        handover.status(words)
+        mending?.cancel()
+        mending = Task { await self.watchMending(of: former.leadership, lease) }
+    }
+
+    /// Tries whether the store takes this machine's writes again, where another leads and no campaign would show it.
+    private func watchMending(of leadership: Leadership, _ lease: LeaseID) async {
+        // Of a lead that is over nothing is written, but the store looks for the right to it first.
+        let unit = UnitName(unchecked: "none.service")
+        let step = ScheduleStep(unit: unit, changes: [.withdraw(machine, unit)], reason: "try")
+        while (try? await Task.sleep(for: mendingInterval)) != nil, self.lease == lease {
+            guard (try? await registry.commit([step], as: leadership)) != nil else { continue }
+            if !Task.isCancelled { mended() }
+            return
+        }
+    }
+
+    /// The store has taken what this machine wrote, so the status need not say any more that it does not.
+    private func mended() {
+        guard let mending else { return }
+        mending.cancel()
+        self.mending = nil
+        if lease != nil { handover.status("in the cluster") }
     }
 }
 

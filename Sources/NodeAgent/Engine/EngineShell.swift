@@ -36,6 +36,8 @@ actor EngineShell {
     private var refusals = 0
     /// What the last one was told of.
     private var told: EtcdError.Code?
+    /// What the status has to say once this machine leads no more, where it says something of its lead now.
+    private(set) var parting: String?
 
     init(
         registry: ClusterRegistry, leadership: Leadership, lossWindow: Duration, handover: LeadHandover = .nobody,
@@ -178,11 +180,12 @@ actor EngineShell {
             "the store takes no writes: this machine goes on leading, and decisions wait until it does",
             metadata: ["error": "\(error.message)"])
         handover.status("leads, but the store takes no writes: \(error.message)")
+        parting = "in the cluster"
     }
 
     private func noteSuccess() {
         guard told != nil else { return }
-        (told, refusals) = (nil, 0)
+        (told, refusals, parting) = (nil, 0, nil)
         logger.info("the store takes writes again; decisions go on")
         handover.status("in the cluster")
     }
@@ -197,16 +200,22 @@ actor EngineShell {
             password or the role back that it had, or join it anew
             """, metadata: ["error": "\(error.message)"])
         handover.status("gives the lead up: \(error.message)")
+        let parting = "in the cluster; gave the lead up: \(error.message)"
+        self.parting = parting
         let start = BootClock.now
         while !Task.isCancelled {
             if (try? await registry.resign(leadership)) != nil { break }
             if await handover.askPeers(leadership) { break }
             // Nobody can take it while this session lives, and the session lives while it is renewed.
-            if BootClock.now >= start + lossWindow { return await handover.leave() }
+            if BootClock.now >= start + lossWindow {
+                self.parting = nil
+                return await handover.leave()
+            }
             try? await Task.sleep(for: Self.pause)
         }
+        // Cancelled, it has seen the lead go, or has left its session: `ElectionShell` knows which.
         guard !Task.isCancelled else { return }
-        handover.status("in the cluster; gave the lead up: \(error.message)")
+        handover.status(parting)
     }
 
     private func askForCollection(_ backlog: Backlog<Input>) async {

@@ -120,6 +120,42 @@ struct RefusedLeaderTests {
         #expect(asked.words.last?.hasPrefix("in the cluster; gave the lead up: ") == true, "\(asked.words)")
     }
 
+    @Test(
+        "who gave way says so when it sees the lead's end first, and no longer when the store takes its writes",
+        arguments: [false, true])
+    func statusOfWhoGaveWay(hasSuccessor: Bool) async throws {
+        let store = RefusingStore(store: MemoryStore())
+        let registry = ClusterRegistry(store: store, firstPause: .milliseconds(1))
+        let peer = ClusterRegistry(store: store.store, firstPause: .milliseconds(1))
+        let cluster = try await EngineCluster(peer, machines: 2)
+        let asked = Asked()
+        let handover = asked.handover { leadership in
+            guard (try? await peer.resign(leadership)) != nil else { return false }
+            if hasSuccessor { _ = try? await cluster.lead(1) }
+            // The election sees it, and its cancelling ends this.
+            try? await Task.sleep(for: .seconds(3_600))
+            return true
+        }
+        let (machine, tenure) = cluster.machines[0]
+        let shell = ElectionShell(
+            registry: registry, machine: machine, lossWindow: .seconds(3_600), handover: handover,
+            mendingInterval: .milliseconds(10), logger: .silent)
+        let task = Task { await shell.run() }
+        await shell.sessionEntered(tenure.lease)
+        try await until("it leads") { await shell.isLeading }
+        await store.refusals.begin(.permissionDenied)
+        try await peer.createUnit(web, file: .service("1"), target: .launched)
+        try await until("it says that it gave way") {
+            asked.words.last?.hasPrefix("in the cluster; gave the lead up: ") == true
+        }
+        #expect(asked.words.first?.hasPrefix("gives the lead up: ") == true, "\(asked.words)")
+        await store.refusals.end()
+        try await until("it says that all is well") { asked.words.last == "in the cluster" }
+        #expect(asked.peers == 1 && asked.leaves == 0)
+        await shell.stop()
+        await task.value
+    }
+
     @Test("a leader that etcd keeps out, and whose lead nobody ends, ends its session")
     func nobodyToAsk() async throws {
         let store = RefusingStore(store: MemoryStore())
