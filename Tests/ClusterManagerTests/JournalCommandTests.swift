@@ -220,6 +220,17 @@ struct JournalCommandTests {
                 """)
     }
 
+    @Test("a machine that lets wait is told on standard error, and costs no exit status")
+    func delay() async throws {
+        let fleet = try await fleet([
+            .delay("does not answer yet", machine: Self.machines[1].id), Self.entry(1, "x"), .caughtUp,
+        ])
+        let session = await Session.run("journal web --output cat", on: fleet)
+        #expect(session.status == .success && session.output == "x\n")
+        let name = Self.machines[1].id.prefix(8)
+        #expect(session.errors == "cluster-manager: machine \(name)... does not answer yet\n")
+    }
+
     @Test("nothing found is said, and a server without journals is named as such")
     func nothing() async throws {
         let empty = await Session.run("journal web", on: try await fleet())

@@ -53,6 +53,7 @@ extension FleetJournalItem {
                     time: entry.time, machine: entry.machine, host: entry.host ?? "", unit: entry.unit,
                     priority: entry.priority, identifier: entry.identifier ?? "", pid: entry.pid,
                     message: entry.message, isCut: entry.cut ?? false, cursor: entry.cursor))
+        case .notice(let notice) where notice.passing == true: self = .delay(notice.notice, machine: notice.machine)
         case .notice(let notice): self = .notice(notice.notice, machine: notice.machine)
         case .caughtUp: self = .caughtUp
         }

@@ -70,6 +70,8 @@ package enum FleetJournalItem: Hashable, Sendable {
     case entry(FleetJournalEntry)
     /// Something that the reader has to know, as a rule about a machine that cannot be asked.
     case notice(String, machine: String?)
+    /// A machine lets the reader wait, and may still tell all that it holds.
+    case delay(String, machine: String?)
     /// All that was there has been told; what comes is being written.
     case caughtUp
 }

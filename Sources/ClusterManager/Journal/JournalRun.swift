@@ -65,9 +65,8 @@ struct JournalRun {
                     text += form.text(entry, isRaw: isRaw, hasColours: context.console.output.hasColours)
                 case .notice(let notice, let machine):
                     progress.isComplete = false
-                    // What was printed before stands before it, also where both streams are one terminal.
-                    flush(&text)
-                    context.warn((machine.map { "machine \(progress.label(of: $0)) " } ?? "") + notice)
+                    tell(notice, of: machine, after: &text, progress)
+                case .delay(let notice, let machine): tell(notice, of: machine, after: &text, progress)
                 case .began(let time): progress.begin(at: time)
                 case .caughtUp: progress.hasCaughtUp = true
                 }
@@ -76,6 +75,12 @@ struct JournalRun {
             // Whoever follows would else go on for nobody; the program tells why.
             if context.console.output.failure() != nil { return }
         }
+    }
+
+    private func tell(_ notice: String, of machine: String?, after text: inout String, _ progress: JournalProgress) {
+        // What was printed before stands before it, also where both streams are one terminal.
+        flush(&text)
+        context.warn((machine.map { "machine \(progress.label(of: $0)) " } ?? "") + notice)
     }
 
     private func flush(_ text: inout String) {

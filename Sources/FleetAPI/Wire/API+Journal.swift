@@ -92,10 +92,13 @@ extension API {
         package var notice: String
         /// Id of the machine that it is about.
         package var machine: String?
+        /// Whether nothing is missing for it yet: it tells of a delay.
+        package var passing: Bool?
 
-        package init(_ notice: String, machine: String? = nil) {
+        package init(_ notice: String, machine: String? = nil, passing: Bool? = nil) {
             self.notice = notice
             self.machine = machine
+            self.passing = passing
         }
     }
 

@@ -128,6 +128,8 @@ struct JournalMergeTests {
         for _ in 0..<2 { merge.addSource(at: .zero) }
         merge.receive(Self.entry(10, "a"), from: 0, at: .zero)
         merge.end(0)
+        #expect(merge.nextLook() == .seconds(2) && merge.silent(at: .milliseconds(1999)).isEmpty)
+        #expect(merge.silent(at: .seconds(2)) == [1] && merge.silent(at: .seconds(3)).isEmpty)
         #expect(merge.nextLook() == .seconds(10) && merge.overdue(at: .seconds(9)).isEmpty)
         #expect(merge.release(at: .seconds(9)).isEmpty)
         #expect(merge.overdue(at: .seconds(10)) == [1] && merge.overdue(at: .seconds(10)).isEmpty)

@@ -86,6 +86,21 @@ final class FakeJournal: JournalSource {
     }
 }
 
+/// A journal that answers when it is told to.
+private final class SilentJournal: JournalSource {
+    private let answers: AsyncThrowingStream<[API.JournalItem], any Error>
+    private let inbox: AsyncThrowingStream<[API.JournalItem], any Error>.Continuation
+
+    init() { (answers, inbox) = AsyncThrowingStream<[API.JournalItem], any Error>.makeStream() }
+
+    func answer(_ entries: [API.JournalEntry]) {
+        inbox.yield(entries.map(API.JournalItem.entry))
+        inbox.finish()
+    }
+
+    func items(_: API.JournalQuery) async throws -> AsyncThrowingStream<[API.JournalItem], any Error> { answers }
+}
+
 @Suite("Journal routes", .timeLimit(.minutes(5)))
 struct JournalRoutesTests {
     private static let machineC = MachineID(String(repeating: "c", count: 32)) ?? Sample.machineA
@@ -98,12 +113,13 @@ struct JournalRoutesTests {
 
     private struct Rig {
         let cluster: MemoryCluster
-        let journals: [MachineID: FakeJournal]
         let service: APIService
 
-        init(_ events: [ClusterEvent], _ journals: [MachineID: FakeJournal]) {
+        // `silence` is for how long a machine may say nothing before it is named.
+        init(_ events: [ClusterEvent], _ journals: [MachineID: any JournalSource], silence: Duration? = nil) {
             cluster = MemoryCluster(events)
-            self.journals = journals
+            var limits = JournalMerge.Limits()
+            limits.silence = silence
             var times = JournalFeed.Times()
             times.firstRetry = .milliseconds(1)
             let sources = JournalSources(
@@ -111,7 +127,7 @@ struct JournalRoutesTests {
                 remote: { journals[$0.id] })
             service = APIService(
                 access: cluster, version: "9.9",
-                extraRoutes: JournalRoutes(access: cluster, sources: sources, times: times).routes)
+                extraRoutes: JournalRoutes(access: cluster, sources: sources, times: times, limits: limits).routes)
         }
 
         var client: FleetClient {
@@ -188,6 +204,22 @@ struct JournalRoutesTests {
         while !seen.contains(where: { $0.notice != nil }), let some = try await items.next() { seen += some }
         let words = "cannot be read: its agent does not answer\(follows ? "; asking again" : "")"
         #expect(seen.compactMap(\.notice) == [API.JournalNotice(words, machine: Sample.machineB.rawValue)])
+    }
+
+    @Test("a machine that does not answer is named soon, and its entries come when it does")
+    func silence() async throws {
+        let b = SilentJournal()
+        let rig = Rig(Self.twoMachines, [Sample.machineB: b], silence: .milliseconds(1))
+        let stream = try await rig.client.journal(
+            API.JournalQuery(units: ["log.service"], machines: [Sample.machineB.rawValue]))
+        var items = stream.makeAsyncIterator()
+        var seen: [API.JournalItem] = []
+        while seen.isEmpty, let some = try await items.next() { seen += some }
+        let notice = API.JournalNotice("does not answer yet", machine: Sample.machineB.rawValue, passing: true)
+        #expect(seen.compactMap(\.notice) == [notice])
+        b.answer([Self.entry(1, Sample.machineB)])
+        while let some = try await items.next() { seen += some }
+        #expect(seen.compactMap(\.time) == [1] && seen.compactMap(\.notice) == [notice])
     }
 
     @Test("a unit that is nowhere is looked for on every machine")

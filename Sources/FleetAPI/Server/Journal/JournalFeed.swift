@@ -87,8 +87,12 @@ struct JournalFeed: ReplyStream {
             for (source, news) in content.news {
                 lines.add(apply(news, from: source, machines[source], to: &merge, at: now()))
             }
+            for silent in merge.silent(at: now()) {
+                let machine = machines[silent].rawValue
+                lines.add([API.JournalNotice("does not answer yet", machine: machine, passing: true)])
+            }
             for late in merge.overdue(at: now()) {
-                let text = "does not answer yet; its entries may come late, and then out of order"
+                let text = "does not answer; its entries may come late, and then out of order"
                 lines.add([API.JournalNotice(text, machine: machines[late].rawValue)])
             }
             lines.add(merge.release(at: now()))

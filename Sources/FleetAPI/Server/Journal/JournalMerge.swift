@@ -12,6 +12,8 @@ struct JournalMerge: Sendable {
     struct Limits: Sendable {
         /// How long a live entry waits for older ones of other machines.
         var window: Duration = .milliseconds(300)
+        /// How long a journal may tell nothing before it is named as one that is waited for; `nil` where another server does it.
+        var silence: Duration? = .seconds(2)
         /// How long all wait for a journal that tells nothing; then it is no longer waited for.
         var patience: Duration = .seconds(10)
         /// Bytes that the latest entries may take while older ones are told.
@@ -41,6 +43,7 @@ struct JournalMerge: Sendable {
         var first = 0
         /// Since when the queue has been empty.
         var emptySince: Duration
+        var isNamed = false
 
         var head: Held? { first < queue.count ? queue[first] : nil }
         var count: Int { queue.count - first }
@@ -112,9 +115,26 @@ struct JournalMerge: Sendable {
         return late
     }
 
+    /// Journals that keep all others waiting, each once.
+    mutating func silent(at now: Duration) -> [Int] {
+        guard let silence = limits.silence else { return [] }
+        let silent = sources.indices.filter { isAwaited($0) && now - sources[$0].emptySince >= silence }
+        for index in silent { sources[index].isNamed = true }
+        return silent
+    }
+
+    /// Whether a journal that nobody has named yet keeps all others waiting.
+    private func isAwaited(_ index: Int) -> Bool {
+        let source = sources[index]
+        return source.phase == .telling && source.count == 0 && !source.isNamed
+    }
+
     /// When to look again although nothing came; `nil` for never.
     func nextLook() -> Duration? {
         var times = sources.filter { $0.phase == .telling && $0.count == 0 }.map { $0.emptySince + limits.patience }
+        if let silence = limits.silence {
+            times += sources.indices.filter(isAwaited).map { sources[$0].emptySince + silence }
+        }
         if isCaughtUp { times += sources.compactMap { $0.head.map { $0.arrival + limits.window } } }
         return times.min()
     }

@@ -10,6 +10,7 @@ package struct JournalRoutes: Sendable {
     private let access: any ClusterAccess
     private let sources: JournalSources
     private let times: JournalFeed.Times
+    private let limits: JournalMerge.Limits
 
     /// - Parameters:
     ///   - access: The cluster, which says where units are.
@@ -18,10 +19,14 @@ package struct JournalRoutes: Sendable {
         self.init(access: access, sources: sources, times: JournalFeed.Times())
     }
 
-    init(access: any ClusterAccess, sources: JournalSources, times: JournalFeed.Times) {
+    init(
+        access: any ClusterAccess, sources: JournalSources, times: JournalFeed.Times,
+        limits: JournalMerge.Limits = JournalMerge.Limits()
+    ) {
         self.access = access
         self.sources = sources
         self.times = times
+        self.limits = limits
     }
 
     package var routes: [Route] {
@@ -58,7 +63,8 @@ package struct JournalRoutes: Sendable {
         }
         return Self.reply(
             JournalFeed(
-                query: query, sources: sources, cluster: cluster, updates: updates, start: start, times: times))
+                query: query, sources: sources, cluster: cluster, updates: updates, start: start, times: times,
+                limits: limits))
     }
 
     private func ofThisMachine(_ id: String, _ request: ServerRequest) throws(ServerFailure) -> ServerReply {
@@ -67,11 +73,15 @@ package struct JournalRoutes: Sendable {
         }
         var query = try Self.query(of: request)
         query.machines = [id]
+        // The server that asks tells its client of the delay.
+        var limits = limits
+        limits.silence = nil
         var cluster = ClusterState()
         cluster.apply(.machinePut(MachineRecord(id: sources.machine, name: "", address: "")))
         return Self.reply(
             JournalFeed(
-                query: query, sources: sources, cluster: cluster, updates: nil, start: Self.now(), times: times))
+                query: query, sources: sources, cluster: cluster, updates: nil, start: Self.now(), times: times,
+                limits: limits))
     }
 
     private static func reply(_ feed: JournalFeed) -> ServerReply {
