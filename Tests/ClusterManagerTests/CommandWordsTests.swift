@@ -104,11 +104,20 @@ struct CommandWordsTests {
             units: [
                 try Fixtures.unit("far.service", reason: "0 of 5 machines can take it"),
                 try Fixtures.unit("near.service", machine: Fixtures.id("10")),
+                try Fixtures.unit("wide.service", reason: "no machine has role=db", text: Fixtures.globalText),
             ], runsUnits: false)
         let table = await Session.run("list-unit-files --no-legend --fields unit,reason", on: fleet).output
-        #expect(table == "far.service   0 of 5 machines can take it\nnear.service  -\n")
+        #expect(
+            table == """
+                far.service   0 of 5 machines can take it
+                near.service  -
+                wide.service  no machine has role=db
+
+                """)
         let json = await Session.run("list-unit-files --output json", on: fleet).output
         #expect(json.contains(#""reason" : "0 of 5 machines can take it""#))
+        let status = await Session.run("status wide", on: fleet).output
+        #expect(status.contains("     Reason: no machine has role=db\n"), "\(status)")
     }
 
     @Test("a unit that was launched and is down shows as such among the unit files", arguments: ["failed", "inactive"])

@@ -79,12 +79,15 @@ struct UnitRoutesTests {
     @Test("a unit on no machine says why, one that shall be on none does not")
     func reason() async throws {
         cluster.setReasons(["2 machines lack role=db", "1 machine conflicts with b.service"])
-        cluster.apply(Sample.unit("w.service", .launched))
+        cluster.apply(Sample.unit("w.service", .launched) + Sample.unit("h.service", .launched, file: Sample.global))
         try await withAPI(.inProcess, cluster) { ask async throws in
             let waiting = try await ask("GET", "/fleet/v1/units/w.service").json
             #expect(waiting["reason"] == "2 machines lack role=db; 1 machine conflicts with b.service")
             #expect(try await ask("GET", "/fleet/v1/units/a.service").json["reason"] == nil)
             #expect(try await ask("GET", "/fleet/v1/units/b.service").json["reason"] == nil)
+            // One that is to be on every machine that qualifies says it when none does.
+            #expect(try await ask("GET", "/fleet/v1/units/h.service").json["reason"] == waiting["reason"])
+            #expect(try await ask("GET", "/fleet/v1/units/g.service").json["reason"] == nil)
             let explanation = try await ask("GET", "/fleet/v1/units/w.service/explain").json
             #expect(
                 explanation == [

@@ -25,7 +25,8 @@ package struct FleetView: Sendable, Equatable {
 
     /// Asks why units wait that are on no machine; listings carry no reasons, for working one out takes the engine's rules.
     package mutating func readReasons(from fleet: any FleetService) async throws {
-        let names = waiting.filter { $0.reason == nil }.map(\.name)
+        let globals = sortedUnits.filter { $0.isGlobal && $0.desired > .inactive && states[$0.name] == nil }
+        let names = (waiting + globals).filter { $0.reason == nil }.map(\.name)
         for answer in await Concurrently.map(names, { try await fleet.unit($0) }) {
             guard let unit = try answer.get() else { continue }
             units[unit.name]?.reason = unit.reason

@@ -16,7 +16,10 @@ extension APIService {
     func readUnit(_ name: String, _ request: ServerRequest) async throws(ServerFailure) -> ServerReply {
         let (state, unit) = try await find(name)
         var entity = state.detailedEntity(of: unit)
-        if unit.target > .inactive, entity.machineID == nil, !state.isGlobal(unit) {
+        // A global unit has no machine of its own, so what counts is whether any machine has it.
+        let isNowhere =
+            entity.machineID == nil && (!state.isGlobal(unit) || state.livingAssignments(of: unit.name).isEmpty)
+        if unit.target > .inactive, isNowhere {
             let reasons = try await cluster { access throws(ClusterAccessError) in try await access.explain(unit.name) }
             entity.reason = reasons.isEmpty ? nil : reasons.joined(separator: "; ")
         }
