@@ -50,6 +50,7 @@ struct GeneralRulesTests {
             let answer = try await ask("GET", target)
             #expect(answer.status == 404)
             #expect(try answer.json["error"]?["code"] == 404)
+            #expect(try answer.json["error"]?["message"]?.string?.contains("/fleet/v1/discovery") == true)
         }
     }
 

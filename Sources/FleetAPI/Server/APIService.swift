@@ -78,7 +78,7 @@ package struct APIService: Sendable {
             guard let parameters = route.match(path.segments) else { continue }
             return try await route.respond(request, parameters)
         }
-        throw ServerFailure(404)
+        throw ServerFailure(404, "there is no such path; see /fleet/v1/discovery, or /openapi.json for all")
     }
 
     private func isOpen(_ path: RequestPath) -> Bool {
