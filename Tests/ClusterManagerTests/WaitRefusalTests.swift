@@ -12,7 +12,8 @@ struct WaitRefusalTests {
     private typealias Case = WaitSituation
 
     private static let pending = WaitVerdict.pending(reason: nil)
-    private static let absent = "systemd: RestartUnit web.service: Unit absent.service not found."
+    private static let clause = "systemd: RestartUnit web.service: Unit absent.service not found"
+    private static let absent = clause + "."
 
     /// Orders that a machine refuses while the unit goes on as before.
     private static let refused: [WaitSituation] = [
@@ -20,12 +21,12 @@ struct WaitRefusalTests {
             kind: .restarted, desired: .launched, current: .launched, report: "active/running", before: 2000,
             health: absent, restarts: (2, 1),
             expected: .failed(
-                "unit web.service was not restarted on 10000000.../172.17.8.101: \(absent); the machine tries again")),
+                "unit web.service was not restarted on 10000000.../172.17.8.101: \(clause); the machine tries again")),
         Case(
             kind: .running, desired: .launched, current: .launched, report: "active/running", before: 2000,
             health: absent, hasFormerFile: true,
             expected: .failed(
-                "unit web.service was not restarted on 10000000.../172.17.8.101: \(absent); the machine tries again")),
+                "unit web.service was not restarted on 10000000.../172.17.8.101: \(clause); the machine tries again")),
         Case(
             kind: .running, desired: .launched, current: .launched, report: "inactive/dead", before: 2000,
             health: "the disk is full", hasFormerFile: true,
@@ -50,7 +51,7 @@ struct WaitRefusalTests {
             kind: .restarted, desired: .launched, current: .launched, report: "active/running", before: 2000,
             attention: WaitGoal.staleness, health: absent, formerHealth: absent, restarts: (2, 1),
             expected: .failed(
-                "unit web.service was not restarted on 10000000.../172.17.8.101: \(absent); the machine tries again")),
+                "unit web.service was not restarted on 10000000.../172.17.8.101: \(clause); the machine tries again")),
         // A new time of the unit makes no news of old words.
         Case(
             kind: .restarted, desired: .launched, current: .launched, report: "active/running", before: 1000,

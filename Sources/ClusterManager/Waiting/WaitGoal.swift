@@ -292,7 +292,7 @@ extension WaitGoal {
         case "failed":
             // systemd's reason follows the failure.
             guard isAnswer, state.health != nil || quiet >= Self.settling else { return .pending(reason: nil) }
-            let reason = state.health.map { ": \(FleetUnitState.cause($0))" } ?? ""
+            let reason = state.health.map { ": \(FleetUnitState.cause($0).clause)" } ?? ""
             return .failed("unit \(unit) failed on \(place)\(reason); see 'cluster-manager status \(unit)'")
         case "inactive":
             guard isAnswer else { return .pending(reason: nil) }
@@ -339,7 +339,7 @@ extension WaitGoal {
         guard let reason = state.health, !FleetUnitState.isOfRun(reason) else { return nil }
         let place = view.label(of: state.machine)
         if reason.hasPrefix(UnitState.queuedWord) { return .pending(reason: "on \(place), \(reason)") }
-        return isNew ? .failed("unit \(unit) \(fate) on \(place): \(reason); the machine tries again") : nil
+        return isNew ? .failed("unit \(unit) \(fate) on \(place): \(reason.clause); the machine tries again") : nil
     }
 
     /// Whether the machine speaks of the file that the unit has now; one that names no file is believed.
@@ -367,4 +367,9 @@ extension WaitGoal {
             "systemd on \(view.label(of: state.machine)) cannot load unit \(unit) (\(state.load));"
                 + " see 'cluster-manager status \(unit)'")
     }
+}
+
+extension String {
+    /// Without the full stop of systemd's sentences, where ours goes on.
+    fileprivate var clause: String { hasSuffix(".") ? String(dropLast()) : self }
 }
