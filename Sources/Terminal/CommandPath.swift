@@ -81,8 +81,8 @@ package struct CommandPath {
         let word = word.lowercased()
         if let synonym = synonyms[word]?.first(where: { names.contains($0) }) { return synonym }
         // A word of two letters has none to spare for a slip.
-        let longer = names.filter { $0.hasPrefix(word) }
-        if word.count > 1, longer.count == 1 { return longer[0] }
+        let longer = Set(names.filter { $0.hasPrefix(word) })
+        if word.count > 1, longer.count == 1 { return longer.first }
         let scored = names.map { (name: $0, distance: Spelling.distance(word, $0)) }
         guard let best = scored.min(by: { $0.distance < $1.distance }), Spelling.isSlip(word, of: best.name) else {
             return nil

@@ -50,6 +50,8 @@ struct GeneralRulesTests {
             let answer = try await ask("GET", target)
             #expect(answer.status == 404)
             #expect(try answer.json["error"]?["code"] == 404)
+            // A name with a slash has a path, and is no unit's.
+            guard !target.contains("%2F") else { return }
             #expect(try answer.json["error"]?["message"]?.string?.contains("/fleet/v1/discovery") == true)
         }
     }

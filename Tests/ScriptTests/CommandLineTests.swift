@@ -48,7 +48,7 @@ import Testing
     @Test(
         "a wrong use of the node agent is one line and status 1",
         arguments: [
-            ("--nonsense", "node-agent"), ("join", "node-agent join"), ("adopt --nonsense", "node-agent adopt"),
+            ("--nonsense", "node-agent run"), ("join", "node-agent join"), ("adopt --nonsense", "node-agent adopt"),
             ("jion tls:10.0.0.1:49154 x", "node-agent"), ("help nope", "node-agent"), ("--version x", "node-agent"),
         ])
     func nodeAgentUsage(line: String, command: String) async throws {

@@ -57,7 +57,7 @@ import Testing
         arguments: [
             ("--version", nil), ("join --version", nil), ("--version run", nil),
             ("--version x", "unknown command 'x'; see 'node-agent --help'"),
-            ("--version --bogus", "unknown option '--bogus'; see 'node-agent --help'"),
+            ("--version --bogus", "unknown option '--bogus'; see 'node-agent run --help'"),
             ("adopt --version x", "unexpected argument 'x'; see 'node-agent adopt --help'"),
         ] as [(String, String?)])
     func besideVersion(line: String, words: String?) async {
