@@ -55,11 +55,6 @@ extension ClusterTests {
             let socket = try await cluster.control("socket", "1").joined()
             try await cluster.control("etcd", "kill")
             try await untilTold("etcd is down or has no quorum; units go on", cluster)
-            // An agent that begins now finds a proof that is old already, and nobody who renews.
-            for command in ["systemctl restart node-agent.service", "systemctl kill -s KILL node-agent.service"] {
-                for machine in Self.workers { try await cluster.inside(machine, command) }
-                try await untilTold("etcd is down or has no quorum; units go on", cluster)
-            }
             try await Task.sleep(for: Self.beyondSessions)
             try await cluster.expectUntouched(units)
             // Answers from memory say so, and how old they are.
@@ -73,6 +68,13 @@ extension ClusterTests {
             #expect(asked.status == 3 && asked.error.contains("nobody knows what becomes of"), "\(asked)")
             let nothing = try await cluster.manager("stop", "nosuch.service")
             #expect(nothing.status == 3 && nothing.error.contains("nobody knows whether it still holds"), "\(nothing)")
+            // An agent that begins now finds a proof that is old already, and nobody who renews.
+            for command in ["systemctl restart node-agent.service", "systemctl kill -s KILL node-agent.service"] {
+                for machine in Self.workers { try await cluster.inside(machine, command) }
+                try await untilTold("etcd is down or has no quorum; units go on", cluster)
+            }
+            try await Task.sleep(for: .seconds(6))
+            try await cluster.expectUntouched(units)
             let back = monotonicNow()
             try await cluster.control("etcd", "start")
             try await untilTold("in the cluster", cluster)

@@ -202,10 +202,7 @@ extension SessionCore {
         }
         phase = .held(saved, proof: proof, isConfirmed: false)
         isRenewing = true
-        // The former run's proof is old already. Where the store is down its members say so at once, while the attempt to renew
-        // takes its time and, at a store with logins, that of a login too (rule R4).
-        asked = now
-        return [.resume(saved), .askForQuorum] + fenceOrWake(at: now)
+        return [.resume(saved), .wake(at: timing.fenceMoment(proof: proof))]
     }
 
     private mutating func granted(_ lease: SessionLease, sent: Moment) -> [Directive] {

@@ -341,8 +341,8 @@ extension SessionShell {
         switch error.code {
         case .sessionLost: return .leaseGone
         case .otherStore: return .foreignStore
-        // The same request may do later. One that is refused for good must end the session, so that others take over.
-        case .store(let cause) where cause.isTransient || cause.code == .noSpace:
+        // A store that is full renews leases all the same, and takes the record when it has room again.
+        case .store(let cause) where cause.code == .noSpace:
             if error.message != lastRefusal {
                 logger.warning(
                     "units of the former session run on; the machine is not registered yet",

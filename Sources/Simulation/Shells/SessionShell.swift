@@ -240,7 +240,7 @@ final class SessionShell {
                         switch failure.code {
                         case .leaseNotFound: send(.leaseGone, about: lease)
                         case .storeReplaced: send(.foreignStore, about: lease)
-                        default: send(.unregistered(sent: sent), about: lease)
+                        default: send(.renewFailed, about: lease)
                         }
                     }
                 }

@@ -115,7 +115,7 @@ struct SessionCoreTests {
         NamedScript(
             "a session whose units died without its former run's notice is given up and begun anew",
             """
-            20 start 7 @10 => resume 7, ask, wake 25
+            20 start 7 @10 => resume 7, wake 52
             20 guard-fired => report guardFired, fence 20
             21 renewed @20 => -
             21 fenced => disarm, revoke 7, grant
@@ -147,13 +147,13 @@ struct SessionCoreTests {
         NamedScript(
             "a restarted agent takes up its session",
             """
-            100 start 7 @90 => resume 7, ask, wake 105
+            100 start 7 @90 => resume 7, wake 132
             101 renewed @100 => feed 154, enter 7 resumed, wake 115
             """),
         NamedScript(
             "a restarted agent whose store does not answer asks again, then fences as if it had not been restarted",
             """
-            100 start 7 @90 => resume 7, ask, wake 105
+            100 start 7 @90 => resume 7, wake 132
             110 renew-failed => report renewalsFailing, ask, wake 113
             113 woke => resume 7, wake 116
             116 renew-failed => ask, wake 119
@@ -162,21 +162,9 @@ struct SessionCoreTests {
             133 renewed @113 => -
             """),
         NamedScript(
-            "a restarted agent whose store is down learns it from the members, however long its own attempt takes",
-            """
-            100 start 7 @90 => resume 7, ask, wake 105
-            100.5 no-quorum @100 => report coveredByNoQuorum, feed 154, wake 103.5
-            103.5 woke => ask, wake 106.5
-            112 renew-failed => ask, wake 115
-            113 no-quorum @112 => feed 166, wake 116
-            116 woke => resume 7, ask, wake 119
-            117 renewed @116 => feed 170, enter 7 resumed, wake 131
-            """),
-        NamedScript(
             "a restarted agent whose store is full keeps its units, and registers when it can",
             """
-            100 start 7 @90 => resume 7, ask, wake 105
-            101 quorum-unproven => wake 105
+            100 start 7 @90 => resume 7, wake 132
             102 unregistered @100 => feed 154, wake 115
             115 woke => resume 7, wake 118
             116 unregistered @115 => feed 169, wake 130
@@ -191,7 +179,7 @@ struct SessionCoreTests {
         NamedScript(
             "a restarted agent whose session has ended gives up its units at once",
             """
-            100 start 7 @90 => resume 7, ask, wake 105
+            100 start 7 @90 => resume 7, wake 132
             101 lease-gone => report fencing, fence 101
             102 fenced => disarm, revoke 7, grant
             """),
@@ -206,7 +194,7 @@ struct SessionCoreTests {
         NamedScript(
             "an old answer to a resumption does not set the proof back",
             """
-            100 start 7 @90 => resume 7, ask, wake 105
+            100 start 7 @90 => resume 7, wake 132
             101 relayed @100 => feed 154, wake 115
             102 renewed @95 => feed 154, enter 7 resumed, wake 115
             """),
