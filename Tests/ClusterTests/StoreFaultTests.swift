@@ -73,7 +73,7 @@ extension ClusterTests {
                 for machine in Self.workers { try await cluster.inside(machine, command) }
                 try await untilTold("etcd is down or has no quorum; units go on", cluster)
             }
-            try await Task.sleep(for: .seconds(6))
+            try await Task.sleep(for: Self.beyondSessions)
             try await cluster.expectUntouched(units)
             let back = monotonicNow()
             try await cluster.control("etcd", "start")

@@ -229,14 +229,19 @@ extension SessionShell {
             await countMembers()
             inbox.yield(.granted(SessionLease(id: lease.rawValue, ttl: ttl), sent: sent))
         } catch {
-            let reason = error.message + ClockTrouble.advice(on: error.message, now: Date())
-            if error.message != lastRefusal {
-                logger.warning("no session: etcd grants no lease", metadata: ["error": "\(reason)"])
-            }
-            lastRefusal = error.message
-            hooks.status("waiting for etcd: \(reason)")
+            tell(
+                refusal: error.message, "no session: etcd grants no lease", status: "waiting for etcd",
+                advice: ClockTrouble.advice(on: error.message, now: Date()))
             inbox.yield(error.code == .storeReplaced ? .foreignStore : .grantFailed)
         }
+    }
+
+    /// Says in the status why the store does not do what the session needs, and in the log once for each reason.
+    private func tell(refusal: String, _ words: Logger.Message, status: String, advice: String = "") {
+        let reason = refusal + advice
+        if refusal != lastRefusal { logger.warning(words, metadata: ["error": "\(reason)"]) }
+        lastRefusal = refusal
+        hooks.status("\(status): \(reason)")
     }
 
     /// A run that begins while etcd is down cannot ask, and must not take one refusal for a majority's (rule R1).
@@ -263,11 +268,7 @@ extension SessionShell {
                 answer(.taken, about: lease)
             }
         } catch {
-            if error.message != lastRefusal {
-                logger.warning("machine not registered", metadata: ["error": "\(error.message)"])
-            }
-            lastRefusal = error.message
-            hooks.status("not registered: \(error.message)")
+            tell(refusal: error.message, "machine not registered", status: "not registered")
             answer(error.code == .sessionLost ? .registerLeaseGone : .registerFailed, about: lease)
         }
     }
@@ -343,13 +344,9 @@ extension SessionShell {
         case .otherStore: return .foreignStore
         // A store that is full renews leases all the same, and takes the record when it has room again.
         case .store(let cause) where cause.code == .noSpace:
-            if error.message != lastRefusal {
-                logger.warning(
-                    "units of the former session run on; the machine is not registered yet",
-                    metadata: ["error": "\(error.message)"])
-            }
-            lastRefusal = error.message
-            hooks.status("keeps its units; not registered yet: \(error.message)")
+            tell(
+                refusal: error.message, "units of the former session run on; the machine is not registered yet",
+                status: "keeps its units; not registered yet")
             return .unregistered(sent: sent)
         default: return .renewFailed
         }
