@@ -18,8 +18,8 @@ take_lock() {
 }
 
 save_settings() {
-    declare -p binaries with_agent secured metadata session_ttl flotilla_cluster roles \
-        etcd_count etcd_quota >"$state/settings.new"
+    declare -p binaries with_agent secured metadata session_ttl flotilla_cluster roles etcd_count etcd_quota |
+        sed 's/^declare --/declare -g --/' >"$state/settings.new"
     mv "$state/settings.new" "$state/settings"
 }
 
@@ -28,7 +28,7 @@ load_settings() {
     local asked=$binaries
     if [[ -r $state/settings ]]; then
         # shellcheck source=/dev/null
-        source <(sed 's/^declare --/declare -g --/' "$state/settings")
+        source "$state/settings"
         # A folder named now beats the one of then.
         [[ -z ${FLOTILLA_BIN_DIR-} ]] || binaries=$asked
     fi
@@ -55,6 +55,7 @@ check_host() {
     need_commands ip:iproute2 nsenter:util-linux setsid:util-linux flock:util-linux systemd-nspawn:systemd-container \
         etcd:etcd-server curl:curl jq:jq pgrep:procps dbus-daemon:dbus
     [[ -e /proc/self/ns/net ]] || die "this kernel has no network namespaces (CONFIG_NET_NS)"
+    [[ -e /proc/$$/task/$$/children ]] || die "this kernel lists no process's children (CONFIG_PROC_CHILDREN)"
     [[ -e /proc/self/ns/cgroup ]] || die "this kernel has no control group namespaces (CONFIG_CGROUPS)"
     [[ -n $(cgroup_mounts) ]] ||
         die "no control groups are mounted; mount -t cgroup2 none /sys/fs/cgroup, or start the container with them"

@@ -20,14 +20,18 @@ machine_id() {
 #
 # Looked up each time, since a reboot inside the machine makes a new one.
 machine_leader() {
-    local nspawn child
+    local nspawn child children=() words
     nspawn=$(process_recorded "$state/machines/$1/nspawn.pid") || return 1
-    for child in $(pgrep --parent "$nspawn"); do
+    # nspawn has one thread. The list has no line end, which `read` tells as a failure.
+    read -ra children 2>/dev/null <"/proc/$nspawn/task/$nspawn/children" || true
+    for child in "${children[@]}"; do
         # nspawn's other children are short-lived helpers outside the machine's process namespace.
-        if [[ $(awk '$1 == "NSpid:" { print NF, $NF }' "/proc/$child/status" 2>/dev/null) == "3 1" ]]; then
+        while read -ra words; do
+            [[ ${words[0]-} == NSpid: ]] || continue
+            [[ ${#words[@]} -eq 3 && ${words[2]} == 1 ]] || break
             printf '%s' "$child"
             return 0
-        fi
+        done 2>/dev/null <"/proc/$child/status"
     done
     return 1
 }
