@@ -58,11 +58,11 @@ package struct StoreAccess: Sendable {
         "flotilla-\(cluster)-machine-\(machine.rawValue)"
     }
 
-    /// A password of 192 random bits, as 32 characters that need no quoting anywhere.
+    /// A password of 258 random bits, as 43 characters that need no quoting anywhere.
     package static func randomPassword() -> String {
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
         var generator = SystemRandomNumberGenerator()
-        return String((0..<32).map { _ in alphabet[Int.random(in: alphabet.indices, using: &generator)] })
+        return String((0..<43).map { _ in alphabet[Int.random(in: alphabet.indices, using: &generator)] })
     }
 
     // MARK: The cluster
