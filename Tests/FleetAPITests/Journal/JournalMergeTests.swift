@@ -135,4 +135,116 @@ struct JournalMergeTests {
         #expect(merge.overdue(at: .seconds(10)) == [1] && merge.overdue(at: .seconds(10)).isEmpty)
         #expect(Self.times(merge.release(at: .seconds(10))) == [10])
     }
+
+    /// What journal 0, of machine a, and journal 1, of machine b, do.
+    enum Step: Sendable {
+        case tells(Int, [Int64])
+        case breaksOff(Int)
+        case hasToldAll(Int)
+        /// So long that nobody waits any more.
+        case timeGoesBy
+    }
+
+    @Test(
+        "of the latest entries none is lost or cut too soon when a journal breaks off amid them and comes again",
+        arguments: [
+            // Which of all are the latest shows with the rest.
+            (
+                5, [.tells(1, [50, 52]), .breaksOff(1), .tells(0, [60, 61, 62, 63, 64]), .hasToldAll(0)], []
+            ),
+            (
+                5,
+                [
+                    .tells(1, [50, 52]), .breaksOff(1), .tells(0, [60, 61, 62, 63, 64]), .hasToldAll(0),
+                    .tells(1, [54, 56, 58]), .hasToldAll(1),
+                ], [60, 61, 62, 63, 64]
+            ),
+            (
+                4,
+                [
+                    .tells(1, [50, 52]), .breaksOff(1), .tells(0, [51, 53, 60, 61]), .tells(1, [54, 62]),
+                    .hasToldAll(0),
+                    .hasToldAll(1),
+                ], [54, 60, 61, 62]
+            ),
+            // It breaks off again and again.
+            (
+                2,
+                [
+                    .tells(1, [50]), .breaksOff(1), .tells(0, [55]), .hasToldAll(0), .tells(1, [52]), .breaksOff(1),
+                    .breaksOff(1), .tells(1, [54]), .hasToldAll(1),
+                ], [54, 55]
+            ),
+            // Not for ever; then the rest comes late, and whole.
+            (
+                5,
+                [
+                    .tells(1, [50, 52]), .breaksOff(1), .tells(0, [60, 61, 62, 63, 64]), .hasToldAll(0), .timeGoesBy,
+                    .tells(1, [54, 56, 58]), .hasToldAll(1),
+                ], [60, 61, 62, 63, 64, 54, 56, 58]
+            ),
+            // Nobody waits for one that has told nothing.
+            (3, [.breaksOff(1), .tells(0, [60, 61, 62, 63]), .hasToldAll(0)], [61, 62, 63]),
+            // What it tells late is cut by its time.
+            (
+                3,
+                [.breaksOff(1), .tells(0, [60, 61, 62]), .tells(1, [57, 58, 59]), .hasToldAll(1), .hasToldAll(0)],
+                [60, 61, 62]
+            ),
+            (
+                3,
+                [
+                    .tells(0, [60]), .timeGoesBy, .tells(0, [61, 62]), .tells(1, [59, 61, 63]), .hasToldAll(1),
+                    .hasToldAll(0),
+                ], [61, 62, 63]
+            ),
+        ] as [(Int, [Step], [Int64])])
+    func brokenOff(lines: Int, steps: [Step], expected: [Int64]) {
+        var merge = JournalMerge(lines: lines)
+        for _ in 0..<2 { merge.addSource(at: .zero) }
+        var now: Duration = .zero
+        var told: [Int64] = []
+        for step in steps {
+            switch step {
+            case .tells(let source, let times):
+                for time in times { merge.receive(Self.entry(time, source == 0 ? "a" : "b"), from: source, at: now) }
+            case .breaksOff(let source): merge.resume(source)
+            case .hasToldAll(let source): merge.catchUp(source)
+            case .timeGoesBy:
+                now += .seconds(10)
+                _ = merge.overdue(at: now)
+            }
+            // Longer than what is being written waits.
+            now += .milliseconds(400)
+            told += Self.times(merge.release(at: now))
+        }
+        #expect(told == expected)
+        #expect(merge.lost == 0)
+    }
+
+    @Test("a journal that broke off amid what it held is not named a second time as one that is waited for")
+    func namedOnce() {
+        var merge = JournalMerge(lines: 5)
+        for _ in 0..<2 { merge.addSource(at: .zero) }
+        merge.receive(Self.entry(1, "b"), from: 1, at: .zero)
+        merge.receive(Self.entry(2, "a"), from: 0, at: .zero)
+        _ = merge.release(at: .zero)
+        merge.resume(1)
+        merge.catchUp(0)
+        #expect(merge.silent(at: .seconds(5)).isEmpty)
+        #expect(merge.overdue(at: .seconds(10)) == [1])
+    }
+
+    @Test("what a machine writes to which a unit moves is none of the latest of before, and is not cut")
+    func movedMeanwhile() {
+        var merge = JournalMerge(lines: 1)
+        merge.addSource(at: .zero)
+        for time in [1, 2] as [Int64] { merge.receive(Self.entry(time, "a"), from: 0, at: .zero) }
+        merge.addSource(at: .zero, isFirst: false)
+        for time in [10, 11, 12] as [Int64] { merge.receive(Self.entry(time, "b"), from: 1, at: .zero) }
+        merge.catchUp(1)
+        #expect(merge.release(at: .zero).isEmpty)
+        merge.catchUp(0)
+        #expect(Self.times(merge.release(at: .zero)) == [2, 10, 11, 12])
+    }
 }

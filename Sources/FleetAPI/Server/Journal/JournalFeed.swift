@@ -71,7 +71,7 @@ struct JournalFeed: ReplyStream {
         func takeIn(_ found: JournalRoster.Found, isFirst: Bool) {
             lines.add(found.notices)
             for (record, source) in found.sources {
-                merge.addSource(at: now())
+                merge.addSource(at: now(), isFirst: isFirst)
                 pumps.start(machines.count, source, isFirst: isFirst)
                 machines.append(record.id)
             }
@@ -148,7 +148,7 @@ struct JournalFeed: ReplyStream {
         case .failed(let reason, let retries):
             let words = "cannot be read: \(reason)\(retries ? "; asking again" : "")"
             notices.append(API.JournalNotice(words, machine: machine.rawValue))
-            // What it has shown still goes out, and nobody waits for the rest.
+            // What it has shown still goes out, and nobody waits for the rest unless it decides what goes out.
             if retries { merge.resume(source) } else { merge.end(source) }
         }
         return notices

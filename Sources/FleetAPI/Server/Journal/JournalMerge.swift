@@ -37,7 +37,10 @@ struct JournalMerge: Sendable {
 
     private struct Source {
         var phase = Phase.telling
-        var hasCaughtUp = false
+        /// Whether what comes now is new.
+        var hasCaughtUp: Bool
+        /// Whether any entry has come.
+        var hasTold = false
         var queue: [Held] = []
         /// Of `queue`, the first that has not gone out.
         var first = 0
@@ -77,10 +80,15 @@ struct JournalMerge: Sendable {
     }
 
     /// Takes in one more journal, by the next number from 0.
-    mutating func addSource(at now: Duration) { sources.append(Source(emptySince: now)) }
+    ///
+    /// One that is not there from the first is asked for what is new alone, which is none of the latest that are wanted.
+    mutating func addSource(at now: Duration, isFirst: Bool = true) {
+        sources.append(Source(hasCaughtUp: !isFirst, emptySince: now))
+    }
 
     mutating func receive(_ entry: API.JournalEntry, from source: Int, at now: Duration) {
         let isNew = sources[source].hasCaughtUp
+        sources[source].hasTold = true
         sources[source].queue.append(Held(entry: entry, arrival: now, isNew: isNew))
     }
 
@@ -93,8 +101,19 @@ struct JournalMerge: Sendable {
     /// The journal tells no more.
     mutating func end(_ source: Int) { sources[source].phase = .ended }
 
-    /// The journal is being read again after it had ended.
-    mutating func resume(_ source: Int) { sources[source].phase = .live }
+    /// The journal has broken off, and is asked for the rest.
+    ///
+    /// One that has told a part of the latest entries is waited for, as long as patience lasts: which of all are the latest shows
+    /// with its rest. For one that has told nothing nobody waits.
+    mutating func resume(_ source: Int) {
+        let isAmidLatest = wanted != nil && sources[source].hasTold && !sources[source].hasCaughtUp
+        guard isAmidLatest, sources[source].phase == .telling else {
+            sources[source].phase = .live
+            return
+        }
+        // That it broke off has been said.
+        sources[source].isNamed = true
+    }
 
     /// Whether every journal has told what it held.
     var isCaughtUp: Bool { !sources.contains { $0.phase == .telling } }
@@ -176,7 +195,12 @@ struct JournalMerge: Sendable {
     }
 
     private mutating func keep(_ held: Held, _ wanted: Int) {
-        tail.append(held)
+        // What a journal tells late has its place among what others have told meanwhile, since the oldest are cut.
+        let (time, machine) = (held.entry.time, held.entry.machine)
+        let former = tail.lastIndex {
+            $0.entry.machine == machine || ($0.entry.time, $0.entry.machine) < (time, machine)
+        }
+        tail.insert(held, at: former.map { $0 + 1 } ?? tail.startIndex)
         tailBytes += Self.size(held)
         if !held.isNew { tailCount += 1 }
         if tailCount >= 2 * max(wanted, 64) { trimTail(to: wanted) }

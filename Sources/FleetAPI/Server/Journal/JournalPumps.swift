@@ -47,12 +47,16 @@ private struct JournalPump {
     private let inbox: JournalInbox
     private let times: JournalFeed.Times
     private let follows: Bool
+    /// Whether so many of the latest entries are wanted, among which what is written from now on does not count.
+    private let countsLatest: Bool
     /// What is still wanted.
     private var query: API.JournalQuery
     /// Cursors of the entries with the latest time that came; the same come again when the journal is asked from there.
     private var latest: Set<String> = []
     private var repeated: Set<String> = []
     private var isAway = false
+    /// Whether it has told what it held.
+    private var hasCaughtUp = false
     /// From when on nothing may be missed: by this machine's clock, until the journal's own machine has said it by its own.
     private var began: Int64
     private var hasBegun = false
@@ -67,6 +71,7 @@ private struct JournalPump {
         self.inbox = inbox
         self.times = times
         follows = query.follow
+        countsLatest = query.follow && (query.lines ?? 0) > 0
         self.began = began
     }
 
@@ -91,13 +96,13 @@ private struct JournalPump {
         }
     }
 
-    /// Reads what is still wanted: where older entries are, and the journal broke off before it told any, those by themselves.
+    /// Reads what is still wanted: where older entries are, and the journal broke off before it had told all, those by themselves.
     ///
-    /// Asked the same again, it would count what has been written meanwhile among the latest.
+    /// Asked the same again, it would have what has been written meanwhile counted among the latest.
     ///
     /// - Returns: Why it broke off; `nil` when it has answered the query.
     private mutating func readOn(_ rooms: AsyncStream<Void>) async -> String? {
-        if isAway, let lines = query.lines, lines > 0 {
+        if isAway, countsLatest, !hasCaughtUp {
             var past = query
             past.follow = false
             past.until = min(query.until ?? began, began)
@@ -105,6 +110,7 @@ private struct JournalPump {
             if Task.isCancelled { return nil }
             if query.lines != nil { askFromBeginning() }
             repeated = latest
+            hasCaughtUp = true
             inbox.put(.items([.caughtUp]), from: index)
         }
         return await read(query, rooms)
@@ -150,6 +156,7 @@ private struct JournalPump {
                 hasBegun = true
                 return false
             case .caughtUp:
+                hasCaughtUp = true
                 // It held nothing, so all that it tells from here on is new.
                 if query.lines != nil { askFromBeginning() }
                 return true
