@@ -188,34 +188,6 @@ struct WaitRefusalTests {
     }
 
     @Test(
-        "what starts a unit",
-        arguments: [
-            ("web.timer", "[Timer]\nOnCalendar=daily\n", true), ("web.socket", "[Socket]\nListenStream=80\n", true),
-            ("web.path", "[Path]\nPathExists=/a\n", true), ("web.path", "[Path]\nUnit=other.service\n", false),
-            ("other.timer", "[Timer]\nOnCalendar=daily\n", false),
-            ("other.timer", "[Timer]\nUnit=web.service\n", true),
-            ("other.socket", "[Socket]\nService=web.service\n", true),
-            ("main.service", "[Unit]\nWants=a.service web.service\n", true),
-            ("main.service", "[Unit]\nBindsTo=%j.service\n", false),
-            ("main-web.service", "[Unit]\nUpholds=%j.service\n", true),
-            ("main.service", "[Unit]\nAfter=web.service\n", false),
-            // By the [Install] section of the unit itself.
-            ("owner.service", Fixtures.plainText, true),
-        ])
-    func starters(name: String, text: String, isStarter: Bool) throws {
-        let unit = try Fixtures.unit(
-            "web.service", .loaded, machine: "m", text: Fixtures.plainText + "[Install]\nWantedBy=owner.service\n")
-        func names(_ machine: String, _ desired: TargetState = .launched) throws -> [String] {
-            let other = try Fixtures.unit(name, desired, machine: machine, text: text)
-            return FleetView(units: [unit, other]).starters(of: unit).map(\.rawValue)
-        }
-        #expect(try names("m") == (isStarter ? [name] : []))
-        // What is elsewhere, or only loaded, starts nothing here.
-        #expect(try names("n").isEmpty)
-        #expect(try names("m", .loaded).isEmpty)
-    }
-
-    @Test(
         "a failure of a start and one of a run have one wording",
         arguments: [
             ("start failed: exit-code, status 1", "failed: exit-code, status 1", "exit-code, status 1"),

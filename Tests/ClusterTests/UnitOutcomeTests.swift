@@ -179,6 +179,21 @@ extension ClusterTests {
             }
         }
 
+        @Test("a stop of a unit that another one upholds tells of that one, and an unload ends the unit")
+        func upheld() async throws {
+            let cluster = try Cluster.shared
+            try await cluster.start("held.service", on: home)
+            try await cluster.start("main.service", "[Unit]\nUpholds=held.service\n" + Cluster.sleeper, on: home)
+            let stop = try await cluster.manager("stop", "held.service", "--timeout", "60")
+            #expect(stop.status == 1 && stop.error.contains("main.service (Upholds=) starts it"), "\(stop)")
+            #expect(stop.output.isEmpty)
+            try await cluster.manage("unload", "held.service", "--timeout", "60")
+            #expect(try await cluster.processes()["held.service"] == nil)
+            // What nobody upholds stays down.
+            try await cluster.manage("stop", "main.service", "--timeout", "60")
+            #expect(try await cluster.sightings(of: ["main.service"]).map(\.active) == ["inactive"])
+        }
+
         @Test("a mount and a slice that the machine has without any file are not taken over, and never ended")
         func foreign() async throws {
             let cluster = try Cluster.shared

@@ -3,50 +3,123 @@
 
 import FleetCore
 
+/// A unit that starts another one on its machine.
+struct Starter: Hashable, Sendable {
+    let unit: UnitName
+    /// The setting by which it does; `nil` for a timer, a socket and their like, whose type says it.
+    var setting: String?
+    /// Whether it starts the other one again by itself when that has gone down.
+    var isLasting = false
+
+    /// How messages name it: `main.service (Upholds=)`.
+    var words: String { setting.map { "\(unit) (\($0)=)" } ?? unit.rawValue }
+}
+
 /// What starts a unit on its machine beside the cluster.
 extension FleetView {
     /// Units that start `unit` where it is: its timer, its socket, its path, and those that want it.
     ///
     /// - Parameter unit: A unit that is on a machine.
-    /// - Returns: The names of those that the view knows and that are launched on the same machine, in order.
-    func starters(of unit: FleetUnit) -> [UnitName] {
-        // A link `main.service.wants/web.service` has main.service start web.service.
-        let owners = InstallSection(of: unit.file, for: unit.name).dependents.compactMap { link -> String? in
-            guard let owner = link.split(separator: "/").first, let end = owner.lastIndex(of: ".") else { return nil }
-            return String(owner[..<end])
+    /// - Returns: Those that the view knows and that are launched on the same machine, in the order of their names.
+    func starters(of unit: FleetUnit) -> [Starter] {
+        let links = unit.dependentSettings
+        return sortedUnits.filter { $0.isUp(beside: unit) }.compactMap { $0.starter(of: unit.name, links) }
+    }
+
+    /// Whether another unit starts `unit` again, by itself, when it has gone down: a moment later, or at any time.
+    func isHeldUp(_ unit: FleetUnit) -> Bool {
+        let links = unit.dependentSettings
+        return units.values.contains { other in
+            other.isUp(beside: unit) && other.starter(of: unit.name, links)?.isLasting == true
         }
-        let others = sortedUnits.filter { other in
-            other.name != unit.name && !other.name.isTemplate && other.desired == .launched
-                && (other.isGlobal || other.machine == unit.machine)
-        }
-        return others.filter { owners.contains($0.name.rawValue) || $0.starts(unit.name) }.map(\.name)
     }
 }
 
 extension FleetUnit {
-    /// Settings of `[Unit]` by which a unit starts others.
-    private static let starting = ["Wants", "Requires", "BindsTo", "Upholds", "OnSuccess", "OnFailure"]
+    /// Settings of `[Unit]` by which a unit starts others; systemd goes on with the first as long as the unit is up.
+    private static let starting = ["Upholds", "Wants", "Requires", "BindsTo", "OnSuccess", "OnFailure"]
+    private static let installing = ["upholds": "UpheldBy", "wants": "WantedBy", "requires": "RequiredBy"]
+    private static let upholding: Set<String> = ["Upholds", "UpheldBy"]
 
-    /// Whether this unit's file has systemd start `unit`.
-    func starts(_ unit: UnitName) -> Bool {
-        if names("Unit", Self.starting).contains(unit.rawValue) { return true }
+    /// Whether it is launched on the machine that has `unit`, and so may start that.
+    fileprivate func isUp(beside unit: FleetUnit) -> Bool {
+        desired == .launched && name != unit.name && (isGlobal || machine == unit.machine) && !name.isTemplate
+    }
+
+    /// The units that the `[Install]` section has start this one, each with the setting that names it.
+    fileprivate var dependentSettings: [String: String] {
+        var settings: [String: String] = [:]
+        // A link `main.service.wants/web.service` has main.service start web.service.
+        for link in InstallSection(of: file, for: name).dependents {
+            guard let folder = link.split(separator: "/").first, let end = folder.lastIndex(of: "."),
+                let setting = Self.installing[String(folder[folder.index(after: end)...])]
+            else { continue }
+            let owner = String(folder[..<end])
+            if settings[owner].map({ !Self.upholding.contains($0) }) ?? true { settings[owner] = setting }
+        }
+        return settings
+    }
+
+    /// How this unit has systemd start another one.
+    ///
+    /// - Parameters:
+    ///   - unit: Another unit.
+    ///   - links: The settings of that unit's own `[Install]` section, by the names of the units in them.
+    /// - Returns: `nil` when it does not.
+    fileprivate func starter(of unit: UnitName, _ links: [String: String]) -> Starter? {
+        if UnitTrigger(name, file).triggers(unit) {
+            return Starter(unit: name, isLasting: UnitTrigger(name, file).isLasting)
+        }
+        let own = Self.starting.first { setting in
+            file.effectiveValues(section: "Unit", name: setting).contains { name.words(of: $0).contains(unit.rawValue) }
+        }
+        let settings = [own, links[name.rawValue]].compactMap(\.self)
+        guard let first = settings.first else { return nil }
+        let lasting = settings.first(where: Self.upholding.contains)
+        return Starter(unit: name, setting: lasting ?? first, isLasting: lasting != nil)
+    }
+}
+
+/// A unit whose type is there to start another one: a timer, a socket, a path, an automount.
+struct UnitTrigger {
+    let name: UnitName
+    let file: UnitFile
+
+    init(_ name: UnitName, _ file: UnitFile) {
+        self.name = name
+        self.file = file
+    }
+
+    /// Whether it starts `unit`.
+    func triggers(_ unit: UnitName) -> Bool {
         let named: [String]
         switch name.type {
-        case .timer: named = names("Timer", ["Unit"])
-        case .path: named = names("Path", ["Unit"])
-        case .socket: named = names("Socket", ["Service"])
+        case .timer: named = file.effectiveValues(section: "Timer", name: "Unit")
+        case .path: named = file.effectiveValues(section: "Path", name: "Unit")
+        case .socket: named = file.effectiveValues(section: "Socket", name: "Service")
+        case .automount: return unit.rawValue == "\(name.withoutType).mount"
         default: return false
         }
-        if let last = named.last { return last == unit.rawValue }
+        if let last = named.last { return name.words(of: last).contains(unit.rawValue) }
         // A socket with Accept=yes starts instances.
         let isOfSocket = name.type == .socket && unit.template?.rawValue == "\(name.withoutType)@.service"
         return isOfSocket || unit.rawValue == "\(name.withoutType).service"
     }
 
-    private func names(_ section: String, _ settings: [String]) -> [String] {
-        let values = settings.flatMap { file.effectiveValues(section: section, name: $0) }
-        return values.flatMap { value in
-            value.split(whereSeparator: \.isWhitespace).map { name.systemdText(String($0)).text }
+    /// Whether it starts its unit again by itself when that has gone down.
+    ///
+    /// A path that looks for changes alone needs one for that.
+    var isLasting: Bool {
+        guard name.type == .path else { return true }
+        return ["PathExists", "PathExistsGlob", "DirectoryNotEmpty"].contains {
+            !file.effectiveValues(section: "Path", name: $0).isEmpty
         }
+    }
+}
+
+extension UnitName {
+    /// The words of a setting in this unit's file, with what its specifiers mean.
+    fileprivate func words(of value: String) -> [String] {
+        value.split(whereSeparator: \.isWhitespace).map { systemdText(String($0)).text }
     }
 }

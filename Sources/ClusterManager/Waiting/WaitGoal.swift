@@ -160,7 +160,7 @@ extension WaitGoal {
             guard record.desired == .inactive else { return .pending(reason: nil) }
             return record.machine == nil && state == nil ? .reached("Unit \(unit) inactive") : .pending(reason: nil)
         case .loaded, .stopped:
-            return verdictOfLoading(record, state, in: view, attention: attention)
+            return verdictOfLoading(record, state, in: view, attention: attention, quiet: quiet)
         case .running, .restarted:
             return verdictOfRunning(record, state, in: view, attention: attention, quiet: quiet)
         }
@@ -193,16 +193,31 @@ extension WaitGoal {
         "still on \(view.label(of: state.machine)): \(health)"
     }
 
-    /// Whether it ends with something else having started the unit, so that all units are of interest.
-    func runsAllTheSame(in view: FleetView, attention: Duration) -> Bool {
-        guard kind == .stopped, attention >= Self.settling, let record = view.units[unit],
-            let state = view.state(of: unit)
-        else { return false }
-        return record.desired == .loaded && (state.acted ?? record.current) == .loaded && !state.isDown
+    /// Whether its end depends on what else starts the unit, so that all units are of interest.
+    func asksForStarters(in view: FleetView, attention: Duration) -> Bool {
+        guard kind == .stopped, let record = view.units[unit], let state = view.state(of: unit) else { return false }
+        let isActedOn = (state.acted ?? record.current) == .loaded || state.health == UnitState.revivedWords
+        return record.desired == .loaded && isActedOn && (state.isDown || attention >= Self.settling)
+    }
+
+    /// That the unit runs although it is stopped, since another one has started it.
+    private func revived(_ record: FleetUnit, _ state: FleetUnitState, in view: FleetView) -> WaitVerdict {
+        let starters = view.starters(of: record).map(\.words)
+        // Where nothing is known that starts it, there is nothing to stop but the unit itself.
+        let cause =
+            if starters.isEmpty {
+                "something that is stopped by now, or somebody by hand, has started it; "
+                    + "'cluster-manager unload \(unit)' ends it"
+            } else {
+                "there \(starters.few(3)) start\(starters.count == 1 ? "s it; stop that one" : " it; stop those")"
+                    + ", or 'cluster-manager unload \(unit)'"
+            }
+        return .failed(
+            "unit \(unit) is loaded only and runs on \(view.label(of: state.machine)) all the same: \(cause)")
     }
 
     private func verdictOfLoading(
-        _ record: FleetUnit, _ state: FleetUnitState?, in view: FleetView, attention: Duration
+        _ record: FleetUnit, _ state: FleetUnitState?, in view: FleetView, attention: Duration, quiet: Duration
     ) -> WaitVerdict {
         // A unit that is to run counts as loaded only for `load`, which does not stop it.
         let isWanted = kind == .loaded ? record.desired >= .loaded : record.desired == .loaded
@@ -236,22 +251,12 @@ extension WaitGoal {
             return loadFailure(state, in: view, attention: attention) ?? .pending(reason: nil)
         }
         if kind == .stopped {
-            guard current == .loaded else { return .pending(reason: hindrance(state, in: view)) }
+            let isRevived = !state.isDown && state.health == UnitState.revivedWords && view.isHeldUp(record)
+            guard current == .loaded || isRevived else { return .pending(reason: hindrance(state, in: view)) }
             guard state.isDown else {
                 // What the machine was told to stop it has stopped by now, or it says why not.
                 guard attention >= Self.settling else { return .pending(reason: hindrance(state, in: view)) }
-                let starters = view.starters(of: record).map(\.rawValue)
-                // Where nothing is known that starts it, there is nothing to stop but the unit itself.
-                let cause =
-                    if starters.isEmpty {
-                        "something that is stopped by now, or somebody by hand, has started it; "
-                            + "'cluster-manager unload \(unit)' ends it"
-                    } else {
-                        "there \(starters.few(3)) start\(starters.count == 1 ? "s it; stop that one" : " it; stop those")"
-                            + ", or 'cluster-manager unload \(unit)'"
-                    }
-                return .failed(
-                    "unit \(unit) is loaded only and runs on \(view.label(of: machine)) all the same: \(cause)")
+                return revived(record, state, in: view)
             }
             // What systemd cannot load it cannot start either: the stop is done.
             if isUnloadable {
@@ -260,6 +265,8 @@ extension WaitGoal {
                 )
             }
         }
+        // What another unit upholds is up again a moment after its stop.
+        if kind == .stopped, quiet < Self.settling, view.isHeldUp(record) { return .pending(reason: nil) }
         return .reached("Unit \(unit) loaded on \(view.label(of: machine))")
     }
 

@@ -165,7 +165,7 @@ package struct Waiter: Sendable {
                     outcomes: report.outcomes, pending: report.unsettled(in: view),
                     error: ClusterManagerError(.timedOut, message))
             }
-            if !isListed, report.pending.contains(where: { $0.runsAllTheSame(in: view, attention: attention) }) {
+            if !isListed, report.pending.contains(where: { $0.asksForStarters(in: view, attention: attention) }) {
                 isListed = true
                 await list(in: &view)
             }

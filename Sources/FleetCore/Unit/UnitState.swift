@@ -36,6 +36,8 @@ package struct UnitState: Hashable, Sendable {
     package static let queuedWord = "queued"
     /// How `health` begins when it says how the last run ended.
     package static let failedWord = "failed: "
+    /// What `health` says of a unit that was up again when its stop was done.
+    package static let revivedWords = "systemd has stopped it, but it runs again"
 
     package init(
         machine: MachineID, unit: UnitName, load: String = "", active: String = "", sub: String = "",

@@ -18,7 +18,7 @@ extension AgentShell {
             logger.info("unit stopped", metadata: ["unit.name": "\(unit)"])
             let statuses = try await units.listUnits(names: [unit.rawValue])
             guard statuses.allSatisfy({ observation($0).isDown }) else {
-                return .runsAgain(unit, reason: "systemd has stopped it, but it runs again")
+                return .runsAgain(unit, reason: UnitState.revivedWords)
             }
         } catch  where error.code == .noSuchUnit {
             logger.trace("nothing to stop", metadata: ["unit.name": "\(unit)"])
