@@ -164,11 +164,12 @@ package struct Program: Sendable {
     private func answer(to error: any Error, _ arguments: [String]) async -> ExitStatus {
         var message = RootCommand.message(for: error)
         if RootCommand.exitCode(for: error) == .success {
-            let page = RootCommand.fullMessage(for: error, columns: TerminalWidth.columns(environment))
+            let columns = TerminalWidth.columns(environment)
+            let page = RootCommand.fullMessage(for: error, columns: HelpText.layout(for: columns))
             guard page == Self.version,
                 let surplus = await CommandMistake.surplus(besideVersion: arguments, of: RootCommand.self)
             else {
-                console.output.line(HelpText.folded(page))
+                console.output.line(HelpText.page(page, columns: columns))
                 return .success
             }
             message = surplus

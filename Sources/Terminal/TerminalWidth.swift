@@ -7,11 +7,15 @@ import Glibc
 package enum TerminalWidth {
     /// Width where nobody says one, in columns.
     private static let standard = 80
-    /// Whatever the terminal's width: less leaves nothing beside an option's name.
+    /// What ArgumentParser lays out is no narrower: less leaves nothing beside an option's name.
     package static let narrowest = 50
+    /// No page is narrower, whatever the terminal.
+    private static let fewest = 20
 
-    /// The width of pages: what `COLUMNS` says, else the terminal's; never below `narrowest`.
-    package static func columns(_ environment: [String: String]) -> Int { columns(named: environment["COLUMNS"]) }
+    /// The width of pages: what `COLUMNS` says, else the terminal's; below `narrowest` they need a layout of their own.
+    package static func columns(_ environment: [String: String]) -> Int {
+        columns(named: environment["COLUMNS"], least: fewest)
+    }
 
     /// How many columns a terminal has now, which a line that is rewritten in place must keep to.
     ///
@@ -29,15 +33,15 @@ package enum TerminalWidth {
     /// that is less than its indentation.
     package static func settle() {
         let named = getenv("COLUMNS").map { String(cString: $0) }
-        let columns = columns(named: named)
+        let columns = columns(named: named, least: narrowest)
         // Children inherit it, so it stays unset where nothing is wrong.
         if named != nil || columns == narrowest { setenv("COLUMNS", "\(columns)", 1) }
     }
 
-    private static func columns(named text: String?) -> Int {
+    private static func columns(named text: String?, least: Int) -> Int {
         let terminal = Self.columns(ofTerminal: STDOUT_FILENO) ?? 0
         let named = text.flatMap { Int($0) } ?? 0
         let columns = named > 0 ? named : terminal
-        return columns > 0 ? max(columns, narrowest) : standard
+        return columns > 0 ? max(columns, least) : standard
     }
 }

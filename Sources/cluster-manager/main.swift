@@ -7,8 +7,9 @@ import HTTPTransport
 import Terminal
 
 OutputSink.occupyStandardStreams()
-TerminalWidth.settle()
+// As its user has it: what follows may widen it for ArgumentParser's sake.
 let environment = ProcessInfo.processInfo.environment
+TerminalWidth.settle()
 let program = Program(console: .standard(environment: environment), environment: environment)
 let status = await program.run(Array(CommandLine.arguments.dropFirst()))
 endProcess(status.rawValue)

@@ -84,6 +84,36 @@ struct CommandWordsTests {
     }
 
     @Test(
+        "help keeps to a narrow terminal down to 20 columns, loses no word, and leaves examples whole",
+        arguments: [20, 33, 49])
+    func narrowHelp(columns: Int) async throws {
+        func page(_ command: [String], _ columns: Int) async -> String {
+            await Session.run(command + ["--help"], on: FakeFleet(), environment: ["COLUMNS": "\(columns)"]).output
+        }
+        let dump = await Session.run("--experimental-dump-help").output
+        for command in try ManualSource(Data(dump.utf8), section: 1).commands {
+            let narrow = await page(command, columns)
+            let wide = await page(command, 200)
+            #expect(narrow.split(whereSeparator: \.isWhitespace) == wide.split(whereSeparator: \.isWhitespace))
+            let lines = narrow.split(separator: "\n", omittingEmptySubsequences: false)
+            let examples = lines.drop { $0 != "EXAMPLES:" }.prefix { !$0.isEmpty }
+            for (index, line) in lines.enumerated() where !examples.indices.contains(index) {
+                #expect(line.count <= columns || line.split(separator: " ").count == 1, "\(command): \(line)")
+            }
+        }
+    }
+
+    @Test("what is no page of help is as it is on any terminal", arguments: ["1", "20", "200"])
+    func script(columns: String) async {
+        let script = ["--generate-completion-script", "bash"]
+        let usual = await Session.run(script, on: FakeFleet(), environment: ["COLUMNS": "80"]).output
+        let other = await Session.run(script, on: FakeFleet(), environment: ["COLUMNS": columns]).output
+        #expect(!usual.isEmpty && other == usual)
+        let version = await Session.run(["--version"], on: FakeFleet(), environment: ["COLUMNS": columns]).output
+        #expect(version == Program.version + "\n")
+    }
+
+    @Test(
         "a time may be seconds or have a unit, in every command",
         arguments: [("90", 90), ("2.5", 2.5), ("30s", 30), ("10m", 600), ("1h", 3600), ("7d", 604_800)])
     func times(text: String, seconds: Double) async throws {
