@@ -26,11 +26,25 @@ import Testing
         #expect(UserRole.viewer < .operator && UserRole.operator < .admin)
     }
 
+    @Test("a user whose certificate is older than its record was made when the cluster came to know it")
+    func addedLater() throws {
+        let stored = Array(#"{"name":"admin","role":"admin","createdAt":7,"addedAt":9}"#.utf8)
+        let admin = try UserIdentity(bytes: stored)
+        #expect(admin == UserIdentity(name: "admin", role: .admin, createdAt: 7, addedAt: 9))
+        #expect(admin.createdAt == 7 && admin.began == 9)
+        #expect(try UserIdentity(bytes: admin.bytes) == admin)
+        #expect(Self.user.began == Self.user.createdAt)
+        // One that is made anew under the same name has a date of its own.
+        let bytes = try Self.user.bytes(replacing: stored)
+        #expect(!String(decoding: bytes, as: UTF8.self).contains("addedAt"))
+    }
+
     @Test(
         "a record that lacks what it must have is refused",
         arguments: [
             #"{"name":"ada","role":"king","createdAt":7}"#, #"{"name":"ada","role":"admin"}"#,
             #"{"role":"admin","createdAt":7}"#, #"{"name":"ada","role":"admin","createdAt":"7"}"#, "[]", "",
+            #"{"name":"ada","role":"admin","createdAt":7,"addedAt":"soon"}"#,
         ])
     func refusedRecord(text: String) {
         #expect(throws: RecordError.self) { try UserIdentity(bytes: Array(text.utf8)) }

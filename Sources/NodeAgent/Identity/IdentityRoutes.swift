@@ -280,7 +280,7 @@ struct IdentityRoutes: Sendable {
             API.UserList(
                 users: users.map {
                     API.User(
-                        name: $0.name, role: $0.role.rawValue, createdAt: $0.createdAt, revokedAt: $0.revokedAt)
+                        name: $0.name, role: $0.role.rawValue, createdAt: $0.began, revokedAt: $0.revokedAt)
                 }))
     }
 

@@ -63,20 +63,30 @@ package struct MachineIdentity: StoredRecord {
 package struct UserIdentity: StoredRecord {
     package var name: String
     package var role: UserRole
+    /// From when on its certificates count.
     package var createdAt: Int64
+    /// When the cluster came to know it, where that is later: the first administrator's certificate may be older than its record.
+    package var addedAt: Int64?
     package var revokedAt: Int64?
 
-    package init(name: String, role: UserRole, createdAt: Int64, revokedAt: Int64? = nil) {
+    package init(
+        name: String, role: UserRole, createdAt: Int64, addedAt: Int64? = nil, revokedAt: Int64? = nil
+    ) {
         self.name = name
         self.role = role
         self.createdAt = createdAt
+        self.addedAt = addedAt
         self.revokedAt = revokedAt
     }
+
+    /// When it was made, as people are told.
+    package var began: Int64 { addedAt ?? createdAt }
 
     package init(_ object: JSONObject) throws(RecordError) {
         name = try object.required("name", "a text") { $0.isEmpty ? nil : $0 }
         role = try object.required("role", "viewer, operator or admin") { UserRole(rawValue: $0) }
         createdAt = try object.moment("createdAt")
+        addedAt = try object.integer("addedAt", as: Int64.self)
         revokedAt = try object.integer("revokedAt", as: Int64.self)
     }
 
@@ -84,6 +94,7 @@ package struct UserIdentity: StoredRecord {
         object["name"] = .string(name)
         object["role"] = .string(role.rawValue)
         object["createdAt"] = .number(createdAt)
+        object["addedAt"] = addedAt.map { .number($0) }
         object["revokedAt"] = revokedAt.map { .number($0) }
     }
 }

@@ -135,6 +135,16 @@ struct JoiningTests {
             try result.get()
         }
 
+        /// The users as `user list` is told of them.
+        func users() async throws -> [API.User] {
+            let reply = await service.respond(
+                to: ServerRequest(
+                    method: "GET", target: API.ownPrefix + "/users", caller: .itself,
+                    body: { () async throws(ServerFailure) in [] }))
+            guard case .bytes(let bytes) = reply.body else { return [] }
+            return try JSONDecoder().decode(API.UserList.self, from: Data(bytes)).users
+        }
+
         func usesLeft() async throws -> [Int] { try await registry.tokens().tokens.map(\.usesLeft) }
     }
 
@@ -197,6 +207,17 @@ struct JoiningTests {
             }
             #expect(HostFiles.names(in: base.path) == ["machine-id", "there"])
             #expect(HostFiles.names(in: base.path + "/there").isEmpty)
+        }
+    }
+
+    @Test("a user is listed with the date at which it was made, not with that of a certificate which is older")
+    func userDates() async throws {
+        try await withRig { rig async throws in
+            try await rig.registry.addUser(
+                UserIdentity(name: "admin", role: .admin, createdAt: 7_000, addedAt: 9_000))
+            try await rig.registry.addUser(UserIdentity(name: "vera", role: .viewer, createdAt: 8_000))
+            let users = try await rig.users().sorted { $0.name < $1.name }
+            #expect(users.map(\.name) == ["admin", "vera"] && users.map(\.createdAt) == [9_000, 8_000])
         }
     }
 

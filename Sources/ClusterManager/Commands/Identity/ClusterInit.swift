@@ -114,7 +114,9 @@ struct ClusterInit: LocalCommand {
             // As old as the authority, for the profile may have been made long before etcd was there.
             let made = try CertificateInfo(pem: signer.certificatePEM).notBefore
             try await desk.registry.addUser(
-                UserIdentity(name: profile.user, role: .admin, createdAt: AuthorityDesk.moment(made)))
+                UserIdentity(
+                    name: profile.user, role: .admin, createdAt: AuthorityDesk.moment(made),
+                    addedAt: AuthorityDesk.moment(Date())))
         }
         console.errors.line("etcd asks everybody for a login; cluster \(signer.cluster) has its own part of it")
         guard !noMachine else { return try tell(deed) }

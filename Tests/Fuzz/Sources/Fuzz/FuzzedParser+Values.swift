@@ -37,7 +37,7 @@ extension FuzzedParser {
             record(
                 MachineIdentity.self,
                 #"{"id":"0123456789abcdef0123456789abcdef","roles":["agent"],"joinedAt":1,"revokedAt":2}"#),
-            record(UserIdentity.self, #"{"name":"ada","role":"admin","createdAt":1}"#),
+            record(UserIdentity.self, #"{"name":"ada","role":"admin","createdAt":1,"addedAt":2}"#),
             record(
                 TokenEntry.self,
                 #"{"id":"a","hash":"\#(String(repeating: "a", count: 64))","expiresAt":1,"createdAt":0,"usesLeft":3}"#),
