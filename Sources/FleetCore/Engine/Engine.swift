@@ -288,6 +288,9 @@ extension Engine {
             for alias in occupancy.traits[name]?.aliases ?? [] where !traits.aliases.contains(alias) {
                 dirty.formUnion(followers[alias] ?? [])
             }
+            // Whoever it kept off by what its file says no more is tried again. What stands is asked, since the former file's
+            // traits are forgotten when the new one comes late.
+            if occupancy.traits[name]?.givesWay(to: traits) == true { awaken() }
             // Where it stands its rules hold at once, whichever unit is decided first.
             occupancy.update(traits)
         } else {

@@ -26,6 +26,15 @@ package struct UnitTraits: Hashable, Sendable {
         globConflicts = options.conflicts.filter { !$0.isLiteral }
     }
 
+    /// Whether the unit's file kept others off by something that it no longer says once it is `later`.
+    ///
+    /// Also true where nobody gains by it, as when a pattern makes room for a wider one.
+    func givesWay(to later: UnitTraits) -> Bool {
+        options.conflicts.contains { !later.options.conflicts.contains($0) }
+            || options.replaces.contains { !later.options.replaces.contains($0) }
+            || aliases.contains { !later.aliases.contains($0) }
+    }
+
     /// The first of the unit's names that one of `globs` matches.
     func name(matchedBy globs: [Glob]) -> UnitName? {
         names.first { name in globs.contains { $0.matches(name) } }
