@@ -66,6 +66,23 @@ struct ExplainTests {
             ), "\(session.output)")
     }
 
+    @Test("a port that another unit has is named with that unit")
+    func ports() async throws {
+        let machines = Fixtures.machines(2)
+        let web = try Fixtures.unit("web.service", text: Fixtures.plainText + "[X-Fleet]\nPorts=53/udp, 80\n")
+        let other = try Fixtures.unit(
+            "other.service", machine: machines[0].id, text: Fixtures.plainText + "[X-Fleet]\nPorts=80/tcp\n")
+        let plain = try Fixtures.unit("plain.service", machine: machines[1].id)
+        let fleet = FakeFleet(units: [web, other, plain], machines: machines, runsUnits: false)
+        let output = await Session.run("explain web", on: fleet).output
+        #expect(
+            output.contains(
+                "Ports=53/udp,80/tcp refuses 1 of 2 machines, such as 10000000..., where port 80/tcp is taken by other.service\n"
+            ), "\(output)")
+        #expect(output.contains("1 of 2 machines passes all rules now.\n"), "\(output)")
+        #expect(await !Session.run("explain plain", on: fleet).output.contains("Ports="))
+    }
+
     @Test("a rule that names an alias means the unit that has it, and the unit is named by its own name")
     func alias() async throws {
         let machines = Fixtures.machines(2)

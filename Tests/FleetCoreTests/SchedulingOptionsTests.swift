@@ -14,6 +14,7 @@ import Testing
 
     private static func peers(_ names: String...) -> [UnitName] { names.map { UnitName(unchecked: $0) } }
     private static func globs(_ patterns: String...) -> [Glob] { patterns.map { Glob($0) } }
+    private static func ports(_ texts: String...) -> [Port] { texts.compactMap { Port($0) } }
     private static func rule(_ pairs: (String, String)...) -> MetadataRule { MetadataRule(pairs: pairs) }
 
     static let cases: [Case] = [
@@ -56,6 +57,19 @@ import Testing
             options: SchedulingOptions()),
         Case(section: "MachineMetadata=\"a=1\" b=2", options: SchedulingOptions()),
         Case(section: "MachineMetadata= a =1", options: SchedulingOptions(metadata: rule(("a ", "1")))),
+        Case(
+            section: "Ports=9000/udp, 8080 ,53/tcp\nPorts=8080/tcp,53/udp",
+            options: SchedulingOptions(ports: ports("53/tcp", "53/udp", "8080", "9000/udp"))),
+        Case(section: "Ports=80\nPorts=\nPorts=81", options: SchedulingOptions(ports: ports("81"))),
+        Case(section: "Ports=80,81\nPorts=", options: SchedulingOptions()),
+        Case(section: "Ports=80, \\\n  81", options: SchedulingOptions(ports: ports("80", "81"))),
+        Case(section: #"Ports="80" "81/udp""#, options: SchedulingOptions(ports: ports("80", "81/udp"))),
+        Case(
+            section: "Ports=80%i,90", name: "web@80.service", options: SchedulingOptions(ports: ports("90", "8080"))),
+        // What no port can be is dropped.
+        Case(
+            section: "Ports=0,65536,080,+1,-1,1/sctp,2/,/tcp,3/tcp/udp,4 5,,x,65535",
+            options: SchedulingOptions(ports: ports("65535"))),
         Case(section: "Global=no\nGlobal=TRUE", options: SchedulingOptions(isGlobal: true)),
         Case(section: "Global=yes\nGlobal=maybe", options: SchedulingOptions()),
         Case(section: "Global=T\nOnDisconnect=keep", options: SchedulingOptions(isGlobal: true, onDisconnect: .keep)),

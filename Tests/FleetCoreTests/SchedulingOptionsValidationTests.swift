@@ -41,6 +41,12 @@ import Testing
                 says: "no machine's id"),
             Refusal(section: "Global=maybe", code: .badValue, line: 2, says: "neither true nor false"),
             Refusal(section: "OnDisconnect=Keep", code: .badValue, line: 2, says: "fence or keep"),
+            Refusal(section: "Ports=80,0", code: .badValue, line: 2, says: #"Ports=: "0" is no port; write a number"#),
+            Refusal(section: "Ports=80 81", code: .badValue, line: 2, says: #""80 81" is no port"#),
+            Refusal(section: "Ports=80/tpc", code: .badValue, line: 2, says: "with /tcp or /udp"),
+            Refusal(section: "Ports=80,", code: .badValue, line: 2, says: #""" is no port"#),
+            Refusal(section: #"Ports="""#, code: .badValue, line: 2, says: "empty"),
+            Refusal(section: "Ports=%i", code: .badValue, line: 2, says: "empty"),
             Refusal(section: "Conflicts=a*\nConflicts=", code: .badValue, line: 3, says: "empty"),
             Refusal(section: #"MachineOf="""#, code: .badValue, line: 2, says: "empty"),
             Refusal(
@@ -94,6 +100,8 @@ import Testing
             ("web.service", "Replaces=a* b*\nMachineOf=c.service"), ("web.service", "OnDisconnect=keep"),
             ("web.service", "Conflicts=web*\nMachineMetadata=a=%H"),
             ("web@.service", "MachineOf=data@%i.service\nMachineMetadata=role=%i\nGlobal=%i\nOnDisconnect=%i"),
+            ("web.service", "Ports=8080, 9000/udp,53/tcp\nPorts=\nPorts=1,65535"), ("web@.service", "Ports=80%i,90"),
+            ("web.service", "Ports=80\nGlobal=true"), ("web.service", "Ports=80\nMachineID=01234567"),
             ("web@.service", "Conflicts=%p@*.service"), ("web@.service", "MachineID=%i"),
             ("web@01234567.service", "MachineID=%i"), ("web.service", ""),
         ])

@@ -30,6 +30,7 @@ import Testing
         Case(mutant: .noProofOfQuorum, seed: 0),
         Case(mutant: .eagerMover, seed: 0),
         Case(mutant: .silentRefusal, seed: 0),
+        Case(mutant: .deafToPorts, seed: 0),
         Case(mutant: .noBrake, seed: 6),
         Case(mutant: .forgetfulSuccessor, seed: 6),
         Case(mutant: .hastySuccessor, seed: 0),

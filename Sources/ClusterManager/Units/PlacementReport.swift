@@ -195,6 +195,7 @@ struct RuleTest {
             case .conflicts:
                 !options.conflicts.isEmpty
                     || neighbours.values.contains { $0.contains { isAvoided(by: $0.options) } }
+            case .ports: !options.ports.isEmpty
             // What replaces drives out, it does not avoid; an operator's wish is no rule of the unit.
             case .replaces, .unable, .cordon: false
             }
@@ -213,6 +214,7 @@ struct RuleTest {
         case .conflicts:
             options.conflicts.isEmpty
                 ? "(of others)" : options.conflicts.map { "\($0)" }.joined(separator: " ")
+        case .ports: options.ports.map(\.description).joined(separator: ",")
         case .replaces: options.replaces.map { "\($0)" }.joined(separator: " ")
         case .unable, .cordon: ""
         }
@@ -244,6 +246,14 @@ struct RuleTest {
                 guard matched != nil || isAvoided(by: other.options), let name = other.names.first else { continue }
                 let alias = matched.map { $0 == name ? "" : " (\($0))" } ?? ""
                 return "\(place), which has \(name)\(alias)"
+            }
+            return nil
+        case .ports:
+            for other in there {
+                guard let port = options.ports.first(where: { other.options.ports.contains($0) }),
+                    let name = other.names.first
+                else { continue }
+                return "\(place), where port \(port) is taken by \(name)"
             }
             return nil
         case .replaces, .unable, .cordon: return nil

@@ -134,7 +134,7 @@ extension Engine {
         let isAssigned = occupancy.slots[slot]?.occupants[traits.name] ?? true
         occupancy.learnPatterns(of: traits)
         occupancy.vacate(traits.name, slot: slot)
-        let fits = !MachineTest(unit: traits, occupancy: occupancy).hasConflict(on: slot)
+        let fits = MachineTest(unit: traits, occupancy: occupancy).getsOnWithNeighbours(on: slot)
         occupancy.occupy(traits, slot: slot, isAssigned: isAssigned)
         return fits
     }

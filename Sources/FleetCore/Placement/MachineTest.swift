@@ -20,6 +20,7 @@ struct MachineTest {
         if let rule = refusalByMachine(here.machine) { return rule }
         if !unit.options.machineOf.allSatisfy({ occupancy.isAssigned($0, on: slot) }) { return .machineOf }
         if hasConflict(on: slot) { return .conflicts }
+        if takenPort(on: slot) != nil { return .ports }
         if isEvicted(on: slot) { return .replaces }
         if here.machine.isClosed { return .unable }
         return here.isClosed ? .cordon : nil
@@ -35,18 +36,26 @@ struct MachineTest {
 
     /// Whether the unit, which stands there already, may stay.
     ///
-    /// Conflicts are not asked again: both sides passed them when they were placed, and a later change of a file is
+    /// Conflicts and ports are not asked again: both sides passed them when they were placed, and a later change of a file is
     /// tested by its own newcomer.
     func mayStay(on slot: Int) -> Bool {
         guard let here = occupancy.slots[slot], refusalByMachine(here.machine) == nil else { return false }
         return unit.options.machineOf.allSatisfy { occupancy.isAssigned($0, on: slot) } && !isEvicted(on: slot)
     }
 
-    func hasConflict(on slot: Int) -> Bool {
+    /// Whether nothing that stands there keeps the unit off, or is kept off by it.
+    func getsOnWithNeighbours(on slot: Int) -> Bool { !hasConflict(on: slot) && takenPort(on: slot) == nil }
+
+    private func hasConflict(on slot: Int) -> Bool {
         occupancy.patterns.isRepelled(by: slot, matched: matched)
             || occupancy.patterns.repels(unit, on: slot)
             || occupancy.declaresLiteralConflict(with: unit, on: slot)
             || unit.exactConflicts.contains { occupancy.stands($0, on: slot) }
+    }
+
+    /// The first port of the unit that another one there has.
+    private func takenPort(on slot: Int) -> Port? {
+        unit.options.ports.first { occupancy.isTaken($0, on: slot, byOtherThan: unit.name) }
     }
 
     /// Whether a unit there replaces this one.
@@ -83,11 +92,21 @@ struct MachineTest {
         case .metadata: "needs \(unit.options.metadata)"
         case .machineOf: "needs the machine of " + unit.options.machineOf.map(\.rawValue).joined(separator: ", ")
         case .conflicts: "such as \(firstConflict(on: slot))"
+        case .ports: takenPort(on: slot).map { claim(of: $0, on: slot) } ?? ""
         case .cordon: "such as \(occupancy.slots[slot]?.machine.id.short ?? "")"
         case .unable:
             "such as \(occupancy.slots[slot]?.machine.id.short ?? ""): \(occupancy.slots[slot]?.machine.trouble ?? "")"
         case .replaces: "replaced there by \(evictor(on: slot)?.name.rawValue ?? "another unit")"
         }
+    }
+
+    /// Which port is taken, and by whom.
+    private func claim(of port: Port, on slot: Int) -> String {
+        let here = occupancy.slots[slot]
+        let holder = ((here?.occupants.keys).map { $0.sorted() } ?? []).first { name in
+            name != unit.name && occupancy.traits[name]?.options.ports.contains(port) == true
+        }
+        return "port \(port) is taken by \(holder?.rawValue ?? "another unit") on \(here?.machine.id.short ?? "")"
     }
 
     /// The lowest name on the machine that conflicts with the unit, for people; with it the alias that the unit names.

@@ -28,6 +28,8 @@ package struct Occupancy: Sendable {
     private var instances: [UnitName: [Int: Int]] = [:]
     /// By unit that is named in a literal `Conflicts=`, then by slot: how many units there declare it.
     private var literalConflicts: [UnitName: [Int: Int]] = [:]
+    /// By port, then by slot: how many units there have it.
+    private var claims: [Port: [Int: Int]] = [:]
     var patterns = PatternTable()
     /// Slots of all live machines in the order of their ids.
     private(set) var order: [Int] = []
@@ -59,6 +61,13 @@ package struct Occupancy: Sendable {
 
     func declaresLiteralConflict(with unit: UnitTraits, on slot: Int) -> Bool {
         unit.names.contains { literalConflicts[$0]?[slot] != nil }
+    }
+
+    /// Whether a unit other than `unit` has the port there.
+    func isTaken(_ port: Port, on slot: Int, byOtherThan unit: UnitName) -> Bool {
+        guard let count = claims[port]?[slot] else { return false }
+        let isOwn = slots[slot]?.occupants[unit] != nil && traits[unit]?.options.ports.contains(port) == true
+        return count > (isOwn ? 1 : 0)
     }
 
     /// A machine is there, or its record changed.
@@ -157,6 +166,7 @@ package struct Occupancy: Sendable {
     private mutating func count(_ unit: UnitTraits, on slot: Int, change: Int) {
         patterns.count(unit, on: slot, change: change)
         for name in unit.exactConflicts { Self.add(change, to: &literalConflicts, name, slot) }
+        for port in unit.options.ports { Self.add(change, to: &claims, port, slot) }
         if let template = unit.template { Self.add(change, to: &instances, template, slot) }
         guard !unit.options.replaces.isEmpty else { return }
         slots[slot]?.replacers.removeAll { $0.name == unit.name }
@@ -166,7 +176,9 @@ package struct Occupancy: Sendable {
         }
     }
 
-    private static func add(_ change: Int, to table: inout [UnitName: [Int: Int]], _ key: UnitName, _ slot: Int) {
+    private static func add<Key: Hashable>(
+        _ change: Int, to table: inout [Key: [Int: Int]], _ key: Key, _ slot: Int
+    ) {
         let sum = (table[key]?[slot] ?? 0) + change
         table[key, default: [:]][slot] = sum == 0 ? nil : sum
         if table[key]?.isEmpty == true { table[key] = nil }

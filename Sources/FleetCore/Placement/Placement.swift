@@ -3,7 +3,7 @@
 
 /// Chooses machines for units, one after the other, each choice seeing the ones before.
 ///
-/// Filters first (MachineID, MachineMetadata, MachineOf, Conflicts, Replaces), then the machine with the fewest instances of
+/// Filters first (MachineID, MachineMetadata, MachineOf, Conflicts, Ports, Replaces), then the machine with the fewest instances of
 /// the same template, then the fewest units, then the lowest id. Deterministic: nothing but its arguments decides.
 ///
 /// - Source: fleet's "least loaded" (fleet.md 6.3) with spreading put first, because a machine that was just rebooted

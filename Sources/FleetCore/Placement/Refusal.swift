@@ -9,6 +9,7 @@ package struct Refusal: Hashable, Sendable, CustomStringConvertible {
         case metadata = "MachineMetadata"
         case machineOf = "MachineOf"
         case conflicts = "Conflicts"
+        case ports = "Ports"
         case replaces = "Replaces"
         /// The machine says that it can take no units; its record tells what is wrong.
         case unable

@@ -32,6 +32,7 @@ package struct UnitTraits: Hashable, Sendable {
     func givesWay(to later: UnitTraits) -> Bool {
         options.conflicts.contains { !later.options.conflicts.contains($0) }
             || options.replaces.contains { !later.options.replaces.contains($0) }
+            || options.ports.contains { !later.options.ports.contains($0) }
             || aliases.contains { !later.aliases.contains($0) }
     }
 

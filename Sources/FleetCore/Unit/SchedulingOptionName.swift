@@ -8,6 +8,7 @@ enum SchedulingOptionName: String, Hashable, Sendable, CaseIterable {
     case machineMetadata = "MachineMetadata"
     case conflicts = "Conflicts"
     case replaces = "Replaces"
+    case ports = "Ports"
     case global = "Global"
     case onDisconnect = "OnDisconnect"
     case runAgain = "RunAgain"
@@ -26,6 +27,9 @@ enum SchedulingOptionName: String, Hashable, Sendable, CaseIterable {
         default: false
         }
     }
+
+    /// Whether an empty value takes back the lines before it, as in lists of systemd's; fleet's options know no such thing.
+    var isClearedByEmptyValue: Bool { self == .ports }
 
     /// The old name whose values count beside this one's, before them.
     var old: SchedulingOptionName? {
@@ -68,6 +72,12 @@ struct SchedulingValues {
 
     /// Those values split into words: no unit's name holds white space.
     func words(_ name: SchedulingOptionName) -> [String] { all(name).flatMap { UnitText.words(of: $0) } }
+
+    /// The ports of all lines after the last empty one, each once, in rising order; what is none is dropped.
+    var ports: [Port] {
+        let lines = self[.ports].split(separator: "", omittingEmptySubsequences: false).last ?? []
+        return Set(lines.flatMap { Port.items(of: $0) }.compactMap { Port($0) }).sorted()
+    }
 
     /// fleet's rule: a line that starts and ends with a quote is a list of words, parted by spaces outside of quotes; any
     /// other line is one value.

@@ -38,6 +38,7 @@ extension SchedulingOptions {
                 problems.append(Problem(.unknownOption, line: entry.line, unknown(option.name)))
                 continue
             }
+            if known.isClearedByEmptyValue, entry.value.isEmpty { continue }
             let values = SchedulingValues.split(entry.value).map { expand(known, $0) }
             for message in complaints(of: known, values, for: name) {
                 problems.append(Problem(.badValue, line: entry.line, "\(option.name)=: \(message)"))
@@ -68,6 +69,7 @@ extension SchedulingOptions {
                     ? nil
                     : "\(quoted(word)) is no pattern and would match nothing: close \"[\", and end with no backslash"
             }
+        case .ports: values.flatMap { Port.items(of: $0) }.compactMap { portComplaint($0, for: name) }
         case .global, .runAgain:
             values.compactMap { value in
                 isOpen(value, name) || truth(value) != nil
@@ -103,6 +105,12 @@ extension SchedulingOptions {
         if pair(value) != nil { return nil }
         return "\(quoted(value)) is not one KEY=VALUE, so the unit would run on any machine; "
             + "put several pairs in quotes, one by one, or on lines of their own"
+    }
+
+    private static func portComplaint(_ value: String, for name: UnitName) -> String? {
+        if isOpen(value, name) || Port(value) != nil { return nil }
+        return "\(quoted(value)) is no port; write a number from 1 to 65535, with /tcp or /udp behind it if need be, "
+            + "and a comma between two"
     }
 
     /// Whether the value's specifiers wait for the instance, so that nothing can be said yet.

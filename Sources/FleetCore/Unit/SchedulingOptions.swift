@@ -4,7 +4,7 @@
 /// What a unit's `[X-Fleet]` section asks of the machine that is to run it.
 ///
 /// Names and rules are fleet's. Wider than fleet: `MachineOf=` and `Replaces=` take several names on a line,
-/// continued lines are joined, `OnDisconnect=` and `RunAgain=` are ours.
+/// continued lines are joined, `Ports=`, `OnDisconnect=` and `RunAgain=` are ours.
 package struct SchedulingOptions: Hashable, Sendable {
     /// What happens to the unit on a machine that can no longer prove that it belongs to the cluster.
     package enum OnDisconnect: String, Hashable, Sendable, CaseIterable {
@@ -27,7 +27,9 @@ package struct SchedulingOptions: Hashable, Sendable {
     package var conflicts: [Glob]
     /// `Replaces=`: a unit whose name matches goes to another machine when this one comes.
     package var replaces: [Glob]
-    /// `Global=`: the unit runs on every machine that its metadata and conflicts allow.
+    /// `Ports=`: the unit shares no machine with a unit that asks for one of them, too; each once, in rising order.
+    package var ports: [Port]
+    /// `Global=`: the unit runs on every machine that its metadata, conflicts and ports allow.
     package var isGlobal: Bool
     /// `OnDisconnect=`.
     package var onDisconnect: OnDisconnect
@@ -36,7 +38,7 @@ package struct SchedulingOptions: Hashable, Sendable {
 
     package init(
         machineID: String? = nil, machineOf: [UnitName] = [], metadata: MetadataRule = .any, conflicts: [Glob] = [],
-        replaces: [Glob] = [], isGlobal: Bool = false, onDisconnect: OnDisconnect = .fence,
+        replaces: [Glob] = [], ports: [Port] = [], isGlobal: Bool = false, onDisconnect: OnDisconnect = .fence,
         runsAgain: Bool = false
     ) {
         self.machineID = machineID
@@ -44,6 +46,7 @@ package struct SchedulingOptions: Hashable, Sendable {
         self.metadata = metadata
         self.conflicts = conflicts
         self.replaces = replaces
+        self.ports = ports
         self.isGlobal = isGlobal
         self.onDisconnect = onDisconnect
         self.runsAgain = runsAgain
@@ -64,6 +67,7 @@ package struct SchedulingOptions: Hashable, Sendable {
         self.metadata = MetadataRule(pairs: values.all(.machineMetadata).compactMap(Self.pair))
         self.conflicts = values.words(.conflicts).map { Glob($0) }
         self.replaces = values.words(.replaces).map { Glob($0) }
+        self.ports = values.ports
         self.isGlobal = values[.global].last.flatMap(Self.truth) ?? false
         self.onDisconnect = values[.onDisconnect].last.flatMap { OnDisconnect(rawValue: $0) } ?? .fence
         self.runsAgain = values[.runAgain].last.flatMap(Self.truth) ?? false

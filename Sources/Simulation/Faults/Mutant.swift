@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import FleetCore
+
 /// A rule of the protocol broken on purpose, at a seam of the simulated shells: the simulator must catch each of them.
 ///
 /// The cores are never changed; what they decide is carried out wrongly, or what they are told is wrong.
@@ -59,6 +61,16 @@ package enum Mutant: String, CaseIterable, Sendable {
     case impatientLeaver
     /// It does so however few machines can take units.
     case selfishLeaver
+    /// The engine does not know which ports units ask for.
+    case deafToPorts
     /// The reasons of units that wait are dropped.
     case silentRefusal
+}
+
+extension UnitFile {
+    /// The file as an engine takes it that knows no `Ports=`.
+    var withoutPorts: UnitFile {
+        let lines = text.split(separator: "\n").filter { !$0.hasPrefix("Ports=") }
+        return (try? UnitFile(parsing: lines.joined(separator: "\n") + "\n")) ?? self
+    }
 }

@@ -91,17 +91,20 @@ struct Catalogue: Sendable {
         ("b.service", [("# b", lasting), ("# b1", slow), ("MachineMetadata=role=db\n# b", lasting)]),
         ("c.service", [("# c", calm), ("# c1", failing), ("Conflicts=w@*", calm)]),
         ("d.service", [("MachineMetadata=role=web", lasting), ("# d1", slow), ("MachineMetadata=role=none", calm)]),
-        ("e.service", [("Conflicts=a.service", lasting), ("Conflicts=b.service", calm), ("# e", stubborn)]),
-        ("f.service", [("MachineOf=b.service", calm), ("MachineOf=a.service", calm), ("# f", slow)]),
+        ("e.service", [("Conflicts=a.service", lasting), ("Conflicts=b.service", calm), ("Ports=8080/tcp", stubborn)]),
+        ("f.service", [("MachineOf=b.service", calm), ("MachineOf=a.service", calm), ("Ports=8080, 9000/udp", slow)]),
         (
             "g.service",
-            [("Global=true", calm), ("Global=true\nMachineMetadata=role=web", lasting), ("Global=false", calm)]
+            [
+                ("Global=true", calm), ("Global=true\nMachineMetadata=role=web\nPorts=9000/udp", lasting),
+                ("Global=false", calm),
+            ]
         ),
         ("k.service", [("OnDisconnect=keep", lasting), ("OnDisconnect=keep\n# k1", calm), ("# k", stubborn)]),
         ("r.service", [("Replaces=c.service", calm), ("# r1", lasting), ("Replaces=c.service\n# r2", calm)]),
-        ("w@1.service", [("Conflicts=w@*", lasting), ("# w", stubborn), ("# w1", slow)]),
-        ("w@2.service", [("Conflicts=w@*", lasting), ("# w", stubborn), ("# w1", slow)]),
-        ("w@3.service", [("Conflicts=w@*", lasting), ("# w", stubborn), ("# w1", slow)]),
+        ("w@1.service", [("Conflicts=w@*", lasting), ("Ports=8080", stubborn), ("# w1", slow)]),
+        ("w@2.service", [("Conflicts=w@*", lasting), ("Ports=8080", stubborn), ("# w1", slow)]),
+        ("w@3.service", [("Conflicts=w@*", lasting), ("Ports=8080", stubborn), ("# w1", slow)]),
         ("j@1.service", [("# j\n" + oneshot, work), ("# j1\n" + oneshot, work), ("# j2\n" + oneshot, brokenWork)]),
         ("j@2.service", [("# j\n" + oneshot, work), ("# j1\n" + oneshot, work), ("# j2\n" + oneshot, brokenWork)]),
     ]

@@ -22,6 +22,8 @@ final class Observer {
     var work: [Int: [ContentHash: Int64]] = [:]
     /// At which revision each standing assignment was last written.
     private var placedAt: [StoreKey: Int64] = [:]
+    /// The file that each standing assignment names.
+    var orderedFile: [StoreKey: ContentHash] = [:]
     /// When users last asked for a unit to be run again.
     var lastWish: [Int: (restarts: Int, time: Int64)] = [:]
     /// Since when each machine's record has been there without a gap.
@@ -107,6 +109,7 @@ final class Observer {
     func storeWiped() {
         isWiped = true
         placedAt = [:]
+        orderedFile = [:]
     }
 
     // MARK: Commits
@@ -137,6 +140,7 @@ final class Observer {
         for change in touched where change.key.kind == .schedule {
             if change.entry == nil { checkWithdrawal(change.key, transaction) }
             checkLeaving(change, transaction)
+            checkPorts(change, transaction)
             placedAt[change.key] = change.entry?.modified
         }
         checkTakeovers(transaction)

@@ -26,6 +26,8 @@ package struct Violation: Sendable, Equatable {
         case r10 = "R10"
         /// Cordon and drain do what an operator expects of them.
         case leaving = "leaving in order"
+        /// Two units that ask for one port share no machine.
+        case ports = "one unit a port"
         /// Machines that cannot follow their schedules give up one in a lifetime, and only when others can stand in for them.
         case surrender = "giving up in turn"
         /// Work that is done once is done, and is not done again once that is written down.

@@ -343,7 +343,8 @@ final class EngineShell {
             }
         }
         switch entry.value {
-        case .file(let file): return .filePut(file.hash, file)
+        case .file(let file):
+            return .filePut(file.hash, world.isMutant(.deafToPorts) ? file.withoutPorts : file)
         case .machine(let machine): return .machinePut(machine)
         case .metadata(let changes): return .metadataPut(catalogue.machines[key.machine], changes)
         case .unit(var unit):

@@ -70,7 +70,7 @@ struct PlacementDeterminismTests {
         let names = (1...14).map { $0 % 3 == 0 ? "w@\($0)" : "u\($0)" }
         for name in names {
             var words = [name, ["inactive", "loaded", "launched", "launched"].randomElement(using: &generator) ?? ""]
-            switch Int.random(in: 0..<9, using: &generator) {
+            switch Int.random(in: 0..<10, using: &generator) {
             case 0: words.append("MachineMetadata=role=web")
             case 1: words += ["MachineMetadata=zone=1", "MachineMetadata=zone=2"]
             case 2: words.append("Conflicts=u1*.service")
@@ -79,6 +79,7 @@ struct PlacementDeterminismTests {
             case 5: words.append("Replaces=u\(Int.random(in: 1...9, using: &generator)).service")
             case 6: words += ["Global=yes", "Conflicts=u2.service"]
             case 7: words.append("MachineID=aaaaaaaa")
+            case 8: words.append(["Ports=80", "Ports=80,53/udp"].randomElement(using: &generator) ?? "")
             default: break
             }
             if hasAliases, Bool.random(using: &generator) { words = words.map { $0.replacing("=u", with: "=a") } }

@@ -91,10 +91,10 @@ struct ModelCluster {
     private static func options(_ name: String) -> [String] {
         switch name {
         case "a": ["MachineMetadata=role=web", "MachineMetadata=role=db", "Conflicts=b.service"]
-        case "b": ["MachineOf=a.service", "Replaces=c.service", "Global=false"]
+        case "b": ["MachineOf=a.service", "Replaces=c.service", "Ports=80"]
         case "c": ["Conflicts=w@*", "MachineMetadata=role=web", "MachineID=aaaaaaaa"]
-        case "g": ["Global=true", "Global=true Conflicts=a*", "Global=true MachineMetadata=role=web"]
-        default: ["Conflicts=w@*", "Global=false", "MachineOf=b.service"]
+        case "g": ["Global=true", "Global=true Conflicts=a*", "Global=true MachineMetadata=role=web Ports=80"]
+        default: ["Conflicts=w@*", "Ports=80/tcp", "MachineOf=b.service"]
         }
     }
 
@@ -311,6 +311,10 @@ struct ModelCluster {
             let launched = orders.filter { $0.target == .launched }
             let files = Dictionary(uniqueKeysWithValues: orders.map { ($0.unit, $0.hash) })
             let running = Dictionary(uniqueKeysWithValues: launched.map { ($0.unit, $0.hash) })
+            let ports = orders.flatMap { order in
+                text.files.file(order.hash).map { SchedulingOptions(of: $0, for: order.unit).ports } ?? []
+            }
+            if Set(ports).count != ports.count { return "\(Short.text(machine.id)) has two units with one port" }
             if machine.files != files { return "\(Short.text(machine.id)) has other files than ordered" }
             if machine.running != running { return "\(Short.text(machine.id)) runs other units than ordered" }
             for order in orders {
