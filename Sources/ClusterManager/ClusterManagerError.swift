@@ -33,6 +33,8 @@ package struct ClusterManagerError: Error, Hashable, Sendable, CustomStringConve
     package var message: String
     /// Whether the same request may succeed later.
     package var isTransient: Bool
+    /// The exit status where a command has its own; `nil` for the one of the code.
+    package var status: ExitStatus?
 
     package init(_ code: Code, _ message: String, isTransient: Bool = false) {
         self.code = code
@@ -52,7 +54,8 @@ package struct ClusterManagerError: Error, Hashable, Sendable, CustomStringConve
     }
 
     package var exitStatus: ExitStatus {
-        switch code {
+        if let status { return status }
+        return switch code {
         case .timedOut, .partial: .incomplete
         case .unreachable, .unavailable: .unreachable
         case .usage, .unitFile, .unit, .refused, .unitFailed, .protocolViolation, .output: .failure

@@ -14,6 +14,11 @@ package enum ExitStatus: Int32, Sendable, CaseIterable, Comparable {
     case incomplete = 2
     /// Nobody answers at the endpoint, or etcd does not serve who answers: it is away, full, or without quorum.
     case unreachable = 3
+    /// `is-active` and `is-failed`: the cluster knows none of the units.
+    case unknownUnit = 4
+
+    /// What `is-active` says of units of which none is active: systemctl's number, which means something else elsewhere.
+    package static let notActive = ExitStatus.unreachable
 
     package static func < (one: ExitStatus, other: ExitStatus) -> Bool { one.rawValue < other.rawValue }
 
@@ -24,5 +29,8 @@ package enum ExitStatus: Int32, Sendable, CaseIterable, Comparable {
           1  the operation failed, or the arguments were wrong and nothing was done
           2  partly done, or the wait timed out; the cluster goes on working at it
           3  nobody answers at the endpoint, or etcd does not serve the agents
+          4  is-active, is-failed: the cluster knows none of the units
+
+        The statuses of is-active and is-failed are systemctl's; their own pages have them.
         """
 }

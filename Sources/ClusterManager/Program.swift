@@ -92,7 +92,11 @@ package struct Program: Sendable {
             }
             return .success
         } catch {
-            return fail(ClusterManagerError(wrapping: error), arguments)
+            var error = ClusterManagerError(wrapping: error)
+            if let command = command as? any FleetCommand, error.status == nil, error.code != .usage {
+                error.status = type(of: command).statusWithoutAnswer
+            }
+            return fail(error, arguments)
         }
     }
 

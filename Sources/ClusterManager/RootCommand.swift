@@ -39,8 +39,8 @@ struct RootCommand: FleetCommand {
             CommandGroup(
                 name: "Looking",
                 subcommands: [
-                    Cat.self, Status.self, Explain.self, Journal.self, ListUnits.self, ListUnitFiles.self,
-                    ListMachines.self, Verify.self,
+                    Cat.self, Status.self, IsActive.self, IsFailed.self, Explain.self, Journal.self, ListUnits.self,
+                    ListUnitFiles.self, ListMachines.self, Verify.self,
                 ]),
             CommandGroup(
                 name: "Machines",

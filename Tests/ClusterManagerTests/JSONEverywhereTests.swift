@@ -20,6 +20,7 @@ struct JSONEverywhereTests {
     private static let arguments = [
         "submit": "web.service", "load": "web.service", "start": "web.service", "restart": "web", "scale": "web@ 2",
         "apply": "web.service", "stop": "web", "unload": "web", "destroy": "web", "cat": "web", "status": "web",
+        "is-active": "web", "is-failed": "web",
         "explain": "web", "journal": "web", "list-units": "", "list-unit-files": "", "list-machines": "",
         "verify": "web.service", "ssh": "web", "metadata show": "", "metadata set": "m a=b", "metadata delete": "m a",
         "cordon": "m", "uncordon": "m", "drain": "m", "reboot": "m", "machine list": "", "machine revoke": "m",

@@ -73,7 +73,7 @@ struct OldAnswerTests {
         arguments: [
             ("list-units", ClusterManager.ExitStatus.success), ("list-unit-files", .success), ("cat web", .success),
             ("explain web", .success), ("destroy --dry-run web", .success), ("status w@", .failure),
-            ("cat nobody", .failure),
+            ("cat nobody", .failure), ("is-active web", .notActive), ("is-active nobody", .unknownUnit),
         ])
     func questions(line: String, status: ClusterManager.ExitStatus) async throws {
         let session = await Self.run(line, on: try Self.fleet())

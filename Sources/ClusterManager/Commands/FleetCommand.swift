@@ -12,6 +12,9 @@ protocol FleetCommand: AsyncParsableCommand {
     /// Whether `--output` means something else than table or JSON to this command.
     static var ownsOutput: Bool { get }
 
+    /// The exit status when the cluster did not answer; `nil` for that of the error, which means something else to some commands.
+    static var statusWithoutAnswer: ExitStatus? { get }
+
     /// Whether the command, with its arguments, is to change something in the cluster; see `ChangingCommands.swift`.
     var changesCluster: Bool { get }
 
@@ -23,6 +26,8 @@ protocol FleetCommand: AsyncParsableCommand {
 
 extension FleetCommand {
     static var ownsOutput: Bool { false }
+
+    static var statusWithoutAnswer: ExitStatus? { nil }
 
     var changesCluster: Bool { false }
 

@@ -66,12 +66,19 @@ package struct UnitArgument: Hashable, Sendable {
     ///
     /// - Throws: `ClusterManagerError.unit` when there is none.
     package func matches(_ names: [UnitName]) throws -> [UnitName] {
+        let found = try matchesIfAny(names)
+        guard !found.isEmpty else { throw ClusterManagerError(.unit, "no unit matches '\(text)'") }
+        return found
+    }
+
+    /// As `matches(_:)`, for commands to which it is nothing wrong that there is no such unit.
+    ///
+    /// - Throws: `ClusterManagerError.usage` for what is no pattern.
+    package func matchesIfAny(_ names: [UnitName]) throws -> [UnitName] {
         let hasType = UnitName(unchecked: text).type != nil || text.hasSuffix("*")
         let pattern = Glob(hasType ? text : text + ".service")
         guard pattern.isValid else { throw ClusterManagerError(.usage, "'\(text)' is no valid pattern") }
-        let found = names.filter(pattern.matches)
-        guard !found.isEmpty else { throw ClusterManagerError(.unit, "no unit matches '\(text)'") }
-        return found
+        return names.filter(pattern.matches)
     }
 
     /// The path of the file that would hold the unit's text, if the argument or the present folder names one.
