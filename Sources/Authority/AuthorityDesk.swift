@@ -194,6 +194,7 @@ package struct AuthorityDesk: Sendable {
 
     /// Gives machines that an older version has admitted the rights in etcd that this one needs.
     package func refreshRights() async throws(AuthorityError) {
+        try await settleRootPassword()
         do {
             try await access?.refreshRights()
         } catch {

@@ -105,6 +105,8 @@ package struct MachineFolder: Hashable, Sendable {
     package var etcdCredentialsFile: String { path + "/etcd-credentials.pem" }
     /// The password of the machine's own user in etcd, where etcd asks for one.
     package var etcdPasswordFile: String { path + "/etcd-password" }
+    /// The same, with its successor while it is being changed.
+    package var etcdPasswords: PasswordFile { PasswordFile(path: etcdPasswordFile) }
 
     /// Who signed etcd's certificates, where that was not the cluster's own authority.
     package var etcdAuthoritiesFile: String { path + "/etcd-authorities.pem" }
@@ -120,9 +122,7 @@ package struct MachineFolder: Hashable, Sendable {
         if let authorities {
             try IdentityFile.write(authorities, to: authoritiesFile, mode: IdentityFile.publicMode)
         }
-        if let etcdPassword {
-            try IdentityFile.write(etcdPassword + "\n", to: etcdPasswordFile, mode: IdentityFile.secretMode)
-        }
+        if let etcdPassword { try etcdPasswords.store(etcdPassword) }
         if let etcdCertificate {
             try IdentityFile.write(
                 Self.credentials(etcdCertificate, key), to: etcdCredentialsFile, mode: IdentityFile.secretMode)
@@ -189,6 +189,8 @@ package struct AuthorityFolder: Hashable, Sendable {
     package var vouchFile: String { path + "/vouch.pem" }
     /// Password of etcd's root user.
     package var etcdPasswordFile: String { path + "/etcd-root-password" }
+    /// The same, with its successor while it is being changed.
+    package var etcdPasswords: PasswordFile { PasswordFile(path: etcdPasswordFile) }
     /// Who signs for etcd and its clients: certificate and key.
     package var storeFile: String { path + "/etcd-authority.pem" }
 
@@ -204,7 +206,7 @@ package struct AuthorityFolder: Hashable, Sendable {
     }
 
     package func storeEtcdPassword(_ password: String) throws(IdentityError) {
-        try IdentityFile.write(password + "\n", to: etcdPasswordFile, mode: IdentityFile.secretMode)
+        try etcdPasswords.store(password)
     }
 
     package func storeVouch(_ pem: String) throws(IdentityError) {
@@ -263,7 +265,6 @@ package struct AuthorityFolder: Hashable, Sendable {
 
     /// `nil` where etcd asks for no password.
     package func etcdPassword() throws(IdentityError) -> String? {
-        guard IdentityFile.exists(etcdPasswordFile) else { return nil }
-        return String(try IdentityFile.read(etcdPasswordFile, isSecret: true).prefix { !$0.isNewline })
+        try etcdPasswords.present()
     }
 }

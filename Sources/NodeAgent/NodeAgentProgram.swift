@@ -55,6 +55,11 @@ package struct NodeAgentProgram: Sendable {
         let registry = ClusterRegistry(store: etcd, cluster: settings.cluster)
         let security = try Security(settings, machine: identity.id, registry: registry, logger: logger)
         if security == nil { warnOfOpenness(logger) }
+        let login = security.flatMap {
+            OwnLogin(
+                folder: $0.own.folder, user: StoreAccess.user(of: identity.id, in: settings.cluster),
+                configuration: settings.etcd, clients: [etcd, sessionEtcd])
+        }
 
         let searchFolder = settings.usesUserManager ? Self.userSearchFolder() : "/run/systemd/system"
         let units = try SystemdManager(
@@ -134,7 +139,7 @@ package struct NodeAgentProgram: Sendable {
         let storeRoutes = StoreRoutes(
             question: StoreQuestion(
                 file: sessionFile, folder: folder, etcd: settings.etcd, cluster: settings.cluster,
-                machine: identity.id, name: record.name),
+                machine: identity.id, name: record.name, login: login),
             roster: roster, tls: tls)
         let storeWatch = StoreWatch(settings.etcd, isInsecure: security == nil, logger: logger)
         let server = FleetAPIServer(
@@ -198,7 +203,7 @@ package struct NodeAgentProgram: Sendable {
                     await security.keepUpToDate(
                         apiAddress: apiAddress,
                         addresses: { (try? publicAddress.find().address).map { [$0] } ?? [address] },
-                        clockError: { etcd.clockError ?? 0 })
+                        clockError: { etcd.clockError ?? 0 }, login: login)
                     while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
                 }
                 group.addTask {

@@ -253,6 +253,16 @@ struct CommandWordsTests {
             ),
             ("POST /flotilla/v1/machines/19feb34b000000000000000000000000/drain", nil, nil, "drain 19feb34b"),
             ("POST /flotilla/v1/machines/19feb34b000000000000000000000000/revoke", nil, nil, "machine revoke 19feb34b"),
+            (
+                "POST /flotilla/v1/machines/19feb34b000000000000000000000000/password/rotate", nil, nil,
+                "cluster store rotate-passwords of 19feb34b"
+            ),
+            (
+                "POST /flotilla/v1/machines/19feb34b000000000000000000000000/password", nil, nil,
+                "new password in etcd of 19feb34b"
+            ),
+            ("POST /flotilla/v1/authorities/password/rotate", nil, nil, "cluster store rotate-passwords"),
+            ("POST /flotilla/v1/authorities/rotate", nil, nil, "cluster ca rotate"),
             ("POST /flotilla/v1/tokens", nil, nil, "token create"), ("PUT /flotilla/v1/backup", nil, nil, "restore"),
             (
                 "PATCH /fleet/v1/machines", "19feb34b000000000000000000000000 role=web",

@@ -43,6 +43,11 @@ struct PendingChangesTests {
             ("POST", "/users", "the user was added"), ("DELETE", "/users/ada", "user ada was revoked"),
             ("DELETE", "/brake", "the brake was released"),
             ("PUT", "/backup?overwrite=true", "the backup was restored"),
+            (
+                "POST", "/machines/9f2c4e1a00/password/rotate",
+                "machine 9f2c4e1a... was asked to take a new password in etcd"
+            ),
+            ("POST", "/authorities/password/rotate", "the password of etcd's root was changed"),
             ("POST", "/authorities/rotate", "the rotation of the authority was carried out"),
             ("POST", "/store/adoption", "the store was adopted"),
             ("POST", "/news", "POST /flotilla/v1/news was carried out"), ("GET", "/tokens", nil),

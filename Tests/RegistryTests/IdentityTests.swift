@@ -39,6 +39,27 @@ import Testing
         #expect(!String(decoding: bytes, as: UTF8.self).contains("addedAt"))
     }
 
+    @Test("a machine is asked for a password once until it has one, and a record from before knows of no asking")
+    func passwords() async throws {
+        let registry = try await StoreKind.memory.make().registry
+        let old = Array(#"{"id":"\#(Sample.a)","roles":["agent"],"joinedAt":5}"#.utf8)
+        #expect(try !MachineIdentity(bytes: old).isPasswordAwaited)
+        try await registry.addMachine(Self.machine)
+        for number in [1, 2] as [Int64] {
+            for _ in 0..<2 { try await registry.askForPassword(of: Sample.a) }
+            let asked = try #require(try await registry.machineIdentity(Sample.a))
+            #expect(asked.isPasswordAwaited && asked.passwordsAsked == number)
+            #expect(try MachineIdentity(bytes: asked.bytes) == asked)
+            // An answer to a former asking is none to this one.
+            try await registry.notePassword(of: Sample.a, asked: number - 1)
+            #expect(try await registry.machineIdentity(Sample.a)?.isPasswordAwaited == true)
+            try await registry.notePassword(of: Sample.a, asked: number)
+            #expect(try await registry.machineIdentity(Sample.a)?.isPasswordAwaited == false)
+        }
+        let missing = await #expect(throws: RegistryError.self) { try await registry.askForPassword(of: Sample.b) }
+        #expect(missing?.code == .notFound)
+    }
+
     @Test(
         "a record that lacks what it must have is refused",
         arguments: [

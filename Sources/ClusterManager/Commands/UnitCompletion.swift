@@ -142,6 +142,8 @@ enum UnitCompletion {
             case "user": fields(UserLine.self)
             case "machine": fields(MemberRow.self)
             case "profile": fields(ProfileRow.self)
+            case "cluster":
+                words.contains("rotate-passwords") ? fields(PasswordRow.self) : fields(StoreMemberRow.self)
             default: [String]()
             }
         let begun = prefix.lastIndex(of: ",").map { String(prefix[...$0]) } ?? ""

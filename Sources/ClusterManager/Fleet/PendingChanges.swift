@@ -44,12 +44,17 @@ struct PendingChange: Hashable, Sendable {
         case (_, "machines", "drain"): self.init("\(machine) was told to drain", look: "list-machines")
         case (_, "machines", "reboot"): self.init("\(machine) was told to restart", look: "list-machines")
         case (_, "machines", "revoke"): self.init("machine \(machine) was revoked", look: "machine list")
+        case (_, "machines", "rotate"):
+            self.init(
+                "machine \(machine) was asked to take a new password in etcd", look: "cluster store rotate-passwords")
         case ("POST", "tokens", _): self.init("a token was made", look: "token list")
         case (_, "tokens", _): self.init("token \(id) was revoked", look: "token list")
         case ("POST", "users", _): self.init("the user was added", look: "user list")
         case (_, "users", _): self.init("user \(id) was revoked", look: "user list")
         case (_, "brake", _): self.init("the brake was released", look: "brake")
         case (_, "backup", _): self.init("the backup was restored", look: "list-unit-files")
+        case (_, "authorities", "rotate") where id == "password":
+            self.init("the password of etcd's root was changed", look: "audit")
         case (_, "authorities", _): self.init("the rotation of the authority was carried out", look: "cluster ca show")
         case (_, "store", _): self.init("the store was adopted", look: "cluster adopt")
         default: self.init("\(request.method) \(path) was carried out", look: "--status")

@@ -86,6 +86,27 @@ extension FleetClient {
             action: action)
     }
 
+    /// Has etcd's root user take another password, which stays with the authority.
+    package func rotateRootPassword() async throws(APIError) -> API.RootPasswordReport {
+        try await ask(
+            "POST", "\(API.ownPrefix)/authorities/password/rotate", action: "change the password of etcd's root")
+    }
+
+    /// Asks a machine to take a new password for its user in etcd; `members()` says whether it has.
+    package func rotatePassword(of machine: String) async throws(APIError) {
+        try await tell(
+            "POST", "\(API.ownPrefix)/machines/\(Self.escape(machine))/password/rotate", isRepeatable: true,
+            action: "ask machine \(machine) to take a new password")
+    }
+
+    /// Has the password set that the calling machine has made for its own user in etcd.
+    package func setPassword(of machine: String, to password: String) async throws(APIError) {
+        let action = "change the password of machine \(machine) in etcd"
+        try await tell(
+            "POST", "\(API.ownPrefix)/machines/\(Self.escape(machine))/password",
+            body: try encode(API.StorePassword(password: password), action: action), isRepeatable: true, action: action)
+    }
+
     /// Acts in the order in which they were done.
     ///
     /// `query` may hold `since` and `until` (milliseconds since 1970), `user`, `unit` and `limit`.
@@ -103,8 +124,11 @@ extension FleetClient {
     }
 
     @discardableResult
-    private func tell(_ method: String, _ target: String, action: String) async throws(APIError) -> TransportResponse {
-        let answer = try await exchange(method, target: target, body: [], action: action)
+    private func tell(
+        _ method: String, _ target: String, body: [UInt8] = [], isRepeatable: Bool? = nil, action: String
+    ) async throws(APIError) -> TransportResponse {
+        let answer = try await exchange(
+            method, target: target, body: body, isRepeatable: isRepeatable, action: action)
         guard (200..<300).contains(answer.status) else { throw refusal(of: answer, action: action) }
         return answer
     }

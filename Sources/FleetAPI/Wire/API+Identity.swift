@@ -222,10 +222,14 @@ extension API {
         package var revokedAt: Int64?
         /// True while an operator keeps new units off it, also while it is off; left out otherwise.
         package var cordoned: Bool?
+        /// True while it has been asked for a new password in etcd and has none yet; left out otherwise.
+        package var passwordAwaited: Bool?
 
         package init(
-            id: String, name: String, roles: [String], joinedAt: Int64, revokedAt: Int64?, cordoned: Bool? = nil
+            id: String, name: String, roles: [String], joinedAt: Int64, revokedAt: Int64?, cordoned: Bool? = nil,
+            passwordAwaited: Bool? = nil
         ) {
+            self.passwordAwaited = passwordAwaited
             self.id = id
             self.name = name
             self.roles = roles
@@ -247,6 +251,21 @@ extension API {
         package var step: String
 
         package init(step: String) { self.step = step }
+    }
+
+    /// The password that a machine has made for its own user in etcd.
+    package struct StorePassword: Codable, Hashable, Sendable {
+        package var password: String
+
+        package init(password: String) { self.password = password }
+    }
+
+    /// What became of the password of etcd's root.
+    package struct RootPasswordReport: Codable, Hashable, Sendable {
+        /// Why it is as it was; missing when it was changed.
+        package var kept: String?
+
+        package init(kept: String? = nil) { self.kept = kept }
     }
 
     /// One act as the audit has it.

@@ -20,7 +20,7 @@ struct IdentityRoutes: Sendable {
     private static let prefix = API.ownPrefix
 
     var routes: [Route] {
-        [
+        passwordRoutes + [
             Route(
                 Self.prefix + "/authorities", needs: Permission.none,
                 [
@@ -174,7 +174,8 @@ struct IdentityRoutes: Sendable {
                 machines: machines.map {
                     API.Member(
                         id: $0.id.rawValue, name: $0.name, roles: $0.roles.sorted(), joinedAt: $0.joinedAt,
-                        revokedAt: $0.revokedAt, cordoned: closed.contains($0.id) ? true : nil)
+                        revokedAt: $0.revokedAt, cordoned: closed.contains($0.id) ? true : nil,
+                        passwordAwaited: $0.isPasswordAwaited && $0.revokedAt == nil ? true : nil)
                 }))
     }
 
@@ -336,7 +337,7 @@ struct IdentityRoutes: Sendable {
 // MARK: Common
 
 extension IdentityRoutes {
-    private func signingDesk() async throws(ServerFailure) -> AuthorityDesk {
+    func signingDesk() async throws(ServerFailure) -> AuthorityDesk {
         if let desk { return desk }
         let signers = ((try? await registry.authorities()) ?? nil)?.entry.signers ?? []
         let who = signers.isEmpty ? "no machine says that it does" : "ask \(signers.joined(separator: " or "))"
@@ -344,7 +345,7 @@ extension IdentityRoutes {
     }
 
     @discardableResult
-    private func records<Value>(
+    func records<Value>(
         _ work: () async throws(RegistryError) -> Value
     ) async throws(ServerFailure) -> Value {
         do {
@@ -354,7 +355,7 @@ extension IdentityRoutes {
         }
     }
 
-    private static func failure(_ error: AuthorityError, _ caller: Caller) -> ServerFailure {
+    static func failure(_ error: AuthorityError, _ caller: Caller) -> ServerFailure {
         switch error {
         case .invalid(let words): ServerFailure(400, words)
         // Which of its possible faults a token has is for the audit alone.
@@ -366,7 +367,7 @@ extension IdentityRoutes {
         }
     }
 
-    private static func body<Body: Decodable>(_ request: ServerRequest) async throws(ServerFailure) -> Body {
+    static func body<Body: Decodable>(_ request: ServerRequest) async throws(ServerFailure) -> Body {
         let bytes = try await request.body()
         do {
             return try JSONDecoder().decode(Body.self, from: Data(bytes))
@@ -375,7 +376,7 @@ extension IdentityRoutes {
         }
     }
 
-    private static func json(_ value: some Encodable, status: Int = 200) -> ServerReply {
+    static func json(_ value: some Encodable, status: Int = 200) -> ServerReply {
         // These are plain texts and numbers: encoding them cannot fail.
         let bytes = (try? JSONEncoder().encode(value)) ?? Data("{}".utf8)
         return ServerReply(

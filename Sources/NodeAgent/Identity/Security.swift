@@ -78,12 +78,15 @@ struct Security: Sendable {
     ///   - apiAddress: Where this machine's API answers others.
     ///   - addresses: What the next certificate is to be for.
     ///   - clockError: Seconds by which this machine's clock is ahead of the store's.
+    ///   - login: This machine's own at etcd; `nil` where an operator has given it another.
     func keepUpToDate(
         apiAddress: String?, addresses: @escaping @Sendable () -> [String],
-        clockError: @escaping @Sendable () -> Int64
+        clockError: @escaping @Sendable () -> Int64, login: OwnLogin?
     ) async {
         // Read while the store is there: one who calls for the first time when it is gone must be known all the same.
         await view.start()
+        // First of all: where a change of the password has broken off, nothing else can be asked of the store.
+        if let login { await settle(login) }
         if let desk {
             do {
                 try await desk.publish(signer: apiAddress)
@@ -93,6 +96,7 @@ struct Security: Sendable {
         }
         await withDiscardingTaskGroup { group in
             group.addTask { await followAuthorities() }
+            group.addTask { await followPasswords(login) }
             group.addTask { await renewInTime(addresses: addresses, clockError: clockError) }
             if let desk {
                 group.addTask { await expelRevoked(desk) }
@@ -163,6 +167,14 @@ struct Security: Sendable {
         let key = KeyPair()
         let order = API.CertificateOrder(
             request: try key.request(name: Principal.machine(machine.rawValue).description), addresses: addresses)
+        try await askSigners { client in
+            let issued = try await client.renewCertificate(of: machine.rawValue, order)
+            try own.renew(certificate: issued.certificate, key: key, etcdCertificate: issued.etcdCertificate)
+        }
+    }
+
+    /// Asks one machine with the authority after the other, until one has done it.
+    func askSigners(_ ask: (FleetClient) async throws -> Void) async throws {
         let signers = try await registry.authorities()?.entry.signers ?? []
         var failure: any Error = HostError("no machine says that it has the cluster's authority")
         for signer in signers {
@@ -170,13 +182,10 @@ struct Security: Sendable {
                 guard let endpoint = PeerEndpoint.read(signer, isSecured: true) else {
                     throw HostError("the cluster's records name \(signer) as who signs, which is no address with TLS")
                 }
-                let client = FleetClient(
-                    endpoint: endpoint, transport: CurlTransport(endpoint: endpoint, tls: own.tls),
-                    deadline: .seconds(10))
-                let issued = try await client.renewCertificate(of: machine.rawValue, order)
-                try own.renew(
-                    certificate: issued.certificate, key: key, etcdCertificate: issued.etcdCertificate)
-                return
+                return try await ask(
+                    FleetClient(
+                        endpoint: endpoint, transport: CurlTransport(endpoint: endpoint, tls: own.tls),
+                        deadline: .seconds(10)))
             } catch {
                 failure = error
             }

@@ -15,6 +15,10 @@ struct StoreQuestion: Sendable {
     let cluster: ClusterName
     let machine: MachineID
     let name: String
+    /// The agent's own login, whose password changes while it runs; `nil` where `etcd` has all there is.
+    var login: OwnLogin?
+
+    private var present: EtcdConfiguration { login?.configuration ?? etcd }
 
     /// What an operator has to know before deciding.
     func report() async -> API.StoreReport {
@@ -26,7 +30,7 @@ struct StoreQuestion: Sendable {
         guard report.isRefused else { return report }
         do throws(EtcdError) {
             // A client of its own, which never knew the former store, may look at this one.
-            let client = try EtcdClient(etcd)
+            let client = try EtcdClient(present)
             report.found = Self.hex(try await client.clusterID())
             let keys = ClusterRegistry(store: client, cluster: cluster).keys
             let wanted = try await client.get(keys.units, revision: 0).keys
@@ -48,7 +52,7 @@ struct StoreQuestion: Sendable {
         }
         guard file.saved()?.isRefused == true else { return outcome(true, "refuses no store") }
         do {
-            let present = Self.hex(try await EtcdClient(etcd).clusterID())
+            let present = Self.hex(try await EtcdClient(present).clusterID())
             guard present == found else {
                 return outcome(false, "finds etcd cluster \(present) there, not \(found)")
             }

@@ -48,7 +48,7 @@ package struct StoreAccess: Sendable {
         keys = RegistryKeys(cluster: cluster)
     }
 
-    private static let root = "root"
+    static let root = "root"
 
     /// The role of machines that host the engine or the API: everything of this cluster, nothing else.
     package static func managerRole(of cluster: ClusterName) -> String { "flotilla-\(cluster)-manager" }
@@ -56,13 +56,6 @@ package struct StoreAccess: Sendable {
     /// The name of a machine's user and of its role.
     package static func user(of machine: MachineID, in cluster: ClusterName) -> String {
         "flotilla-\(cluster)-machine-\(machine.rawValue)"
-    }
-
-    /// A password of 258 random bits, as 43 characters that need no quoting anywhere.
-    package static func randomPassword() -> String {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-        var generator = SystemRandomNumberGenerator()
-        return String((0..<43).map { _ in alphabet[Int.random(in: alphabet.indices, using: &generator)] })
     }
 
     // MARK: The cluster

@@ -59,6 +59,22 @@ extension ClusterRegistry {
         try await changeMachine(id) { $0.revokedAt = $0.revokedAt ?? moment }
     }
 
+    /// Asks a machine to take a new password for its user in etcd; one that was asked already is asked no second time.
+    ///
+    /// - Throws: `.notFound`; `.damaged` when the record cannot be read.
+    @discardableResult
+    package func askForPassword(of id: MachineID) async throws(RegistryError) -> Int64 {
+        try await changeMachine(id) { if !$0.isPasswordAwaited { $0.passwordsAsked = $0.passwordsMade + 1 } }
+    }
+
+    /// Notes that a machine has a new password since it was asked for the time `number`.
+    ///
+    /// - Throws: `.notFound`; `.damaged` when the record cannot be read.
+    @discardableResult
+    package func notePassword(of id: MachineID, asked number: Int64) async throws(RegistryError) -> Int64 {
+        try await changeMachine(id) { $0.passwordsMade = max($0.passwordsMade, number) }
+    }
+
     /// What is known of one machine; `nil` when it never joined.
     ///
     /// - Throws: `.damaged` when the record cannot be read.

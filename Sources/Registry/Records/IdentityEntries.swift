@@ -27,6 +27,14 @@ package struct MachineIdentity: StoredRecord {
     package var metadata: [String: String]
     package var joinedAt: Int64
     package var revokedAt: Int64?
+    /// How often a new password for its user in etcd was asked for, and how many of these times it has one since.
+    ///
+    /// Numbers, for the clocks of who asks and of who answers differ.
+    package var passwordsAsked: Int64 = 0
+    package var passwordsMade: Int64 = 0
+
+    /// Whether it is to take a new password and has not.
+    package var isPasswordAwaited: Bool { passwordsAsked > passwordsMade }
 
     package init(
         id: MachineID, name: String, roles: Set<String>, metadata: [String: String] = [:], joinedAt: Int64,
@@ -47,6 +55,8 @@ package struct MachineIdentity: StoredRecord {
         metadata = try object.labels("metadata")
         joinedAt = try object.moment("joinedAt")
         revokedAt = try object.integer("revokedAt", as: Int64.self)
+        passwordsAsked = try object.integer("passwordsAsked", as: Int64.self) ?? 0
+        passwordsMade = try object.integer("passwordsMade", as: Int64.self) ?? 0
     }
 
     package func write(to object: inout JSONObject) {
@@ -56,6 +66,9 @@ package struct MachineIdentity: StoredRecord {
         object["metadata"] = .labels(metadata)
         object["joinedAt"] = .number(joinedAt)
         object["revokedAt"] = revokedAt.map { .number($0) }
+        // Left out where nobody has asked, as versions before this one write it.
+        object["passwordsAsked"] = passwordsAsked == 0 ? nil : .number(passwordsAsked)
+        object["passwordsMade"] = passwordsMade == 0 ? nil : .number(passwordsMade)
     }
 }
 

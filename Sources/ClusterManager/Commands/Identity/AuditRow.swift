@@ -85,6 +85,9 @@ enum AuditWords {
             let words = (event.after ?? "").split(separator: " ").map { short(String($0)) }
             return (["metadata"] + words).joined(separator: " ")
         case ("POST", "machines", "revoke"?): return "machine revoke \(subject)"
+        case ("POST", "machines", "password"?):
+            return path.count > 3
+                ? "cluster store rotate-passwords of \(subject)" : "new password in etcd of \(subject)"
         case ("POST", "machines", let order?): return "\(order) \(subject)"
         case ("POST", "tokens", _): return "token create"
         case ("DELETE", "tokens", _): return "token revoke \(subject)"
@@ -94,6 +97,7 @@ enum AuditWords {
         case ("DELETE", "brake", _): return "brake release"
         case ("GET", "backup", _): return "backup"
         case ("PUT", "backup", _): return "restore"
+        case ("POST", "authorities", "rotate"?) where subject == "password": return "cluster store rotate-passwords"
         case ("POST", "authorities", _): return "cluster ca rotate"
         case ("POST", "join", _): return "node-agent join"
         case ("POST", "store", _): return "cluster adopt"
