@@ -51,7 +51,10 @@ struct ArgumentTests {
                 "cluster certificate etcd --address 10.0.0.1 --out -",
                 "cluster-manager: --out names a folder for several files, so it cannot be -; see 'cluster-manager cluster"
             ),
-            ("cluster admit 9f2c --name web --out -", "cluster-manager: --out names a folder for several files"),
+            (
+                "cluster admit 9f2c --kind worker --name web --out -",
+                "cluster-manager: --out names a folder for several files"
+            ),
             ("list-machines --request-timeout=nan", "cluster-manager: --request-timeout must be"),
         ])
     func mistakes(arguments: String, line: String) async {

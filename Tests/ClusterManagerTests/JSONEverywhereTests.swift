@@ -26,7 +26,7 @@ struct JSONEverywhereTests {
         "cordon": "m", "uncordon": "m", "drain": "m", "reboot": "m", "machine list": "", "machine revoke": "m",
         "brake show": "", "brake release": "", "backup": "saved", "restore": "backup.json",
         "cluster init": "--name 'a b'",
-        "cluster admit": "\(machine) --name m --out out --directory none",
+        "cluster admit": "\(machine) --kind worker --name m --out out --directory none",
         "cluster certificate": "x --address 127.0.0.1 --out out --directory none", "cluster ca show": "",
         "cluster ca rotate": "", "cluster store show": "", "cluster store rotate-passwords": "", "cluster adopt": "",
         "token create": "--kind worker",

@@ -90,6 +90,22 @@ struct IdentityCommandTests {
     }
 
     @Test(
+        "nobody is admitted as a kind that nobody has said, and nothing is asked or written before",
+        arguments: [
+            ([], "an admission says which kind of machine it makes; say --kind manager ("),
+            (["--kind", "king"], "'king' is no kind of machine; say --kind manager ("),
+            (["--kind", "worker", "--roles", "agent"], "--kind and --roles both say"),
+            // The next thing that is missing: the kind has been taken.
+            (["--kind", "worker"], "/nowhere/authority"), (["--roles", "agent,api"], "/nowhere/authority"),
+        ] as [([String], String)])
+    func admitWithoutKind(words: [String], part: String) async {
+        let line = "cluster admit \(Self.a) --name a --out /nowhere/out --directory /nowhere/authority "
+        let session = await Session.run(line + words.joined(separator: " "))
+        #expect(session.status == .failure && session.errors.contains(part), "\(session.errors)")
+        #expect(session.errors.count { $0 == "\n" } == 1, "\(session.errors)")
+    }
+
+    @Test(
         "the first machine of a cluster decides and answers, whatever else it does",
         arguments: ["agent", "engine", "api", "agent,api", "engine,api,king"])
     func firstMachine(roles: String) async {

@@ -42,11 +42,13 @@ security_etcd() {
 security_machine() {
     [[ $secured == yes ]] || return 0
     local folder=$state/machines/$1/identity
+    local what=(--kind manager)
+    [[ -z $roles ]] || what=(--roles "$roles")
     mkdir -p "$folder"
     [[ ! -e $folder/etcd-credentials.pem ]] || return 0
     manager cluster admit "$(machine_id "$1")" --name "$1" --directory "$state/authority" \
         --address "$(machine_address "$1")" --etcd-endpoints "$etcd_url" \
-        --etcd-ca-file "$state/authority/authorities.pem" ${roles:+--roles "$roles"} --out "$folder"
+        --etcd-ca-file "$state/authority/authorities.pem" "${what[@]}" --out "$folder"
 }
 
 # etcdctl_command ARGUMENT...: etcd's own tool, as root.

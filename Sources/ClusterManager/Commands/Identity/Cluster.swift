@@ -139,23 +139,24 @@ struct ClusterAdmit: LocalCommand {
         abstract: "Write the identity of a machine into a folder, to be brought to it by hand.",
         usage: """
             cluster-manager cluster admit [<options>] <machine>
-                --name <name> --out <folder>
+                --kind <kind> --name <name> --out <folder>
             """,
         discussion: """
             For machines that are made from images or cannot reach the authority; others join with a token. The folder holds \
-            the machine's key: hand it on as you would a password, to \(MachineFolder.standard) on the machine.
+            the machine's key: hand it on as you would a password, to \(MachineFolder.standard) on the machine. A worker runs \
+            units and decides nothing (role agent, which its settings have to name); a manager decides and answers the API, \
+            too (roles agent, engine and api), so whoever steals one can do everything in the cluster.
 
             EXAMPLES:
-              cluster-manager cluster admit 9f2c4e1a... --name web-1 \\
-                  --address 10.0.0.7 --out ./web-1
+              cluster-manager cluster admit 9f2c4e1a... --kind worker \\
+                  --name web-1 --address 10.0.0.7 --out ./web-1
             """)
 
     @Argument(help: ArgumentHelp("The machine's id, 32 hexadecimal digits.", valueName: "machine")) var machine: String
     @Option(help: ArgumentHelp("Its host name.", valueName: "name")) var name: String
     @Option(help: ArgumentHelp("Address of its API; may be given several times.", valueName: "address"))
     var address: [String] = []
-    @Option(help: ArgumentHelp("What it does, of agent, engine and api.", valueName: "role,..."))
-    var roles = "agent,engine,api"
+    @OptionGroup var kind: KindOptions
     @Option(help: ArgumentHelp("Folder for its identity.", valueName: "folder"), completion: .directory)
     var out: String
     @OptionGroup var authority: AuthorityOptions
@@ -170,12 +171,12 @@ struct ClusterAdmit: LocalCommand {
                 throw ClusterManagerError(
                     .usage, "'\(machine)' is no machine id; it is in /etc/machine-id of the machine")
             }
+            let roles = Set(try kind.chosenRoles(for: "an admission"))
             let (desk, _) = try authority.desk(rootPassword: try authority.knownPassword())
             let key = KeyPair()
             let membership = try await desk.admit(
                 AuthorityDesk.Admission(
-                    machine: id, name: name, addresses: address,
-                    roles: Set(roles.split(separator: ",").map(String.init))),
+                    machine: id, name: name, addresses: address, roles: roles),
                 request: try key.request(name: "machine:\(machine)"), now: Date(), mayReplace: true)
             try MachineFolder(path: out).store(
                 key: key, certificate: membership.certificate, authorities: membership.authorities,

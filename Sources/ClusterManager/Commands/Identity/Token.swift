@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import Authority
 import FleetAPI
 import FleetAPIClient
 import Identity
@@ -38,18 +37,13 @@ struct Token: AsyncParsableCommand {
         @Option(help: ArgumentHelp("How long it is good: 30s, 10m, 1h, 7d.", valueName: "time")) var ttl = "1h"
         @Option(help: ArgumentHelp("How many machines may join with it.", valueName: "number")) var uses = 1
         @Option(help: ArgumentHelp("Metadata of those machines.", valueName: "key=value,...")) var metadata = ""
-        @Option(
-            help: ArgumentHelp("What they are: manager or worker.", valueName: "kind"),
-            completion: .list(MachineKind.allCases.map(\.rawValue)))
-        var kind: String?
-        @Option(
-            help: ArgumentHelp("Instead of a kind: what they do, of agent, engine and api.", valueName: "role,..."))
-        var roles: String?
+        @OptionGroup var machines: KindOptions
         @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
             let order = API.TokenOrder(
-                ttl: try Period.seconds(ttl), uses: uses, roles: try chosenRoles(), metadata: try Pairs.parse(metadata))
+                ttl: try Period.seconds(ttl), uses: uses, roles: try machines.chosenRoles(for: "a token"),
+                metadata: try Pairs.parse(metadata))
             try context.requireOutput()
             let client = try context.client()
             let new = try await asked { () async throws(APIError) in try await client.createToken(order) }
@@ -59,26 +53,7 @@ struct Token: AsyncParsableCommand {
             }
             guard context.format == .table, let endpoint = new.endpoints.first else { return }
             context.console.errors.line(
-                "on each new \(kind ?? "machine"), as root: node-agent join \(endpoint) \(new.token)")
-        }
-
-        /// What the machines are to do, by their kind or in the fine form.
-        ///
-        /// There is no default: a token that makes managers gives the whole cluster away.
-        private func chosenRoles() throws -> [String] {
-            switch (kind, roles) {
-            case (let word?, nil):
-                guard let kind = MachineKind(rawValue: word) else {
-                    throw ClusterManagerError(.usage, "'\(word)' is no kind of machine; \(MachineKind.choice)")
-                }
-                return kind.roles.sorted()
-            case (nil, let words?): return words.split(separator: ",").map(String.init)
-            case (nil, nil):
-                throw ClusterManagerError(
-                    .usage, "a token says which kind of machine it makes; \(MachineKind.choice)")
-            case (_?, _?):
-                throw ClusterManagerError(.usage, "--kind and --roles both say what the machines do; give one of them")
-            }
+                "on each new \(machines.kind ?? "machine"), as root: node-agent join \(endpoint) \(new.token)")
         }
 
         /// Revokes a token whose secret nobody has got, and says what came of it.
