@@ -151,17 +151,22 @@ package struct FleetAPIServer: Service {
     }
 
     private func serverBuilder(_ listener: APIEndpoint) throws(ListenerError) -> HTTPServerBuilder {
-        guard case .tls = listener else { return .http1(configuration: channelConfiguration) }
+        let configuration = channelConfiguration
+        guard case .tls = listener else {
+            return HTTPServerBuilder { responder in
+                FormedChannel(base: HTTP1Channel(responder: responder, configuration: configuration))
+            }
+        }
         guard let identity else {
             throw ListenerError(
                 code: .badIdentity,
                 message: "cannot serve the API at \(listener): this machine has no certificate; join the cluster with "
                     + "node-agent join")
         }
-        let configuration = channelConfiguration
         return HTTPServerBuilder { responder in
             SecuredChannel(
-                base: HTTP1Channel(responder: responder, configuration: configuration), identity: identity)
+                base: FormedChannel(base: HTTP1Channel(responder: responder, configuration: configuration)),
+                identity: identity)
         }
     }
 

@@ -24,13 +24,17 @@ struct HTTPBridge: HTTPResponder {
         if let refusal = refusal(of: request, from: caller, context) {
             reply = await service.refuse(request.method.rawValue, request.head.path ?? "/", caller, refusal)
         } else {
-            reply = await service.respond(to: serverRequest(request, caller))
+            reply = await service.respond(to: serverRequest(request, caller, context))
         }
         return response(to: request, reply, caller, origin)
     }
 
     /// Why a request ends before anybody looks at what it asks for; `nil` when it goes on.
     private func refusal(of request: Request, from caller: Caller, _ context: Context) -> ServerFailure? {
+        // HTTP/1.0 alone may leave it out, and has an empty one then (RequestForm).
+        guard request.head.authority != nil else {
+            return ServerFailure(400, "a request of HTTP/1.1 has the field Host", closes: true)
+        }
         if let refusal = plainRefusal(request, caller) { return refusal }
         guard load.connections.identify(ObjectIdentifier(context.channel), as: caller) else {
             return ServerFailure(429, "\(caller.name) has all the connections that it may have", closes: true)
@@ -45,8 +49,9 @@ struct HTTPBridge: HTTPResponder {
         return nil
     }
 
-    private func serverRequest(_ request: Request, _ caller: Caller) -> ServerRequest {
+    private func serverRequest(_ request: Request, _ caller: Caller, _ context: Context) -> ServerRequest {
         let body = request.body
+        let channel = context.channel
         let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
         let limit = bodyLimit(of: request, from: caller)
         let memory = BodyMemory(load.bodies, caller, most: load.bounds[caller.group].allBodies)
@@ -56,6 +61,7 @@ struct HTTPBridge: HTTPResponder {
             caller: caller,
             body: { () async throws(ServerFailure) in
                 guard announced <= limit else { throw Self.tooLarge(limit) }
+                channel.triggerUserOutboundEvent(RequestForm.Wish.body, promise: nil)
                 return try await Self.read(body, limit: limit, into: memory)
             })
     }
