@@ -4,7 +4,7 @@
 import FleetCore
 package import Identity
 
-/// The agent's settings file as joining a cluster writes it.
+/// The agent's settings as joining a cluster writes them into their file.
 package struct MembershipSettings: Sendable {
     package var cluster: String
     package var address: String
@@ -37,25 +37,33 @@ package struct MembershipSettings: Sendable {
 
     /// The file's text.
     ///
+    /// - Parameter former: What the file held before; its comments, and its settings that joining does not decide, stay as they are.
+    /// - Returns: Lines of settings, each with its end.
     /// - Throws: `IdentityError` when a value could not stand on a line of its own.
-    package func text() throws(IdentityError) -> String {
-        var lines = ["# Written when this machine joined its cluster."]
-        func add(_ name: String, _ value: String) throws(IdentityError) {
+    package func text(keeping former: String = "") throws(IdentityError) -> String {
+        let former = FormerSettings(former)
+        return former.text(with: try settings(beside: former.metadata))
+    }
+
+    /// Names and values, in order; `nil` for what joining decides and this membership has not.
+    private func settings(
+        beside kept: [String: String]
+    ) throws(IdentityError) -> [(name: String, value: String?)] {
+        var found: [(name: String, value: String?)] = []
+        func add(_ name: String, _ value: String?) throws(IdentityError) {
             // What the cluster sends becomes a line of a file: it must stay one.
-            guard !value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f || $0 == 0x22 || $0 == 0x5c }) else {
+            if let value, value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f || $0 == 0x22 || $0 == 0x5c }) {
                 throw IdentityError(
                     .malformed, "the cluster sent a value for \(name) that cannot stand in a settings file")
             }
-            lines.append("\(name)=\"\(value)\"")
+            found.append((name, value))
         }
         try add("FLOTILLA_ETCD_ENDPOINTS", etcdEndpoints.joined(separator: ","))
-        if let etcdUser {
-            try add("FLOTILLA_ETCD_USER", etcdUser)
-            try add("FLOTILLA_ETCD_PASSWORD_FILE", folder.etcdPasswordFile)
-        }
-        if etcdEndpoints.contains(where: { $0.hasPrefix("https:") }) {
-            try add("FLOTILLA_ETCD_CA_FILE", hasForeignEtcd ? folder.etcdAuthoritiesFile : folder.authoritiesFile)
-        }
+        try add("FLOTILLA_ETCD_USER", etcdUser)
+        try add("FLOTILLA_ETCD_PASSWORD_FILE", etcdUser == nil ? nil : folder.etcdPasswordFile)
+        let isSecured = etcdEndpoints.contains { $0.hasPrefix("https:") }
+        let authorities = hasForeignEtcd ? folder.etcdAuthoritiesFile : folder.authoritiesFile
+        try add("FLOTILLA_ETCD_CA_FILE", isSecured ? authorities : nil)
         try add("FLOTILLA_CLUSTER", cluster)
         try add("FLOTILLA_PUBLIC_IP", address)
         let host = address.contains(":") ? "[\(address)]" : address
@@ -66,10 +74,11 @@ package struct MembershipSettings: Sendable {
             if let complaint = MetadataPair.complaint(metadata) {
                 throw IdentityError(.malformed, "the cluster sent metadata that no machine can have: \(complaint)")
             }
-            let pairs = metadata.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
-            try add("FLOTILLA_METADATA", pairs.joined(separator: ","))
+            let pairs = kept.merging(metadata) { _, sent in sent }
+                .sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+            try add(FormerSettings.metadataName, pairs.joined(separator: ","))
         }
-        if folder.path != MachineFolder.standard { try add("FLOTILLA_IDENTITY_DIRECTORY", folder.path) }
-        return lines.joined(separator: "\n") + "\n"
+        try add("FLOTILLA_IDENTITY_DIRECTORY", folder.path == MachineFolder.standard ? nil : folder.path)
+        return found
     }
 }

@@ -74,6 +74,18 @@ package enum IdentityFile {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// What a regular file holds that anybody may read; empty where there is none, or a device or a pipe.
+    ///
+    /// - Throws: `.file` for one that is there and cannot be read.
+    package static func present(_ path: String) throws(IdentityError) -> String {
+        var info = stat()
+        guard stat(path, &info) == 0 else {
+            guard errno == ENOENT || errno == ENOTDIR else { throw failure("read", path) }
+            return ""
+        }
+        return info.st_mode & S_IFMT == S_IFREG ? try read(path) : ""
+    }
+
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     package static func remove(_ path: String) { unlink(path) }

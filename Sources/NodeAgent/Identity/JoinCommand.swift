@@ -21,7 +21,8 @@ struct JoinCommand: AsyncParsableCommand {
         discussion: """
             The machine's key is made here and never leaves it. The token proves the machine to the cluster, and by the \
             fingerprint in it the cluster to the machine, so that nobody can stand between. Certificate, key and etcd's \
-            password go to \(MachineFolder.standard), settings to \(JoinPlan.settingsFile).
+            password go to \(MachineFolder.standard), settings to \(JoinPlan.settingsFile). Of a file that is there the \
+            settings that come with the cluster are replaced; its comments and other lines stay.
 
             EXAMPLES
               node-agent join tls:10.0.0.1:49154 FLT1-...
@@ -145,6 +146,8 @@ struct JoinPlan: Sendable {
 
     /// Joins, and writes identity and settings.
     func join() async throws -> API.JoinAnswer {
+        // First: one that cannot be read costs the token nothing.
+        let former = try IdentityFile.present(settingsFile)
         let trust = try await provenAuthority()
         let missing = HostFiles.missingFolders(on: folder.path)
         let key = KeyPair()
@@ -168,7 +171,7 @@ struct JoinPlan: Sendable {
         try IdentityFile.makeFolder(
             String(settingsFile[..<(settingsFile.lastIndex(of: "/") ?? settingsFile.startIndex)]), mode: 0o755,
             tightens: false)
-        try IdentityFile.write(settings(answer), toNamed: settingsFile, mode: IdentityFile.publicMode)
+        try IdentityFile.write(settings(answer, keeping: former), toNamed: settingsFile, mode: IdentityFile.publicMode)
         try folder.store(
             key: key, certificate: answer.certificate, authorities: answer.authorities,
             etcdPassword: answer.etcd.password, etcdCertificate: answer.etcd.certificate)
@@ -192,12 +195,12 @@ struct JoinPlan: Sendable {
         FleetClient(endpoint: endpoint, transport: CurlTransport(endpoint: endpoint, tls: tls))
     }
 
-    /// The agent's settings, as a file of them.
-    func settings(_ answer: API.JoinAnswer) throws(IdentityError) -> String {
+    /// The agent's settings, as a file of them, with what else `former`, the file before, has.
+    func settings(_ answer: API.JoinAnswer, keeping former: String) throws(IdentityError) -> String {
         try MembershipSettings(
             cluster: answer.cluster, address: address, apiPort: port, roles: answer.roles, metadata: answer.metadata,
             etcdEndpoints: answer.etcd.endpoints, etcdUser: answer.etcd.user,
             hasForeignEtcd: answer.etcd.authorities != nil, folder: folder
-        ).text()
+        ).text(keeping: former)
     }
 }

@@ -263,6 +263,73 @@ struct JoiningTests {
         }
     }
 
+    @Test("joining replaces the settings that come with the cluster, and leaves an operator's lines as they stand")
+    func keptSettings() async throws {
+        let former = """
+            # Rack 4; ask Ada before changing this.
+            FLOTILLA_SESSION_TTL=8
+              etcd-endpoints = http://old:2379
+            FLOTILLA_ETCD_ENDPOINTS='http://older:2379'
+            log-level=debug
+
+            FLOTILLA_ETCD_USER="former"
+            ; FLOTILLA_ROLES=api
+            FLOTILLA_METADATA="rack=4,zone=old,bad"
+            public_ip=10.9.9.9
+            """
+        func text(_ metadata: [String: String]) throws -> String {
+            try MembershipSettings(
+                cluster: "default", address: "10.0.0.2", apiPort: 49_154, roles: ["agent"], metadata: metadata,
+                etcdEndpoints: ["http://10.0.0.1:2379"], etcdUser: nil, hasForeignEtcd: false,
+                folder: MachineFolder(path: "/x")
+            ).text(keeping: former)
+        }
+        let lines = try text(["zone": "new"]).split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(
+            lines.prefix(8).map(String.init) == [
+                "# Rack 4; ask Ada before changing this.", "FLOTILLA_SESSION_TTL=8",
+                #"FLOTILLA_ETCD_ENDPOINTS="http://10.0.0.1:2379""#, "log-level=debug", "", "; FLOTILLA_ROLES=api",
+                #"FLOTILLA_METADATA="rack=4,zone=new""#, "public_ip=10.9.9.9",
+            ], "\(lines)")
+        let read = try AgentSettings(
+            SettingSources(flags: [:], environment: [:], file: (path: "f", text: try text(["zone": "new"])))
+        ) { _ in "" }
+        #expect(read.sessionTTL == 8 && read.roles == [.agent] && read.publicIP == "10.0.0.2")
+        #expect(read.etcd.endpoints == ["http://10.0.0.1:2379"] && read.etcd.user == nil)
+        #expect(read.metadata == ["rack": "4", "zone": "new"] && read.identityDirectory == "/x")
+        // A token without metadata takes none away.
+        #expect(try text([:]).contains(#"FLOTILLA_METADATA="rack=4,zone=old,bad""#))
+        #expect(try text([:]).split(separator: "\n").last == #"FLOTILLA_IDENTITY_DIRECTORY="/x""#)
+    }
+
+    @Test(
+        "a machine that joins with settings of its own keeps them, and one whose settings cannot be read keeps its token"
+    )
+    func joinsWithSettings() async throws {
+        try await withRig { rig async throws in
+            let token = try JoinToken(text: try await rig.token(uses: 1).text)
+            let base = try TemporaryFolder()
+            try HostFiles.write(Self.machine, to: base.path + "/machine-id")
+            let identity = try HostIdentity(machineIDFile: base.path + "/machine-id")
+            let file = base.path + "/node-agent.conf"
+            try await rig.serve { endpoint async throws in
+                func plan(_ settingsFile: String) throws -> JoinPlan {
+                    try JoinPlan(
+                        endpoint: endpoint, token: token, identity: identity, address: nil, port: 1,
+                        folder: MachineFolder(path: base.path + "/identity"), settingsFile: settingsFile)
+                }
+                try HostFiles.write(String(repeating: "#", count: 2 << 20), to: base.path + "/large")
+                await #expect(throws: IdentityError.self) { _ = try await plan(base.path + "/large").join() }
+                #expect(try await rig.usesLeft() == [1])
+                try HostFiles.write("# mine\nFLOTILLA_SESSION_TTL=8\n", to: file)
+                _ = try await plan(file).join()
+                #expect(try await rig.usesLeft() == [0])
+                #expect(
+                    try IdentityFile.read(file).hasPrefix("# mine\nFLOTILLA_SESSION_TTL=8\nFLOTILLA_ETCD_ENDPOINTS="))
+            }
+        }
+    }
+
     @Test(
         "a user made anew within the second of his revocation, or by a clock behind, has his new certificate alone",
         arguments: [0, 1, 30, 86_400] as [Int64])

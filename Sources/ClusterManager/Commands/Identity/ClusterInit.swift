@@ -18,7 +18,8 @@ struct ClusterInit: LocalCommand {
         discussion: """
             Makes the cluster's authority and an administrator's profile; gives etcd logins, so that each machine may write its \
             own keys only; makes this machine the first of the cluster and starts its agent; and prints the commands with which \
-            others join, a manager's and a worker's. Done again, it completes what is missing and changes nothing else.
+            others join, a manager's and a worker's. Done again, it completes what is missing and changes nothing else. Of settings that \
+            are in \(MembershipSettings.standardFile) it replaces those that come with the cluster, and leaves the other lines.
 
             etcd has to ask its callers for certificates: whoever reaches one that does not can make himself root on every \
             machine. --offline makes the authority, 'cluster certificate etcd' what etcd needs, and the second call the cluster.
@@ -209,6 +210,7 @@ struct ClusterInit: LocalCommand {
         guard let text = LocalMachine.id, let id = MachineID(text), !id.isNull else {
             throw ClusterManagerError(.usage, "this machine has no id in /etc/machine-id; run systemd-machine-id-setup")
         }
+        let former = try IdentityFile.present(MembershipSettings.standardFile)
         let roles = machineRoles
         let key = KeyPair()
         let membership = try await desk.admit(
@@ -224,7 +226,7 @@ struct ClusterInit: LocalCommand {
         }
         try IdentityFile.makeFolder("/etc/flotilla", mode: 0o755, tightens: false)
         try IdentityFile.write(
-            try settings.text(), toNamed: MembershipSettings.standardFile, mode: IdentityFile.publicMode)
+            try settings.text(keeping: former), toNamed: MembershipSettings.standardFile, mode: IdentityFile.publicMode)
         try folder.store(
             key: key, certificate: membership.certificate, authorities: membership.authorities,
             etcdPassword: membership.login?.password, etcdCertificate: membership.etcdCertificate)
