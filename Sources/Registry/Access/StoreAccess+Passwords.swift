@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import Etcd
+package import Etcd
 package import FleetCore
 
 /// Passwords of etcd's users: made by machines for machines, and changed while these work.
