@@ -88,4 +88,54 @@ struct StartTests {
             #expect(await Session.run("\(verb) \(names)", on: FakeFleet(units: units)).errors.isEmpty)
         }
     }
+
+    @Test(
+        "a unit and what triggers it are started by one command, in whatever order it names them",
+        arguments: [
+            ("x.socket", "[Socket]\nListenStream=/run/x\n", "x.service", Fixtures.plainText),
+            ("y.socket", "[Socket]\nListenStream=/run/y\nService=x.service\n", "x.service", Fixtures.plainText),
+            ("x.timer", "[Timer]\nOnCalendar=daily\n", "x.service", Fixtures.plainText),
+            ("x.path", "[Path]\nPathExists=/x\n", "x.service", Fixtures.plainText),
+            ("srv.automount", "[Automount]\nWhere=/srv\n", "srv.mount", "[Mount]\nWhat=/a\nWhere=/srv\n"),
+        ], [false, true])
+    func triggers(pair: (String, String, String, String), isTriggerFirst: Bool) async throws {
+        let (trigger, triggerText, unit, text) = pair
+        try await Fixtures.withFolder([trigger: triggerText, unit: text]) { folder async throws in
+            let names = isTriggerFirst ? [trigger, unit] : [unit, trigger]
+            let fleet = FakeFleet()
+            let session = await Session.run(["start"] + names.map { "\(folder)/\($0)" }, on: fleet)
+            #expect(session.status == .success && session.errors.isEmpty, "\(session.errors)")
+            #expect(
+                await fleet.requests == ["create \(unit) loaded", "create \(trigger) launched", "set \(unit) launched"])
+            let lines = session.output.split(separator: "\n").map { $0.prefix { $0 != "1" } }.sorted()
+            #expect(lines == names.map { "Unit \($0) launched on " }.sorted().map { $0[...] })
+        }
+    }
+
+    @Test("nothing comes first of units that do not trigger each other, that run already, or that nobody waits for")
+    func noTriggers() async throws {
+        let socket = "[Socket]\nListenStream=/run/x\nService=other.service\n"
+        let own = "[Socket]\nListenStream=/run/x\n"
+        let files = ["a.socket": socket, "x.socket": own, "x.service": Fixtures.plainText]
+        try await Fixtures.withFolder(files) { folder async throws in
+            func requests(_ line: String, on fleet: FakeFleet) async -> [String] {
+                let words = line.split(separator: " ").map { $0.contains(".") ? "\(folder)/\($0)" : String($0) }
+                _ = await Session.run(words, on: fleet)
+                return await fleet.requests.sorted()
+            }
+            #expect(
+                await requests("start x.service a.socket", on: FakeFleet())
+                    == ["create a.socket launched", "create x.service launched"])
+            #expect(
+                await requests("start x.service x.socket --no-block", on: FakeFleet())
+                    == ["create x.service launched", "create x.socket launched"])
+            #expect(
+                await requests("load x.service x.socket", on: FakeFleet())
+                    == ["create x.service loaded", "create x.socket loaded"])
+            let machine = Fixtures.machines(1)[0].id
+            let unit = try Fixtures.unit("x.service", machine: machine)
+            let running = FakeFleet(units: [unit], states: [Fixtures.state(unit, on: machine)])
+            #expect(await requests("start x.service x.socket", on: running) == ["create x.socket launched"])
+        }
+    }
 }

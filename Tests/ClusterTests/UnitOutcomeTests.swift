@@ -179,6 +179,22 @@ extension ClusterTests {
             }
         }
 
+        @Test("a service and its socket are started by one command that names the service first")
+        func socketAndService() async throws {
+            let cluster = try Cluster.shared
+            let service = try await cluster.pinned(Cluster.sleeper, to: home)
+            let socket = try await cluster.pinned("[Socket]\nListenStream=/run/pair.sock\n", to: home)
+            try await cluster.withUnit("pair.service", service) { first in
+                try await cluster.withUnit("pair.socket", socket) { second in
+                    let outcome = try await cluster.manager("start", first, second, "--timeout", "60")
+                    #expect(outcome.status == 0 && outcome.error.isEmpty, "\(outcome)")
+                    #expect(outcome.lines.count == 2, "\(outcome)")
+                }
+            }
+            let states = try await cluster.sightings(of: ["pair.service", "pair.socket"]).map(\.active)
+            #expect(states == ["active", "active"])
+        }
+
         @Test("a stop of a unit that another one upholds tells of that one, and an unload ends the unit")
         func upheld() async throws {
             let cluster = try Cluster.shared

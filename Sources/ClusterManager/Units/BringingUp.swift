@@ -128,13 +128,26 @@ package struct BringingUp: Sendable {
 
     /// Carries out the command for all arguments.
     package func run(_ arguments: [String], patience: UnitOperation.Patience, in context: CommandContext) async throws {
-        let findings = try await UnitFinder(context.fleet, replaces: replaces).find(arguments, for: verb, to: target)
-        let standings =
-            target == .launched ? try await Standing.of(findings.compactMap(\.registered), in: context.fleet) : [:]
+        let finder = UnitFinder(context.fleet, replaces: replaces)
+        var findings = try await finder.find(arguments, for: verb, to: target)
+        var standings = try await self.standings(of: findings, in: context)
         // All are decided before the first is sent.
-        let decisions = try findings.map { try step($0, standings[$0.name]) }
+        var decisions = try findings.map { try step($0, standings[$0.name]) }
         for decision in decisions { if let warning = decision.warning { context.warn(warning) } }
         if let words = unreplaced(findings) { context.warn(words) }
+        var patience = patience
+        if let left = try await startTriggers(findings, standings, patience: patience, in: context) {
+            patience = left
+            findings = try await finder.find(arguments, for: verb, to: target)
+            standings = try await self.standings(of: findings, in: context)
+            decisions = try findings.map { try step($0, standings[$0.name]) }
+        }
         try await UnitOperation(context: context, patience: patience).run(decisions.map(\.step))
+    }
+
+    private func standings(of findings: [UnitFinding], in context: CommandContext) async throws -> [UnitName: Standing]
+    {
+        guard target == .launched else { return [:] }
+        return try await Standing.of(findings.compactMap(\.registered), in: context.fleet)
     }
 }

@@ -144,7 +144,7 @@ package struct UnitOperation: Sendable {
     }
 
     /// What to tell from now on who leaves; `nil` where the requests themselves say what there is to say.
-    private func leaveWord(_ words: String?) { Interrupt.says(words, on: context.console.errors) }
+    func leaveWord(_ words: String?) { Interrupt.says(words, on: context.console.errors) }
 
     private func tell(_ line: String) {
         if context.format == .table { context.console.output.line(line) }

@@ -1,0 +1,94 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetCore
+
+/// What comes first of a unit and the socket, the timer or the path that triggers it, when one command starts both.
+///
+/// systemd starts a socket only as long as its service is down, and none of them before it has loaded what it triggers
+/// (systemd 252, socket_start and its like): so the triggered unit is loaded, then its trigger started, then the unit itself.
+extension BringingUp {
+    /// Of several units those that another of them triggers, and these others; what runs already is in neither.
+    func triggering(
+        _ findings: [UnitFinding], _ standings: [UnitName: Standing]
+    ) -> (triggered: [UnitFinding], triggers: [UnitFinding]) {
+        let down = findings.filter { finding in
+            guard let file = finding.coming(replaces), !SchedulingOptions(of: file, for: finding.name).isGlobal else {
+                return false
+            }
+            return (finding.registered?.desired ?? .inactive) < .launched || standings[finding.name] == .down
+        }
+        func isTrigger(_ finding: UnitFinding, of other: UnitFinding) -> Bool {
+            finding.coming(replaces).map { UnitTrigger(finding.name, $0).triggers(other.name) } ?? false
+        }
+        let triggered = down.filter { other in down.contains { isTrigger($0, of: other) } }
+        let triggers = down.filter { finding in triggered.contains { isTrigger(finding, of: $0) } }
+        return (triggered, triggers)
+    }
+
+    /// Loads units that others of the same command trigger, and starts these others, so that the command can start the rest.
+    ///
+    /// - Parameters:
+    ///   - findings: What the command is about.
+    ///   - standings: How the launched ones of these do.
+    ///   - patience: The command's; who does not wait has all asked for at once.
+    ///   - context: Where the cluster is asked and notes go.
+    /// - Returns: What is left of the patience; `nil` when there was nothing to do. What could not be done the command itself
+    ///   tries again, and tells of.
+    /// - Throws: `ClusterManagerError` when the time is up, or nobody answers.
+    func startTriggers(
+        _ findings: [UnitFinding], _ standings: [UnitName: Standing], patience: UnitOperation.Patience,
+        in context: CommandContext
+    ) async throws -> UnitOperation.Patience? {
+        guard target == .launched, case .wait(let timeout) = patience else { return nil }
+        let (triggered, triggers) = triggering(findings, standings)
+        guard !triggered.isEmpty else { return nil }
+        let start = ContinuousClock.now
+        func left() -> Duration? { timeout.map { max($0 - (ContinuousClock.now - start), .zero) } }
+        // What is launched, and down, is loaded.
+        let unloaded = triggered.filter { ($0.registered?.desired ?? .inactive) < .launched }
+        let loading = try unloaded.map { try BringingUp(to: .loaded, replaces: replaces).step($0).step }
+        let starting = try triggers.map { try step($0, standings[$0.name]).step }
+        let operation = UnitOperation(context: context, patience: patience)
+        if try await operation.pass(loading, within: left()) {
+            _ = try await operation.pass(starting, within: left())
+        }
+        return .wait(left())
+    }
+}
+
+extension UnitFinding {
+    /// The file that the unit has when the command is done; `nil` when there is none.
+    fileprivate func coming(_ replaces: Bool) -> UnitFile? {
+        replaces || registered == nil ? source?.file ?? registered?.file : registered?.file
+    }
+}
+
+extension UnitOperation {
+    /// Carries out what comes before the command's own steps, and waits for it; of what goes well nothing is said.
+    ///
+    /// - Parameters:
+    ///   - steps: One per unit, each with something to wait for.
+    ///   - timeout: When to give up; `nil` waits for ever.
+    /// - Returns: Whether all got there.
+    /// - Throws: `ClusterManagerError` when the time is up, or nobody answers.
+    fileprivate func pass(_ steps: [Step], within timeout: Duration?) async throws -> Bool {
+        guard !steps.isEmpty else { return true }
+        let fleet = context.fleet
+        let waiter = try await Waiter(fleet, units: steps.map(\.unit), console: context.console)
+        leaveWord(Self.doubt(steps, before: waiter.before))
+        let answers = await Concurrently.map(steps) { step in try await step.request?(fleet) }
+        var goals: [WaitGoal] = []
+        var requested: [WaitGoal] = []
+        for (step, answer) in zip(steps, answers) {
+            guard case .success = answer, let kind = step.goal else { return false }
+            let before = step.request == nil ? nil : waiter.before.state(of: step.unit)
+            goals.append(WaitGoal(step.unit, kind, before: before, hash: step.hash))
+            if step.request != nil { requested.append(goals[goals.count - 1]) }
+        }
+        leaveWord(Self.farewell(requested, before: waiter.before))
+        let result = await waiter.wait(for: goals, timeout: timeout) { _ in }
+        if let error = result.error, error.code != .unitFailed { throw error }
+        return result.error == nil
+    }
+}
