@@ -18,17 +18,18 @@ take_lock() {
 }
 
 save_settings() {
-    declare -p binaries with_agent secured metadata session_ttl flotilla_cluster roles etcd_count etcd_quota |
-        sed 's/^declare --/declare -g --/' >"$state/settings.new"
+    declare -p binaries with_agent secured metadata session_ttl flotilla_cluster roles \
+        etcd_count etcd_quota >"$state/settings.new"
     mv "$state/settings.new" "$state/settings"
 }
 
 # load_settings: what the last `up` was asked for, if there was one.
 load_settings() {
-    local asked=$binaries
+    local asked=$binaries settings
     if [[ -r $state/settings ]]; then
+        settings=$(<"$state/settings")
         # shellcheck source=/dev/null
-        source "$state/settings"
+        source /dev/stdin <<<"${settings//declare --/declare -g --}"
         # A folder named now beats the one of then.
         [[ -z ${FLOTILLA_BIN_DIR-} ]] || binaries=$asked
     fi
