@@ -44,11 +44,22 @@ package struct CommandContext: Sendable {
     /// Prints rows as a table of these columns, or as JSON with every field, as the user asked.
     ///
     /// A person is told in a sentence that there are none; a program finds the header alone, as fleet's scripts expect.
-    package func render<Row: TableRow>(_ rows: [Row], columns: [Column<Row>], layout: TableLayout) throws {
+    ///
+    /// - Parameters:
+    ///   - rows: What there is.
+    ///   - columns: What a table shows of it.
+    ///   - layout: How a table looks.
+    ///   - subjects: What there is none of; `nil` for what the rows are.
+    /// - Throws: `ClusterManagerError.protocolViolation` for rows that JSON cannot express.
+    package func render<Row: TableRow>(
+        _ rows: [Row], columns: [Column<Row>], layout: TableLayout, subjects: String? = nil
+    ) throws {
         switch format {
         case .json: console.output.write(try JSONOutput.text(rows))
         case .table:
-            if rows.isEmpty, console.output.isTerminal { return console.errors.line("there are no \(Row.subjects)") }
+            if rows.isEmpty, console.output.isTerminal {
+                return console.errors.line("there are no \(subjects ?? Row.subjects)")
+            }
             var layout = layout
             layout.hasColours = console.output.hasColours
             console.output.write(Table(rows, columns: columns, layout: layout).text)

@@ -121,9 +121,11 @@ package struct UnitFileRow: TableRow, Equatable {
 
     package static let defaultFields = ["unit", "hash", "dstate", "state", "target"]
 
-    /// The usual columns, and ACTIVE behind them where it tells what STATE hides: what was launched may be down.
+    /// The usual columns, and behind them what these hide, where there is any: ACTIVE of what was launched and is down, REASON
+    /// of what no machine takes.
     static func fields(for rows: [UnitFileRow]) -> [String] {
-        rows.contains(where: \.isLaunchedAndDown) ? defaultFields + ["active"] : defaultFields
+        defaultFields + (rows.contains(where: \.isLaunchedAndDown) ? ["active"] : [])
+            + (rows.contains { $0.reason?.isEmpty == false } ? ["reason"] : [])
     }
 
     private var isLaunchedAndDown: Bool {

@@ -75,10 +75,18 @@ package struct UnitArgument: Hashable, Sendable {
     ///
     /// - Throws: `ClusterManagerError.usage` for what is no pattern.
     package func matchesIfAny(_ names: [UnitName]) throws -> [UnitName] {
+        let pattern = try glob()
+        return names.filter { pattern.matches($0) }
+    }
+
+    /// The pattern, with `.service` added to one without type.
+    ///
+    /// - Throws: `ClusterManagerError.usage` for what is no pattern.
+    func glob() throws -> Glob {
         let hasType = UnitName(unchecked: text).type != nil || text.hasSuffix("*")
         let pattern = Glob(hasType ? text : text + ".service")
         guard pattern.isValid else { throw ClusterManagerError(.usage, "'\(text)' is no valid pattern") }
-        return names.filter(pattern.matches)
+        return pattern
     }
 
     /// The path of the file that would hold the unit's text, if the argument or the present folder names one.

@@ -289,6 +289,8 @@ struct IdentityCommandTests {
         let api = CannedAPI([
             "GET /flotilla/v1/audit?limit=100": none,
             "GET /flotilla/v1/audit?limit=100&user=nobody&unit=web.service": none,
+            "GET /flotilla/v1/audit?limit=100&unit=web%401.service": try CannedAPI.json(
+                API.AuditPage(events: [event])),
             "GET /flotilla/v1/audit?limit=2": try CannedAPI.json(API.AuditPage(events: [event, event])),
             "GET /flotilla/v1/audit?limit=3": try CannedAPI.json(API.AuditPage(events: [event, event])),
         ])
@@ -296,6 +298,9 @@ struct IdentityCommandTests {
         #expect(empty.output.isEmpty && empty.errors == "cluster-manager: there are no entries\n")
         let filtered = try await api.run("audit --unit web --user nobody")
         #expect(filtered.errors == "cluster-manager: there are no entries for --user nobody --unit web\n")
+        for name in ["web@1", "web@1.service"] {
+            #expect(try await api.run("audit --no-legend --unit \(name)").output.contains("connect"), "\(name)")
+        }
         let json = try await api.run("audit --output json")
         #expect(try JSONDecoder().decode([String].self, from: Data(json.output.utf8)).isEmpty && json.errors.isEmpty)
         let cut = try await api.run("audit -n 2")
