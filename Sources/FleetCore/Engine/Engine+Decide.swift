@@ -104,7 +104,9 @@ extension Engine {
         }
         guard let slot = occupancy.slot(of: home.machine) else { return surplus }
         let test = MachineTest(unit: traits, occupancy: occupancy)
-        guard test.mayStay(on: slot), home.hash == unit.hash || mayStayChanged(traits, on: slot) else {
+        guard test.mayStay(on: slot),
+            home.hash == unit.hash ? !isBesideItsPort(traits, on: slot) : mayStayChanged(traits, on: slot)
+        else {
             let leave = ScheduleStep(
                 unit: unit.name, changes: [.withdraw(home.machine, unit.name)],
                 reason: "machine \(home.machine.short) no longer fits")
@@ -139,6 +141,22 @@ extension Engine {
         return fits
     }
 
+    /// Whether another unit that is to stay there has a port of the unit, though neither's file is about to be tested.
+    ///
+    /// So it is when a leader was lost between two steps: a file that gave a port up had let another unit in, was not written,
+    /// and was brought back by its user. Whoever is decided first goes.
+    private func isBesideItsPort(_ traits: UnitTraits, on slot: Int) -> Bool {
+        let ports = traits.options.ports
+        guard ports.contains(where: { occupancy.isTaken($0, on: slot, byOtherThan: traits.name) }),
+            let here = occupancy.slots[slot]
+        else { return false }
+        return here.occupants.contains { name, isAssigned in
+            isAssigned && name != traits.name
+                && occupancy.traits[name]?.options.ports.contains(where: ports.contains) == true
+                && state.assignments[name]?[here.machine.id].map { $0.hash == state.units[name]?.hash } == true
+        }
+    }
+
     // MARK: Global units
 
     /// One assignment on every machine that accepts the unit.
@@ -153,7 +171,8 @@ extension Engine {
             let fits =
                 if let present {
                     test.refusalByMachine(machine) == nil
-                        && (present.hash == unit.hash || mayStayChanged(traits, on: slot))
+                        && (present.hash == unit.hash
+                            ? !isBesideItsPort(traits, on: slot) : mayStayChanged(traits, on: slot))
                 } else {
                     test.refusal(on: slot) == nil
                 }

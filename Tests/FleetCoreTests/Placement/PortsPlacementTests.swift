@@ -177,6 +177,25 @@ struct PortsPlacementTests {
             log launched Global=true Ports=80 v2 => -A: log | B: log launched v2
             """),
         NamedScript(
+            "two that got together while a leader was lost are parted",
+            """
+            A; B; web launched Ports=80; db launched Ports=80; A: web launched; A: db launched => -A: db
+            => B: db launched
+            """),
+        NamedScript(
+            "a global unit that got together with another one leaves that machine",
+            """
+            A; B; log launched Global=true Ports=80; web launched Ports=80; A: log launched; B: log launched; A: web launched => -A: log
+            => -
+            """),
+        NamedScript(
+            "who has a port stays while a neighbour's new file asks for it, whoever is decided first",
+            """
+            A; B; a launched Ports=80; b launched; A: a launched; A: b launched; A> a launched; A> b launched => -
+            a launched #1; b launched Ports=80 v2 => A: a launched #1 | -A: b
+            -A> b => B: b launched v2
+            """),
+        NamedScript(
             "what a new leader finds taken",
             """
             A; web launched Ports=80 => A: web launched
