@@ -28,6 +28,16 @@ import Testing
         #expect(well.errors.isEmpty)
     }
 
+    @Test("a machine whose setting insecure is on is named with every status")
+    func insecure() async throws {
+        let words = "insecure is on, so whoever reaches its plain TCP addresses may run anything"
+        let machines = Self.ids.map {
+            FleetMachine(id: $0, address: "10.0.0.1", trouble: $0 == Self.ids[1] ? words : "")
+        }
+        let told = try await CannedAPI([:]).run(["--status"], fleet: FakeFleet(machines: machines)).errors
+        #expect(told == "cluster-manager: machine bbbbbbbb...: \(words)\n", "\(told)")
+    }
+
     @Test("machines that are cordoned are named beside the list, and marked in its JSON")
     func cordoned() async throws {
         let machines = Self.ids.map { FleetMachine(id: $0, address: "10.0.0.1", isCordoned: $0 == Self.ids[1]) }

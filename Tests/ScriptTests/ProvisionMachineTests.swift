@@ -184,6 +184,29 @@ import Testing
         }
     }
 
+    @Test(
+        "a machine of a secured cluster is not made insecure by a word, and is told how to leave",
+        arguments: [
+            ("worker", "identity/certificate.pem", "cluster-manager machine revoke web-1"),
+            ("bootstrap", "identity/certificate.pem", "cluster-manager machine revoke web-1"),
+            ("bootstrap", "authority/key.pem", "the authority of a secured cluster"),
+        ])
+    func secured(role: String, file: String, part: String) async throws {
+        try await withTemporaryFolder { folder in
+            let root = "\(folder)/root"
+            try write("x", to: "\(root)/var/lib/flotilla/\(file)")
+            try write("ETCD_CLIENT_CERT_AUTH=true\n", to: "\(root)/etc/default/etcd")
+            let outcome = try await Shell.run([
+                "bin/provision-machine", "--role", role, "--name", "web-1", "--address", "172.17.8.2", "--binaries",
+                try programs(in: folder), "--prefix", root, "--insecure",
+            ])
+            #expect(outcome.status == 1 && outcome.error.contains(part), "\(outcome.error)")
+            #expect(outcome.error.count { $0 == "\n" } == 1, "\(outcome.error)")
+            #expect(try contents("\(root)/etc/default/etcd") == "ETCD_CLIENT_CERT_AUTH=true\n")
+            #expect(!FileManager.default.fileExists(atPath: "\(root)/opt"))
+        }
+    }
+
     @Test("programs that have not been built are an error that says what to do")
     func notBuilt() async throws {
         try await withTemporaryFolder { folder in
