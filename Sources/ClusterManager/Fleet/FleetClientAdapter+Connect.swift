@@ -36,7 +36,7 @@ extension FleetClientAdapter {
         }
         let first = ChoosingTransport.Choice(
             endpoint: endpoint.description, transport: CurlTransport(endpoint: endpoint, tls: settings.tls))
-        let transport = ChoosingTransport(first: first, ages: settings.ages) {
+        let choosing = ChoosingTransport(first: first, ages: settings.ages) {
             let anew = settings.chosenAnew()
             guard anew.endpoint != settings.endpoint, let endpoint = try? APIEndpoint(anew.endpoint) else {
                 return first
@@ -44,6 +44,11 @@ extension FleetClientAdapter {
             return ChoosingTransport.Choice(
                 endpoint: endpoint.description, transport: CurlTransport(endpoint: endpoint, tls: anew.tls))
         }
+        // As the same user; root at a socket is nobody elsewhere, and is told where to ask.
+        let transport: any APITransport =
+            settings.tls.map { tls -> any APITransport in
+                FollowingTransport(choosing) { CurlTransport(endpoint: $0, tls: tls) }
+            } ?? choosing
         let told: any APITransport = observer.map { ObservedTransport(transport: transport, observer: $0) } ?? transport
         return FleetClient(
             endpoint: endpoint, transport: told, deadline: settings.requestTimeout,

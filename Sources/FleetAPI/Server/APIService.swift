@@ -111,7 +111,7 @@ package struct APIService: Sendable {
     }
 
     package static func reply(to failure: ServerFailure) -> ServerReply {
-        let body = API.ErrorBody(code: failure.status, message: failure.message)
+        let body = API.ErrorBody(code: failure.status, message: failure.message, askAt: failure.askAt)
         var reply = (try? json(body, status: failure.status)) ?? ServerReply(status: failure.status)
         reply.closes = failure.closes
         return reply

@@ -81,6 +81,8 @@ package struct ServerFailure: Error, Hashable, Sendable {
     package var message: String
     /// What the audit says of it when that is more than the caller may learn.
     package var audit: String?
+    /// Where the request can be done, of one that this server cannot do (421).
+    package var askAt: [String]?
     /// Whether the connection ends with the answer.
     var closes: Bool
 

@@ -9,16 +9,21 @@ extension API {
             package var code: Int
             /// What failed and why; may be empty.
             package var message: String
+            /// With 421: where the request can be done, in the forms of `--endpoint`.
+            package var askAt: [String]?
 
-            package init(code: Int, message: String) {
+            package init(code: Int, message: String, askAt: [String]? = nil) {
                 self.code = code
                 self.message = message
+                self.askAt = askAt
             }
         }
 
         package var error: Details
 
-        package init(code: Int, message: String) { self.error = Details(code: code, message: message) }
+        package init(code: Int, message: String, askAt: [String]? = nil) {
+            self.error = Details(code: code, message: message, askAt: askAt)
+        }
     }
 
     /// Why a unit is where it is, or on no machine.

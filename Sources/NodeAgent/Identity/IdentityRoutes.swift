@@ -341,7 +341,9 @@ extension IdentityRoutes {
         if let desk { return desk }
         let signers = ((try? await registry.authorities()) ?? nil)?.entry.signers ?? []
         let who = signers.isEmpty ? "no machine says that it does" : "ask \(signers.joined(separator: " or "))"
-        throw ServerFailure(421, "this machine does not have the cluster's authority; \(who)")
+        var failure = ServerFailure(421, "this machine does not have the cluster's authority; \(who)")
+        failure.askAt = signers
+        throw failure
     }
 
     @discardableResult

@@ -75,6 +75,22 @@ struct JoiningTests {
         }
 
         func post(_ path: String, _ body: some Encodable, by caller: Caller = .itself) async throws -> ServerReply {
+            try await post(path, body, by: caller, at: service)
+        }
+
+        /// Asks a machine of the cluster that does not have the authority.
+        func postElsewhere(_ path: String, _ body: some Encodable) async throws -> ServerReply {
+            let routes = IdentityRoutes(registry: registry, cluster: "default", own: ownIdentity, desk: nil)
+            return try await post(
+                path, body, by: .itself,
+                at: APIService(
+                    access: RegistryClusterAccess(registry: registry, view: ClusterView(registry: registry)),
+                    version: "9.9", extraRoutes: routes.routes))
+        }
+
+        private func post(
+            _ path: String, _ body: some Encodable, by caller: Caller, at service: APIService
+        ) async throws -> ServerReply {
             let bytes = [UInt8](try JSONEncoder().encode(body))
             return await service.respond(
                 to: ServerRequest(
@@ -366,6 +382,19 @@ struct JoiningTests {
             #expect(
                 try await rig.identity(showing: former)
                     == .unknown(reason: "this certificate of machine \(Self.machine) was revoked"))
+        }
+    }
+
+    @Test("a machine without the authority says in the answer where that is")
+    func elsewhere() async throws {
+        try await withRig { rig async throws in
+            try await rig.desk.publish(signer: "tls:10.0.0.1:49154")
+            let reply = try await rig.postElsewhere("/authorities/rotate", API.Rotation(step: "begin"))
+            #expect(reply.status == 421)
+            guard case .bytes(let bytes) = reply.body else { return Issue.record("the answer is empty") }
+            let body = try JSONDecoder().decode(API.ErrorBody.self, from: Data(bytes))
+            #expect(body.error.askAt == ["tls:10.0.0.1:49154"])
+            #expect(body.error.message.contains("ask tls:10.0.0.1:49154"))
         }
     }
 
