@@ -21,6 +21,7 @@ import Testing
         Case(mutant: .foreignClaims, seed: 27),
         Case(mutant: .trustsFolder, seed: 0, target: .halfInstalled),
         Case(mutant: .timeoutIsProof, seed: 0),
+        Case(mutant: .hastyMajority, seed: 0, target: .hiddenLeader),
         Case(mutant: .deafToStates, seed: 4),
         Case(mutant: .touchBeforeClaim, seed: 57),
         Case(mutant: .deafGuard, seed: 10),

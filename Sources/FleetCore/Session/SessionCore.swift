@@ -55,11 +55,8 @@ package struct SessionCore: Sendable, Equatable {
         case renewFailed
         /// The store says that the lease that is held does not exist.
         case leaseGone
-        /// A majority of the store's members answered "no leader" or refused the connection; `asked` is when the first
-        /// question left.
-        case noQuorum(asked: Moment)
-        /// The question for the quorum brought no proof.
-        case quorumUnproven
+        /// One of the store's `count` members answered the question that left at `asked`; one that is silent has no answer.
+        case memberAnswered(MemberAnswer, member: Int, count: Int, asked: Moment)
         /// A connection to the store broke while nothing was asked of it: the store may be down.
         case connectionLost
         /// A peer renewed the lease for us; `sent` is when we asked it.
@@ -85,7 +82,7 @@ package struct SessionCore: Sendable, Equatable {
         case grant
         case register(SessionLease)
         case renew(SessionLease)
-        /// Ask every member of the store for a proof that there is no quorum.
+        /// Ask every member of the store how it is, and tell each answer as it comes.
         case askForQuorum
         /// The session lives: the agent may take on units and claim the lead. `isNew` tells a new session from a resumed.
         case enter(SessionLease, isNew: Bool)
@@ -115,16 +112,18 @@ package struct SessionCore: Sendable, Equatable {
     package private(set) var phase: Phase = .idle
     package var timing: SessionTiming
     /// Renewals have failed since the last success; reported once.
-    private var isTroubled = false
-    private var isRenewing = false
-    /// When the latest question about the quorum went out that has no answer yet.
-    private var asked: Moment?
+    var isTroubled = false
+    var isRenewing = false
+    /// When the latest question about the quorum went out.
+    var asked: Moment?
+    /// What the members have said since the store was last known to have a leader.
+    var evidence = QuorumEvidence()
     /// The next look while trouble lasts: answers that prove nothing must not put it off again and again.
     private var nextLook: Moment?
     /// One at a time: each registration begins a tenure, so a second one would shut out the first's.
     private var isRegistering = false
     /// The present trouble has been reported as covered by the proof of no quorum.
-    package private(set) var isCovered = false
+    package internal(set) var isCovered = false
     /// The lease that fencing gives up; ended once the units are dead, so that others need not wait for its lifetime.
     private var abandoned: SessionLease?
     /// The session was given up for others to take over.
@@ -158,13 +157,13 @@ package struct SessionCore: Sendable, Equatable {
         case .registered: registered(at: now)
         case .taken: taken(at: now)
         case .renewed(let sent): renewed(sent: sent, at: now)
-        case .relayed(let sent): proven(sent, at: now, report: nil)
+        case .relayed(let sent): relayed(sent: sent, at: now)
         case .unregistered(let sent): unregistered(sent: sent, at: now)
         case .renewFailed: renewFailed(at: now)
         case .leaseGone: leaseGone(at: now)
-        case .connectionLost: connectionLost()
-        case .noQuorum(let asked): noQuorum(asked: asked, at: now)
-        case .quorumUnproven: quorumUnproven(at: now)
+        case .connectionLost: connectionLost(at: now)
+        case .memberAnswered(let answer, let member, let count, let asked):
+            memberAnswered(answer, of: member, among: count, asked: asked, at: now)
         case .foreignStore: foreignStore(at: now)
         case .ownStoreReturned: ownStoreReturned(at: now)
         case .keptOut: keptOut(at: now)
@@ -242,6 +241,7 @@ extension SessionCore {
         isTroubled = false
         isRenewing = false
         asked = nil
+        evidence = QuorumEvidence()
         isCovered = false
         return [
             .feedGuard(until: timing.killMoment(proof: proof)), .enter(lease, isNew: isNew),
@@ -266,11 +266,18 @@ extension SessionCore {
         if case .held(let lease, let proof, false) = phase {
             return enter(lease, proof: max(proof, sent), isNew: false)
         }
+        evidence = QuorumEvidence()
         return proven(sent, at: now, report: isTroubled || isCovered ? .recovered : nil)
     }
 
+    private mutating func relayed(sent: Moment, at now: Moment) -> [Directive] {
+        // There is a leader, whatever was heard of the members.
+        evidence = QuorumEvidence()
+        return proven(sent, at: now, report: nil)
+    }
+
     /// Takes `moment` as the new moment from which the lease's lifetime counts.
-    private mutating func proven(_ moment: Moment, at now: Moment, report: Report?) -> [Directive] {
+    mutating func proven(_ moment: Moment, at now: Moment, report: Report?) -> [Directive] {
         guard case .held(let lease, let proof, let isConfirmed) = phase else { return [] }
         let newest = max(proof, moment)
         phase = .held(lease, proof: newest, isConfirmed: isConfirmed)
@@ -297,32 +304,7 @@ extension SessionCore {
         // A proof may have come before the renewal that brings no answer has timed out.
         let report: [Directive] = isTroubled || isCovered ? [] : [.report(.renewalsFailing)]
         isTroubled = true
-        guard mayAsk(at: now) else { return report + fenceOrWake(at: now) }
-        asked = now
-        return report + [.askForQuorum] + fenceOrWake(at: now)
-    }
-
-    /// Renews at once, before the store that went down comes up again.
-    ///
-    /// A store that starts takes connections and answers nothing for seconds. Who had just renewed would meet that silence with
-    /// a proof as old as its last renewal; who asks while the store is down has a fresh one (rule R4).
-    private mutating func connectionLost() -> [Directive] {
-        guard case .held(let lease, _, true) = phase, !isRenewing else { return [] }
-        isRenewing = true
-        return [.renew(lease)]
-    }
-
-    private mutating func noQuorum(asked: Moment, at now: Moment) -> [Directive] {
-        self.asked = nil
-        guard case .held(_, let proof, _) = phase, asked > proof else { return [] }
-        let report: Report? = isCovered ? nil : .coveredByNoQuorum
-        isCovered = true
-        return proven(asked, at: now, report: report)
-    }
-
-    private mutating func quorumUnproven(at now: Moment) -> [Directive] {
-        asked = nil
-        return fenceOrWake(at: now)
+        return report + ask(at: now) + fenceOrWake(at: now)
     }
 
     /// Lets units run on under a lease that lives; their tenure begins when the store takes the machine's record.
@@ -331,6 +313,7 @@ extension SessionCore {
         guard case .held(_, _, false) = phase else { return [] }
         isTroubled = false
         isCovered = false
+        evidence = QuorumEvidence()
         return proven(sent, at: now, report: nil)
     }
 
@@ -413,44 +396,23 @@ extension SessionCore {
         case .suspended(let lease): return [.renew(lease), .wake(at: now + timing.renewInterval)]
         case .held(let lease, let proof, let isConfirmed):
             let fence = fenceOrWake(at: now)
+            guard case .held = phase else { return fence }
+            let questions = askOnceMore(proof: proof, at: now)
             let isDue = isTroubled || !isConfirmed || now >= proof + timing.renewInterval
-            guard case .held = phase, isDue else { return fence }
-            guard !isRenewing else { return askOnceMore(proof: proof, at: now) + fence }
+            guard isDue, !isRenewing else { return questions + fence }
             isRenewing = true
-            let proofs = isCovered ? askOnceMore(proof: proof, at: now) : []
-            return [isConfirmed ? .renew(lease) : .resume(lease)] + proofs + fence
+            return [isConfirmed ? .renew(lease) : .resume(lease)] + questions + fence
         case .idle, .fencing, .ended: return []
         }
     }
 
-    /// Looks for a proof while a renewal is out that brings no answer.
-    ///
-    /// A store that has just lost its leader is silent until its members notice, for up to two seconds; then they say so, or
-    /// have another leader, within moments. Who asks only after each renewal's time-out misses that.
-    ///
-    /// A store that is down is asked at each retry: when it starts again it takes connections at once and serves them seconds
-    /// later, so the last proof before that silence must be a fresh one.
-    private mutating func askOnceMore(proof: Moment, at now: Moment) -> [Directive] {
-        let pause = isCovered ? timing.retryInterval : timing.renewInterval + timing.retryInterval
-        guard mayAsk(at: now), now >= proof + pause else { return [] }
-        asked = now
-        return [.askForQuorum]
-    }
-
-    /// Questions may overlap, one each retry: one that meets the silence of a store that starts has no answer for long, and must
-    /// not keep the next from hearing that it is down again.
-    private func mayAsk(at now: Moment) -> Bool {
-        guard let asked else { return true }
-        return now >= asked + timing.retryInterval
-    }
-
     /// Fences when it is time, else asks to be woken for the next thing to do.
-    private mutating func fenceOrWake(at now: Moment) -> [Directive] {
+    mutating func fenceOrWake(at now: Moment) -> [Directive] {
         guard case .held(let lease, let proof, _) = phase else { return [] }
         let due = timing.fenceMoment(proof: proof)
         guard now < due else { return fence(lease, kill: timing.killMoment(proof: proof)) }
-        var look = now + timing.retryInterval
-        if !isCovered { look = max(proof + timing.renewInterval, look) }
+        var look = now + pause(proof: proof, at: now)
+        if !isWatching(at: now) { look = max(proof + timing.renewInterval, look) }
         if let planned = nextLook, planned > now { look = min(planned, look) }
         nextLook = look
         return [.wake(at: min(due, look))]

@@ -4,32 +4,39 @@
 import Etcd
 import FleetCore
 
-/// Asks all members of the store at once whether the store as a whole can still decide anything.
-///
-/// While a majority of the members refuses connections or knows no leader, no lease can be ended; and a store that regains
-/// a leader gives every lease its full lifetime again. Such answers are as good as a renewal. Time-outs prove nothing: the
-/// members may well be alive behind a cut cable.
+/// Asks all members of the store at once how they are; what their answers prove is `QuorumEvidence`'s to tell.
 ///
 /// - Source: DESIGN section 5, "No quorum".
 struct QuorumQuestion: Sendable {
     let etcd: EtcdClient
+    /// How many members the store has; the number of endpoints at least.
+    let count: Int
 
-    /// - Parameter memberCount: How many members the store has; at least the number of endpoints is assumed.
-    /// - Returns: Whether a majority answered "no leader" or refused.
-    func isQuorumLost(memberCount: Int) async -> Bool {
-        let endpoints = etcd.configuration.endpoints
-        let majority = max(memberCount, endpoints.count) / 2 + 1
+    /// - Parameters:
+    ///   - etcd: What knows the endpoints of members, perhaps not of all.
+    ///   - memberCount: How many members the store is known to have; 0 when that is not known.
+    init(etcd: EtcdClient, memberCount: Int) {
+        self.etcd = etcd
+        count = max(memberCount, etcd.configuration.endpoints.count)
+    }
+
+    /// Returns when every member has answered or had its time.
+    ///
+    /// - Parameter hear: Takes each answer as it comes, with the number of the member. Of a member that is silent, or says what it
+    ///   should not, there is none: it may well be alive behind a cut cable.
+    func ask(_ hear: @escaping @Sendable (MemberAnswer, Int) -> Void) async {
         let etcd = etcd
-        return await withTaskGroup(of: Bool.self) { group in
-            for endpoint in endpoints {
+        await withDiscardingTaskGroup { group in
+            for (member, endpoint) in etcd.configuration.endpoints.enumerated() {
                 group.addTask {
                     switch await etcd.probe(endpoint) {
-                    case .refused, .noLeader: true
-                    case .healthy, .timedOut, .unknown: false
+                    case .refused: hear(.refused, member)
+                    case .noLeader: hear(.noLeader, member)
+                    case .healthy: hear(.leader, member)
+                    case .timedOut, .unknown: break
                     }
                 }
             }
-            return await group.reduce(into: 0) { count, isDown in count += isDown ? 1 : 0 } >= majority
         }
     }
 }

@@ -131,8 +131,7 @@ actor SessionShell {
         case .renew(let lease): group.addTask { await self.renew(lease) }
         case .askForQuorum:
             group.addTask { await self.askForQuorum() }
-            // A store that refuses or says "no leader" is as dead to peers; they would only wait for it together.
-            if let lease = core.currentLease, !core.isCovered, !isAskingPeers {
+            if let lease = core.currentLease, core.wantsRelay(at: BootClock.now), !isAskingPeers {
                 isAskingPeers = true
                 group.addTask { await self.askPeers(lease) }
             }
@@ -244,7 +243,7 @@ extension SessionShell {
         hooks.status("\(status): \(reason)")
     }
 
-    /// A run that begins while etcd is down cannot ask, and must not take one refusal for a majority's (rule R1).
+    /// A run that begins while etcd is down cannot ask, and must not take one refusal for all members' (rule R1).
     private func countMembers() async {
         saved.memberCount = (try? await etcd.members().count) ?? saved.memberCount
     }
@@ -393,8 +392,11 @@ extension SessionShell {
 
     private func askForQuorum() async {
         let asked = BootClock.now
-        let isLost = await QuorumQuestion(etcd: etcd).isQuorumLost(memberCount: saved.memberCount ?? 0)
-        inbox.yield(isLost ? .noQuorum(asked: asked) : .quorumUnproven)
+        let question = QuorumQuestion(etcd: etcd, memberCount: saved.memberCount ?? 0)
+        let count = question.count
+        await question.ask { [inbox] answer, member in
+            inbox.yield(.memberAnswered(answer, member: member, count: count, asked: asked))
+        }
     }
 
     /// Has peers renew the lease, which helps a machine that is cut off from the store alone.

@@ -21,6 +21,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case trustsFolder
     /// Silence of etcd's members counts as a proof that there is no quorum.
     case timeoutIsProof
+    /// A majority of etcd's members that is down counts at once as if all were.
+    case hastyMajority
     /// The engine does not hear that machines still hold units.
     case deafToStates
     /// A claim does not compare the assignment's revision.

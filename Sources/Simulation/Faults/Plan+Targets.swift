@@ -22,6 +22,9 @@ extension Plan {
         case halfInstalled
         /// A machine that cannot follow its schedule gives its session up, and others run its units.
         case givenUp
+        /// A machine does not reach etcd's leader, the other members are down for less than that one needs to notice, and then the
+        /// machine reaches none.
+        case hiddenLeader
     }
 
     package init(seed: UInt64, target: Target) {
@@ -75,6 +78,16 @@ extension Plan {
             setting.seconds = 60
             events = Catalogue.shared.units.indices.map { user(second, .submit(unit: $0, variant: 0, .launched)) }
             events.append(fault(start, .agentHindered(host: Int(seed / 3) % setting.hosts, span: .max)))
+        case .hiddenLeader:
+            let down = 300 * Span.millisecond
+            let moment = start + Int64(seed % 128) * 10 * Span.millisecond
+            events = Catalogue.shared.units.indices.map { user(second, .submit(unit: $0, variant: 0, .launched)) }
+            events += [
+                fault(moment - 2 * second, .cut(host: 0, member: 0, directions: 3, span: 12 * second)),
+                fault(moment, .memberDown(1, span: down)),
+                fault(moment, .memberDown(2, span: down)),
+                fault(moment + second, .cut(host: 0, member: nil, directions: 3, span: 9 * second)),
+            ]
         case .lateClaim:
             events = [
                 fault(start, .cut(host: 0, member: 0, directions: 1, span: 9 * second)),

@@ -83,7 +83,10 @@ final class SessionShell {
         case .renew(let lease): renew(lease)
         case .askForQuorum:
             let asked = host.now
-            client.isQuorumLost { [self] isLost in send(isLost ? .noQuorum(asked: asked) : .quorumUnproven) }
+            let count = world.etcd.members.count
+            client.askMembers { [self] answer, member in
+                send(.memberAnswered(answer, member: member, count: count, asked: asked))
+            }
         case .enter(let lease, let isNew):
             world.note { "\(host.name): session \(lease.id)" + (isNew ? "" : ", taken up again") }
             if isNew { host.runtime.session.mustFence = false }

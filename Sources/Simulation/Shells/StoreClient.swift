@@ -159,19 +159,21 @@ final class StoreClient {
     // MARK: Quorum
 
     /// Asks every member at once how it is; see `QuorumQuestion`.
-    func isQuorumLost(_ completion: @escaping (Bool) -> Void) {
-        var left = memberCount
-        var down = 0
-        let majority = memberCount / 2 + 1
+    func askMembers(_ hear: @escaping (MemberAnswer, Int) -> Void) {
+        var left = Set(0..<memberCount)
+        let minority = memberCount - (memberCount / 2 + 1)
         for member in 0..<memberCount {
             probe(member) { [world] answer in
-                left -= 1
                 switch answer {
-                case .refused, .noLeader: down += 1
-                case .timedOut: if world.isMutant(.timeoutIsProof) { down += 1 }
-                case .healthy: break
+                case .healthy: return hear(.leader, member)
+                case .timedOut where !world.isMutant(.timeoutIsProof): return
+                case .refused, .timedOut, .noLeader: break
                 }
-                if left == 0 { completion(down >= majority && !world.isMutant(.noProofOfQuorum)) }
+                guard !world.isMutant(.noProofOfQuorum) else { return }
+                hear(answer == .noLeader ? .noLeader : .refused, member)
+                left.remove(member)
+                guard world.isMutant(.hastyMajority), left.count == minority else { return }
+                for other in left.sorted() { hear(.refused, other) }
             }
         }
     }

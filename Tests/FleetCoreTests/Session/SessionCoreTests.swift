@@ -54,6 +54,49 @@ struct SessionCoreTests {
         #expect(core.isAbout(second) && !core.isAbout(first))
     }
 
+    @Test(
+        "a majority that stays down is watched from the first question on, and covers the session",
+        arguments: [5, 6, 10, 60])
+    func watched(ttl: Int) {
+        let timing = SessionTiming(ttl: ttl)
+        let lease = SessionLease(id: 7, ttl: ttl)
+        var now = Moment(nanoseconds: 0)
+        var core = SessionCore(timing: timing)
+        _ = core.handle(.started(saved: nil, proof: now), at: now)
+        _ = core.handle(.granted(lease, sent: now), at: now)
+        _ = core.handle(.registered, at: now)
+        // The worst that there is: the break comes when the next renewal is due.
+        now = now + timing.renewInterval
+        let start = now
+        var events: [SessionCore.Event] = [.connectionLost]
+        var wake = now
+        var covered: Moment?
+        while now < start + timing.lifetime * 4 {
+            if events.isEmpty {
+                now = max(now, wake)
+                events = [.woke]
+            }
+            for directive in core.handle(events.removeFirst(), at: now) {
+                switch directive {
+                case .renew: events.append(.renewFailed)
+                case .askForQuorum:
+                    // The third is silent.
+                    for member in 0..<2 {
+                        events.append(.memberAnswered(.refused, member: member, count: 3, asked: now))
+                    }
+                case .wake(let at): wake = at
+                case .report(.coveredByNoQuorum): covered = covered ?? now
+                case .fence:
+                    Issue.record("fenced \(now.since(start)) after the break")
+                    return
+                default: break
+                }
+            }
+        }
+        let moment = covered ?? now
+        #expect(moment >= start + QuorumEvidence.window && moment < timing.fenceMoment(proof: Moment(nanoseconds: 0)))
+    }
+
     static let lifeTables = [
         NamedScript(
             "the store keeps the machine out: units have their time to stop, and the lease is renewed no more",
@@ -72,15 +115,17 @@ struct SessionCoreTests {
             20 grant-failed => wake 23
             """),
         NamedScript(
-            "a connection that breaks is followed by a renewal at once, one at a time, and by the question for the quorum",
+            "a connection that breaks is followed by a renewal and a question at once, one at a time",
             """
             0 start => grant
             1 connection-lost => -
             1 granted 7 @0 => register 7
             2 registered => feed 54, enter 7 new, wake 15
-            3 connection-lost => renew 7
+            3 connection-lost => renew 7, ask
             3 connection-lost => -
             4 renew-failed => report renewalsFailing, ask, wake 15
+            8 connection-lost => renew 7, ask
+            9 renewed @8 => report recovered, feed 62, wake 23
             """),
         NamedScript(
             "kept out late in the life of the last proof: units are dead before the lease can end all the same",
@@ -157,7 +202,6 @@ struct SessionCoreTests {
             110 renew-failed => report renewalsFailing, ask, wake 113
             113 woke => resume 7, wake 116
             116 renew-failed => ask, wake 119
-            117 quorum-unproven => wake 119
             132 woke => report fencing, fence 144
             133 renewed @113 => -
             """),
@@ -259,13 +303,12 @@ struct SessionCoreTests {
                 23 woke => ask, wake 26
                 32 renew-failed => report renewalsFailing, ask, wake 35
                 35 woke => renew 7, wake 38
-                36 quorum-unproven => wake 38
                 38.5 renew-failed => ask, wake 41.5
                 41.5 woke => renew 7, wake 42
                 42 woke => report fencing, fence 54
                 43 renewed @41.5 => -
                 44 relayed @41 => -
-                45 no-quorum @41 => -
+                45 refused 0/1 @41 => -
                 46 woke => -
                 50 fenced => disarm, revoke 7, grant
                 51 granted 8 @50 => register 8
@@ -295,10 +338,10 @@ struct SessionCoreTests {
             held + """
                 20 woke => renew 7, wake 23
                 22 renew-failed => report renewalsFailing, ask, wake 23
-                24 no-quorum @23 => report coveredByNoQuorum, feed 77, wake 27
+                24 refused 0/1 @23 => report coveredByNoQuorum, feed 77, wake 27
                 34 woke => renew 7, ask, wake 37
                 38 renew-failed => ask, wake 41
-                41 no-quorum @39 => feed 93, wake 44
+                41 refused 0/1 @39 => feed 93, wake 44
                 51 woke => renew 7, ask, wake 54
                 52 renewed @51 => report recovered, feed 105, wake 66
                 """),
@@ -307,13 +350,11 @@ struct SessionCoreTests {
             held + """
                 20 woke => renew 7, wake 23
                 21 renew-failed => report renewalsFailing, ask, wake 23
-                22 no-quorum @21 => report coveredByNoQuorum, feed 75, wake 25
+                22 refused 0/1 @21 => report coveredByNoQuorum, feed 75, wake 25
                 25 woke => renew 7, ask, wake 28
                 28 woke => ask, wake 31
-                30 quorum-unproven => wake 31
                 31 woke => ask, wake 34
-                33 quorum-unproven => wake 34
-                34 no-quorum @31 => feed 85, wake 37
+                34 refused 0/1 @31 => feed 85, wake 37
                 """),
         NamedScript(
             "an old proof of no quorum proves nothing new",
@@ -321,14 +362,14 @@ struct SessionCoreTests {
                 20 woke => renew 7, wake 23
                 22 renew-failed => report renewalsFailing, ask, wake 23
                 23 relayed @22.5 => feed 76.5, wake 30.5
-                24 no-quorum @22 => -
+                24 refused 0/1 @22 => -
                 """),
         NamedScript(
             "a proof that took its time does not delay fencing beyond its own moment",
             held + """
                 20 woke => renew 7, wake 23
                 22 renew-failed => report renewalsFailing, ask, wake 23
-                41 no-quorum @1 => report coveredByNoQuorum, feed 55, wake 43
+                41 refused 0/1 @1 => report coveredByNoQuorum, feed 55, wake 43
                 43 woke => report fencing, fence 55
                 """),
         NamedScript(
@@ -336,7 +377,6 @@ struct SessionCoreTests {
             held + """
                 20 woke => renew 7, wake 23
                 32 renew-failed => report renewalsFailing, ask, wake 35
-                41 quorum-unproven => wake 42
                 42 woke => report fencing, fence 54
                 """),
         NamedScript(
@@ -371,13 +411,13 @@ struct SessionCoreTests {
             "coverage is told anew in a new session",
             held + """
                 20 renew-failed => report renewalsFailing, ask, wake 23
-                21 no-quorum @20.5 => report coveredByNoQuorum, feed 74.5, wake 24
+                21 refused 0/1 @20.5 => report coveredByNoQuorum, feed 74.5, wake 24
                 22 lease-gone => report fencing, fence 22
                 23 fenced => disarm, revoke 7, grant
                 24 granted 8 @23 => register 8
                 24 registered => feed 77, enter 8 new, wake 38
                 43 renew-failed => report renewalsFailing, ask, wake 46
-                44 no-quorum @43.5 => report coveredByNoQuorum, feed 97.5, wake 47
+                44 refused 0/1 @43.5 => report coveredByNoQuorum, feed 97.5, wake 47
                 """),
         NamedScript(
             "a foreign store suspends: nothing is stopped, nothing is taken on, and the guard is quiet",

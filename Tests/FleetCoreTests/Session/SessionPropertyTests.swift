@@ -84,7 +84,11 @@ struct SessionPropertyTests {
         switch event {
         case .started(.some, let proof) where phase == .idle: return proof
         case .granted(_, let sent) where phase == .granting: return sent
-        case .renewed(let sent) where isHeld, .relayed(let sent) where isHeld, .noQuorum(let sent) where isHeld:
+        case .renewed(let sent) where isHeld, .relayed(let sent) where isHeld:
+            return max(known ?? sent, sent)
+        // Of a single member: what the answers of several prove has a suite of its own.
+        case .memberAnswered(.refused, 0, 1, let sent) where isHeld,
+            .memberAnswered(.noLeader, 0, 1, let sent) where isHeld:
             return max(known ?? sent, sent)
         case .ownStoreReturned:
             guard case .suspended = phase else { return known }
@@ -110,8 +114,10 @@ struct SessionPropertyTests {
         case 6..<12: return .registered
         case 12..<18: return .renewed(sent: sent)
         case 18..<22: return .renewFailed
-        case 22..<24: return .noQuorum(asked: sent)
-        case 24..<26: return .quorumUnproven
+        case 22: return .memberAnswered(.refused, member: 0, count: 1, asked: sent)
+        case 23: return .memberAnswered(.noLeader, member: 0, count: 1, asked: sent)
+        case 24: return .memberAnswered(.leader, member: 0, count: 1, asked: sent)
+        case 25: return .memberAnswered(.refused, member: 1, count: 3, asked: sent)
         case 26..<28: return .relayed(sent: sent)
         case 28..<34: return .fenced
         case 34: return .leaseGone

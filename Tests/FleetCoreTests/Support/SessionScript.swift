@@ -7,7 +7,7 @@ import Testing
 /// Runs tables of `SECONDS event => directives` against a session's core.
 ///
 /// Leases are numbers, their lifetime is the script's. `granted 7 @2` is a lease 7 that was asked for at 2 s; `renewed @2`
-/// a renewal that left then.
+/// a renewal that left then; `refused 0/3 @2` the answer of the first of three members to a question that left then.
 struct SessionScript {
     private var core: SessionCore
     private let ttl: Int
@@ -37,14 +37,21 @@ struct SessionScript {
         case "renewed": return .renewed(sent: moment)
         case "relayed": return .relayed(sent: moment)
         case "unregistered": return .unregistered(sent: moment)
-        case "no-quorum": return .noQuorum(asked: moment)
+        case "refused", "no-leader", "leader":
+            let numbers = words.dropFirst().first?.split(separator: "/").compactMap { Int($0) } ?? []
+            guard let answer = Self.answers[words[0]], numbers.count == 2 else { return nil }
+            return .memberAnswered(answer, member: numbers[0], count: numbers[1], asked: moment)
         default: return Self.plainEvents[words[0]]
         }
     }
 
+    private static let answers: [String: MemberAnswer] = [
+        "refused": .refused, "no-leader": .noLeader, "leader": .leader,
+    ]
+
     private static let plainEvents: [String: SessionCore.Event] = [
         "grant-failed": .grantFailed, "registered": .registered, "taken": .taken, "register-failed": .registerFailed,
-        "renew-failed": .renewFailed, "lease-gone": .leaseGone, "quorum-unproven": .quorumUnproven,
+        "renew-failed": .renewFailed, "lease-gone": .leaseGone,
         "foreign": .foreignStore, "own-store": .ownStoreReturned, "fenced": .fenced, "woke": .woke,
         "stopping": .stopping, "kept-out": .keptOut, "connection-lost": .connectionLost, "guard-fired": .guardFired,
         "register-lease-gone": .registerLeaseGone,
