@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Authority
+import Etcd
 import FleetAPI
 import FleetAPIServer
 import FleetCore
@@ -391,7 +392,10 @@ struct JoiningTests {
             try await rig.desk.publish(signer: "tls:10.0.0.1:49154")
             let reply = try await rig.postElsewhere("/authorities/rotate", API.Rotation(step: "begin"))
             #expect(reply.status == 421)
-            guard case .bytes(let bytes) = reply.body else { return Issue.record("the answer is empty") }
+            guard case .bytes(let bytes) = reply.body else {
+                Issue.record("the answer is empty")
+                return
+            }
             let body = try JSONDecoder().decode(API.ErrorBody.self, from: Data(bytes))
             #expect(body.error.askAt == ["tls:10.0.0.1:49154"])
             #expect(body.error.message.contains("ask tls:10.0.0.1:49154"))

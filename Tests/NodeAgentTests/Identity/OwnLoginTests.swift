@@ -175,7 +175,10 @@ struct OwnLoginTests {
             let missing = await #expect(throws: AuthorityError.self) {
                 try await rig.desk.setPassword(of: stranger, to: StoreAccess.randomPassword())
             }
-            guard case .missing? = missing else { return Issue.record("\(String(describing: missing))") }
+            guard case .missing? = missing else {
+                Issue.record("\(String(describing: missing))")
+                return
+            }
 
             #expect(try await rig.desk.changeRootPassword() == .changed)
             let password = try #require(try rig.desk.folder.etcdPassword())
@@ -196,7 +199,8 @@ struct OwnLoginTests {
             try await neighbour.prepare()
             _ = try await neighbour.admit(stranger, isManager: false)
             guard case .kept(let why) = try await rig.desk.changeRootPassword() else {
-                return Issue.record("another cluster's authority is locked out")
+                Issue.record("another cluster's authority is locked out")
+                return
             }
             #expect(why.contains("cluster lab-machine-x"))
             #expect(try rig.desk.folder.etcdPassword() == next)
