@@ -245,6 +245,34 @@ extension ClusterTests {
             try await cluster.expectUntouched(units)
         }
 
+        @Test("every login at etcd gets another password while all goes on, and an agent that begins later has its own")
+        func passwords() async throws {
+            let cluster = try Cluster.shared
+            let units = try await cluster.startDemonstrator()
+            func secrets() async throws -> [String] {
+                var found: [String] = []
+                for number in 1...Cluster.size {
+                    found += try await cluster.inside(
+                        "worker-\(number)", "cat /var/lib/flotilla/identity/etcd-password")
+                }
+                return found
+            }
+            let lease = try await cluster.lease(of: "worker-2")
+            let before = try await secrets()
+            let rows = try await cluster.manage(
+                "cluster", "store", "rotate-passwords", "--no-legend", "--timeout", "1m")
+            #expect(rows.count == Cluster.size + 1 && rows.allSatisfy { $0.contains("new password") }, "\(rows)")
+            let after = try await secrets()
+            #expect(after.count == Cluster.size && Set(after).isDisjoint(with: before))
+            #expect(try await cluster.lease(of: "worker-2") == lease)
+            try await cluster.inside("worker-2", "systemctl restart node-agent")
+            for number in 1...Cluster.size {
+                try await cluster.start("anew-\(number).service", on: "worker-\(number)")
+            }
+            #expect(try await cluster.lease(of: "worker-2") == lease)
+            try await cluster.expectUntouched(units)
+        }
+
         @Test("the authority is replaced while all goes on, and not before etcd shows a certificate of the new one")
         func rotation() async throws {
             let cluster = try Cluster.shared

@@ -23,10 +23,6 @@ extension ClusterStore {
                 EXAMPLES:
                   cluster-manager cluster store rotate-passwords
                   cluster-manager cluster store rotate-passwords --timeout 1m
-
-                EXIT STATUS:
-                  0  all have a new one
-                  2  some machines have their former one still
                 """)
 
         @Option(
