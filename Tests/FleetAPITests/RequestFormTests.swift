@@ -23,7 +23,6 @@ struct RequestFormTests {
                 let answer = await connection.readToEnd()
                 #expect(answer.hasPrefix("HTTP/1.1 400 ") && answer.contains("Host"), "\(answer)")
                 #expect(!answer.contains("HTTP/1.1 200"), "\(answer)")
-                connection.end()
             }
         }
     }
@@ -37,7 +36,6 @@ struct RequestFormTests {
             connection.send("GET /healthz HTTP/1.0\r\n\(fields)\r\n")
             let answer = await connection.readToEnd().lowercased()
             #expect(answer.hasPrefix("http/1.0 200 ") && answer.contains("\r\nconnection: close\r\n"), "\(answer)")
-            connection.end()
 
             // An answer whose length nobody knows when it begins.
             let stream = try RawConnection(endpoint)
@@ -55,7 +53,6 @@ struct RequestFormTests {
             connection.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: \(word)\r\n\r\n")
             let answer = await connection.readToEnd().lowercased()
             #expect(answer.hasPrefix("http/1.1 200 ") && answer.contains("\r\nconnection: close\r\n"), "\(answer)")
-            connection.end()
         }
     }
 
@@ -73,7 +70,6 @@ struct RequestFormTests {
             #expect(await connection.read().hasPrefix("HTTP/1.1 201 "))
             connection.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             #expect(await connection.readToEnd().hasPrefix("HTTP/1.1 200 "))
-            connection.end()
         }
     }
 
@@ -99,7 +95,6 @@ struct RequestFormTests {
                 connection.send(request)
                 let answer = await connection.readToEnd()
                 #expect(answer.hasPrefix(status) && !answer.contains("100 Continue"), "\(answer)")
-                connection.end()
             }
         }
     }
