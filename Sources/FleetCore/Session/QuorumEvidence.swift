@@ -7,8 +7,10 @@ package enum MemberAnswer: Sendable, Equatable {
     case refused
     /// It runs and knows no leader.
     case noLeader
-    /// It names a leader.
-    case leader
+    /// It names another member as the leader.
+    case follows
+    /// It leads, by its own word.
+    case leads
 }
 
 /// Tells from the answers of the store's members, one by one, since when no lease can have ended.
@@ -16,8 +18,9 @@ package enum MemberAnswer: Sendable, Equatable {
 /// A leader of etcd gives every lease its full lifetime when it is elected, and only then. So a moment is a proof when whoever leads
 /// the store later must have been elected after it. There are three ways to know that:
 ///
-/// - *All.* Every member has refused, or said that it knows no leader, in answer to a question that was asked after the moment: who
-///   leads later was elected after its own answer.
+/// - *All.* Every member has refused, or said that it knows no leader or follows another one, in answer to a question that was
+///   asked after the moment: who leads later was elected after its own answer. This is a store that has just lost its leader: it
+///   refuses, and the others follow it until they notice.
 /// - *A majority that refuses, and each of the others once.* While a majority is down nobody is elected. So who has been seen
 ///   without the lead since then leads only after the majority is back. This is a store that starts: its first member takes
 ///   connections and says nothing.
@@ -25,7 +28,7 @@ package enum MemberAnswer: Sendable, Equatable {
 ///   the majority is back before, it leads on without an election and extends no lease. So the same majority must be
 ///   seen down in question after question for longer than that.
 ///
-/// Silence proves nothing, and ends what was known of a member. A member that names a leader contradicts all of it.
+/// Silence proves nothing. A member that leads contradicts that a majority is down; one that follows begins the wait anew.
 ///
 /// - Source: DESIGN section 5, "No quorum".
 package struct QuorumEvidence: Sendable, Equatable {
@@ -53,6 +56,10 @@ package struct QuorumEvidence: Sendable, Equatable {
 
     /// By member: its last row, which may be over; `nil` when it was not seen down.
     private var rows: [Row?] = []
+    /// By member: when the newest question left to which it answered that it does not lead. If it leads, it was elected later.
+    private var unled: [Moment?] = []
+    /// When a member was last heard that follows a leader.
+    private var followed: Moment?
 
     package init() {}
 
@@ -68,12 +75,28 @@ package struct QuorumEvidence: Sendable, Equatable {
     package mutating func take(
         _ answer: MemberAnswer, of member: Int, among count: Int, asked: Moment, at now: Moment
     ) -> Moment? {
-        if rows.count != count || answer == .leader { rows = Array(repeating: nil, count: count) }
-        guard answer != .leader, rows.indices.contains(member) else { return nil }
+        if rows.count != count {
+            self = QuorumEvidence()
+            rows = Array(repeating: nil, count: count)
+            unled = rows.map { _ in nil }
+        }
+        guard rows.indices.contains(member) else { return nil }
+        if answer != .leads { unled[member] = max(unled[member] ?? asked, asked) }
+        switch answer {
+        case .leads: rows = rows.map { _ in nil }
+        case .follows:
+            rows[member] = nil
+            followed = now
+        case .refused, .noLeader: note(answer, of: member, asked: asked, at: now)
+        }
+        return [allUnled, majorityRefuses, majorityIsLongDown].compactMap(\.self).max()
+    }
+
+    private mutating func note(_ answer: MemberAnswer, of member: Int, asked: Moment, at now: Moment) {
         if let row = rows[member], asked < row.asked {
             // Overtaken by the answer to a later question. What it adds is that the member was not the same all the time.
             if row.answer != answer { rows[member]?.since = now }
-            return nil
+            return
         }
         var row = Row(answer: answer, since: now, asked: asked)
         // One that ran, without a leader, may have heard of one before it went down.
@@ -81,7 +104,6 @@ package struct QuorumEvidence: Sendable, Equatable {
             row.since = former.since
         }
         rows[member] = row
-        return [allDown, majorityRefuses, majorityIsLongDown].compactMap(\.self).max()
     }
 
     /// Whether a majority, and not all, has been seen down of late: what is missing is that it stays so.
@@ -92,20 +114,20 @@ package struct QuorumEvidence: Sendable, Equatable {
 
     private var majority: Int { rows.count / 2 + 1 }
 
-    private var allDown: Moment? {
-        let known = rows.compactMap(\.self)
-        return known.count == rows.count ? known.map(\.asked).min() : nil
+    private var allUnled: Moment? {
+        let known = unled.compactMap(\.self)
+        return known.count == unled.count ? known.min() : nil
     }
 
     private var majorityRefuses: Moment? {
         guard let (since, asked) = longestMajority(where: { $0.answer == .refused }) else { return nil }
-        let wereAllDown = rows.allSatisfy { $0.map { $0.asked >= since } ?? false }
-        return wereAllDown ? asked : nil
+        let wereAllUnled = unled.allSatisfy { $0.map { $0 >= since } ?? false }
+        return wereAllUnled ? asked : nil
     }
 
     private var majorityIsLongDown: Moment? {
         guard let (since, asked) = longestMajority(where: { _ in true }) else { return nil }
-        return asked.since(since) >= Self.window ? asked : nil
+        return asked.since(max(since, followed ?? since)) >= Self.window ? asked : nil
     }
 
     /// The majority that has been down for longest: since when all of it is, and what was asked last of each of it.

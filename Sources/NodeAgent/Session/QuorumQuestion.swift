@@ -3,6 +3,7 @@
 
 import Etcd
 import FleetCore
+import Synchronization
 
 /// Asks all members of the store at once how they are; what their answers prove is `QuorumEvidence`'s to tell.
 ///
@@ -23,20 +24,31 @@ struct QuorumQuestion: Sendable {
     /// Returns when every member has answered or had its time.
     ///
     /// - Parameter hear: Takes each answer as it comes, with the number of the member. Of a member that is silent, or says what it
-    ///   should not, there is none: it may well be alive behind a cut cable.
+    ///   should not, there is none: it may well be alive behind a cut cable. Nor is there of one that answers at a second
+    ///   endpoint, too: it is not two members.
     func ask(_ hear: @escaping @Sendable (MemberAnswer, Int) -> Void) async {
         let etcd = etcd
+        let heard = Heard()
         await withDiscardingTaskGroup { group in
             for (member, endpoint) in etcd.configuration.endpoints.enumerated() {
                 group.addTask {
                     switch await etcd.probe(endpoint) {
                     case .refused: hear(.refused, member)
-                    case .noLeader: hear(.noLeader, member)
-                    case .healthy: hear(.leader, member)
+                    case .noLeader(_, let id):
+                        if heard.isFirst(id) { hear(.noLeader, member) }
+                    case .healthy(let leader, _, let id):
+                        if heard.isFirst(id) { hear(leader == id ? .leads : .follows, member) }
                     case .timedOut, .unknown: break
                     }
                 }
             }
         }
+    }
+
+    /// The members that have answered, by etcd's own numbers for them.
+    private final class Heard: Sendable {
+        private let members = Mutex<Set<UInt64>>([])
+
+        func isFirst(_ member: UInt64) -> Bool { members.withLock { $0.insert(member).inserted } }
     }
 }

@@ -151,7 +151,7 @@ final class Follower {
             else { return checkQuiet(stream) }
             client.probe(stream.member) { [self] answer in
                 guard stream.isOpen, self.stream === stream, !scope.isCancelled else { return }
-                if answer == .healthy {
+                if answer == .follows || answer == .leads {
                     client.answered(stream.member)
                     checkQuiet(stream)
                 } else {

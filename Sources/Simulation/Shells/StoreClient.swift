@@ -9,7 +9,7 @@ import FleetCore
 final class StoreClient {
     typealias Completion = (Result<StoreAnswer, StoreFailure>) -> Void
 
-    enum Probe { case refused, noLeader, healthy, timedOut }
+    enum Probe { case refused, noLeader, follows, leads, timedOut }
 
     unowned let process: AgentProcess
     private var world: World { process.world }
@@ -165,7 +165,8 @@ final class StoreClient {
         for member in 0..<memberCount {
             probe(member) { [world] answer in
                 switch answer {
-                case .healthy: return hear(.leader, member)
+                case .follows: return hear(.follows, member)
+                case .leads: return hear(.leads, member)
                 case .timedOut where !world.isMutant(.timeoutIsProof): return
                 case .refused, .timedOut, .noLeader: break
                 }
@@ -189,7 +190,9 @@ final class StoreClient {
         world.network.send(host, member, .toMember) { [self] in
             let state = world.etcd.members[member]
             guard !state.isSilent else { return }
-            let answer: Probe = !state.isUp ? .refused : world.etcd.knowsLeader(member) ? .healthy : .noLeader
+            let hasLeader = state.isUp && world.etcd.knowsLeader(member)
+            let answer: Probe =
+                hasLeader ? world.etcd.leader == member ? .leads : .follows : state.isUp ? .noLeader : .refused
             world.network.send(host, member, .fromMember) { [self] in
                 process.enter { finish(answer) }
             }

@@ -6,7 +6,7 @@ import Testing
 
 /// Tables of questions: `MOMENT answers => proof`, a letter for each member that the store has.
 ///
-/// `r` refuses, `n` knows no leader, `L` names one, `.` is silent. Answers come at once, in the members' order, or at the moment
+/// `r` refuses, `n` knows no leader, `f` follows another one, `L` leads, `.` is silent. Answers come at once, in the members' order, or at the moment
 /// after a slash. The proof is the newest that any of the answers gave.
 @Suite("Evidence that the store has no leader")
 struct QuorumEvidenceTests {
@@ -40,7 +40,9 @@ struct QuorumEvidenceTests {
         #expect(!evidence.isPartial(at: start + QuorumEvidence.longestGap + .milliseconds(1)))
         _ = evidence.take(.refused, of: 1, among: 3, asked: start, at: start)
         #expect(!evidence.isPartial(at: start), "all of them prove it")
-        _ = evidence.take(.leader, of: 1, among: 3, asked: start, at: start)
+        _ = evidence.take(.follows, of: 1, among: 3, asked: start, at: start)
+        #expect(evidence.isPartial(at: start))
+        _ = evidence.take(.leads, of: 1, among: 3, asked: start, at: start)
         #expect(!evidence.isPartial(at: start))
     }
 
@@ -53,7 +55,7 @@ struct QuorumEvidenceTests {
         #expect(evidence.take(.refused, of: 0, among: 1, asked: now, at: now) == now)
     }
 
-    private static let answers: [Character: MemberAnswer] = ["r": .refused, "n": .noLeader, "L": .leader]
+    private static let answers: [Character: MemberAnswer] = ["r": .refused, "n": .noLeader, "f": .follows, "L": .leads]
 
     static let tables = [
         NamedScript(
@@ -115,17 +117,56 @@ struct QuorumEvidenceTests {
             12.1 nr. => 12.1
             """),
         NamedScript(
-            "a leader that is named ends it, and the window begins anew",
+            "a leader ends it, and the window begins anew: what was proven before is all that is left",
             """
             10 rrr => 10
-            10.2 Lrr => -
-            10.7 .rr => -
-            11.2 .rr => -
-            11.7 .rr => -
-            12.2 .rr => -
+            10.2 Lrr => 10
+            10.7 .rr => 10
+            11.2 .rr => 10
+            11.7 .rr => 10
+            12.2 .rr => 10
             12.3 .rr => 12.3
-            12.5 Lrr => -
-            12.7 .rr => -
+            12.5 Lrr => 10
+            12.7 .rr => 10
+            """),
+        NamedScript(
+            "the leader is gone, and the others follow it until they notice: whoever leads next is elected",
+            """
+            10 ffr => 10
+            10.2 ff. => 10
+            10.4 nn. => 10
+            10.6 nnr => 10.6
+            """),
+        NamedScript(
+            "the leader lives, out of reach of one who asks, and the others follow it: that proves nothing, however long",
+            """
+            10 ff. => -
+            11 ff. => -
+            12 ff. => -
+            12.4 ff. => -
+            """),
+        NamedScript(
+            "a leader that answers may go on when the others are back",
+            """
+            10 ffL => -
+            10.2 rrL => -
+            10.6 rr. => -
+            11.1 rr. => -
+            11.6 rr. => -
+            12.1 rr. => -
+            12.3 rr. => 12.3
+            """),
+        NamedScript(
+            "one that follows a leader has heard from it a moment ago: the window begins anew",
+            """
+            10 rrr.. => -
+            10.5 rrr.. => -
+            11 rrrf. => -
+            11.5 rrr.. => -
+            12 rrr.. => -
+            12.5 rrr.. => -
+            13 rrr.. => -
+            13.1 rrr.. => 13.1
             """),
         NamedScript(
             "a gap begins the window anew: the member may have been up meanwhile",

@@ -116,7 +116,7 @@ struct SessionPropertyTests {
         case 18..<22: return .renewFailed
         case 22: return .memberAnswered(.refused, member: 0, count: 1, asked: sent)
         case 23: return .memberAnswered(.noLeader, member: 0, count: 1, asked: sent)
-        case 24: return .memberAnswered(.leader, member: 0, count: 1, asked: sent)
+        case 24: return .memberAnswered(.leads, member: 0, count: 1, asked: sent)
         case 25: return .memberAnswered(.refused, member: 1, count: 3, asked: sent)
         case 26..<28: return .relayed(sent: sent)
         case 28..<34: return .fenced

@@ -37,7 +37,7 @@ struct SessionScript {
         case "renewed": return .renewed(sent: moment)
         case "relayed": return .relayed(sent: moment)
         case "unregistered": return .unregistered(sent: moment)
-        case "refused", "no-leader", "leader":
+        case "refused", "no-leader", "follows", "leads":
             let numbers = words.dropFirst().first?.split(separator: "/").compactMap { Int($0) } ?? []
             guard let answer = Self.answers[words[0]], numbers.count == 2 else { return nil }
             return .memberAnswered(answer, member: numbers[0], count: numbers[1], asked: moment)
@@ -46,7 +46,7 @@ struct SessionScript {
     }
 
     private static let answers: [String: MemberAnswer] = [
-        "refused": .refused, "no-leader": .noLeader, "leader": .leader,
+        "refused": .refused, "no-leader": .noLeader, "follows": .follows, "leads": .leads,
     ]
 
     private static let plainEvents: [String: SessionCore.Event] = [
