@@ -109,6 +109,9 @@ final class EtcdModel {
         }
     }
 
+    /// Takes what has reached a member that is silent; it comes to it when it serves.
+    func hold(at member: Int, _ action: @escaping () -> Void) { members[member].held.append(action) }
+
     private func answerHeld(_ member: Int) {
         guard !members[member].isSilent else { return }
         let held = members[member].held
@@ -190,8 +193,7 @@ final class EtcdModel {
             return reply(.failure(StoreFailure(code: .unreachable, mayHaveHappened: false)))
         }
         guard !members[member].isSilent else {
-            members[member].held.append { [unowned self] in receive(request, at: member, reply) }
-            return
+            return hold(at: member) { [unowned self] in receive(request, at: member, reply) }
         }
         guard knowsLeader(member) else {
             return reply(.failure(StoreFailure(code: .unreachable, mayHaveHappened: false)))

@@ -79,20 +79,25 @@ final class Follower {
             process.enter { [self] in handle(message) }
         }
         self.stream = stream
-        world.network.send(host, member, .toMember) { [self] in
-            guard !scope.isCancelled, stream.isOpen else { return }
-            guard !world.etcd.members[member].isSilent else { return }
-            let revision = world.etcd.store.revision
-            let isTaken = world.etcd.open(stream)
-            world.network.send(host, member, .fromMember) { [self] in
-                process.enter { [self] in
-                    isAnswered = true
-                    if isTaken { created(stream, header: revision) } else { broken(stream) }
-                }
-            }
-        }
+        world.network.send(host, member, .toMember) { [self] in open(stream) { isAnswered = true } }
         process.after(StoreClient.requestTimeout, in: scope) { [self] in
             if !isAnswered, self.stream === stream { broken(stream) }
+        }
+    }
+
+    /// What a member does that is asked for a watch: one that is silent answers as soon as it serves.
+    private func open(_ stream: WatchStream, _ answered: @escaping () -> Void) {
+        guard !scope.isCancelled, stream.isOpen else { return }
+        guard !world.etcd.members[stream.member].isSilent else {
+            return world.etcd.hold(at: stream.member) { [self] in open(stream, answered) }
+        }
+        let revision = world.etcd.store.revision
+        let isTaken = world.etcd.open(stream)
+        world.network.send(stream.host, stream.member, .fromMember) { [self] in
+            process.enter { [self] in
+                answered()
+                if isTaken { created(stream, header: revision) } else { broken(stream) }
+            }
         }
     }
 
