@@ -224,7 +224,7 @@ struct StoreAccessTests {
         let first = try await rig.access.admit(Sample.a, isManager: true)
         let second = try await rig.access.admit(Sample.a, isManager: true)
         #expect(first.user == second.user && first.password != second.password)
-        #expect(first.password.utf8.count == 32)
+        #expect(first.password.utf8.count == 43)
         #expect(!"\(first)".contains(first.password))
         let old = await #expect(throws: EtcdError.self) { try await rig.client(first).grantLease(ttl: 600) }
         #expect(old?.code == .loginRefused)
