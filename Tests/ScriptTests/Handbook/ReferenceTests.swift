@@ -132,7 +132,7 @@ import Testing
         let page = try HandbookPage("docs/reference/unit-options.md")
         let values = [
             "MachineID=11111111", "MachineOf=b.service", "MachineMetadata=a=b", "Conflicts=c.service",
-            "Replaces=d.service", "Global=true", "OnDisconnect=keep", "RunAgain=true",
+            "Replaces=d.service", "Ports=80", "Global=true", "OnDisconnect=keep", "RunAgain=true",
         ]
         let names = values.map { String($0.prefix { $0 != "=" }) }
         var refused: [String] = []
