@@ -12,7 +12,7 @@ extension ClusterStore {
             commandName: "rotate-passwords",
             abstract: "Give the authority and every machine a new password in etcd.",
             discussion: """
-                Each machine makes its own, of 256 random bits, and has the authority set it; no unit is touched and no session \
+                Each machine makes its own, of 258 random bits, and has the authority set it; no unit is touched and no session \
                 ends. First comes etcd's root, whose password stays in the authority's folder: take copies of that folder \
                 anew. Then the machines, one by one. One that is off keeps its former password, and takes a new one when it is \
                 back. Where other clusters have users in the same etcd root's stays, for their authorities log in with it.
@@ -52,7 +52,7 @@ extension ClusterStore {
                 rows.append(
                     PasswordRow(
                         member,
-                        try await Self.rotate(member, isAlive: alive.contains(member.id), client, within: patience)))
+                        await Self.rotate(member, isAlive: alive.contains(member.id), client, within: patience)))
             }
             line.clear()
             try context.render(rows, columns: columns, layout: list.layout)
@@ -68,21 +68,25 @@ extension ClusterStore {
         /// Asks one machine, and waits for it where it is there to answer.
         private static func rotate(
             _ member: API.Member, isAlive: Bool, _ client: FleetClient, within patience: Duration
-        ) async throws -> PasswordRow.Result {
+        ) async -> PasswordRow.Result {
             do throws(APIError) {
                 try await client.rotatePassword(of: member.id)
-                guard isAlive else { return .absent }
-                let deadline = ContinuousClock.now + patience
-                repeat {
-                    let now = try await client.members().first { $0.id == member.id }
-                    guard now?.passwordAwaited == true else { return .changed }
-                    try? await Task.sleep(for: pause)
-                } while ContinuousClock.now < deadline && !Task.isCancelled
-                return .waiting
             } catch {
                 // Such as one that was revoked meanwhile; the others get theirs.
                 return .failed(error.message)
             }
+            guard isAlive else { return .absent }
+            let deadline = ContinuousClock.now + patience
+            repeat {
+                // The machine that is asked may be the one whose login at etcd has just ended: it is asked again.
+                if let members = try? await client.members(),
+                    members.first(where: { $0.id == member.id })?.passwordAwaited != true
+                {
+                    return .changed
+                }
+                try? await Task.sleep(for: pause)
+            } while ContinuousClock.now < deadline && !Task.isCancelled
+            return .waiting
         }
     }
 }
