@@ -56,7 +56,9 @@ package struct QuorumEvidence: Sendable, Equatable {
 
     /// By member: its last row, which may be over; `nil` when it was not seen down.
     private var rows: [Row?] = []
-    /// By member: when the newest question left to which it answered that it does not lead. If it leads, it was elected later.
+    /// By member: when the newest question left to which it answered that it does not lead.
+    ///
+    /// If it leads, it was elected later.
     private var unled: [Moment?] = []
     /// When a member was last heard that follows a leader.
     private var followed: Moment?

@@ -64,7 +64,7 @@ struct QuorumEvidenceTests {
             10 r => 10
             10.2 n => 10.2
             10.4 . => -
-            10.6 L => -
+            10.6 L => 10.2
             20/21 r => 20
             """),
         NamedScript(
@@ -154,7 +154,8 @@ struct QuorumEvidenceTests {
             11.1 rr. => -
             11.6 rr. => -
             12.1 rr. => -
-            12.3 rr. => 12.3
+            12.6 rr. => -
+            12.7 rr. => 12.7
             """),
         NamedScript(
             "one that follows a leader has heard from it a moment ago: the window begins anew",
