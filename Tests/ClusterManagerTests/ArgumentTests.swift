@@ -22,7 +22,7 @@ struct ArgumentTests {
             ("start --foo x", "cluster-manager: unknown option '--foo'; see 'cluster-manager start --help'"),
             ("start", "cluster-manager: missing expected argument '<unit> ...'; see 'cluster-manager start --help'"),
             ("--version foo", "cluster-manager: unknown command 'foo'; see 'cluster-manager --help'"),
-            ("list-machines x --version", "cluster-manager: unexpected argument 'x'; see 'cluster-manager list-machines"),
+            ("list-machines x --version", "cluster-manager: unexpected argument 'x'; see 'cluster-manager list-mach"),
             ("list-machines x", "cluster-manager: unexpected argument 'x'; see 'cluster-manager list-machines --help'"),
             ("--start --celixAgents=abc", "cluster-manager: --celixAgents=abc: the number of agents must be a whole"),
             ("--start --celixAgents=-1", "cluster-manager: --celixAgents=-1: the number of agents must be a whole"),

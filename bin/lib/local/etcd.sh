@@ -46,9 +46,10 @@ etcd_peers() {
 
 # etcd_set_url: where etcd answers, once it is known whether the cluster is secured: URLs with commas between them.
 etcd_set_url() {
-    local member urls=''
-    for ((member = 1; member <= etcd_count; member++)); do urls+=,$(etcd_member_url "$member"); done
-    etcd_url=${urls#,}
+    local member
+    etcd_url=''
+    for ((member = 1; member <= etcd_count; member++)); do etcd_url+=,$(etcd_member_url "$member"); done
+    etcd_url=${etcd_url#,}
 }
 
 # etcd_answers MEMBER: it answers, and has a leader.
