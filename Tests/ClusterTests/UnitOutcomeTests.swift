@@ -182,7 +182,8 @@ extension ClusterTests {
         @Test("a service and its socket are started by one command that names the service first")
         func socketAndService() async throws {
             let cluster = try Cluster.shared
-            let service = try await cluster.pinned(Cluster.sleeper, to: home)
+            // Where the one goes the other has to be known first.
+            let service = Cluster.sleeper + "[X-Fleet]\nMachineOf=pair.socket\n"
             let socket = try await cluster.pinned("[Socket]\nListenStream=/run/pair.sock\n", to: home)
             try await cluster.withUnit("pair.service", service) { first in
                 try await cluster.withUnit("pair.socket", socket) { second in

@@ -13,9 +13,7 @@ extension BringingUp {
         _ findings: [UnitFinding], _ standings: [UnitName: Standing]
     ) -> (triggered: [UnitFinding], triggers: [UnitFinding]) {
         let down = findings.filter { finding in
-            guard let file = finding.coming(replaces), !SchedulingOptions(of: file, for: finding.name).isGlobal else {
-                return false
-            }
+            guard finding.coming(replaces) != nil, !isGlobal(finding) else { return false }
             return (finding.registered?.desired ?? .inactive) < .launched || standings[finding.name] == .down
         }
         func isTrigger(_ finding: UnitFinding, of other: UnitFinding) -> Bool {
@@ -45,15 +43,32 @@ extension BringingUp {
         guard !triggered.isEmpty else { return nil }
         let start = ContinuousClock.now
         func left() -> Duration? { timeout.map { max($0 - (ContinuousClock.now - start), .zero) } }
-        // What is launched, and down, is loaded.
-        let unloaded = triggered.filter { ($0.registered?.desired ?? .inactive) < .launched }
-        let loading = try unloaded.map { try BringingUp(to: .loaded, replaces: replaces).step($0).step }
+        func loading(_ some: [UnitFinding]) throws -> [UnitOperation.Step] {
+            // What is launched, and down, is loaded.
+            let unloaded = some.filter { ($0.registered?.desired ?? .inactive) < .launched }
+            return try unloaded.map { try BringingUp(to: .loaded, replaces: replaces).step($0).step }
+        }
+        let pairs = Set((triggered + triggers).map(\.name))
+        // One of a pair may need the machine of the other, or of any other unit of the command.
+        let others = try loading(findings.filter { !pairs.contains($0.name) && !isGlobal($0) })
         let starting = try triggers.map { try step($0, standings[$0.name]).step }
         let operation = UnitOperation(context: context, patience: patience)
-        if try await operation.pass(loading, within: left()) {
-            _ = try await operation.pass(starting, within: left())
+        do {
+            let bound = left().map { min($0, Self.loadPatience) } ?? Self.loadPatience
+            if try await operation.pass(try loading(triggered + triggers), beside: others, within: bound) {
+                _ = try await operation.pass(starting, within: left())
+            }
+        } catch let error as ClusterManagerError where error.code == .timedOut && left() != .zero {
+            // A unit that no machine takes holds the others up no longer: the command itself tells of it.
         }
         return .wait(left())
+    }
+
+    /// How long the rest of a command waits for units that have to be loaded first.
+    private static let loadPatience = Duration.seconds(10)
+
+    private func isGlobal(_ finding: UnitFinding) -> Bool {
+        finding.coming(replaces).map { SchedulingOptions(of: $0, for: finding.name).isGlobal } ?? false
     }
 }
 
@@ -69,12 +84,16 @@ extension UnitOperation {
     ///
     /// - Parameters:
     ///   - steps: One per unit, each with something to wait for.
+    ///   - others: Steps that are asked for as well, and not waited for.
     ///   - timeout: When to give up; `nil` waits for ever.
     /// - Returns: Whether all got there.
     /// - Throws: `ClusterManagerError` when the time is up, or nobody answers.
-    fileprivate func pass(_ steps: [Step], within timeout: Duration?) async throws -> Bool {
+    fileprivate func pass(
+        _ steps: [Step], beside others: [Step] = [], within timeout: Duration?
+    ) async throws -> Bool {
         guard !steps.isEmpty else { return true }
         let fleet = context.fleet
+        _ = await Concurrently.map(others) { step in try await step.request?(fleet) }
         let waiter = try await Waiter(fleet, units: steps.map(\.unit), console: context.console)
         leaveWord(Self.doubt(steps, before: waiter.before))
         let answers = await Concurrently.map(steps) { step in try await step.request?(fleet) }
