@@ -222,6 +222,30 @@ struct EtcdLoginTests {
         #expect(missing.code == .notFound)
     }
 
+    @Test(
+        "a password that is about to change is tried, too, where the present one is refused, and is the one from then on"
+    )
+    func expected() async throws {
+        let (old, new) = (Login(user: "u", password: "old"), Login(user: "u", password: "new"))
+        let refusal = EtcdError(code: .loginRefused, message: "no", isTransient: false, mayHaveHappened: false)
+        let keeper = TokenKeeper(old, idleLimit: .seconds(3_600), firstRest: .seconds(30))
+        await #expect(throws: EtcdError.self) { try await keeper.token(replacing: nil) { _ in .failure(refusal) } }
+        // The refusal of before is no reason to wait.
+        await keeper.expect(new)
+        for bad in [nil, "new"] {
+            let token = try await keeper.token(replacing: bad) { login in
+                login == new ? .success(bad == nil ? "new" : "newer") : .failure(refusal)
+            }
+            #expect(token == (bad == nil ? "new" : "newer"))
+            #expect(await keeper.login == new)
+        }
+        // A change that came to nothing: the former one counts as ever.
+        let unchanged = TokenKeeper(old, idleLimit: .seconds(3_600))
+        await unchanged.expect(new)
+        #expect(try await unchanged.token(replacing: nil) { .success($0.password) } == "old")
+        #expect(await unchanged.login == old)
+    }
+
     @Test("an idle login is renewed before it is used, and a refused one is not tried again at once")
     func keeper() async throws {
         let (counts, count) = AsyncStream<Login>.makeStream()

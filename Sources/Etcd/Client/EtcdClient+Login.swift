@@ -11,6 +11,11 @@ extension EtcdClient {
         await tokens.use(Login(user: user, password: password))
     }
 
+    /// Tells that the password of `user` is about to be changed to this one, so that no request meets the moment between.
+    package func expectLogin(user: String, password: String) async {
+        await tokens.expect(Login(user: user, password: password))
+    }
+
     /// Whether etcd asks for logins.
     ///
     /// - Throws: `.loginRefused` when it does and refuses this client's own; other codes when it cannot be asked.

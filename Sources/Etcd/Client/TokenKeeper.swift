@@ -35,6 +35,8 @@ actor TokenKeeper {
     }
 
     private(set) var login: Login?
+    /// What may count instead from any moment on: its password is being changed.
+    private var coming: Login?
     private let idleLimit: Duration
     private var token: String?
     private var lastUse = ContinuousClock.now
@@ -65,9 +67,16 @@ actor TokenKeeper {
         if !isGood { token = nil }
     }
 
+    /// From now on this login is tried, too, where the present one is refused.
+    func expect(_ login: Login) {
+        coming = login
+        refused = nil
+    }
+
     /// From now on another login; what is known of the former one is forgotten.
     func use(_ login: Login) {
         self.login = login
+        coming = nil
         token = nil
         attempt = nil
         refused = nil
@@ -88,7 +97,17 @@ actor TokenKeeper {
         }
         token = nil
         if let refused, now < refused.until { throw refused.error }
-        let attempt = self.attempt ?? Task { await perform(login) }
+        let attempt =
+            self.attempt
+            ?? Task {
+                let result = await perform(login)
+                guard case .failure(let error) = result, error.code == .loginRefused,
+                    let other = successor(of: login)
+                else { return result }
+                let second = await perform(other)
+                if case .success = second, coming == other { self.login = other }
+                return second
+            }
         self.attempt = attempt
         let result = await attempt.value
         if self.attempt == attempt {
@@ -97,6 +116,9 @@ actor TokenKeeper {
         }
         return try result.get()
     }
+
+    /// What counts now where `refused` does not: another login came while that one was tried, or is about to.
+    private func successor(of refused: Login) -> Login? { login == refused ? coming : login }
 
     private func note(_ result: Result<String, EtcdError>) {
         switch result {

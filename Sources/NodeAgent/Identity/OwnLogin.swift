@@ -52,6 +52,7 @@ actor OwnLogin {
     /// `send` has it set at etcd; it may be called with the same password again.
     func renew(asked number: Int64, send: @Sendable (String) async throws -> Void) async throws {
         let password = try begin()
+        for client in clients { await client.expectLogin(user: user, password: password) }
         do {
             try await send(password)
         } catch {
