@@ -11,8 +11,9 @@ struct IsActive: FleetCommand {
             Prints systemd's word for each unit: active, inactive, failed, activating and so on. A unit that runs on several \
             machines is active when it is so on all of them.
 
-            The exit status is systemctl's: 0 when at least one unit is active, 3 when none is, 4 when the cluster knows none \
-            of them. It is 2 when the cluster does not answer, and 1 when the arguments are wrong.
+            The exit status is systemctl's: 0 when at least one unit is active, 3 when none is, also when a pattern fits \
+            none, 4 when the cluster knows no unit of these names. It is 2 when the cluster does not answer, and 1 when the \
+            arguments are wrong.
 
             EXAMPLES:
               cluster-manager is-active web.service

@@ -11,8 +11,9 @@ struct IsFailed: FleetCommand {
             Prints systemd's word for each unit: active, inactive, failed, activating and so on. A unit that runs on several \
             machines has failed when it has on one of them.
 
-            The exit status is systemctl's: 0 when at least one unit has failed, 1 when none has, 4 when the cluster knows \
-            none of them. It is 2 when the cluster does not answer, and 1 also when the arguments are wrong.
+            The exit status is systemctl's: 0 when at least one unit has failed, 1 when none has, also when a pattern fits \
+            none, 4 when the cluster knows no unit of these names. It is 2 when the cluster does not answer, and 1 also when \
+            the arguments are wrong.
 
             EXAMPLES:
               cluster-manager is-failed web.service
