@@ -33,7 +33,7 @@ extension BringingUp {
     ///   - context: Where the cluster is asked and notes go.
     /// - Returns: What is left of the patience; `nil` when there was nothing to do. What could not be done the command itself
     ///   tries again, and tells of.
-    /// - Throws: `ClusterManagerError` when the time is up, or nobody answers.
+    /// - Throws: `ClusterManagerError` when nobody answers.
     func startTriggers(
         _ findings: [UnitFinding], _ standings: [UnitName: Standing], patience: UnitOperation.Patience,
         in context: CommandContext
@@ -53,19 +53,19 @@ extension BringingUp {
         let others = try loading(findings.filter { !pairs.contains($0.name) && !isGlobal($0) })
         let starting = try triggers.map { try step($0, standings[$0.name]).step }
         let operation = UnitOperation(context: context, patience: patience)
+        // What comes first holds up the rest for a while only, and never keeps it from being asked for: the command itself waits for
+        // what is not there yet, and tells of it.
+        func bound() -> Duration { left().map { min($0, Self.patienceAhead) } ?? Self.patienceAhead }
         do {
-            let bound = left().map { min($0, Self.loadPatience) } ?? Self.loadPatience
-            if try await operation.pass(try loading(triggered + triggers), beside: others, within: bound) {
-                _ = try await operation.pass(starting, within: left())
+            if try await operation.pass(try loading(triggered + triggers), beside: others, within: bound()) {
+                _ = try await operation.pass(starting, within: bound())
             }
-        } catch let error as ClusterManagerError where error.code == .timedOut && left() != .zero {
-            // A unit that no machine takes holds the others up no longer: the command itself tells of it.
-        }
+        } catch let error as ClusterManagerError where error.code == .timedOut {}
         return .wait(left())
     }
 
-    /// How long the rest of a command waits for units that have to be loaded first.
-    private static let loadPatience = Duration.seconds(10)
+    /// How long the rest of a command waits for each of the two steps that come first.
+    private static let patienceAhead = Duration.seconds(10)
 
     private func isGlobal(_ finding: UnitFinding) -> Bool {
         finding.coming(replaces).map { SchedulingOptions(of: $0, for: finding.name).isGlobal } ?? false
