@@ -5,12 +5,15 @@ import Etcd
 package import FleetCore
 import Identity
 import Registry
+import Synchronization
 
 /// New passwords for etcd's users.
 ///
 /// A machine makes its own, writes it down, and has it set here; so it knows the password before etcd does, and a lost answer
 /// locks nobody out.
 extension AuthorityDesk {
+    private static let isChangingRoot = Mutex(false)
+
     /// Gives a machine's user in etcd the password that the machine has made.
     ///
     /// Done again with the same one it changes nothing.
@@ -61,6 +64,14 @@ extension AuthorityDesk {
         guard let access else {
             throw .conflict("the authority has no login at etcd, so there is no password to change")
         }
+        // Two at once would each take the other's password for their own.
+        guard
+            Self.isChangingRoot.withLock({ isChanging in
+                defer { isChanging = true }
+                return !isChanging
+            })
+        else { throw .conflict("the password of etcd's root is being changed already") }
+        defer { Self.isChangingRoot.withLock { $0 = false } }
         try await settleRootPassword()
         do throws(EtcdError) {
             guard try await access.etcd.isAuthEnabled() else {
@@ -76,7 +87,8 @@ extension AuthorityDesk {
         } catch {
             throw .store(error.message)
         }
-        let password = StoreAccess.randomPassword()
+        // One whose change broke off before etcd had it.
+        let password = try nextRootPassword() ?? StoreAccess.randomPassword()
         do throws(IdentityError) {
             try folder.etcdPasswords.keepNext(password)
         } catch {

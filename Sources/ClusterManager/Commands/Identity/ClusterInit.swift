@@ -108,7 +108,7 @@ struct ClusterInit: LocalCommand {
             }
             return try tell(deed)
         }
-        let (desk, access) = try authority.desk(rootPassword: try rootPassword())
+        let (desk, access) = try authority.desk(rootPassword: try await rootPassword())
         try await access.prepare()
         try await desk.publish(signer: nil)
         if try await desk.registry.userIdentities().users.first(where: { $0.name == profile.user }) == nil {
@@ -166,14 +166,21 @@ struct ClusterInit: LocalCommand {
         }
     }
 
-    private func rootPassword() throws -> String {
+    private func rootPassword() async throws -> String {
         let folder = authority.folder
+        let known = try folder.etcdPassword()
         if let rootPasswordFile {
             let password = String(try IdentityFile.read(rootPasswordFile, isSecret: true).prefix { !$0.isNewline })
+            // The one that is kept may have been made since, and stands nowhere else.
+            if let known, known != password,
+                try await authority.desk(rootPassword: known).access.takesRootPassword(known)
+            {
+                return known
+            }
             try folder.storeEtcdPassword(password)
             return password
         }
-        if let known = try folder.etcdPassword() { return known }
+        if let known { return known }
         let password = StoreAccess.randomPassword()
         // Kept before etcd is told: a password that nobody knows would lock everybody out.
         try folder.storeEtcdPassword(password)

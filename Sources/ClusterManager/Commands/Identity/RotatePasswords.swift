@@ -79,10 +79,11 @@ extension ClusterStore {
             let deadline = ContinuousClock.now + patience
             repeat {
                 // The machine that is asked may be the one whose login at etcd has just ended: it is asked again.
-                if let members = try? await client.members(),
-                    members.first(where: { $0.id == member.id })?.passwordAwaited != true
-                {
-                    return .changed
+                if let members = try? await client.members() {
+                    guard let now = members.first(where: { $0.id == member.id }), now.revokedAt == nil else {
+                        return .failed("it is no machine of the cluster any more")
+                    }
+                    if now.passwordAwaited != true { return .changed }
                 }
                 try? await Task.sleep(for: pause)
             } while ContinuousClock.now < deadline && !Task.isCancelled
