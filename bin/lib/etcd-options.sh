@@ -16,8 +16,8 @@ etcd_environment() {
     if [[ -n ${3-} ]]; then
         scheme=https seed=''
         grep -v '^#' "$3/etcd.env"
-        # Whoever logs in has a password of 258 random bits: a dear login protects nothing, and takes etcd's processor
-        # from renewals.
+        # Whoever logs in has a password of 258 random bits, unless an operator brings root's own: a dear login protects
+        # nothing, and takes etcd's processor from renewals.
         echo ETCD_BCRYPT_COST=4
     else
         echo ETCD_ENABLE_V2=true
