@@ -51,7 +51,17 @@ extension BringingUp {
         let pairs = Set((triggered + triggers).map(\.name))
         // One of a pair may need the machine of the other, or of any other unit of the command.
         let others = try loading(findings.filter { !pairs.contains($0.name) && !isGlobal($0) })
-        let starting = try triggers.map { try step($0, standings[$0.name]).step }
+        let starting = try triggers.map { finding in
+            guard (finding.registered?.desired ?? .inactive) < .launched else {
+                return try step(finding, standings[finding.name]).step
+            }
+            // It is known, and has its file, by then.
+            let name = finding.name
+            let hash = replaces ? finding.source?.hash : nil
+            return UnitOperation.Step(name, line: "Triggered unit \(name) start", goal: .running, hash: hash) {
+                try await $0.setTarget(.launched, of: name)
+            }
+        }
         let operation = UnitOperation(context: context, patience: patience)
         // What comes first holds up the rest for a while only, and never keeps it from being asked for: the command itself waits for
         // what is not there yet, and tells of it.
