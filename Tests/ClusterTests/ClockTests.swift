@@ -55,14 +55,18 @@ extension ClusterTests {
                 let ended = try await cluster.inside(
                     machine, "journalctl --boot --no-pager --unit=node-agent.service | grep -c 'gives its session up'")
                 #expect(ended == ["1"])
-                try await expectTold("730 days ahead of", cluster)
-                #expect(try await cluster.visibleAddresses().contains(address))
+                // A renewal that takes its time ends the session's connection, too: then the machine is lost, as in the next test.
+                try await until("it says why it takes nothing, or is lost") {
+                    let list = try await cluster.manager("list-machines", "--no-legend", "--fields", "ip")
+                    return list.error.contains("its clock is 730 days ahead of") || !list.lines.contains(address)
+                }
                 try await cluster.give("start", [.sleeper("new.service")])
                 try await cluster.running(["new.service"], on: others)
 
                 try clock.goAhead(by: 0)
-                try await until("nothing is wrong with it any more") {
-                    try await !cluster.manager("list-machines").error.contains("its clock is")
+                try await until("it is there, and nothing is wrong with it any more") {
+                    let list = try await cluster.manager("list-machines", "--no-legend", "--fields", "ip")
+                    return list.lines.contains(address) && !list.error.contains("its clock is")
                 }
                 try await cluster.start("proof.service", on: machine)
                 try await cluster.expectUntouched(after)
@@ -81,6 +85,10 @@ extension ClusterTests {
                 try clock.goAhead(by: days)
                 try await expectTold(words, cluster)
                 try await cluster.control("etcd", "kill")
+                // One that is back within moments may find a machine whose last proof is too old for the silence that follows.
+                for other in others.sorted() {
+                    try await cluster.untilTold("etcd is down or has no quorum; units go on", on: other)
+                }
                 try await cluster.control("etcd", "start")
                 try await until("it does not count as alive") {
                     try await !cluster.visibleAddresses().contains(address)

@@ -301,12 +301,7 @@ extension ClusterTests {
 
         /// Waits until all agents say so to their systemd.
         private func untilTold(_ words: String, _ cluster: Cluster) async throws {
-            for machine in Self.workers {
-                try await until("\(machine) says: \(words)") {
-                    try await cluster.inside(machine, "systemctl show --property=StatusText --value node-agent")
-                        .joined().hasPrefix(words)
-                }
-            }
+            for machine in Self.workers { try await cluster.untilTold(words, on: machine) }
         }
 
         /// Moves etcd's lead each second, and counts how often that was done.

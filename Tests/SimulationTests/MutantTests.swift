@@ -22,6 +22,7 @@ import Testing
         Case(mutant: .trustsFolder, seed: 0, target: .halfInstalled),
         Case(mutant: .timeoutIsProof, seed: 0),
         Case(mutant: .hastyMajority, seed: 0, target: .hiddenLeader),
+        Case(mutant: .lateProof, seed: 123, target: .toldByPeers),
         Case(mutant: .deafToStates, seed: 4),
         Case(mutant: .touchBeforeClaim, seed: 57),
         Case(mutant: .deafGuard, seed: 10),

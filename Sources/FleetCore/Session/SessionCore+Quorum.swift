@@ -3,12 +3,15 @@
 
 /// Looking for a proof that the session lives while the store does not renew it.
 extension SessionCore {
-    /// Whether peers are to renew the lease, which helps a machine that is cut off from the store alone.
+    /// Whether peers are to be asked: to renew the lease, or for a proof that they have and this machine has not.
     ///
-    /// A store that is down is as dead to peers; they would only wait for it together.
+    /// The one helps a machine that is cut off from the store alone. The other helps one that asked a store which went down for
+    /// moments only when it was up again and silent. A machine that has its own proofs has nothing to ask: a store that is
+    /// down is as dead to peers.
     package func wantsRelay(at now: Moment) -> Bool {
-        guard case .held(_, let proof, true) = phase, !isCovered else { return false }
-        return isTroubled || now >= proof + timing.renewInterval
+        guard case .held(_, let proof, true) = phase else { return false }
+        let isDue = now >= proof + timing.renewInterval
+        return isCovered ? isCoveredByPeers && isDue : isTroubled || isDue
     }
 
     /// Renews and asks at once, before the store that went down comes up again.
@@ -29,13 +32,29 @@ extension SessionCore {
     ) -> [Directive] {
         guard case .held(_, let proof, _) = phase else { return [] }
         let moment = evidence.take(answer, of: member, among: count, asked: asked, at: now)
-        // What the members say now is no word on a lease that may have ended before they said it.
-        if let moment, moment > proof, now < timing.killMoment(proof: proof) {
-            let report: Report? = isCovered ? nil : .coveredByNoQuorum
-            isCovered = true
-            return proven(moment, at: now, report: report)
+        if let moment {
+            noQuorum = max(noQuorum ?? moment, moment)
+            // What the members say now is no word on a lease that may have ended before they said it.
+            if moment > proof, now < timing.killMoment(proof: proof) {
+                isCoveredByPeers = false
+                return covered(by: moment, at: now)
+            }
         }
         return evidence.isPartial(at: now) ? fenceOrWake(at: now) : []
+    }
+
+    mutating func proofOfPeer(_ moment: Moment, at now: Moment) -> [Directive] {
+        guard case .held(_, let proof, _) = phase, moment <= now else { return [] }
+        noQuorum = max(noQuorum ?? moment, moment)
+        guard moment > proof, now < timing.killMoment(proof: proof) else { return [] }
+        if !isCovered { isCoveredByPeers = true }
+        return covered(by: moment, at: now)
+    }
+
+    private mutating func covered(by moment: Moment, at now: Moment) -> [Directive] {
+        let report: Report? = isCovered ? nil : .coveredByNoQuorum
+        isCovered = true
+        return proven(moment, at: now, report: report)
     }
 
     /// Looks for a proof while a renewal is out that brings no answer.

@@ -61,6 +61,8 @@ package struct SessionCore: Sendable, Equatable {
         case connectionLost
         /// A peer renewed the lease for us; `sent` is when we asked it.
         case relayed(sent: Moment)
+        /// A peer knows of a proof: whoever leads the store after this moment, which is of our clock, was elected after it.
+        case proofOfPeer(Moment)
         /// The store that answers has another cluster id than the one that holds our session.
         case foreignStore
         case ownStoreReturned
@@ -124,6 +126,12 @@ package struct SessionCore: Sendable, Equatable {
     private var isRegistering = false
     /// The present trouble has been reported as covered by the proof of no quorum.
     package internal(set) var isCovered = false
+    /// What covers it is known from peers alone.
+    var isCoveredByPeers = false
+    /// The newest moment after which whoever leads the store was elected, as the members' answers prove or a peer tells.
+    ///
+    /// True for every session with this store, so peers may go by it, too.
+    package internal(set) var noQuorum: Moment?
     /// The lease that fencing gives up; ended once the units are dead, so that others need not wait for its lifetime.
     private var abandoned: SessionLease?
     /// The session was given up for others to take over.
@@ -158,6 +166,7 @@ package struct SessionCore: Sendable, Equatable {
         case .taken: taken(at: now)
         case .renewed(let sent): renewed(sent: sent, at: now)
         case .relayed(let sent): relayed(sent: sent, at: now)
+        case .proofOfPeer(let moment): proofOfPeer(moment, at: now)
         case .unregistered(let sent): unregistered(sent: sent, at: now)
         case .renewFailed: renewFailed(at: now)
         case .leaseGone: leaseGone(at: now)
@@ -243,6 +252,7 @@ extension SessionCore {
         asked = nil
         evidence = QuorumEvidence()
         isCovered = false
+        isCoveredByPeers = false
         return [
             .feedGuard(until: timing.killMoment(proof: proof)), .enter(lease, isNew: isNew),
             .wake(at: proof + timing.renewInterval),
@@ -273,6 +283,7 @@ extension SessionCore {
     private mutating func relayed(sent: Moment, at now: Moment) -> [Directive] {
         // There is a leader, whatever was heard of the members.
         evidence = QuorumEvidence()
+        if isCoveredByPeers { (isCovered, isCoveredByPeers) = (false, false) }
         return proven(sent, at: now, report: nil)
     }
 
@@ -284,6 +295,7 @@ extension SessionCore {
         if report == .recovered {
             isTroubled = false
             isCovered = false
+            isCoveredByPeers = false
         }
         nextLook = nil
         // The answer may have been slow: in any case it is time to look again when fencing would be due.
@@ -313,6 +325,7 @@ extension SessionCore {
         guard case .held(_, _, false) = phase else { return [] }
         isTroubled = false
         isCovered = false
+        isCoveredByPeers = false
         evidence = QuorumEvidence()
         return proven(sent, at: now, report: nil)
     }

@@ -45,4 +45,14 @@ package struct SessionTiming: Hashable, Sendable {
 
     /// When stopping them begins.
     package func fenceMoment(proof: Moment) -> Moment { killMoment(proof: proof) - stopBudget }
+
+    /// The moment of our clock at which a peer's proof is at least as old as it says.
+    ///
+    /// The peer looked when the question had left, so its answer may come as late as it likes. Two clocks that differ by up to
+    /// 1 % each are allowed for.
+    ///
+    /// - Parameters:
+    ///   - age: How old the proof was when the peer looked.
+    ///   - sent: When the question left, by our clock.
+    package static func moment(ofProofAged age: Duration, askedAt sent: Moment) -> Moment { sent - (age + age / 50) }
 }

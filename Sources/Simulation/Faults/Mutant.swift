@@ -23,6 +23,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case timeoutIsProof
     /// A majority of etcd's members that is down counts at once as if all were.
     case hastyMajority
+    /// A peer's proof counts from when its answer came, not from when it was asked.
+    case lateProof
     /// The engine does not hear that machines still hold units.
     case deafToStates
     /// A claim does not compare the assignment's revision.

@@ -25,6 +25,8 @@ extension Plan {
         /// A machine does not reach etcd's leader, the other members are down for less than that one needs to notice, and then the
         /// machine reaches none.
         case hiddenLeader
+        /// A machine reaches no member of a store that goes down and is soon back: all that it hears of that, peers tell it.
+        case toldByPeers
     }
 
     package init(seed: UInt64, target: Target) {
@@ -87,6 +89,14 @@ extension Plan {
                 fault(moment, .memberDown(1, span: down)),
                 fault(moment, .memberDown(2, span: down)),
                 fault(moment + second, .cut(host: 0, member: nil, directions: 3, span: 9 * second)),
+            ]
+        case .toldByPeers:
+            setting.members = 1
+            let moment = start + Int64(seed % 128) * 10 * Span.millisecond
+            events = Catalogue.shared.units.indices.map { user(second, .submit(unit: $0, variant: 0, .launched)) }
+            events += [
+                fault(moment, .storeDown(span: 300 * Span.millisecond)),
+                fault(moment - 100 * Span.millisecond, .cut(host: 0, member: nil, directions: 3, span: 12 * second)),
             ]
         case .lateClaim:
             events = [

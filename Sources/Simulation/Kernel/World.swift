@@ -15,6 +15,7 @@ final class World {
     let catalogue = Catalogue.shared
     private(set) var eventCount = 0
     private(set) lazy var network = NetworkModel(world: self, hosts: setting.hosts, members: setting.members)
+    private(set) lazy var peerNetwork = PeerNetworkModel(world: self)
     private(set) lazy var etcd = EtcdModel(world: self, memberCount: setting.members)
     private(set) lazy var observer = Observer(world: self)
     private(set) lazy var hosts = (0..<setting.hosts).map { Host(world: self, index: $0) }

@@ -16,6 +16,9 @@ final class SessionShell {
     private var isBlocked = false
     private var timer = 0
     private var ended: (() -> Void)?
+    var isAskingPeers = false
+    /// Which peers are asked next.
+    var peerTurn = 0
     /// Where this run's record of the machine stands in the store's history.
     var recordRevision: Int64 = 0
     var isTroubled = false
@@ -87,6 +90,7 @@ final class SessionShell {
             client.askMembers { [self] answer, member in
                 send(.memberAnswered(answer, member: member, count: count, asked: asked))
             }
+            askPeers()
         case .enter(let lease, let isNew):
             world.note { "\(host.name): session \(lease.id)" + (isNew ? "" : ", taken up again") }
             if isNew { host.runtime.session.mustFence = false }

@@ -53,6 +53,14 @@ extension Cluster {
         return leader
     }
 
+    /// Waits until a machine's agent says so to its systemd, at the beginning of what it says.
+    func untilTold(_ words: String, on machine: String) async throws {
+        try await until("\(machine) says: \(words)") {
+            try await inside(machine, "systemctl show --property=StatusText --value node-agent.service")
+                .joined().hasPrefix(words)
+        }
+    }
+
     /// Main process of a machine's agent; 0 when it has none.
     func agentProcess(_ machine: String) async throws -> Int {
         let text = try await inside(machine, "systemctl show --property=MainPID --value node-agent.service")

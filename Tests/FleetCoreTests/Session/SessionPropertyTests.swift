@@ -84,7 +84,7 @@ struct SessionPropertyTests {
         switch event {
         case .started(.some, let proof) where phase == .idle: return proof
         case .granted(_, let sent) where phase == .granting: return sent
-        case .renewed(let sent) where isHeld, .relayed(let sent) where isHeld:
+        case .renewed(let sent) where isHeld, .relayed(let sent) where isHeld, .proofOfPeer(let sent) where isHeld:
             return max(known ?? sent, sent)
         // Of a single member: what the answers of several prove has a suite of its own.
         case .memberAnswered(.refused, 0, 1, let sent) where isHeld,
@@ -118,7 +118,8 @@ struct SessionPropertyTests {
         case 23: return .memberAnswered(.noLeader, member: 0, count: 1, asked: sent)
         case 24: return .memberAnswered(.leads, member: 0, count: 1, asked: sent)
         case 25: return .memberAnswered(.refused, member: 1, count: 3, asked: sent)
-        case 26..<28: return .relayed(sent: sent)
+        case 26: return .relayed(sent: sent)
+        case 27: return .proofOfPeer(sent)
         case 28..<34: return .fenced
         case 34: return .leaseGone
         case 35: return .foreignStore

@@ -36,6 +36,7 @@ struct SessionScript {
         case "granted": return lease.map { .granted($0, sent: moment) }
         case "renewed": return .renewed(sent: moment)
         case "relayed": return .relayed(sent: moment)
+        case "peer-proof": return .proofOfPeer(moment)
         case "unregistered": return .unregistered(sent: moment)
         case "refused", "no-leader", "follows", "leads":
             let numbers = words.dropFirst().first?.split(separator: "/").compactMap { Int($0) } ?? []
