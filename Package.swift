@@ -100,6 +100,9 @@ let package = Package(
         // The decisions: value types and functions, no IO, clock, randomness, Foundation or logging.
         .target(name: "FleetCore", swiftSettings: library),
 
+        // Time, chance and tasks: the machine's own, or a simulator's.
+        .target(name: "Timing", dependencies: ["FleetCore"], swiftSettings: library),
+
         // The outside world, one library each, each on a thread of its own.
         .target(name: "CLibCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "CLibSystemd", linkerSettings: [.linkedLibrary("systemd")]),
@@ -151,7 +154,7 @@ let package = Package(
             name: "NodeAgent",
             dependencies: [
                 "FleetCore", "Etcd", "HTTPTransport", "Identity", "Authority", "Systemd", "Registry", "FleetAPI",
-                "FleetAPIClient", "FleetAPIServer", "Terminal", logging, arguments,
+                "FleetAPIClient", "FleetAPIServer", "Terminal", "Timing", logging, arguments,
             ],
             swiftSettings: library),
         .target(
@@ -223,7 +226,7 @@ let package = Package(
             name: "NodeAgentTests",
             dependencies: [
                 "NodeAgent", "FleetCore", "Etcd", "HTTPTransport", "Identity", "Authority", "Systemd", "Registry",
-                "FleetAPI", "FleetAPIClient", "FleetAPIServer", "TestSupport", logging, arguments,
+                "FleetAPI", "FleetAPIClient", "FleetAPIServer", "TestSupport", "Timing", logging, arguments,
             ],
             swiftSettings: tests),
         .testTarget(

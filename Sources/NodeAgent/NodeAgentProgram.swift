@@ -10,6 +10,7 @@ import HTTPTransport
 package import Logging
 import Registry
 import Systemd
+import Timing
 
 /// The daemon: its parts, put together by role, and the order in which they begin and end.
 package struct NodeAgentProgram: Sendable {
@@ -39,7 +40,8 @@ package struct NodeAgentProgram: Sendable {
         let address = try publicAddress.find().address
         try HostFiles.makeFolder(settings.runtimeDirectory)
         let sessionFile = SessionFile(runtimeDirectory: settings.runtimeDirectory)
-        var saved = sessionFile.load(bootID: identity.bootID)
+        let clockwork = MachineClockwork()
+        var saved = sessionFile.load(bootID: identity.bootID, clockwork: clockwork)
 
         var etcdSettings = settings.etcd
         etcdSettings.expectedClusterID = saved.storeID
@@ -92,7 +94,7 @@ package struct NodeAgentProgram: Sendable {
             machine: identity.id, guardControl: guardControl,
             troubleHooks: AgentShell.TroubleHooks(
                 announce: { troubleInbox.yield(.trouble($0)) }, giveUp: { troubleInbox.yield(.patienceEnded) }),
-            logger: logger)
+            clockwork: clockwork, logger: logger)
         let roles = settings.roles
         let record = MachineRecord(
             id: identity.id, name: settings.machineName.isEmpty ? identity.hostName : settings.machineName,
@@ -101,14 +103,15 @@ package struct NodeAgentProgram: Sendable {
             trouble: settings.isInsecure ? Self.insecureTrouble : "")
         let sessionRegistry = ClusterRegistry(store: sessionEtcd, cluster: settings.cluster)
         let roster = RosterFile(runtimeDirectory: settings.runtimeDirectory)
-        let peers = Peers(registry: registry, machine: identity.id, tls: security?.own.tls, roster: roster)
+        let peers = Peers(
+            registry: registry, machine: identity.id, tls: security?.own.tls, roster: roster, clockwork: clockwork)
         let (surrenders, surrender) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let election = ElectionShell(
             registry: registry, machine: identity.id, lossWindow: .seconds(settings.sessionTTL),
             handover: LeadHandover(
                 askPeers: { await peers.resign($0, within: .seconds(settings.sessionTTL) / 2) },
                 leave: { surrender.yield() }, status: { Notifier.status($0) }),
-            logger: logger)
+            clockwork: clockwork, logger: logger)
         // Others adopt, too, and are not there yet: a leader that began before them would take their units over.
         let patience = saved.hasAdopted == true ? Duration.seconds(Self.adoptionSessions * settings.sessionTTL) : .zero
         let session = SessionShell(
@@ -124,7 +127,7 @@ package struct NodeAgentProgram: Sendable {
                     await agent.fence(kill: kill)
                 },
                 status: { Notifier.status($0) }, holdsUnits: { await agent.holdsUnits() }),
-            logger: logger)
+            clockwork: clockwork, logger: logger)
 
         // The first record says it already: a machine that cannot take units is to be given none between two looks.
         if roles.contains(.agent) {

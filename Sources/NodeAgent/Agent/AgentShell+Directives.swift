@@ -5,6 +5,7 @@ import FleetCore
 import Logging
 import Registry
 import Systemd
+import Timing
 
 /// One function per directive of `AgentCore`; each says as an event what came of it.
 extension AgentShell {
@@ -124,8 +125,8 @@ extension AgentShell {
         missing.remove(unit)
         logger.info("unit \(operation.rawValue) issued", metadata: ["unit.name": "\(unit)"])
         inbox.yield(.issued(unit))
-        let patience = Task {
-            guard (try? await Task.sleep(for: Self.silence)) != nil else { return }
+        let patience = clockwork.spawn { [clockwork, units] in
+            guard (try? await clockwork.sleep(for: Self.silence)) != nil else { return }
             let status = try? await units.listUnits(names: [unit.rawValue]).first
             inbox.yield(.startEnded(unit, .waiting("\(UnitState.queuedWord): \(Self.delay(of: status))")))
         }

@@ -5,6 +5,7 @@ import FleetCore
 import Logging
 import Registry
 import Systemd
+import Timing
 
 /// Bringing unit files to systemd and taking them away, a batch at a time, with one reload for a batch at most.
 extension AgentShell {
@@ -83,7 +84,7 @@ extension AgentShell {
 
     /// Looks for what somebody has removed of the units that lie here; until cancelled.
     func watchFolder(_ inbox: AsyncStream<AgentEvent>.Continuation) async {
-        while (try? await Task.sleep(for: Self.lookInterval)) != nil {
+        while (try? await clockwork.sleep(for: Self.lookInterval)) != nil {
             let (units, new) = await folder.damaged()
             guard !units.isEmpty else { continue }
             // What cannot be put back is found again at every other look.

@@ -5,6 +5,7 @@ import Etcd
 import FleetCore
 import Logging
 import Registry
+import Timing
 
 /// A store that does not take what this machine writes of its units: it refuses its login, or its rights.
 ///
@@ -30,14 +31,14 @@ extension AgentShell {
             logger.debug("\(what)", metadata: ["error": "\(error.message)"])
         }
         guard error.isForUserAlone else { return }
-        let step = writePatience.failed(at: BootClock.now, holdsUnits: holdsOrders ?? true)
+        let step = writePatience.failed(at: clockwork.now, holdsUnits: holdsOrders ?? true)
         guard step > .wait else { return }
         // Told once: each word of it begins another tenure.
         change { $0.writes = $0.writes ?? "it can claim and report no units: \(error.reason)" }
         guard step == .giveUp else { return }
         guard case .store(let cause) = error.code, cause.code == .loginRefused else { return troubleHooks.giveUp() }
         // A login that is right again is remembered as refused for up to 30 s: nothing is stopped for that.
-        Task { if await !holdsUnits() { troubleHooks.giveUp() } }
+        clockwork.spawn { if await !self.holdsUnits() { self.troubleHooks.giveUp() } }
     }
 
     /// The store has taken a write.
@@ -50,7 +51,7 @@ extension AgentShell {
 
     /// Tries whether the store takes writes again that it refused, until cancelled: without orders nothing else would find it out.
     func watchWrites(_ tenure: Tenure) async {
-        while (try? await Task.sleep(for: Self.writeInterval)) != nil {
+        while (try? await clockwork.sleep(for: Self.writeInterval)) != nil {
             guard trouble.writes != nil else { continue }
             do throws(RegistryError) {
                 try await registry.tryStates(in: tenure)

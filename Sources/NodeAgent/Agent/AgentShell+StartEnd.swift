@@ -3,6 +3,7 @@
 
 import FleetCore
 import Systemd
+import Timing
 
 /// What people are told of a start that is over.
 extension AgentShell {
@@ -86,7 +87,7 @@ extension AgentShell {
             if let report, let result = report.result, result != "success" {
                 inbox.yield(.explained(unit, failure: UnitState.failedWord + Self.outcome(result, report)))
             }
-            guard (try? await Task.sleep(for: .seconds(1))) != nil else { break }
+            guard (try? await clockwork.sleep(for: .seconds(1))) != nil else { break }
         }
         explaining[unit] = nil
     }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FleetCore
+import Timing
 
 /// What keeps this machine from doing what it is ordered, whatever the unit (rules R11 and R12).
 ///
@@ -52,7 +53,7 @@ extension AgentShell {
     func cannotFollow(_ reason: String, holdsOrders: Bool?) async {
         var holdsUnits = holdsOrders ?? false
         if holdsOrders == nil { holdsUnits = await !folder.files().isEmpty }
-        let step = patience.failed(at: BootClock.now, holdsUnits: holdsUnits)
+        let step = patience.failed(at: clockwork.now, holdsUnits: holdsUnits)
         guard step > .wait else { return }
         // Told once: each word of it begins another tenure.
         change { $0.schedule = $0.schedule ?? "it cannot follow its schedule: \(reason)" }
@@ -80,7 +81,7 @@ extension AgentShell {
 
     /// Looks whether the machine can take units: one that cannot must not be given any to find it out by; until cancelled.
     func watchStorage() async {
-        while (try? await Task.sleep(for: Self.probeInterval)) != nil { await lookAtStorage() }
+        while (try? await clockwork.sleep(for: Self.probeInterval)) != nil { await lookAtStorage() }
     }
 
     /// Looks once whether the machine can take units; `isFirst` says that nobody has tried the guard's list in this run.

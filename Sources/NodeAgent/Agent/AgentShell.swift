@@ -6,6 +6,7 @@ import FleetCore
 import Logging
 import Registry
 import Systemd
+import Timing
 
 /// Runs this machine's units: carries out what `AgentCore` decides, through the store, the unit folder and systemd.
 ///
@@ -18,6 +19,7 @@ actor AgentShell {
     let processes: UnitProcesses
     let machine: MachineID
     let guardControl: GuardControl
+    let clockwork: any Clockwork
     let logger: Logger
     let troubleHooks: TroubleHooks
     /// What keeps this machine from doing what it is ordered.
@@ -53,7 +55,8 @@ actor AgentShell {
 
     init(
         registry: ClusterRegistry, units: any UnitManager, folder: UnitFolder, processes: UnitProcesses,
-        machine: MachineID, guardControl: GuardControl, troubleHooks: TroubleHooks = TroubleHooks(), logger: Logger
+        machine: MachineID, guardControl: GuardControl, troubleHooks: TroubleHooks = TroubleHooks(),
+        clockwork: any Clockwork, logger: Logger
     ) {
         self.registry = registry
         self.units = units
@@ -62,6 +65,7 @@ actor AgentShell {
         self.machine = machine
         self.guardControl = guardControl
         self.troubleHooks = troubleHooks
+        self.clockwork = clockwork
         self.logger = logger
         core = AgentCore(machine: machine)
     }
@@ -69,8 +73,8 @@ actor AgentShell {
     /// The session lives: adopt what runs, then follow the schedule.
     func enter(_ tenure: Tenure) async {
         await endTenure()
-        _ = core.handle(.entering, at: BootClock.now)
-        serving = Task { await self.serve(tenure) }
+        _ = core.handle(.entering, at: clockwork.now)
+        serving = clockwork.spawn { await self.serve(tenure) }
     }
 
     /// Ends the tenure without touching any unit.
@@ -87,7 +91,7 @@ actor AgentShell {
     func fence(kill: Moment) async {
         serving?.cancel()
         let fenced = await folder.fencedUnits().map(\.rawValue)
-        let fence = UnitFence(units: units, processes: processes, logger: logger)
+        let fence = UnitFence(units: units, processes: processes, clockwork: clockwork, logger: logger)
         await fence.stop(fenced, kill: kill)
         // A start that was on its way when the tenure ended has reached systemd by now.
         await endTenure()
@@ -100,17 +104,17 @@ actor AgentShell {
                 logger.warning("note not removed", metadata: ["unit.name": "\(unit)", "error": "\(error.message)"])
             }
         }
-        patience.fenced(at: BootClock.now)
-        writePatience.fenced(at: BootClock.now)
-        _ = core.handle(.left, at: BootClock.now)
+        patience.fenced(at: clockwork.now)
+        writePatience.fenced(at: clockwork.now)
+        _ = core.handle(.left, at: clockwork.now)
     }
 
     /// Stops every unit of this machine in order, as at a shutdown, and takes their states out of the store.
     func stopAll(within budget: Duration) async {
         await endTenure()
         let all = await folder.files().map(\.unit.rawValue)
-        let fence = UnitFence(units: units, processes: processes, logger: logger)
-        await fence.stop(all, kill: BootClock.now + budget)
+        let fence = UnitFence(units: units, processes: processes, clockwork: clockwork, logger: logger)
+        await fence.stop(all, kill: clockwork.now + budget)
     }
 
     // MARK: Tenure
@@ -124,7 +128,7 @@ actor AgentShell {
             group.addTask { await self.watchWrites(tenure) }
             group.addTask { await self.watchFolder(inbox) }
             for await event in events {
-                let directives = core.handle(event, at: BootClock.now)
+                let directives = core.handle(event, at: clockwork.now)
                 carryOut(directives, tenure: tenure, inbox: inbox, in: &group)
                 for unit in Self.failures(in: event) {
                     group.addTask { await self.explainFailure(of: unit, inbox) }
@@ -165,8 +169,8 @@ actor AgentShell {
         for unit in directives.stop { launch(true) { inbox.yield(await self.stop(unit)).discard() } }
         guard let moment = directives.wake else { return }
         timer?.cancel()
-        timer = Task {
-            await BootClock.sleep(until: moment)
+        timer = clockwork.spawn { [clockwork] in
+            await clockwork.sleep(until: moment)
             if !Task.isCancelled { inbox.yield(.woke) }
         }
     }
@@ -211,7 +215,7 @@ actor AgentShell {
                 }
                 if !Task.isCancelled { await cannotFollow("\(error)", holdsOrders: holdsOrders) }
             }
-            try? await Task.sleep(for: .seconds(1))
+            try? await clockwork.sleep(for: .seconds(1))
         }
     }
 
@@ -350,10 +354,10 @@ actor AgentShell {
     func observation(_ status: UnitStatus) -> Observation {
         let unit = UnitName(unchecked: status.name)
         if let known = since[unit], !known.active.isEmpty {
-            if known.active != status.active { since[unit] = (status.active, BootClock.wallMilliseconds) }
+            if known.active != status.active { since[unit] = (status.active, clockwork.wallMilliseconds) }
         } else {
             // A unit that is down when first seen has never run here, as far as anybody can tell.
-            since[unit] = (status.active, status.active == "inactive" ? 0 : BootClock.wallMilliseconds)
+            since[unit] = (status.active, status.active == "inactive" ? 0 : clockwork.wallMilliseconds)
         }
         return Observation(
             unit: unit, load: status.load, active: status.active, sub: status.sub, since: since[unit]?.moment ?? 0)

@@ -5,11 +5,13 @@ import FleetCore
 import Glibc
 import Logging
 import Systemd
+import Timing
 
 /// Sees a set of units dead: asked politely at first, killed at a given moment, looked after until systemd says so.
 struct UnitFence: Sendable {
     let units: any UnitManager
     let processes: UnitProcesses
+    let clockwork: any Clockwork
     let logger: Logger
 
     /// From one look at the units to the next while some still live.
@@ -30,7 +32,7 @@ struct UnitFence: Sendable {
                 await forEach(up.filter { $0.active == "active" && $0.job == nil }.map(\.name)) { name in
                     _ = try await units.queue(.stop, name, mode: .replace)
                 }
-                if BootClock.now >= kill, !alive.isEmpty {
+                if clockwork.now >= kill, !alive.isEmpty {
                     // They are killed again and again; once is enough to say so.
                     if !told.isSuperset(of: alive) {
                         logger.error(
@@ -43,9 +45,9 @@ struct UnitFence: Sendable {
             } catch {
                 logger.error("cannot see whether units are down", metadata: ["error": "\(error)"])
                 // Without systemd's word on any unit the kernel's is the only one; the guard keeps them from starting again.
-                if BootClock.now >= kill { _ = await processes.end(names, patience: .zero) }
+                if clockwork.now >= kill { _ = await processes.end(names, patience: .zero) }
             }
-            await BootClock.sleep(until: BootClock.now + Self.interval)
+            await clockwork.sleep(until: clockwork.now + Self.interval)
         }
     }
 

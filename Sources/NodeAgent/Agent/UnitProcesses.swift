@@ -3,6 +3,7 @@
 
 import FleetCore
 import Systemd
+import Timing
 
 /// Sees to it that no process of a unit is left, whatever systemd makes of the unit (rule R1).
 ///
@@ -12,6 +13,7 @@ actor UnitProcesses {
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
     private let tree: ControlGroupTree
+    private let clockwork = MachineClockwork()
 
     init(tree: ControlGroupTree) { self.tree = tree }
 
@@ -25,13 +27,13 @@ actor UnitProcesses {
     ///   - patience: How long to wait; a process that the kernel keeps in a device outlives SIGKILL.
     /// - Returns: The units that still have a living process then, by name.
     func end(_ units: [String], patience: Duration) async -> [String] {
-        let deadline = BootClock.now + patience
+        let deadline = clockwork.now + patience
         var left = tree.living(of: Set(units))
         while !left.isEmpty {
             tree.kill(Set(left))
-            await BootClock.sleep(until: BootClock.now + Self.interval)
+            await clockwork.sleep(until: clockwork.now + Self.interval)
             left = tree.living(of: Set(left))
-            if BootClock.now >= deadline { return left }
+            if clockwork.now >= deadline { return left }
         }
         return []
     }

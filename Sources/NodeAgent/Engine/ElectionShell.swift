@@ -5,6 +5,7 @@ import Etcd
 import FleetCore
 import Logging
 import Registry
+import Timing
 
 /// Takes part in the election and runs the engine while this machine leads.
 actor ElectionShell {
@@ -13,6 +14,7 @@ actor ElectionShell {
     /// See `EngineShell`.
     private let lossWindow: Duration
     private let handover: LeadHandover
+    private let clockwork: any Clockwork
     private let logger: Logger
     private var core: ElectionCore
     private var lease: LeaseID?
@@ -30,13 +32,14 @@ actor ElectionShell {
 
     init(
         registry: ClusterRegistry, machine: MachineID, lossWindow: Duration, handover: LeadHandover = .nobody,
-        mendingInterval: Duration = .seconds(2), logger: Logger
+        mendingInterval: Duration = .seconds(2), clockwork: any Clockwork, logger: Logger
     ) {
         self.registry = registry
         self.machine = machine
         self.lossWindow = lossWindow
         self.handover = handover
         self.mendingInterval = mendingInterval
+        self.clockwork = clockwork
         self.logger = logger
         core = ElectionCore(machine: machine)
         (events, inbox) = AsyncStream.makeStream()
@@ -49,10 +52,14 @@ actor ElectionShell {
     func sessionEntered(_ lease: LeaseID, after pause: Duration = .zero) {
         self.lease = lease
         guard pause > .zero else { return inbox.yield(.sessionEntered).discard() }
-        Task {
-            try? await Task.sleep(for: pause)
-            if self.lease == lease { inbox.yield(.sessionEntered) }
+        clockwork.spawn {
+            try? await self.clockwork.sleep(for: pause)
+            await self.sessionStands(lease)
         }
+    }
+
+    private func sessionStands(_ lease: LeaseID) {
+        if self.lease == lease { inbox.yield(.sessionEntered) }
     }
 
     func sessionLeft() {
@@ -64,15 +71,15 @@ actor ElectionShell {
 
     /// Gives the lead up, if held, and returns when nothing more is written under it.
     func stop() async {
-        for directive in core.handle(.stopping, at: BootClock.now) { await perform(directive) }
+        for directive in core.handle(.stopping, at: clockwork.now) { await perform(directive) }
         inbox.finish()
     }
 
     /// Runs until `stop()` or cancellation.
     func run() async {
-        let watching = Task { await self.followLeader() }
+        let watching = clockwork.spawn { await self.followLeader() }
         for await event in events {
-            for directive in core.handle(event, at: BootClock.now) { await perform(directive) }
+            for directive in core.handle(event, at: clockwork.now) { await perform(directive) }
         }
         watching.cancel()
         timer?.cancel()
@@ -96,7 +103,7 @@ actor ElectionShell {
                 if reason != told { logger.error("cannot follow who leads", metadata: ["error": "\(reason)"]) }
                 told = reason
             }
-            try? await Task.sleep(for: .seconds(1))
+            try? await clockwork.sleep(for: .seconds(1))
         }
     }
 
@@ -107,9 +114,10 @@ actor ElectionShell {
             logger.info("leading", metadata: ["engine.epoch": "\(leadership.epoch)"])
             await stopEngine()
             let shell = EngineShell(
-                registry: registry, leadership: leadership, lossWindow: lossWindow, handover: handover, logger: logger)
+                registry: registry, leadership: leadership, lossWindow: lossWindow, handover: handover,
+                clockwork: clockwork, logger: logger)
             self.shell = (shell, leadership)
-            engine = Task { [inbox] in
+            engine = clockwork.spawn { [inbox] in
                 if await shell.run() == .deposed { inbox.yield(.deposed) }
             }
         case .stepDown:
@@ -123,8 +131,8 @@ actor ElectionShell {
             }
         case .wake(let moment):
             timer?.cancel()
-            timer = Task { [inbox] in
-                await BootClock.sleep(until: moment)
+            timer = clockwork.spawn { [inbox, clockwork] in
+                await clockwork.sleep(until: moment)
                 if !Task.isCancelled { inbox.yield(.woke) }
             }
         }
@@ -167,7 +175,7 @@ actor ElectionShell {
         guard isTelling, let former, let words = await former.engine.parting, let lease else { return }
         handover.status(words)
         mending?.cancel()
-        mending = Task { await self.watchMending(of: former.leadership, lease) }
+        mending = clockwork.spawn { await self.watchMending(of: former.leadership, lease) }
     }
 
     /// Tries whether the store takes this machine's writes again, where another leads and no campaign would show it.
@@ -175,7 +183,7 @@ actor ElectionShell {
         // Of a lead that is over nothing is written, but the store looks for the right to it first.
         let unit = UnitName(unchecked: "none.service")
         let step = ScheduleStep(unit: unit, changes: [.withdraw(machine, unit)], reason: "try")
-        while (try? await Task.sleep(for: mendingInterval)) != nil, self.lease == lease {
+        while (try? await clockwork.sleep(for: mendingInterval)) != nil, self.lease == lease {
             guard (try? await registry.commit([step], as: leadership)) != nil else { continue }
             if !Task.isCancelled { mended() }
             return

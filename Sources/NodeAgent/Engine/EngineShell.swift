@@ -5,6 +5,7 @@ import Etcd
 import FleetCore
 import Logging
 import Registry
+import Timing
 
 /// Runs the engine for one leadership: feeds it what the store says, commits what it decides.
 actor EngineShell {
@@ -26,6 +27,7 @@ actor EngineShell {
     /// How long losses of machines count together (rule R10): the lifetime of their sessions.
     private let lossWindow: Duration
     private let handover: LeadHandover
+    private let clockwork: any Clockwork
     private let logger: Logger
     private var engine: Engine?
     private var problems: [RegistryProblem] = []
@@ -41,12 +43,13 @@ actor EngineShell {
 
     init(
         registry: ClusterRegistry, leadership: Leadership, lossWindow: Duration, handover: LeadHandover = .nobody,
-        logger: Logger
+        clockwork: any Clockwork, logger: Logger
     ) {
         self.registry = registry
         self.leadership = leadership
         self.lossWindow = lossWindow
         self.handover = handover
+        self.clockwork = clockwork
         self.logger = logger
     }
 
@@ -73,19 +76,19 @@ actor EngineShell {
                 tell(ofRefusal: error)
                 let pause = min(Self.pause * (1 << min(refusals, 8)), Self.longestPause)
                 refusals += 1
-                guard (try? await Task.sleep(for: pause)) != nil else { return .cancelled }
+                guard (try? await clockwork.sleep(for: pause)) != nil else { return .cancelled }
             }
         }
     }
 
     private func lead() async -> Stretch {
         engine = nil
-        let backlog = Backlog<Input>()
+        let backlog = Backlog<Input>(clockwork: clockwork)
         return await withTaskGroup(of: Stretch.self) { group in
             group.addTask {
                 do {
                     for try await update in self.registry.follow() {
-                        await backlog.append(.update(update, BootClock.now))
+                        await backlog.append(.update(update, self.clockwork.now))
                     }
                 } catch {
                     self.logger.error("cannot follow the cluster", metadata: ["error": "\(error)"])
@@ -97,7 +100,7 @@ actor EngineShell {
             }
             group.addTask { await self.decide(backlog) }
             group.addTask {
-                while (try? await Task.sleep(for: Self.collectionInterval)) != nil {
+                while (try? await self.clockwork.sleep(for: Self.collectionInterval)) != nil {
                     await self.askForCollection(backlog)
                 }
                 return .ended(.cancelled)
@@ -124,14 +127,14 @@ actor EngineShell {
                 }
             }
             if isCollecting { await collectFiles() }
-            engine?.tick(BootClock.now)
+            engine?.tick(clockwork.now)
             let brake = engine?.brake
             guard let plan = engine?.plan() else { continue }
             tell(of: engine?.brake, before: brake)
             timer?.cancel()
             timer = engine?.wake.map { moment in
-                Task {
-                    await BootClock.sleep(until: moment)
+                clockwork.spawn { [clockwork] in
+                    await clockwork.sleep(until: moment)
                     if !Task.isCancelled { await backlog.append(.woke) }
                 }
             }
@@ -141,7 +144,7 @@ actor EngineShell {
                 logger.info("schedule", metadata: ["unit.name": "\(step.unit)", "schedule.change": "\(step.summary)"])
             }
             do {
-                try await registry.write(plan.notes, at: BootClock.wallMilliseconds, as: leadership)
+                try await registry.write(plan.notes, at: clockwork.wallMilliseconds, as: leadership)
                 let outcome = try await registry.commit(steps, as: leadership)
                 if outcome.isDeposed { return .ended(.deposed) }
                 settle(steps, outcome)
@@ -168,7 +171,7 @@ actor EngineShell {
         logger.warning("plan not committed", metadata: ["error": "\(error.message)"])
         // Whether it happened is unknown: a new epoch tells, and shuts out what is late.
         await resign()
-        try? await Task.sleep(for: Self.pause)
+        try? await clockwork.sleep(for: Self.pause)
         return .ended(.deposed)
     }
 
@@ -202,16 +205,16 @@ actor EngineShell {
         handover.status("gives the lead up: \(error.message)")
         let parting = "in the cluster; gave the lead up: \(error.message)"
         self.parting = parting
-        let start = BootClock.now
+        let start = clockwork.now
         while !Task.isCancelled {
             if (try? await registry.resign(leadership)) != nil { break }
             if await handover.askPeers(leadership) { break }
             // Nobody can take it while this session lives, and the session lives while it is renewed.
-            if BootClock.now >= start + lossWindow {
+            if clockwork.now >= start + lossWindow {
                 self.parting = nil
                 return await handover.leave()
             }
-            try? await Task.sleep(for: Self.pause)
+            try? await clockwork.sleep(for: Self.pause)
         }
         // Cancelled, it has seen the lead go, or has left its session: `ElectionShell` knows which.
         guard !Task.isCancelled else { return }
@@ -244,7 +247,7 @@ actor EngineShell {
                 return try await registry.resign(leadership)
             } catch {
                 logger.debug("lead not given up yet", metadata: ["error": "\(error.message)"])
-                try? await Task.sleep(for: Self.pause)
+                try? await clockwork.sleep(for: Self.pause)
             }
         }
     }
@@ -302,6 +305,9 @@ actor Backlog<Element: Sendable> {
     private var elements: [Element] = []
     private var waiting: CheckedContinuation<Void, Never>?
     private var isClosed = false
+    private let clockwork: any Clockwork
+
+    init(clockwork: any Clockwork) { self.clockwork = clockwork }
 
     func append(_ element: Element) {
         elements.append(element)
@@ -317,7 +323,7 @@ actor Backlog<Element: Sendable> {
                     if Task.isCancelled { continuation.resume() } else { waiting = continuation }
                 }
             } onCancel: {
-                Task { await self.close() }
+                clockwork.spawn { await self.close() }
             }
         }
         defer { elements = [] }

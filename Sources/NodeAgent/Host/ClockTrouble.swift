@@ -37,14 +37,15 @@ enum ClockTrouble {
     ///
     /// - Parameters:
     ///   - failure: What reaching the store failed with, in libcurl's words.
-    ///   - now: This machine's clock.
+    ///   - now: This machine's clock, in milliseconds since 1970.
     /// - Returns: Words to follow the failure's; empty for any other failure.
-    static func advice(on failure: String, now: Date) -> String {
+    static func advice(on failure: String, now: Int64) -> String {
         guard failure.contains("certificate has expired") || failure.contains("certificate is not yet valid") else {
             return ""
         }
+        let date = Date(timeIntervalSince1970: TimeInterval(now) / 1000)
         return
-            "; the clock of this machine says \(now.formatted(.iso8601)): if it is wrong, set it (timedatectl set-ntp true), else "
+            "; the clock of this machine says \(date.formatted(.iso8601)): if it is wrong, set it (timedatectl set-ntp true), else "
             + "renew etcd's certificate"
     }
 }

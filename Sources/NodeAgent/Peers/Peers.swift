@@ -6,6 +6,7 @@ import FleetAPIClient
 import FleetCore
 import HTTPTransport
 import Registry
+import Timing
 
 /// The other machines that may be asked for help, kept at hand for the time when the store cannot be reached.
 ///
@@ -22,6 +23,7 @@ actor Peers {
     private let machine: MachineID
     private let tls: TLSSettings?
     private let roster: RosterFile
+    private let clockwork: any Clockwork
     private var peers: [(id: MachineID, endpoint: APIEndpoint)] = []
     private var turn = 0
 
@@ -30,11 +32,14 @@ actor Peers {
     ///   - machine: This machine, which is no peer of its own.
     ///   - tls: What this machine proves itself with; `nil` means that there is nobody to ask.
     ///   - roster: Keeps who was there at the last look.
-    init(registry: ClusterRegistry, machine: MachineID, tls: TLSSettings?, roster: RosterFile) {
+    ///   - clockwork: Says when to look again.
+    init(registry: ClusterRegistry, machine: MachineID, tls: TLSSettings?, roster: RosterFile, clockwork: any Clockwork)
+    {
         self.registry = registry
         self.machine = machine
         self.tls = tls
         self.roster = roster
+        self.clockwork = clockwork
     }
 
     /// Looks for peers now and then until cancelled; the first look is made when the session begins.
@@ -43,7 +48,7 @@ actor Peers {
             await look()
             // Right after a start others are still to come.
             let isEarly = tls != nil && peers.count < Self.askedAtOnce
-            try? await Task.sleep(for: isEarly ? .seconds(5) : Self.interval)
+            try? await clockwork.sleep(for: isEarly ? .seconds(5) : Self.interval)
         }
     }
 

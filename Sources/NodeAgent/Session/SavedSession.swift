@@ -3,6 +3,7 @@
 
 import FleetCore
 import FoundationEssentials
+import Timing
 
 /// The session as it survives a restart of the agent, in the runtime folder; a boot clears that folder.
 struct SavedSession: Codable, Sendable {
@@ -80,14 +81,13 @@ struct SessionFile: Sendable {
     /// The session of a former run in this boot; a new token when there is none.
     ///
     /// A file that cannot be understood is as good as none: the session it spoke of ends by itself.
-    func load(bootID: String) -> SavedSession {
+    func load(bootID: String, clockwork: any Clockwork) -> SavedSession {
         if let text = try? HostFiles.read(path),
             let saved = try? JSONDecoder().decode(SavedSession.self, from: Data(text.utf8)), saved.bootID == bootID
         {
             return (try? adopt(saved)) == true ? saved.withoutStore : saved
         }
-        var generator = SystemRandomNumberGenerator()
-        let token = String(generator.next(), radix: 36) + String(generator.next(), radix: 36)
+        let token = String(clockwork.random(), radix: 36) + String(clockwork.random(), radix: 36)
         return SavedSession(lease: 0, ttl: 0, proof: 0, bootID: bootID, token: token, storeID: nil)
     }
 

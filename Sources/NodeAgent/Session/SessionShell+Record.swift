@@ -5,6 +5,7 @@ import Etcd
 import FleetCore
 import Logging
 import Registry
+import Timing
 
 /// The machine's record as it lies in the store, and what others do to it.
 extension SessionShell {
@@ -20,7 +21,7 @@ extension SessionShell {
                 // Whether the store is another one, or does not let this machine in, its renewals find out and tell.
                 logger.debug("this machine's record is not followed", metadata: ["error": "\(error)"])
             }
-            try? await Task.sleep(for: core.timing.renewInterval)
+            try? await clockwork.sleep(for: core.timing.renewInterval)
         }
     }
 
@@ -68,7 +69,7 @@ extension SessionShell {
     /// Gives the session up if others can do what this machine cannot, so that they take its units over; see `Surrender`.
     func giveUp() async {
         guard let lease = core.currentLease, await mayGo() else { return }
-        let asked = BootClock.now
+        let asked = clockwork.now
         let turn: LeaseID
         do {
             let seconds = Surrender.turnLifetime(ttl: lease.ttl)
@@ -81,7 +82,7 @@ extension SessionShell {
         }
         // Who gave up before this machine had the turn is missing by now.
         guard await mayGo(), core.currentLease == lease else { return await registry.giveTurnBack(turn) }
-        guard BootClock.now < asked + Surrender.validity else {
+        guard clockwork.now < asked + Surrender.validity else {
             hooks.status("keeps its units, since etcd took too long to say whose turn it is: \(agentTrouble)")
             return await registry.giveTurnBack(turn)
         }

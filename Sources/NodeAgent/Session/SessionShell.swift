@@ -3,9 +3,9 @@
 
 import Etcd
 import FleetCore
-import FoundationEssentials
 import Logging
 import Registry
+import Timing
 
 /// Holds the machine's session: carries out what `SessionCore` decides and tells it what came of it.
 actor SessionShell {
@@ -28,6 +28,7 @@ actor SessionShell {
     private let peers: Peers
     let hooks: Hooks
     private let requestedTTL: Int
+    let clockwork: any Clockwork
     var logger: Logger
     var record: MachineRecord
     private var saved: SavedSession
@@ -60,7 +61,8 @@ actor SessionShell {
 
     init(
         registry: ClusterRegistry, etcd: EtcdClient, record: MachineRecord, saved: SavedSession, file: SessionFile,
-        ttl: Int, guardControl: GuardControl, peers: Peers, hooks: Hooks, logger: Logger
+        ttl: Int, guardControl: GuardControl, peers: Peers, hooks: Hooks, clockwork: any Clockwork,
+        logger: Logger
     ) {
         self.registry = registry
         self.etcd = etcd
@@ -72,6 +74,7 @@ actor SessionShell {
         self.guardControl = guardControl
         self.peers = peers
         self.hooks = hooks
+        self.clockwork = clockwork
         self.logger = logger
         // The former run has written it.
         leaseOnDisk = saved.lease
@@ -86,14 +89,14 @@ actor SessionShell {
     func run() async {
         // A session that was refused is not renewed, so its age proves nothing, and nothing may be stopped for it.
         let wasRefused = saved.isRefused == true && saved.lease != 0
-        let proof = wasRefused ? BootClock.now : Moment(nanoseconds: saved.proof)
+        let proof = wasRefused ? clockwork.now : Moment(nanoseconds: saved.proof)
         inbox.yield(.started(saved: saved.sessionLease, proof: proof))
         if wasRefused { inbox.yield(.foreignStore) }
         if saved.mustFence ?? false { inbox.yield(.guardFired) }
         await withDiscardingTaskGroup { group in
             group.addTask { await self.followOwnRecord() }
             for await event in events {
-                let directives = core.handle(event, at: BootClock.now)
+                let directives = core.handle(event, at: clockwork.now)
                 for directive in directives { await perform(directive, in: &group) }
                 if core.phase == .ended { break }
             }
@@ -131,7 +134,7 @@ actor SessionShell {
         case .renew(let lease): group.addTask { await self.renew(lease) }
         case .askForQuorum:
             group.addTask { await self.askForQuorum() }
-            if let lease = core.currentLease, core.wantsRelay(at: BootClock.now), !isAskingPeers {
+            if let lease = core.currentLease, core.wantsRelay(at: clockwork.now), !isAskingPeers {
                 isAskingPeers = true
                 group.addTask { await self.askPeers(lease) }
             }
@@ -163,8 +166,8 @@ actor SessionShell {
         case .report(let report): tell(report)
         case .wake(let moment):
             timer?.cancel()
-            timer = Task { [inbox] in
-                await BootClock.sleep(until: moment)
+            timer = clockwork.spawn { [inbox, clockwork] in
+                await clockwork.sleep(until: moment)
                 if !Task.isCancelled { inbox.yield(.woke) }
             }
         }
@@ -176,7 +179,7 @@ actor SessionShell {
         while !save(lease), !isOnDisk(lease) {
             guard core.currentLease == lease, !Task.isCancelled else { return }
             if updateTrouble() { await rewrite(lease) }
-            try? await Task.sleep(for: Self.saveInterval)
+            try? await clockwork.sleep(for: Self.saveInterval)
             guard core.currentLease == lease, !Task.isCancelled else { return }
         }
         if updateTrouble() { return await rewrite(lease) }
@@ -221,7 +224,7 @@ actor SessionShell {
 
 extension SessionShell {
     private func grant() async {
-        let sent = BootClock.now
+        let sent = clockwork.now
         do {
             let (lease, ttl) = try await etcd.grantLease(ttl: requestedTTL)
             lastRefusal = ""
@@ -230,7 +233,7 @@ extension SessionShell {
         } catch {
             tell(
                 refusal: error.message, "no session: etcd grants no lease", status: "waiting for etcd",
-                advice: ClockTrouble.advice(on: error.message, now: Date()))
+                advice: ClockTrouble.advice(on: error.message, now: clockwork.wallMilliseconds))
             inbox.yield(error.code == .storeReplaced ? .foreignStore : .grantFailed)
         }
     }
@@ -278,7 +281,7 @@ extension SessionShell {
     }
 
     private func renew(_ lease: SessionLease) async {
-        let sent = BootClock.now
+        let sent = clockwork.now
         let isSuspended = if case .suspended = core.phase { true } else { false }
         do {
             if isSuspended, try file.adopt(saved) {
@@ -313,7 +316,7 @@ extension SessionShell {
 
     /// Asks whether the session of a former run lives and holds our record.
     private func resume(_ lease: SessionLease) async {
-        let sent = BootClock.now
+        let sent = clockwork.now
         do {
             guard try await etcd.withTimeout(core.timing.attemptTimeout).keepAlive(LeaseID(lease.id)) != nil else {
                 return await leaseGone(lease)
@@ -391,7 +394,7 @@ extension SessionShell {
     }
 
     private func askForQuorum() async {
-        let asked = BootClock.now
+        let asked = clockwork.now
         let question = QuorumQuestion(etcd: etcd, memberCount: saved.memberCount ?? 0)
         let count = question.count
         await question.ask { [inbox] answer, member in
@@ -402,7 +405,7 @@ extension SessionShell {
     /// Has peers renew the lease, which helps a machine that is cut off from the store alone.
     private func askPeers(_ lease: SessionLease) async {
         defer { isAskingPeers = false }
-        let sent = BootClock.now
+        let sent = clockwork.now
         if await peers.renew("\(LeaseID(lease.id))", within: core.timing.attemptTimeout * 2) {
             answer(.relayed(sent: sent), about: lease)
         }

@@ -5,6 +5,7 @@ import Etcd
 import FleetCore
 import Registry
 import Testing
+import Timing
 
 @testable import NodeAgent
 
@@ -19,7 +20,9 @@ struct ElectionShellTests {
 
         init(_ registry: ClusterRegistry) async throws {
             machine = try .random()
-            shell = ElectionShell(registry: registry, machine: machine, lossWindow: .seconds(5), logger: .silent)
+            shell = ElectionShell(
+                registry: registry, machine: machine, lossWindow: .seconds(5), clockwork: MachineClockwork(),
+                logger: .silent)
             lease = try await registry.store.grantLease(ttl: 600).lease
             task = Task { [shell] in await shell.run() }
             await shell.sessionEntered(lease)

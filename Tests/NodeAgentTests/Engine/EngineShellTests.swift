@@ -5,6 +5,7 @@ import Etcd
 import FleetCore
 import Registry
 import Testing
+import Timing
 
 @testable import NodeAgent
 
@@ -15,7 +16,9 @@ struct EngineShellTests {
     private func run(
         _ registry: ClusterRegistry, _ leadership: Leadership, _ body: () async throws -> Void
     ) async throws {
-        let shell = EngineShell(registry: registry, leadership: leadership, lossWindow: .seconds(5), logger: .silent)
+        let shell = EngineShell(
+            registry: registry, leadership: leadership, lossWindow: .seconds(5), clockwork: MachineClockwork(),
+            logger: .silent)
         let task = Task { await shell.run() }
         defer { task.cancel() }
         try await body()
@@ -33,7 +36,8 @@ struct EngineShellTests {
         func lost(_ number: Int) -> LeaseID { cluster.machines[number].tenure.lease }
         let units = (0..<4).map { UnitName(unchecked: "u\($0).service") }
         let shell = EngineShell(
-            registry: registry, leadership: leadership, lossWindow: .seconds(60), logger: .silent)
+            registry: registry, leadership: leadership, lossWindow: .seconds(60), clockwork: MachineClockwork(),
+            logger: .silent)
         let task = Task { await shell.run() }
         defer { task.cancel() }
         for unit in units { try await registry.createUnit(unit, file: .service("1"), target: .launched) }
@@ -111,7 +115,9 @@ struct EngineShellTests {
         try await registry.resign(old)
         let new = try await cluster.lead(1)
         try await registry.createUnit(web, file: .service("1"), target: .launched)
-        let shell = EngineShell(registry: registry, leadership: old, lossWindow: .seconds(5), logger: .silent)
+        let shell = EngineShell(
+            registry: registry, leadership: old, lossWindow: .seconds(5), clockwork: MachineClockwork(), logger: .silent
+        )
         #expect(await shell.run() == .deposed)
         #expect(try await cluster.assignments().isEmpty)
         #expect(try await registry.currentLeader() == new)
@@ -124,7 +130,8 @@ struct EngineShellTests {
         let cluster = try await EngineCluster(registry, machines: 1)
         try await registry.createUnit(web, file: .service("1"), target: .launched)
         let shell = EngineShell(
-            registry: registry, leadership: try await cluster.lead(), lossWindow: .seconds(5), logger: .silent)
+            registry: registry, leadership: try await cluster.lead(), lossWindow: .seconds(5),
+            clockwork: MachineClockwork(), logger: .silent)
         #expect(await shell.run() == .deposed)
         #expect(try await registry.currentLeader() == nil)
         #expect(try await cluster.assignments().count == 1)

@@ -7,6 +7,7 @@ import Registry
 import Synchronization
 import TestSupport
 import Testing
+import Timing
 
 @testable import NodeAgent
 
@@ -55,7 +56,7 @@ struct RefusedLeaderTests {
         await store.refusals.begin(code)
         let shell = EngineShell(
             registry: registry, leadership: leadership, lossWindow: .zero,
-            handover: asked.handover { _ in false }, logger: .silent)
+            handover: asked.handover { _ in false }, clockwork: MachineClockwork(), logger: .silent)
         try await run(shell) { _ in
             try await until("two refusals, with a fresh reading between them") { await store.refusals.count >= 2 }
             #expect(try await registry.currentLeader() == leadership)
@@ -101,7 +102,8 @@ struct RefusedLeaderTests {
         let peer = try rig.registry("root")
         let shell = EngineShell(
             registry: registry, leadership: leadership, lossWindow: .seconds(3_600),
-            handover: asked.handover { leadership in (try? await peer.resign(leadership)) != nil }, logger: .silent)
+            handover: asked.handover { leadership in (try? await peer.resign(leadership)) != nil },
+            clockwork: MachineClockwork(), logger: .silent)
         try await run(shell) { task in
             try await peer.createUnit(web, file: .service("1"), target: .launched)
             try await until("it leads") { try await cluster.assignments().count == 1 }
@@ -139,7 +141,7 @@ struct RefusedLeaderTests {
         let (machine, tenure) = cluster.machines[0]
         let shell = ElectionShell(
             registry: registry, machine: machine, lossWindow: .seconds(3_600), handover: handover,
-            mendingInterval: .milliseconds(10), logger: .silent)
+            mendingInterval: .milliseconds(10), clockwork: MachineClockwork(), logger: .silent)
         let task = Task { await shell.run() }
         await shell.sessionEntered(tenure.lease)
         try await until("it leads") { await shell.isLeading }
@@ -167,7 +169,7 @@ struct RefusedLeaderTests {
         let asked = Asked()
         let shell = EngineShell(
             registry: registry, leadership: leadership, lossWindow: .zero,
-            handover: asked.handover { _ in false }, logger: .silent)
+            handover: asked.handover { _ in false }, clockwork: MachineClockwork(), logger: .silent)
         #expect(await shell.run() == .deposed)
         #expect(asked.peers == 1 && asked.leaves == 1)
     }

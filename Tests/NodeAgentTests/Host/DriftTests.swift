@@ -33,7 +33,7 @@ struct DriftTests {
 
     @Test("a store whose certificate is refused for its dates is told with the time here, and what to do")
     func clockAdvice() {
-        let now = Date(timeIntervalSince1970: 1_858_470_000)
+        let now: Int64 = 1_858_470_000_000
         for words in ["certificate has expired", "certificate is not yet valid"] {
             let advice = ClockTrouble.advice(on: "SSL certificate problem: \(words)", now: now)
             #expect(advice.contains("says 2028-11-22T01:40:00Z: ") && advice.contains("timedatectl set-ntp true"))

@@ -4,6 +4,7 @@
 import FoundationEssentials
 import Glibc
 import Testing
+import Timing
 
 @testable import NodeAgent
 
@@ -108,12 +109,12 @@ import Testing
     @Test("a saved session survives the padding of its file")
     func session() throws {
         let file = SessionFile(runtimeDirectory: base.path)
-        var session = file.load(bootID: "boot")
+        var session = file.load(bootID: "boot", clockwork: MachineClockwork())
         session.lease = 7
         try file.store(session)
         session.lease = 8
         try file.store(session)
-        #expect(file.load(bootID: "boot").lease == 8)
+        #expect(file.load(bootID: "boot", clockwork: MachineClockwork()).lease == 8)
     }
 
     @Test("a write that fails leaves the old file and no new one")

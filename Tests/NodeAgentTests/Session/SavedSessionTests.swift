@@ -3,6 +3,7 @@
 
 import FleetCore
 import Testing
+import Timing
 
 @testable import NodeAgent
 
@@ -16,7 +17,7 @@ struct SavedSessionTests {
         let folder = try TemporaryFolder()
         let file = SessionFile(runtimeDirectory: folder.path)
         try file.store(session)
-        let loaded = file.load(bootID: "boot")
+        let loaded = file.load(bootID: "boot", clockwork: MachineClockwork())
         #expect(loaded.lease == .max && loaded.ttl == 7 && loaded.proof == 123_456_789_012)
         #expect(loaded.bootID == "boot" && loaded.token == "token" && loaded.storeID == .max)
         #expect(loaded.sessionLease == SessionLease(id: .max, ttl: 7))
@@ -27,7 +28,7 @@ struct SavedSessionTests {
         let folder = try TemporaryFolder()
         let file = SessionFile(runtimeDirectory: folder.path)
         try file.store(session)
-        let loaded = file.load(bootID: "next boot")
+        let loaded = file.load(bootID: "next boot", clockwork: MachineClockwork())
         #expect(loaded.sessionLease == nil && loaded.storeID == nil)
         #expect(loaded.bootID == "next boot")
         #expect(!loaded.token.isEmpty && loaded.token != "token")
@@ -40,15 +41,15 @@ struct SavedSessionTests {
         let folder = try TemporaryFolder()
         let file = SessionFile(runtimeDirectory: folder.path)
         try HostFiles.write(text, to: file.path)
-        #expect(file.load(bootID: "boot").sessionLease == nil)
+        #expect(file.load(bootID: "boot", clockwork: MachineClockwork()).sessionLease == nil)
     }
 
     @Test("without a file there is no session, and each token is new")
     func missing() throws {
         let folder = try TemporaryFolder()
         let file = SessionFile(runtimeDirectory: folder.path)
-        let first = file.load(bootID: "boot")
+        let first = file.load(bootID: "boot", clockwork: MachineClockwork())
         #expect(first.sessionLease == nil)
-        #expect(first.token != file.load(bootID: "boot").token)
+        #expect(first.token != file.load(bootID: "boot", clockwork: MachineClockwork()).token)
     }
 }

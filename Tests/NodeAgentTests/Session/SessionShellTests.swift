@@ -6,6 +6,7 @@ import FleetCore
 import Registry
 import TestSupport
 import Testing
+import Timing
 
 @testable import NodeAgent
 
@@ -317,11 +318,11 @@ struct SessionShellTests {
         try await rig.run { shell, notes in
             try await until("entering") { !notes.entered.isEmpty }
             rig.server.kill()
-            let end = BootClock.now + .seconds(12)
+            let end = MachineClockwork().now + .seconds(12)
             try await until("word that etcd is down") {
                 notes.words.contains("etcd is down or has no quorum; units go on")
             }
-            try await until("more than the session's lifetime to pass") { BootClock.now > end }
+            try await until("more than the session's lifetime to pass") { MachineClockwork().now > end }
             #expect(notes.fences.isEmpty)
             try await rig.server.start()
             try await until("the session's recovery") { notes.lastWords == "in the cluster" }
@@ -362,8 +363,8 @@ struct SessionShellTests {
             try await until("the refusal") {
                 notes.lastWords == "refused: etcd is not the store of this session; units go on"
             }
-            let end = BootClock.now + .seconds(11)
-            try await until("more than the session's lifetime to pass") { BootClock.now > end }
+            let end = MachineClockwork().now + .seconds(11)
+            try await until("more than the session's lifetime to pass") { MachineClockwork().now > end }
             #expect(notes.fences.isEmpty && notes.entered.count == 1)
             #expect(await shell.currentLease == nil)
             #expect(try await rig.record() == nil)

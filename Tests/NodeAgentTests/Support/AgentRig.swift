@@ -7,6 +7,7 @@ import Logging
 import Registry
 import Synchronization
 import Systemd
+import Timing
 
 @testable import NodeAgent
 
@@ -55,7 +56,7 @@ final class AgentRig: Sendable {
         return AgentShell(
             registry: registry, units: units, folder: folder,
             processes: UnitProcesses(tree: ControlGroupTree(root: base.path + "/groups")), machine: machine,
-            guardControl: guardControl, troubleHooks: hooks, logger: logger)
+            guardControl: guardControl, troubleHooks: hooks, clockwork: MachineClockwork(), logger: logger)
     }
 
     /// Registers the machine, anew if need be.

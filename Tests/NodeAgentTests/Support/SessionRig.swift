@@ -7,6 +7,7 @@ import Logging
 import Registry
 import Synchronization
 import TestSupport
+import Timing
 
 @testable import NodeAgent
 
@@ -38,7 +39,7 @@ final class SessionNotes: Sendable {
         SessionShell.Hooks(
             enter: { tenure in self.state.withLock { $0.entered.append(tenure) } },
             fence: { kill in
-                let fence = Fence(kill: kill, called: BootClock.now)
+                let fence = Fence(kill: kill, called: MachineClockwork().now)
                 self.state.withLock { $0.fences.append(fence) }
             },
             status: { text in self.state.withLock { $0.words.append(text) } },
@@ -69,7 +70,7 @@ struct SessionRig: Sendable {
     }
 
     var file: SessionFile { SessionFile(runtimeDirectory: folder.path) }
-    var saved: SavedSession { file.load(bootID: "boot") }
+    var saved: SavedSession { file.load(bootID: "boot", clockwork: MachineClockwork()) }
     var proof: Moment { Moment(nanoseconds: saved.proof) }
 
     func registry() throws -> ClusterRegistry { ClusterRegistry(store: try server.client(), cluster: cluster) }
@@ -114,8 +115,8 @@ struct SessionRig: Sendable {
             file: file, ttl: ttl, guardControl: guardControl,
             peers: Peers(
                 registry: try registry(), machine: record.id, tls: nil,
-                roster: RosterFile(runtimeDirectory: folder.path)),
-            hooks: notes.hooks, logger: .silent)
+                roster: RosterFile(runtimeDirectory: folder.path), clockwork: MachineClockwork()),
+            hooks: notes.hooks, clockwork: MachineClockwork(), logger: .silent)
         await shell.announce(agentTrouble: agentTrouble)
         let task = Task { await shell.run() }
         do {
