@@ -90,7 +90,7 @@ package struct NodeAgentProgram: Sendable {
 
         let (troubles, troubleInbox) = AsyncStream<AgentNews>.makeStream()
         let agent = AgentShell(
-            registry: registry, units: units, folder: folder, processes: UnitProcesses(tree: .ofThisMachine()),
+            registry: registry, units: units, folder: folder, processes: GroupProcesses(tree: .ofThisMachine()),
             machine: identity.id, guardControl: guardControl,
             troubleHooks: AgentShell.TroubleHooks(
                 announce: { troubleInbox.yield(.trouble($0)) }, giveUp: { troubleInbox.yield(.patienceEnded) }),
@@ -104,7 +104,9 @@ package struct NodeAgentProgram: Sendable {
         let sessionRegistry = ClusterRegistry(store: sessionEtcd, cluster: settings.cluster)
         let roster = RosterFile(runtimeDirectory: settings.runtimeDirectory)
         let peers = Peers(
-            registry: registry, machine: identity.id, tls: security?.own.tls, roster: roster, clockwork: clockwork)
+            registry: registry, machine: identity.id, caller: security.map { PeerCalls(tls: $0.own.tls) },
+            roster: roster,
+            clockwork: clockwork)
         let (surrenders, surrender) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let election = ElectionShell(
             registry: registry, machine: identity.id, lossWindow: .seconds(settings.sessionTTL),

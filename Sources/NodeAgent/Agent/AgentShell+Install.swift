@@ -40,7 +40,9 @@ extension AgentShell {
             return
         }
         for order in orders {
-            if let reason = foreign[order.unit] ?? Self.hiding(order.unit) {
+            var reason = foreign[order.unit]
+            if reason == nil { reason = await hiding(order.unit) }
+            if let reason {
                 events += refused([order], reason, .lasting)
                 continue
             }
@@ -113,7 +115,7 @@ extension AgentShell {
         let paths = try await units.fragmentPaths(of: up.map(\.name))
         for status in up {
             // Where the machine has a file, the refusal names it: see `UnitLinks.claim`.
-            if let path = paths[status.name], HostFiles.exists(path) { continue }
+            if let path = paths[status.name], await folder.exists(path) { continue }
             let unit = UnitName(unchecked: status.name)
             if unit.type == .slice {
                 guard let stranger = try await units.members(ofSlice: status.name).first(where: { !own.contains($0) })
@@ -130,21 +132,15 @@ extension AgentShell {
     }
 
     /// Why a mount is refused that would hide this program: systemd could start no other agent, nor its guard (rule R12).
-    private static func hiding(_ unit: UnitName) -> String? {
+    private func hiding(_ unit: UnitName) async -> String? {
         guard unit.type == .mount || unit.type == .automount else { return nil }
-        // systemd starts the agent by a path that may lead over links, and hands it on as the first argument.
-        let arguments = (try? HostFiles.read("/proc/self/cmdline")) ?? ""
-        let started = String(arguments.prefix { $0 != "\0" })
-        var programs = [HostFiles.target(of: "/proc/self/exe")].compactMap(\.self)
-        if started.hasPrefix("/") { programs.append(started) }
-        return hiding(unit, programs: programs)
+        return Self.hiding(unit, places: await folder.programPlaces())
     }
 
-    /// Why a mount is refused that would hide one of `programs`, or a link on the way to it.
-    static func hiding(_ unit: UnitName, programs: [String]) -> String? {
+    /// Why a mount is refused that would hide one of `places`.
+    static func hiding(_ unit: UnitName, places: [String]) -> String? {
         let place = unit.systemdText("%f").text
-        let hidden = programs.flatMap { HostFiles.way(to: $0) }.first { $0 == place || $0.hasPrefix(place + "/") }
-        guard let hidden else { return nil }
+        guard let hidden = places.first(where: { $0 == place || $0.hasPrefix(place + "/") }) else { return nil }
         return "\(unit) would hide \(hidden), by which this machine is in the cluster; mount it elsewhere"
     }
 

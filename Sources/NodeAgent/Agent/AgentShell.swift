@@ -15,10 +15,10 @@ import Timing
 actor AgentShell {
     let registry: ClusterRegistry
     let units: any UnitManager
-    let folder: UnitFolder
-    let processes: UnitProcesses
+    let folder: any UnitFiles
+    let processes: any UnitProcesses
     let machine: MachineID
-    let guardControl: GuardControl
+    let guardControl: any MachineGuard
     let clockwork: any Clockwork
     let logger: Logger
     let troubleHooks: TroubleHooks
@@ -54,8 +54,8 @@ actor AgentShell {
     var missing: Set<UnitName> = []
 
     init(
-        registry: ClusterRegistry, units: any UnitManager, folder: UnitFolder, processes: UnitProcesses,
-        machine: MachineID, guardControl: GuardControl, troubleHooks: TroubleHooks = TroubleHooks(),
+        registry: ClusterRegistry, units: any UnitManager, folder: any UnitFiles, processes: any UnitProcesses,
+        machine: MachineID, guardControl: any MachineGuard, troubleHooks: TroubleHooks = TroubleHooks(),
         clockwork: any Clockwork, logger: Logger
     ) {
         self.registry = registry

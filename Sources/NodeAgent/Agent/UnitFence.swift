@@ -10,7 +10,7 @@ import Timing
 /// Sees a set of units dead: asked politely at first, killed at a given moment, looked after until systemd says so.
 struct UnitFence: Sendable {
     let units: any UnitManager
-    let processes: UnitProcesses
+    let processes: any UnitProcesses
     let clockwork: any Clockwork
     let logger: Logger
 

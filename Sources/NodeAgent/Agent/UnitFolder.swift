@@ -7,7 +7,7 @@ import Systemd
 /// The unit files that this agent put on its machine: the folder they lie in, and their drop-ins beside systemd's own.
 ///
 /// File work happens on a thread of its own, never on the pool that serves the session.
-actor UnitFolder {
+actor UnitFolder: UnitFiles {
     private let thread = FileExecutor(label: "flotilla.unit-folder")
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
@@ -103,6 +103,10 @@ actor UnitFolder {
     func isOurs(_ fragment: String, _ unit: UnitName) -> Bool {
         fragment == path(of: unit) || fragment == searchFolder + "/" + unit.rawValue
     }
+
+    func exists(_ path: String) -> Bool { HostFiles.exists(path) }
+
+    func programPlaces() -> [String] { OwnProgram.places }
 
     /// The units whose files lie in the folder, and those that were started and have lost theirs, by name.
     ///

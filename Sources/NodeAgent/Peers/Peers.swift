@@ -1,10 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import FleetAPI
-import FleetAPIClient
 import FleetCore
-import HTTPTransport
 import Registry
 import Timing
 
@@ -21,23 +18,25 @@ actor Peers {
 
     private let registry: ClusterRegistry
     private let machine: MachineID
-    private let tls: TLSSettings?
-    private let roster: RosterFile
+    private let caller: (any PeerCaller)?
+    private let roster: any Roster
     private let clockwork: any Clockwork
-    private var peers: [(id: MachineID, endpoint: APIEndpoint)] = []
+    private var peers: [(id: MachineID, address: String)] = []
     private var turn = 0
 
     /// - Parameters:
     ///   - registry: Says who is there.
     ///   - machine: This machine, which is no peer of its own.
-    ///   - tls: What this machine proves itself with; `nil` means that there is nobody to ask.
+    ///   - caller: Calls them; `nil` means that there is nobody to ask.
     ///   - roster: Keeps who was there at the last look.
     ///   - clockwork: Says when to look again.
-    init(registry: ClusterRegistry, machine: MachineID, tls: TLSSettings?, roster: RosterFile, clockwork: any Clockwork)
-    {
+    init(
+        registry: ClusterRegistry, machine: MachineID, caller: (any PeerCaller)?, roster: any Roster,
+        clockwork: any Clockwork
+    ) {
         self.registry = registry
         self.machine = machine
-        self.tls = tls
+        self.caller = caller
         self.roster = roster
         self.clockwork = clockwork
     }
@@ -47,7 +46,7 @@ actor Peers {
         while !Task.isCancelled {
             await look()
             // Right after a start others are still to come.
-            let isEarly = tls != nil && peers.count < Self.askedAtOnce
+            let isEarly = caller != nil && peers.count < Self.askedAtOnce
             try? await clockwork.sleep(for: isEarly ? .seconds(5) : Self.interval)
         }
     }
@@ -55,19 +54,20 @@ actor Peers {
     /// Reads who is there; what was known stays when the store does not answer.
     func look() async {
         guard let records = try? await registry.machines() else { return }
-        peers = Self.choose(from: records, for: machine)
+        if let caller { peers = Self.choose(from: records, for: machine, by: caller) }
         await roster.note(records.filter { $0.id != machine })
     }
 
-    /// The peers that `machine` keeps: those that follow it in the circle of ids.
+    /// The peers that `machine` keeps: those that follow it in the circle of ids, as far as `caller` can call them.
     static func choose(
-        from records: [MachineRecord], for machine: MachineID
-    ) -> [(id: MachineID, endpoint: APIEndpoint)] {
+        from records: [MachineRecord], for machine: MachineID, by caller: any PeerCaller
+    ) -> [(id: MachineID, address: String)] {
         let others = records.filter { $0.id != machine }.sorted { $0.id < $1.id }
         let start = others.firstIndex { $0.id > machine } ?? 0
         let circle = others[start...] + others[..<start]
-        let reachable = circle.compactMap { record -> (id: MachineID, endpoint: APIEndpoint)? in
-            PeerEndpoint.read(record.apiAddress, isSecured: true).map { (id: record.id, endpoint: $0) }
+        let reachable = circle.compactMap { record -> (id: MachineID, address: String)? in
+            guard let address = record.apiAddress, caller.canCall(address) else { return nil }
+            return (record.id, address)
         }
         return Array(reachable.prefix(kept))
     }
@@ -76,35 +76,26 @@ actor Peers {
     ///
     /// - Returns: Whether one of them says that the store renewed it.
     func renew(_ lease: String, within deadline: Duration) async -> Bool {
-        let own = machine.rawValue
-        return await ask(within: deadline) { client in ((try? await client.renew(lease: lease, of: own)) ?? 0) > 0 }
+        await ask { [machine] caller, address in
+            await caller.renew(lease, of: machine, at: address, within: deadline)
+        }
     }
 
     /// Asks a few peers at once to end this machine's lead; the next call asks others.
     ///
     /// - Returns: Whether one of them says that it has ended.
     func resign(_ leadership: Leadership, within deadline: Duration) async -> Bool {
-        let own = machine.rawValue
-        return await ask(within: deadline) { client in
-            (try? await client.resign(epoch: leadership.epoch, of: own)) != nil
-        }
+        await ask { caller, address in await caller.resign(leadership, at: address, within: deadline) }
     }
 
-    private func ask(
-        within deadline: Duration, _ question: @escaping @Sendable (FleetClient) async -> Bool
-    ) async -> Bool {
-        guard let tls, !peers.isEmpty else { return false }
+    private func ask(_ question: @escaping @Sendable (any PeerCaller, String) async -> Bool) async -> Bool {
+        guard let caller, !peers.isEmpty else { return false }
         let count = min(Self.askedAtOnce, peers.count)
         let asked = (0..<count).map { peers[(turn + $0) % peers.count] }
         turn = (turn + count) % peers.count
         return await withTaskGroup(of: Bool.self) { group in
             for peer in asked {
-                group.addTask {
-                    await question(
-                        FleetClient(
-                            endpoint: peer.endpoint, transport: CurlTransport(endpoint: peer.endpoint, tls: tls),
-                            deadline: deadline))
-                }
+                group.addTask { await question(caller, peer.address) }
             }
             for await isDone in group where isDone {
                 group.cancelAll()

@@ -7,7 +7,7 @@ import FoundationEssentials
 /// Who else was in the cluster at the last look, for the time when the store cannot be asked.
 ///
 /// In the runtime folder, since an agent that starts while it refuses its store has no other way to know.
-actor RosterFile {
+actor RosterFile: Roster {
     struct Other: Codable, Hashable, Sendable {
         var id: String
         var name: String

@@ -8,7 +8,7 @@ import Systemd
 /// Keeps the guard running beside the agent, and tells it until when the session is proven.
 ///
 /// The guard is a service of its own, so that systemd ends this machine's units when the agent is dead, frozen or starved.
-actor GuardControl {
+actor GuardControl: MachineGuard {
     private let units: any UnitManager
     private let searchFolder: String
     private let runtimeDirectory: String
@@ -119,7 +119,7 @@ actor GuardControl {
     ///   - units: Their names.
     ///   - isProbe: Write it also when it says the same already, to see whether it can be written.
     /// - Throws: `HostError` when the list is not on disk; none of the units may be started then.
-    func list(fenced units: [UnitName], isProbe: Bool = false) throws(HostError) {
+    func list(fenced units: [UnitName], isProbe: Bool) throws(HostError) {
         guard isEnabled, isProbe || units != listed else { return }
         let text = units.map { $0.rawValue + "\n" }.joined()
         let path = GuardUnit.fencedUnits(runtimeDirectory: runtimeDirectory)

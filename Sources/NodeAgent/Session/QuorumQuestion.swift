@@ -9,16 +9,16 @@ import Synchronization
 ///
 /// - Source: DESIGN section 5, "No quorum".
 struct QuorumQuestion: Sendable {
-    let etcd: EtcdClient
+    let etcd: any SessionStore
     /// How many members the store has; the number of endpoints at least.
     let count: Int
 
     /// - Parameters:
     ///   - etcd: What knows the endpoints of members, perhaps not of all.
     ///   - memberCount: How many members the store is known to have; 0 when that is not known.
-    init(etcd: EtcdClient, memberCount: Int) {
+    init(etcd: any SessionStore, memberCount: Int) {
         self.etcd = etcd
-        count = max(memberCount, etcd.configuration.endpoints.count)
+        count = max(memberCount, etcd.memberEndpoints.count)
     }
 
     /// Returns when every member has answered or had its time.
@@ -30,7 +30,7 @@ struct QuorumQuestion: Sendable {
         let etcd = etcd
         let heard = Heard()
         await withDiscardingTaskGroup { group in
-            for (member, endpoint) in etcd.configuration.endpoints.enumerated() {
+            for (member, endpoint) in etcd.memberEndpoints.enumerated() {
                 group.addTask {
                     switch await etcd.probe(endpoint) {
                     case .refused: hear(.refused, member)

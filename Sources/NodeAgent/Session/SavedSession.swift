@@ -35,6 +35,12 @@ struct SavedSession: Codable, Sendable {
     /// What etcd has to have reached for this session to be in it; without a session there is nothing to be lost.
     var expectedRevision: Int64 { lease == 0 ? 0 : storeRevision ?? 0 }
 
+    /// No session yet in this boot, with a new token.
+    static func none(bootID: String, clockwork: any Clockwork) -> SavedSession {
+        let token = String(clockwork.random(), radix: 36) + String(clockwork.random(), radix: 36)
+        return SavedSession(lease: 0, ttl: 0, proof: 0, bootID: bootID, token: token, storeID: nil)
+    }
+
     /// The same run of this machine, without a word of the store that its session was in.
     var withoutStore: SavedSession {
         SavedSession(lease: 0, ttl: 0, proof: 0, bootID: bootID, token: token, storeID: nil, hasAdopted: true)
@@ -42,7 +48,7 @@ struct SavedSession: Codable, Sendable {
 }
 
 /// Reads and writes the saved session.
-struct SessionFile: Sendable {
+struct SessionFile: SessionKeeper {
     let path: String
     /// A file that is there when the operator has decided for the store that is there now.
     let adoptionPath: String
@@ -87,8 +93,7 @@ struct SessionFile: Sendable {
         {
             return (try? adopt(saved)) == true ? saved.withoutStore : saved
         }
-        let token = String(clockwork.random(), radix: 36) + String(clockwork.random(), radix: 36)
-        return SavedSession(lease: 0, ttl: 0, proof: 0, bootID: bootID, token: token, storeID: nil)
+        return .none(bootID: bootID, clockwork: clockwork)
     }
 
     /// Forgets the session.

@@ -22,9 +22,9 @@ actor SessionShell {
     }
 
     let registry: ClusterRegistry
-    let etcd: EtcdClient
-    private let file: SessionFile
-    private let guardControl: GuardControl
+    let etcd: any SessionStore
+    private let file: any SessionKeeper
+    private let guardControl: any MachineGuard
     private let peers: Peers
     let hooks: Hooks
     private let requestedTTL: Int
@@ -60,8 +60,9 @@ actor SessionShell {
     private let inbox: AsyncStream<SessionCore.Event>.Continuation
 
     init(
-        registry: ClusterRegistry, etcd: EtcdClient, record: MachineRecord, saved: SavedSession, file: SessionFile,
-        ttl: Int, guardControl: GuardControl, peers: Peers, hooks: Hooks, clockwork: any Clockwork,
+        registry: ClusterRegistry, etcd: any SessionStore, record: MachineRecord, saved: SavedSession,
+        file: any SessionKeeper,
+        ttl: Int, guardControl: any MachineGuard, peers: Peers, hooks: Hooks, clockwork: any Clockwork,
         logger: Logger
     ) {
         self.registry = registry

@@ -81,7 +81,7 @@ struct AgentShellTests {
         }
         for type in ["mount", "automount"] {
             let unit = UnitName(unchecked: "\(name.joined()).\(type)")
-            let refusal = AgentShell.hiding(unit, programs: [top + "/bin/agent"])
+            let refusal = AgentShell.hiding(unit, places: HostFiles.way(to: top + "/bin/agent"))
             if let hidden {
                 #expect(refusal?.contains("would hide \(top)/\(hidden),") == true)
             } else {

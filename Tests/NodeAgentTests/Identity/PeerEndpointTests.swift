@@ -41,7 +41,7 @@ struct PeerEndpointTests {
         let tls = TLSSettings(verifiesServer: false)
         #expect(RemoteJournal(hostile, tls: tls) == nil)
         #expect(RemoteJournal(good, tls: tls) != nil)
-        #expect(Peers.choose(from: [hostile], for: own).isEmpty)
-        #expect(Peers.choose(from: [good], for: own).map(\.id) == [other])
+        #expect(Peers.choose(from: [hostile], for: own, by: PeerCalls(tls: tls)).isEmpty)
+        #expect(Peers.choose(from: [good], for: own, by: PeerCalls(tls: tls)).map(\.id) == [other])
     }
 }

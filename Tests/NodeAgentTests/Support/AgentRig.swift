@@ -55,7 +55,7 @@ final class AgentRig: Sendable {
             isEnabled: false, logger: .silent)
         return AgentShell(
             registry: registry, units: units, folder: folder,
-            processes: UnitProcesses(tree: ControlGroupTree(root: base.path + "/groups")), machine: machine,
+            processes: GroupProcesses(tree: ControlGroupTree(root: base.path + "/groups")), machine: machine,
             guardControl: guardControl, troubleHooks: hooks, clockwork: MachineClockwork(), logger: logger)
     }
 

@@ -114,7 +114,7 @@ struct SessionRig: Sendable {
             registry: ClusterRegistry(store: etcd, cluster: cluster), etcd: etcd, record: record, saved: saved,
             file: file, ttl: ttl, guardControl: guardControl,
             peers: Peers(
-                registry: try registry(), machine: record.id, tls: nil,
+                registry: try registry(), machine: record.id, caller: nil,
                 roster: RosterFile(runtimeDirectory: folder.path), clockwork: MachineClockwork()),
             hooks: notes.hooks, clockwork: MachineClockwork(), logger: .silent)
         await shell.announce(agentTrouble: agentTrouble)

@@ -5,10 +5,10 @@ import FleetCore
 import Systemd
 import Timing
 
-/// Sees to it that no process of a unit is left, whatever systemd makes of the unit (rule R1).
+/// Sees to it that no process is left in a unit's control group, whatever systemd makes of the unit (rule R1).
 ///
 /// File work happens on a thread of its own, never on the pool that serves the session.
-actor UnitProcesses {
+actor GroupProcesses: UnitProcesses {
     private let thread = FileExecutor(label: "flotilla.unit-processes")
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
