@@ -126,6 +126,11 @@ let package = Package(
             name: "Authority", dependencies: ["FleetCore", "Etcd", "HTTPTransport", "Identity", "Registry"],
             swiftSettings: library),
 
+        // The agent's shells: they carry out what the core decides, through ports to everything else.
+        .target(
+            name: "Agent", dependencies: ["FleetCore", "Etcd", "Registry", "Systemd", "Timing", logging],
+            swiftSettings: library),
+
         // The HTTP API: what goes over the wire, who calls it, who answers it.
         .target(name: "FleetAPI", dependencies: ["FleetCore"], path: "Sources/FleetAPI/Wire", swiftSettings: library),
         .target(
@@ -153,8 +158,8 @@ let package = Package(
         .target(
             name: "NodeAgent",
             dependencies: [
-                "FleetCore", "Etcd", "HTTPTransport", "Identity", "Authority", "Systemd", "Registry", "FleetAPI",
-                "FleetAPIClient", "FleetAPIServer", "Terminal", "Timing", logging, arguments,
+                "Agent", "FleetCore", "Etcd", "HTTPTransport", "Identity", "Authority", "Systemd", "Registry",
+                "FleetAPI", "FleetAPIClient", "FleetAPIServer", "Terminal", "Timing", logging, arguments,
             ],
             swiftSettings: library),
         .target(
@@ -225,7 +230,8 @@ let package = Package(
         .testTarget(
             name: "NodeAgentTests",
             dependencies: [
-                "NodeAgent", "FleetCore", "Etcd", "HTTPTransport", "Identity", "Authority", "Systemd", "Registry",
+                "NodeAgent", "Agent", "FleetCore", "Etcd", "HTTPTransport", "Identity", "Authority", "Systemd",
+                "Registry",
                 "FleetAPI", "FleetAPIClient", "FleetAPIServer", "TestSupport", "Timing", logging, arguments,
             ],
             swiftSettings: tests),

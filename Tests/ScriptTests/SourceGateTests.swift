@@ -27,6 +27,20 @@ import Testing
         #expect(outcome.status == 0, "\(outcome.error)")
     }
 
+    @Test("a shell that takes its tasks and pauses from its port passes")
+    func port() async throws {
+        let text = """
+            \(Self.marks)
+            timer = clockwork.spawn {
+                try? await self.clockwork.sleep(for: pause)
+                if !Task.isCancelled { work() }
+            }
+
+            """
+        let outcome = try await check("Sources/Agent/Fine.swift", text)
+        #expect(outcome.status == 0, "\(outcome.error)")
+    }
+
     @Test(
         "each gate stops what it is there for",
         arguments: [
@@ -40,6 +54,11 @@ import Testing
                 "no import of Foundation"
             ),
             ("Sources/FleetCore/Wrong.swift", "\(marks)\nimport FoundationEssentials\n", "FleetCore imports nothing"),
+            ("Sources/Agent/Wrong.swift", "\(marks)\ntry await Task.sleep(for: pause)\n", "shells take time"),
+            ("Sources/Agent/Wrong.swift", "\(marks)\nTask { await run() }\n", "shells take time"),
+            ("Sources/Agent/Wrong.swift", "\(marks)\nlet now = ContinuousClock.now\n", "shells take time"),
+            ("Sources/Agent/Wrong.swift", "\(marks)\nlet now = Date()\n", "shells take time"),
+            ("Sources/Agent/Wrong.swift", "\(marks)\nlet part = Int.random(in: 1...6)\n", "shells take time"),
             ("Sources/NodeAgent/Wrong.swift", "\(marks)\nexit(1)\n", "programs end by endProcess"),
             ("Sources/cluster-sim/Wrong.swift", "\(marks)\nprint(1)\n", "results are written by OutputSink"),
             ("Sources/NodeAgent/Wrong.swift", "\(marks)\nprint(1)\n", "results are written by OutputSink"),

@@ -9,6 +9,7 @@ import Systemd
 import Testing
 import Timing
 
+@testable import Agent
 @testable import NodeAgent
 
 @Suite("agent with etcd and units in memory", .timeLimit(.minutes(2)))

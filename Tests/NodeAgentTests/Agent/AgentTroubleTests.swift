@@ -8,6 +8,7 @@ import Synchronization
 import Systemd
 import Testing
 
+@testable import Agent
 @testable import NodeAgent
 
 /// What an agent notices that keeps its machine from every unit.

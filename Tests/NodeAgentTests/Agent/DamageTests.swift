@@ -6,6 +6,7 @@ import Glibc
 import Systemd
 import Testing
 
+@testable import Agent
 @testable import NodeAgent
 
 /// What somebody removes or replaces of a unit on its machine (rules R1 and R3).

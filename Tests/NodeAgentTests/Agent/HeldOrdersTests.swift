@@ -4,6 +4,7 @@
 import FleetCore
 import Testing
 
+@testable import Agent
 @testable import NodeAgent
 
 /// Whether a machine that hears no orders any more has anything that others could run; see `SchedulePatience`.

@@ -5,6 +5,7 @@ import FleetCore
 import Systemd
 import Testing
 
+@testable import Agent
 @testable import NodeAgent
 
 /// What the store is told of a start that is over.

@@ -5,6 +5,7 @@ import FleetCore
 import FoundationEssentials
 import Testing
 
+@testable import Agent
 @testable import NodeAgent
 
 @Suite("folder of unit files")

@@ -7,6 +7,7 @@ import Registry
 import Testing
 import Timing
 
+@testable import Agent
 @testable import NodeAgent
 
 @Suite("election with etcd", .timeLimit(.minutes(2)))

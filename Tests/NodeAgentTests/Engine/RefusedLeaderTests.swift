@@ -9,6 +9,7 @@ import TestSupport
 import Testing
 import Timing
 
+@testable import Agent
 @testable import NodeAgent
 
 /// What becomes of the lead when the store refuses what the leader writes.

@@ -9,6 +9,7 @@ import Registry
 import TestSupport
 import Testing
 
+@testable import Agent
 @testable import NodeAgent
 
 /// A machine that is no longer as it was when it joined: its clock, its addresses.

@@ -6,6 +6,7 @@ import Glibc
 import Testing
 import Timing
 
+@testable import Agent
 @testable import NodeAgent
 
 @Suite("files of the machine") struct HostFilesTests {

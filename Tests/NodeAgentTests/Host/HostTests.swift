@@ -6,6 +6,7 @@ import FoundationEssentials
 import HTTPTransport
 import Testing
 
+@testable import Agent
 @testable import NodeAgent
 
 @Suite("what the host says")

@@ -6,6 +6,7 @@ import FleetCore
 import HTTPTransport
 import Testing
 
+@testable import Agent
 @testable import NodeAgent
 
 /// What a machine has written down of itself, and who calls it there.

@@ -4,6 +4,7 @@
 import Systemd
 import Testing
 
+@testable import Agent
 @testable import NodeAgent
 
 @Suite("guard beside the agent")

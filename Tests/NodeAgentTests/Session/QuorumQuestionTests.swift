@@ -7,6 +7,7 @@ import Synchronization
 import TestSupport
 import Testing
 
+@testable import Agent
 @testable import NodeAgent
 
 @Suite("question for the quorum", .timeLimit(.minutes(2)))

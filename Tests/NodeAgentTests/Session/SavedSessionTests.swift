@@ -5,6 +5,7 @@ import FleetCore
 import Testing
 import Timing
 
+@testable import Agent
 @testable import NodeAgent
 
 @Suite("saved session")

@@ -8,6 +8,7 @@ import TestSupport
 import Testing
 import Timing
 
+@testable import Agent
 @testable import NodeAgent
 
 @Suite("session with etcd", .timeLimit(.minutes(2)))

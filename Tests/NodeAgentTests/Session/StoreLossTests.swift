@@ -9,6 +9,7 @@ import Registry
 import TestSupport
 import Testing
 
+@testable import Agent
 @testable import NodeAgent
 
 /// Rule R8 over a restart of the agent: what it refused before it refuses after, until the operator decides.

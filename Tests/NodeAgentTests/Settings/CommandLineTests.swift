@@ -5,6 +5,7 @@ import ArgumentParser
 import FleetAPI
 import Testing
 
+@testable import Agent
 @testable import NodeAgent
 
 @Suite("node-agent's command line") struct CommandLineTests {

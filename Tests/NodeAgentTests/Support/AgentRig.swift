@@ -9,6 +9,7 @@ import Synchronization
 import Systemd
 import Timing
 
+@testable import Agent
 @testable import NodeAgent
 
 /// One machine with its agent, a leader elsewhere that gives orders, and a systemd in memory.

@@ -9,6 +9,7 @@ import Synchronization
 import TestSupport
 import Timing
 
+@testable import Agent
 @testable import NodeAgent
 
 /// What a session told the rest of its agent.

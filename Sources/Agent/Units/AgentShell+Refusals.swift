@@ -15,7 +15,7 @@ extension AgentShell {
     private static let writeInterval = Duration.seconds(2)
 
     /// Whether units are at work here that the end of the session would stop.
-    func holdsUnits() async -> Bool { await !folder.fencedUnits().isEmpty }
+    package func holdsUnits() async -> Bool { await !folder.fencedUnits().isEmpty }
 
     /// A write to the store failed; one that is refused to this machine alone concerns every unit.
     ///

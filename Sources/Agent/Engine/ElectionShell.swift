@@ -1,14 +1,14 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import Etcd
-import FleetCore
-import Logging
-import Registry
-import Timing
+package import Etcd
+package import FleetCore
+package import Logging
+package import Registry
+package import Timing
 
 /// Takes part in the election and runs the engine while this machine leads.
-actor ElectionShell {
+package actor ElectionShell {
     private let registry: ClusterRegistry
     private let machine: MachineID
     /// See `EngineShell`.
@@ -30,7 +30,7 @@ actor ElectionShell {
     private let events: AsyncStream<ElectionCore.Event>
     private let inbox: AsyncStream<ElectionCore.Event>.Continuation
 
-    init(
+    package init(
         registry: ClusterRegistry, machine: MachineID, lossWindow: Duration, handover: LeadHandover = .nobody,
         mendingInterval: Duration = .seconds(2), clockwork: any Clockwork, logger: Logger
     ) {
@@ -49,7 +49,7 @@ actor ElectionShell {
     var isLeading: Bool { if case .leading = core.phase { true } else { false } }
 
     /// From now on this machine may lead; after `pause` only, if it still has this session then.
-    func sessionEntered(_ lease: LeaseID, after pause: Duration = .zero) {
+    package func sessionEntered(_ lease: LeaseID, after pause: Duration = .zero) {
         self.lease = lease
         guard pause > .zero else { return inbox.yield(.sessionEntered).discard() }
         clockwork.spawn {
@@ -62,7 +62,7 @@ actor ElectionShell {
         if self.lease == lease { inbox.yield(.sessionEntered) }
     }
 
-    func sessionLeft() {
+    package func sessionLeft() {
         lease = nil
         mending?.cancel()
         mending = nil
@@ -70,13 +70,13 @@ actor ElectionShell {
     }
 
     /// Gives the lead up, if held, and returns when nothing more is written under it.
-    func stop() async {
+    package func stop() async {
         for directive in core.handle(.stopping, at: clockwork.now) { await perform(directive) }
         inbox.finish()
     }
 
     /// Runs until `stop()` or cancellation.
-    func run() async {
+    package func run() async {
         let watching = clockwork.spawn { await self.followLeader() }
         for await event in events {
             for directive in core.handle(event, at: clockwork.now) { await perform(directive) }

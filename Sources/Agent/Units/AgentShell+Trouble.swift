@@ -7,7 +7,7 @@ import Timing
 /// What keeps this machine from doing what it is ordered, whatever the unit (rules R11 and R12).
 ///
 /// While there is any, the machine says so in its record, keeps its units, and is given no new ones.
-struct AgentTrouble: Hashable, Sendable {
+package struct AgentTrouble: Hashable, Sendable {
     /// The orders of this machine cannot be read or carried out.
     var schedule: String?
     /// Nothing can be written to the runtime folder, so no new unit can be taken.
@@ -16,7 +16,7 @@ struct AgentTrouble: Hashable, Sendable {
     var writes: String?
 
     /// In one line for people; `nil` when all is well.
-    var words: String? {
+    package var words: String? {
         let words = [schedule, storage, writes].compactMap(\.self).joined(separator: "; ")
         return words.isEmpty ? nil : words
     }
@@ -31,7 +31,7 @@ struct AgentTrouble: Hashable, Sendable {
 }
 
 /// What the agent's shell has the session's shell know.
-enum AgentNews: Sendable {
+package enum AgentNews: Sendable {
     case trouble(String?)
     case patienceEnded
 }
@@ -40,11 +40,18 @@ extension AgentShell {
     /// What the rest of the agent does about trouble.
     ///
     /// Neither may wait for this agent: both end its tenure.
-    struct TroubleHooks: Sendable {
+    package struct TroubleHooks: Sendable {
         /// Tells the cluster; `nil` when all is well again.
-        var announce: @Sendable (String?) -> Void = { _ in }
+        var announce: @Sendable (String?) -> Void
         /// Gives the session up, if the other machines do better, so that they take this machine's units over.
-        var giveUp: @Sendable () -> Void = {}
+        var giveUp: @Sendable () -> Void
+
+        package init(
+            announce: @escaping @Sendable (String?) -> Void = { _ in }, giveUp: @escaping @Sendable () -> Void = {}
+        ) {
+            self.announce = announce
+            self.giveUp = giveUp
+        }
     }
 
     private static let probeInterval = Duration.seconds(2)
@@ -85,7 +92,7 @@ extension AgentShell {
     }
 
     /// Looks once whether the machine can take units; `isFirst` says that nobody has tried the guard's list in this run.
-    func lookAtStorage(isFirst: Bool = false) async {
+    package func lookAtStorage(isFirst: Bool = false) async {
         do throws(HostError) {
             try await folder.probe()
         } catch {

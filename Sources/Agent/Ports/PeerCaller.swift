@@ -1,12 +1,12 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import FleetCore
+package import FleetCore
 
 /// Calls other machines, for help that only one which reaches the store can give.
 ///
 /// `PeerCalls` calls them by their API.
-protocol PeerCaller: Sendable {
+package protocol PeerCaller: Sendable {
     /// Whether a machine can be called by the address that it has written down of itself; `nil` where it has none.
     func canCall(_ address: String?) -> Bool
 
@@ -29,7 +29,7 @@ protocol PeerCaller: Sendable {
 /// Keeps who else was in the cluster at the last look.
 ///
 /// `RosterFile` keeps it in the runtime folder.
-protocol Roster: Sendable {
+package protocol Roster: Sendable {
     /// Notes who is there.
     func note(_ records: [MachineRecord]) async
 }

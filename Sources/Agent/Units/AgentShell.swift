@@ -2,17 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Etcd
-import FleetCore
-import Logging
-import Registry
-import Systemd
-import Timing
+package import FleetCore
+package import Logging
+package import Registry
+package import Systemd
+package import Timing
 
 /// Runs this machine's units: carries out what `AgentCore` decides, through the store, the unit folder and systemd.
 ///
 /// It serves during one session at a time, a *tenure*. When the session may end, `fence` ends the tenure first, so that
 /// nothing is started any more, and then sees every fenced unit dead.
-actor AgentShell {
+package actor AgentShell {
     let registry: ClusterRegistry
     let units: any UnitManager
     let folder: any UnitFiles
@@ -23,7 +23,7 @@ actor AgentShell {
     let logger: Logger
     let troubleHooks: TroubleHooks
     /// What keeps this machine from doing what it is ordered.
-    var trouble = AgentTrouble()
+    package var trouble = AgentTrouble()
     /// How long the schedule cannot be followed by now.
     var patience = SchedulePatience()
     /// How long the store has refused this machine's writes by now.
@@ -53,7 +53,7 @@ actor AgentShell {
     /// Units that systemd did not find when they were last ordered to start, and that were put back for it.
     var missing: Set<UnitName> = []
 
-    init(
+    package init(
         registry: ClusterRegistry, units: any UnitManager, folder: any UnitFiles, processes: any UnitProcesses,
         machine: MachineID, guardControl: any MachineGuard, troubleHooks: TroubleHooks = TroubleHooks(),
         clockwork: any Clockwork, logger: Logger
@@ -71,14 +71,14 @@ actor AgentShell {
     }
 
     /// The session lives: adopt what runs, then follow the schedule.
-    func enter(_ tenure: Tenure) async {
+    package func enter(_ tenure: Tenure) async {
         await endTenure()
         _ = core.handle(.entering, at: clockwork.now)
         serving = clockwork.spawn { await self.serve(tenure) }
     }
 
     /// Ends the tenure without touching any unit.
-    func endTenure() async {
+    package func endTenure() async {
         serving?.cancel()
         timer?.cancel()
         await serving?.value
@@ -88,7 +88,7 @@ actor AgentShell {
     /// Sees every fenced unit dead: stops them, and kills at `kill` what is left.
     ///
     /// Returns only when systemd says that all are down, however long that takes.
-    func fence(kill: Moment) async {
+    package func fence(kill: Moment) async {
         serving?.cancel()
         let fenced = await folder.fencedUnits().map(\.rawValue)
         let fence = UnitFence(units: units, processes: processes, clockwork: clockwork, logger: logger)
@@ -110,7 +110,7 @@ actor AgentShell {
     }
 
     /// Stops every unit of this machine in order, as at a shutdown, and takes their states out of the store.
-    func stopAll(within budget: Duration) async {
+    package func stopAll(within budget: Duration) async {
         await endTenure()
         let all = await folder.files().map(\.unit.rawValue)
         let fence = UnitFence(units: units, processes: processes, clockwork: clockwork, logger: logger)

@@ -1,11 +1,11 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import Etcd
-import Registry
+package import Etcd
+package import Registry
 
 /// The store as a session needs it: beside keys and leases, who its members are, how they are, and whether it is the same as before.
-protocol SessionStore: KeyValueStore {
+package protocol SessionStore: KeyValueStore {
     /// The addresses of the members that are known here, each of which `probe` can ask.
     var memberEndpoints: [String] { get }
 
@@ -32,5 +32,5 @@ protocol SessionStore: KeyValueStore {
 }
 
 extension EtcdClient: SessionStore {
-    var memberEndpoints: [String] { configuration.endpoints }
+    package var memberEndpoints: [String] { configuration.endpoints }
 }

@@ -2,15 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Etcd
-import FleetCore
-import Logging
-import Registry
-import Timing
+package import FleetCore
+package import Logging
+package import Registry
+package import Timing
 
 /// Holds the machine's session: carries out what `SessionCore` decides and tells it what came of it.
-actor SessionShell {
+package actor SessionShell {
     /// What the rest of the agent does when the session comes and goes.
-    struct Hooks: Sendable {
+    package struct Hooks: Sendable {
         /// The session lives from now on.
         var enter: @Sendable (Tenure) async -> Void
         /// The session may end: stop every fenced unit, kill what is left at the moment given, return when all are dead.
@@ -18,7 +18,17 @@ actor SessionShell {
         /// The session state changed, in words for `systemctl status`.
         var status: @Sendable (String) -> Void
         /// Whether units are at work that the end of the session would stop.
-        var holdsUnits: @Sendable () async -> Bool = { true }
+        var holdsUnits: @Sendable () async -> Bool
+
+        package init(
+            enter: @escaping @Sendable (Tenure) async -> Void, fence: @escaping @Sendable (Moment) async -> Void,
+            status: @escaping @Sendable (String) -> Void, holdsUnits: @escaping @Sendable () async -> Bool = { true }
+        ) {
+            self.enter = enter
+            self.fence = fence
+            self.status = status
+            self.holdsUnits = holdsUnits
+        }
     }
 
     let registry: ClusterRegistry
@@ -59,7 +69,7 @@ actor SessionShell {
     private let events: AsyncStream<SessionCore.Event>
     private let inbox: AsyncStream<SessionCore.Event>.Continuation
 
-    init(
+    package init(
         registry: ClusterRegistry, etcd: any SessionStore, record: MachineRecord, saved: SavedSession,
         file: any SessionKeeper,
         ttl: Int, guardControl: any MachineGuard, peers: Peers, hooks: Hooks, clockwork: any Clockwork,
@@ -84,10 +94,10 @@ actor SessionShell {
     }
 
     /// The lease under which this machine may write; `nil` while there is no session.
-    var currentLease: SessionLease? { core.currentLease }
+    package var currentLease: SessionLease? { core.currentLease }
 
     /// Runs until `stop()`, or until the task is cancelled, which leaves the session alone.
-    func run() async {
+    package func run() async {
         // A session that was refused is not renewed, so its age proves nothing, and nothing may be stopped for it.
         let wasRefused = saved.isRefused == true && saved.lease != 0
         let proof = wasRefused ? clockwork.now : Moment(nanoseconds: saved.proof)
@@ -111,7 +121,7 @@ actor SessionShell {
     ///
     /// Where that cannot be written down, the session is forgotten, which needs no space: a run without it bears another token, so it
     /// is in no session before this one has ended, and by then the guard has stopped what was left.
-    func prepareToLeave() {
+    package func prepareToLeave() {
         saved.mustFence = true
         if !save(core.currentLease) { file.discard() }
     }
@@ -119,13 +129,13 @@ actor SessionShell {
     /// Ends the session in order: the machine's keys go at once.
     ///
     /// Its units must be stopped before.
-    func stop() { inbox.yield(.stopping) }
+    package func stop() { inbox.yield(.stopping) }
 
     /// A connection to the store broke that was waiting for its word: the session is renewed at once, while the store is down.
-    func connectionLost() { inbox.yield(.connectionLost) }
+    package func connectionLost() { inbox.yield(.connectionLost) }
 
     /// Gives the session up, since the store refuses what this machine has to write: others take over when the lease has ended.
-    func surrender() { inbox.yield(.keptOut) }
+    package func surrender() { inbox.yield(.keptOut) }
 
     private func perform(_ directive: SessionCore.Directive, in group: inout DiscardingTaskGroup) async {
         switch directive {

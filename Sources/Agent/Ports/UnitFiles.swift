@@ -1,12 +1,12 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import FleetCore
+package import FleetCore
 
 /// The unit files that this agent put on its machine, with their links and drop-ins, and the notes of which of them it has started.
 ///
 /// `UnitFolder` has them on the machine's disk.
-protocol UnitFiles: Sendable {
+package protocol UnitFiles: Sendable {
     /// The units whose files lie here, and those that were started and have lost theirs, by name.
     func files() async -> [InstalledFile]
 

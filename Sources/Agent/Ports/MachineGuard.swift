@@ -1,12 +1,12 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import FleetCore
+package import FleetCore
 
 /// What stops this machine's units when the agent is dead, frozen or starved.
 ///
 /// `GuardControl` has it as a service of its own beside the agent.
-protocol MachineGuard: Sendable {
+package protocol MachineGuard: Sendable {
     /// The units may run until `deadline`.
     ///
     /// - Returns: `false` when the guard has fired, or died, since it was last fed: the units that it watched are dead.

@@ -47,7 +47,7 @@ extension SessionShell {
     }
 
     /// From now on others are to reach this machine at `address`, and to be told of `trouble`.
-    func announce(_ address: String, trouble: String?) async {
+    package func announce(_ address: String, trouble: String?) async {
         addressTrouble = trouble ?? ""
         guard address != record.address || updateTrouble() else { return }
         if address != record.address {
@@ -60,14 +60,14 @@ extension SessionShell {
     }
 
     /// From now on this machine is to be given no new units because of `trouble`; `nil` when it takes them again.
-    func announce(agentTrouble trouble: String?) async {
+    package func announce(agentTrouble trouble: String?) async {
         agentTrouble = trouble ?? ""
         guard updateTrouble(), let lease = core.currentLease else { return }
         await rewrite(lease)
     }
 
     /// Gives the session up if others can do what this machine cannot, so that they take its units over; see `Surrender`.
-    func giveUp() async {
+    package func giveUp() async {
         guard let lease = core.currentLease, await mayGo() else { return }
         let asked = clockwork.now
         let turn: LeaseID

@@ -4,7 +4,7 @@
 /// Keeps the session for the next run of the agent.
 ///
 /// `SessionFile` keeps it in the runtime folder.
-protocol SessionKeeper: Sendable {
+package protocol SessionKeeper: Sendable {
     /// Writes the session down.
     ///
     /// - Throws: `HostError` when a next run would not find it.

@@ -1,15 +1,15 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import FleetCore
-import Registry
-import Timing
+package import FleetCore
+package import Registry
+package import Timing
 
 /// The other machines that may be asked for help, kept at hand for the time when the store cannot be reached.
 ///
 /// Peers are few and differ from machine to machine, so that a store cut off from many is not asked for all of them by the
 /// same one.
-actor Peers {
+package actor Peers {
     /// How many are kept, and how many of them are asked at once.
     static let kept = 8
     static let askedAtOnce = 3
@@ -30,7 +30,7 @@ actor Peers {
     ///   - caller: Calls them; `nil` means that there is nobody to ask.
     ///   - roster: Keeps who was there at the last look.
     ///   - clockwork: Says when to look again.
-    init(
+    package init(
         registry: ClusterRegistry, machine: MachineID, caller: (any PeerCaller)?, roster: any Roster,
         clockwork: any Clockwork
     ) {
@@ -42,7 +42,7 @@ actor Peers {
     }
 
     /// Looks for peers now and then until cancelled; the first look is made when the session begins.
-    func follow() async {
+    package func follow() async {
         while !Task.isCancelled {
             await look()
             // Right after a start others are still to come.
@@ -75,7 +75,7 @@ actor Peers {
     /// Asks a few peers at once to renew `lease`; the next call asks others.
     ///
     /// - Returns: Whether one of them says that the store renewed it.
-    func renew(_ lease: String, within deadline: Duration) async -> Bool {
+    package func renew(_ lease: String, within deadline: Duration) async -> Bool {
         await ask { [machine] caller, address in
             await caller.renew(lease, of: machine, at: address, within: deadline)
         }
@@ -84,7 +84,7 @@ actor Peers {
     /// Asks a few peers at once to end this machine's lead; the next call asks others.
     ///
     /// - Returns: Whether one of them says that it has ended.
-    func resign(_ leadership: Leadership, within deadline: Duration) async -> Bool {
+    package func resign(_ leadership: Leadership, within deadline: Duration) async -> Bool {
         await ask { caller, address in await caller.resign(leadership, at: address, within: deadline) }
     }
 

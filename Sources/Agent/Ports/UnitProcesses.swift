@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The processes of units, as the kernel knows them.
-protocol UnitProcesses: Sendable {
+package protocol UnitProcesses: Sendable {
     /// Kills what is left of units that systemd says are down, and waits for its end.
     ///
     /// - Parameters:
