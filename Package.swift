@@ -109,7 +109,7 @@ let package = Package(
         .target(name: "HTTPTransport", dependencies: ["CLibCurl"], swiftSettings: library),
         .target(name: "Etcd", dependencies: ["HTTPTransport", logging], swiftSettings: library),
         .target(name: "Systemd", dependencies: ["CLibSystemd", logging], swiftSettings: library),
-        .target(name: "Registry", dependencies: ["FleetCore", "Etcd", logging], swiftSettings: library),
+        .target(name: "Registry", dependencies: ["FleetCore", "Etcd", "Timing", logging], swiftSettings: library),
 
         // Who is who: certificates, their authority, join tokens and profiles.
         .target(

@@ -3,6 +3,7 @@
 
 import Etcd
 import FleetCore
+package import Timing
 
 /// One cluster's records in the store: every reading and writing of them goes through here.
 ///
@@ -12,13 +13,17 @@ package struct ClusterRegistry: Sendable {
     package let keys: RegistryKeys
     /// How long a follower first waits after the store failed; doubled with each failure in a row, at most 5 s.
     package let firstPause: Duration
+    /// What drives followers, and gives the store its mark.
+    package let clockwork: any Clockwork
 
     package init(
-        store: any KeyValueStore, cluster: ClusterName = .default, firstPause: Duration = .milliseconds(100)
+        store: any KeyValueStore, cluster: ClusterName = .default, firstPause: Duration = .milliseconds(100),
+        clockwork: any Clockwork = MachineClockwork()
     ) {
         self.store = store
         self.keys = RegistryKeys(cluster: cluster)
         self.firstPause = firstPause
+        self.clockwork = clockwork
     }
 
     /// How often an operation starts anew because others changed the same entry in between.

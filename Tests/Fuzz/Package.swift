@@ -29,10 +29,11 @@ let package = Package(
     ],
     targets: [
         .target(name: "FleetCore", swiftSettings: fuzzed),
+        .target(name: "Timing", dependencies: ["FleetCore"], swiftSettings: fuzzed),
         .target(name: "CLibCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "HTTPTransport", dependencies: ["CLibCurl"], swiftSettings: fuzzed),
         .target(name: "Etcd", dependencies: ["HTTPTransport", logging], swiftSettings: fuzzed),
-        .target(name: "Registry", dependencies: ["FleetCore", "Etcd", logging], swiftSettings: fuzzed),
+        .target(name: "Registry", dependencies: ["FleetCore", "Etcd", "Timing", logging], swiftSettings: fuzzed),
         .target(
             name: "Identity",
             dependencies: [

@@ -16,28 +16,35 @@ extension ClusterRegistry {
             keys.files, keys.control, keys.machines, keys.metadata, keys.units, keys.schedule, keys.states, keys.seen,
             .key(keys.brake), .key(keys.leader),
         ]
-        return Follower(store: store, parts: parts, watched: keys.everything, firstPause: firstPause)
-            .stream(ClusterDecoder(keys: keys))
+        return Follower(
+            store: store, parts: parts, watched: keys.everything, firstPause: firstPause, clockwork: clockwork
+        )
+        .stream(ClusterDecoder(keys: keys))
     }
 
     /// The assignments of one machine: all that its agent watches.
     package func followMachine(_ machine: MachineID) -> AsyncThrowingStream<MachineUpdate, any Error> {
         let selector = keys.assignments(of: machine)
-        return Follower(store: store, parts: [selector], watched: selector, firstPause: firstPause)
-            .stream(MachineDecoder(keys: keys))
+        return Follower(
+            store: store, parts: [selector], watched: selector, firstPause: firstPause, clockwork: clockwork
+        )
+        .stream(MachineDecoder(keys: keys))
     }
 
     /// One machine's own record, as it is now and after every change.
     package func followOwnRecord(of machine: MachineID) -> AsyncThrowingStream<OwnRecordUpdate, any Error> {
         let key = keys.machine(machine)
-        return Follower(store: store, parts: [.key(key)], watched: .key(key), firstPause: firstPause)
-            .stream(OwnRecordDecoder())
+        return Follower(
+            store: store, parts: [.key(key)], watched: .key(key), firstPause: firstPause, clockwork: clockwork
+        )
+        .stream(OwnRecordDecoder())
     }
 
     /// Who leads: all that an engine watches while it does not lead.
     package func followLeader() -> AsyncThrowingStream<LeaderUpdate, any Error> {
         Follower(
-            store: store, parts: [.key(keys.leader)], watched: .key(keys.leader), firstPause: firstPause
+            store: store, parts: [.key(keys.leader)], watched: .key(keys.leader), firstPause: firstPause,
+            clockwork: clockwork
         ).stream(LeaderDecoder())
     }
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Etcd
+import Timing
 
 /// Reads some keys at one revision and then follows every change of them from exactly that revision on.
 struct Follower: Sendable {
@@ -22,6 +23,7 @@ struct Follower: Sendable {
     /// What to watch: the same keys.
     var watched: KeySelector
     var firstPause: Duration
+    var clockwork: any Clockwork
 
     static let longestPause = Duration.seconds(5)
 
@@ -48,7 +50,7 @@ struct Follower: Sendable {
                 try settle(error, &progress, receive)
                 if progress.failures > 1 || progress.isAway {
                     // A cancelled pause ends the loop, too.
-                    try? await Task.sleep(for: pause(progress.failures))
+                    try? await clockwork.sleep(for: pause(progress.failures))
                 }
             } catch {
                 if Task.isCancelled { return }
@@ -131,7 +133,8 @@ struct Follower: Sendable {
     /// Doubles with each failure, with a random part, so that many machines do not come back at one moment.
     private func pause(_ failures: Int) -> Duration {
         let doubled = firstPause * (1 << min(max(failures - 1, 0), 16))
-        return min(doubled, Self.longestPause) * Double.random(in: 0.5...1)
+        // From a half to the whole.
+        return min(doubled, Self.longestPause) * (1 - Double(clockwork.random() >> 11) / 0x1p54)
     }
 }
 
@@ -145,7 +148,7 @@ extension Follower {
     /// The decoded updates as a stream; following ends when the consumer does.
     func stream<Decoder: UpdateDecoder>(_ decoder: Decoder) -> AsyncThrowingStream<Decoder.Output, any Error> {
         AsyncThrowingStream { continuation in
-            let task = Task {
+            let task = clockwork.spawn {
                 var decoder = decoder
                 do throws(RegistryError) {
                     try await run { update in

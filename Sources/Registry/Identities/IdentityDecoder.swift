@@ -15,8 +15,11 @@ enum IdentityUpdate: Sendable {
 extension ClusterRegistry {
     /// All identities, and every change of them.
     func followIdentities() -> AsyncThrowingStream<IdentityUpdate, any Error> {
-        Follower(store: store, parts: [keys.identities], watched: keys.identities, firstPause: firstPause)
-            .stream(IdentityDecoder(prefix: keys.prefix))
+        Follower(
+            store: store, parts: [keys.identities], watched: keys.identities, firstPause: firstPause,
+            clockwork: clockwork
+        )
+        .stream(IdentityDecoder(prefix: keys.prefix))
     }
 
     /// What the cluster knows of one machine, now and after every change; `nil` when there is no record, or none that can be
@@ -33,7 +36,7 @@ extension ClusterRegistry {
     }
 
     private func followRecord<Record: StoredRecord>(_ key: String) -> AsyncThrowingStream<Record?, any Error> {
-        Follower(store: store, parts: [.key(key)], watched: .key(key), firstPause: firstPause)
+        Follower(store: store, parts: [.key(key)], watched: .key(key), firstPause: firstPause, clockwork: clockwork)
             .stream(RecordDecoder<Record>())
     }
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Etcd
+import Timing
 
 /// What tells this store from one that came back empty and has been written to since.
 ///
@@ -14,8 +15,7 @@ extension ClusterRegistry {
     /// - Throws: `.otherStore` when the store has less history than was seen; `.store` when it cannot be asked.
     package func makeMark() async throws(RegistryError) -> String? {
         if let mark = try await mark() { return mark }
-        var generator = SystemRandomNumberGenerator()
-        let fresh = String(generator.next(), radix: 36) + String(generator.next(), radix: 36)
+        let fresh = String(clockwork.random(), radix: 36) + String(clockwork.random(), radix: 36)
         do {
             let result = try await commit(
                 Transaction(if: [.absent(keys.mark)], then: [.put(keys.mark, Array(fresh.utf8))]),

@@ -121,7 +121,9 @@ private struct Contents {
 
     /// Delivers to each watch what it has not seen yet; inside the lock, so that no revision overtakes another.
     mutating func notify() {
-        for (number, watcher) in watchers where watcher.next <= history.revision {
+        // By number, so that what a change sets off begins in the same order every time.
+        for number in watchers.keys.sorted() {
+            guard let watcher = watchers[number], watcher.next <= history.revision else { continue }
             guard let batches = history.changes(of: watcher.selector, from: watcher.next) else {
                 watchers[number] = nil
                 watcher.continuation.finish(throwing: MemoryHistory.compactedError(watcher.next))
