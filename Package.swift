@@ -176,7 +176,7 @@ let package = Package(
             name: "cluster-manager", dependencies: ["ClusterManager", "HTTPTransport", "Terminal"],
             swiftSettings: strict, linkerSettings: selfContained),
         // Whole clusters from one seed: the cores against models of everything else.
-        .target(name: "Simulation", dependencies: ["FleetCore"], swiftSettings: library),
+        .target(name: "Simulation", dependencies: ["FleetCore", "Timing"], swiftSettings: library),
         // What a chaos run on real machines proves; knows nothing of the cluster.
         .target(name: "Chaos", swiftSettings: library),
         .executableTarget(
@@ -201,7 +201,10 @@ let package = Package(
         .testTarget(name: "ClusterTests", dependencies: ["TestSupport"], swiftSettings: tests),
         .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: tests),
         .testTarget(name: "ChaosTests", dependencies: ["Chaos"], swiftSettings: tests),
-        .testTarget(name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: tests),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: ["Simulation", "Agent", "Etcd", "FleetCore", "Registry", "Timing", logging],
+            swiftSettings: tests),
         .testTarget(
             name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TestSupport"], swiftSettings: tests),
         .testTarget(
