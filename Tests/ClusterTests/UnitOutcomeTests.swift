@@ -179,7 +179,7 @@ extension ClusterTests {
             }
         }
 
-        @Test("a service and its socket are started by one command that names the service first")
+        @Test("a service and its socket are started and restarted by one command that names the service first")
         func socketAndService() async throws {
             let cluster = try Cluster.shared
             // Where the one goes the other has to be known first.
@@ -192,8 +192,84 @@ extension ClusterTests {
                     #expect(outcome.lines.count == 2, "\(outcome)")
                 }
             }
+            let before = try await cluster.sightings(of: ["pair.service", "pair.socket"])
+            #expect(before.map(\.active) == ["active", "active"])
+            for names in [["pair.service", "pair.socket"], ["pair.socket", "pair.service"]] {
+                let outcome = try await cluster.manager(["restart"] + names + ["--timeout", "60"])
+                #expect(outcome.status == 0 && !outcome.error.contains("refus"), "\(outcome)")
+                #expect(outcome.lines.count == 2, "\(outcome)")
+                let now = try await cluster.sightings(of: ["pair.service", "pair.socket"])
+                #expect(now.map(\.active) == ["active", "active"])
+                #expect(Set(now.map(\.invocation)).isDisjoint(with: before.map(\.invocation)))
+            }
+        }
+
+        @Test(
+            "a service and its socket that both have a new file run from it after one command",
+            arguments: ["start --replace", "apply"])
+        func changedPair(verb: String) async throws {
+            let cluster = try Cluster.shared
+            func give(_ verb: String, _ number: Int) async throws {
+                let service = try await cluster.pinned("[Service]\nExecStart=/usr/bin/sleep \(number)\n", to: home)
+                let socket = try await cluster.pinned("[Socket]\nListenStream=/run/pair-\(number).sock\n", to: home)
+                try await cluster.withUnit("pair.service", service) { first in
+                    try await cluster.withUnit("pair.socket", socket) { second in
+                        let words = verb.split(separator: " ").map(String.init)
+                        let outcome = try await cluster.manager(words + [first, second, "--timeout", "60"])
+                        #expect(outcome.status == 0 && !outcome.error.contains("refus"), "\(outcome)")
+                    }
+                }
+            }
+            try await give("start", 1_000_001)
+            try await give(verb, 1_000_002)
             let states = try await cluster.sightings(of: ["pair.service", "pair.socket"]).map(\.active)
             #expect(states == ["active", "active"])
+            let seen = try await cluster.inside(
+                home,
+                "tr '\\0' ' ' < /proc/$(systemctl show --property=MainPID --value pair.service)/cmdline; "
+                    + "systemctl show --property=Listen pair.socket")
+            #expect(seen.joined().contains("1000002") && seen.joined().contains("pair-1000002.sock"), "\(seen)")
+        }
+
+        @Test("a global service and its socket are started by one command on all machines", arguments: [false, true])
+        func globalPair(isSocketFirst: Bool) async throws {
+            let cluster = try Cluster.shared
+            let names = ["wide.service", "wide.socket"]
+            let texts = [Cluster.sleeper, "[Socket]\nListenStream=/run/wide.sock\n"].map {
+                $0 + "[X-Fleet]\nGlobal=true\n"
+            }
+            try await cluster.withUnit(names[0], texts[0]) { first in
+                try await cluster.withUnit(names[1], texts[1]) { second in
+                    let paths = isSocketFirst ? [second, first] : [first, second]
+                    let outcome = try await cluster.manager(["start"] + paths + ["--timeout", "60"])
+                    #expect(outcome.status == 0 && outcome.error.isEmpty, "\(outcome)")
+                }
+            }
+            func all() async throws -> [Sighting] {
+                try await cluster.sightings(of: names).filter { $0.active == "active" }
+            }
+            try await until("both run everywhere") { try await all().count == 2 * Cluster.size }
+            let before = try await all().map(\.invocation)
+            let outcome = try await cluster.manager(["restart"] + names + ["--timeout", "60"])
+            #expect(outcome.status == 0 && !outcome.error.contains("refus"), "\(outcome)")
+            try await until("both run anew everywhere") {
+                let now = try await all().map(\.invocation)
+                return now.count == 2 * Cluster.size && Set(now).isDisjoint(with: before)
+            }
+        }
+
+        @Test("a service and the path that starts it again at once are stopped by one command")
+        func stoppedPair() async throws {
+            let cluster = try Cluster.shared
+            let path = try await cluster.pinned("[Path]\nPathExists=/run\n", to: home)
+            try await cluster.start("kept.service", on: home)
+            try await cluster.withUnit("kept.path", path) { file in
+                try await cluster.manage("start", file, "--timeout", "60")
+            }
+            let outcome = try await cluster.manager("stop", "kept.service", "kept.path", "--timeout", "60")
+            #expect(outcome.status == 0, "\(outcome)")
+            let states = try await cluster.sightings(of: ["kept.service", "kept.path"]).map(\.active)
+            #expect(states == ["inactive", "inactive"])
         }
 
         @Test("a stop of a unit that another one upholds tells of that one, and an unload ends the unit")

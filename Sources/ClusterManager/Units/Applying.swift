@@ -19,6 +19,8 @@ package struct Applying: Sendable {
         /// The state that the unit shall have, which is the one it has.
         package let target: TargetState
         package let isGlobal: Bool
+        /// The machine that has it; `nil` for one that is global, or on none.
+        package let machine: String?
     }
 
     package let items: [Item]
@@ -38,7 +40,8 @@ package struct Applying: Sendable {
             items.append(
                 Item(
                     unit: name, source: source, change: change, target: unit?.desired ?? .inactive,
-                    isGlobal: source.isGlobal(as: name)))
+                    isGlobal: source.isGlobal(as: name),
+                    machine: unit.flatMap { $0.isGlobal ? nil : $0.machine }))
         }
         for (name, source) in files {
             add(name, source, known[name])
@@ -52,6 +55,18 @@ package struct Applying: Sendable {
         }
         self.items = items
         self.keepers = keepers
+    }
+
+    /// What the plan does, of which one part comes after another where one changed unit triggers another one.
+    package func stages(_ patience: UnitOperation.Patience) -> [UnitOperation.Stage] {
+        let parts = items.map { item in
+            var part = StartOrder.Part(item.unit, item.source.file, on: item.machine, item.step)
+            if item.change == .replaced, item.target == .launched {
+                part.restarts(by: { try await $0.replace(item.unit, file: item.source, target: .loaded) })
+            }
+            return part
+        }
+        return patience == .none ? [UnitOperation.Stage(parts.map(\.step))] : StartOrder.stages(starting: parts)
     }
 
     /// Carries out the command.
@@ -87,7 +102,7 @@ package struct Applying: Sendable {
             }
             return
         }
-        try await UnitOperation(context: context, patience: patience).run(plan.items.map(\.step))
+        try await UnitOperation(context: context, patience: patience).run(plan.stages(patience))
         let counts = [Change.created, .replaced, .unchanged].map { change in
             "\(plan.items.count { $0.change == change }) \(change.rawValue)"
         }

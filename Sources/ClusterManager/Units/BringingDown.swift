@@ -30,22 +30,26 @@ package struct BringingDown: Sendable {
                 throw ClusterManagerError(.unit, "cannot stop \(name): it is inactive, on no machine")
             }
             guard unit.desired == .launched else { return UnitOperation.Step(name, line: line, goal: goal(.stopped)) }
-            return UnitOperation.Step(name, line: line, goal: goal(.stopped)) {
+            return UnitOperation.Step(name, line: line, goal: goal(.stopped), verb: verb.rawValue) {
                 try await $0.setTarget(.loaded, of: name)
             }
         case .unload:
             guard unit.desired > .inactive else { return UnitOperation.Step(name, line: line, goal: goal(.unloaded)) }
-            return UnitOperation.Step(name, line: line, goal: goal(.unloaded)) {
+            return UnitOperation.Step(name, line: line, goal: goal(.unloaded), verb: verb.rawValue) {
                 try await $0.setTarget(.inactive, of: name)
             }
         case .destroy:
-            return UnitOperation.Step(name, line: "Destroyed \(name)", goal: .gone) { _ = try await $0.destroy(name) }
+            return UnitOperation.Step(name, line: "Destroyed \(name)", goal: .gone, verb: verb.rawValue) {
+                _ = try await $0.destroy(name)
+            }
         case .restart:
             guard unit.desired == .launched else {
                 throw ClusterManagerError(
                     .unit, "cannot restart \(name): it is \(unit.desired.rawValue), not launched; use 'start'")
             }
-            return UnitOperation.Step(name, line: line, goal: goal(.restarted)) { try await $0.restart(name) }
+            return UnitOperation.Step(name, line: line, goal: goal(.restarted), verb: verb.rawValue) {
+                try await $0.restart(name)
+            }
         }
     }
 
@@ -56,12 +60,38 @@ package struct BringingDown: Sendable {
 
     /// Carries out the command for units that `units(_:in:)` has found.
     package func run(_ units: [FleetUnit], patience: UnitOperation.Patience, in context: CommandContext) async throws {
-        let steps = try units.map(step)
+        let stages = try stages(units, patience)
         let past: [Verb: String] = [
             .stop: "stopped", .unload: "unloaded", .destroy: "destroyed", .restart: "restarted",
         ]
         let summary = patience == .none ? nil : past[verb]
-        try await UnitOperation(context: context, patience: patience).run(steps, summary: summary)
+        try await UnitOperation(context: context, patience: patience).run(stages, summary: summary)
+    }
+
+    /// What the command does, of which one part comes after another where one unit triggers another one.
+    package func stages(_ units: [FleetUnit], _ patience: UnitOperation.Patience) throws -> [UnitOperation.Stage] {
+        var parts = try units.map { unit in
+            StartOrder.Part(unit.name, unit.file, on: unit.isGlobal ? nil : unit.machine, try step(unit))
+        }
+        switch verb {
+        // Of these the machine itself takes away first what starts them.
+        case .unload, .destroy: break
+        case .stop where patience != .none: return StartOrder.stages(stopping: parts)
+        case .restart where patience != .none:
+            for index in parts.indices {
+                let name = parts[index].name
+                let start: UnitOperation.Request = { fleet in
+                    let runs = try await fleet.states(of: name).contains { !$0.isDown }
+                    try await fleet.setTarget(.launched, of: name)
+                    // What could not be stopped is told by the restart.
+                    if runs { try await fleet.restart(name) }
+                }
+                parts[index].restarts(by: { try await $0.setTarget(.loaded, of: name) }, start)
+            }
+            return StartOrder.stages(starting: parts)
+        case .stop, .restart: break
+        }
+        return [UnitOperation.Stage(parts.map(\.step))]
     }
 
     /// Why a pattern passes the unit over; `nil` for one that the verb can act on.

@@ -52,7 +52,7 @@ package struct BringingUp: Sendable {
                 step(name, isGlobal) { try await $0.create(name, file: source, target: target) }, nil
             )
         }
-        var rise: Request?
+        var rise: UnitOperation.Request?
         if registered.desired < target {
             rise = { try await $0.setTarget(target, of: name) }
         } else if target == .launched, let standing {
@@ -83,10 +83,8 @@ package struct BringingUp: Sendable {
         return (step(name, isGlobal, at: registered.desired, request: rise), nil)
     }
 
-    private typealias Request = @Sendable (any FleetService) async throws -> Void
-
     /// What starts a unit again that is launched already; `nil` when it runs.
-    private static func rise(of name: UnitName, _ standing: Standing) -> Request? {
+    private static func rise(of name: UnitName, _ standing: Standing) -> UnitOperation.Request? {
         switch standing {
         case .up: return nil
         case .down: return { try await $0.restart(name) }
@@ -102,16 +100,17 @@ package struct BringingUp: Sendable {
 
     private func step(
         _ name: UnitName, _ isGlobal: Bool, at desired: TargetState = .inactive, hash: String? = nil,
-        request: Request? = nil
+        request: UnitOperation.Request? = nil
     ) -> UnitOperation.Step {
         switch target {
         case .inactive:
-            return UnitOperation.Step(name, line: "Unit \(name) \(desired.rawValue)", hash: hash, request: request)
+            return UnitOperation.Step(
+                name, line: "Unit \(name) \(desired.rawValue)", hash: hash, verb: verb, request: request)
         case .loaded, .launched:
             // A global unit is on no machine of its own that could be waited for.
             let line = isGlobal ? "Triggered global unit \(name) \(verb)" : "Triggered unit \(name) \(verb)"
             let goal: WaitGoal.Kind? = isGlobal ? nil : target == .loaded ? .loaded : .running
-            return UnitOperation.Step(name, line: line, goal: goal, hash: hash, request: request)
+            return UnitOperation.Step(name, line: line, goal: goal, hash: hash, verb: verb, request: request)
         }
     }
 
@@ -129,20 +128,36 @@ package struct BringingUp: Sendable {
     /// Carries out the command for all arguments.
     package func run(_ arguments: [String], patience: UnitOperation.Patience, in context: CommandContext) async throws {
         let finder = UnitFinder(context.fleet, replaces: replaces)
-        var findings = try await finder.find(arguments, for: verb, to: target)
-        var standings = try await self.standings(of: findings, in: context)
+        let findings = try await finder.find(arguments, for: verb, to: target)
+        let standings = try await self.standings(of: findings, in: context)
         // All are decided before the first is sent.
-        var decisions = try findings.map { try step($0, standings[$0.name]) }
+        let decisions = try findings.map { try step($0, standings[$0.name]) }
         for decision in decisions { if let warning = decision.warning { context.warn(warning) } }
         if let words = unreplaced(findings) { context.warn(words) }
-        var patience = patience
-        if let left = try await startTriggers(findings, standings, patience: patience, in: context) {
-            patience = left
-            findings = try await finder.find(arguments, for: verb, to: target)
-            standings = try await self.standings(of: findings, in: context)
-            decisions = try findings.map { try step($0, standings[$0.name]) }
+        let operation = UnitOperation(context: context, patience: patience)
+        guard target == .launched, patience != .none else { return try await operation.run(decisions.map(\.step)) }
+        let parts = try zip(findings, decisions).map { try part($0, $1.step, standings[$0.name]) }
+        try await operation.run(StartOrder.stages(starting: parts))
+    }
+
+    /// What a start does to one unit that another one of the command triggers, or that triggers another one.
+    package func part(
+        _ finding: UnitFinding, _ step: UnitOperation.Step, _ standing: Standing?
+    ) throws -> StartOrder.Part {
+        let (name, registered) = (finding.name, finding.registered)
+        let source = replaces || registered == nil ? finding.source : nil
+        var part = StartOrder.Part(
+            name, source?.file ?? registered?.file, on: registered.flatMap { $0.isGlobal ? nil : $0.machine }, step)
+        // What runs, and keeps its file, is left alone.
+        guard target == .launched, step.request != nil else { return part }
+        if (registered?.desired ?? .inactive) < .launched {
+            part.starts(after: try BringingUp(to: .loaded, replaces: replaces).step(finding).step)
+        } else if step.hash != nil, let source {
+            part.restarts(by: { try await $0.replace(name, file: source, target: .loaded) })
+        } else if standing == .down {
+            part.starts()
         }
-        try await UnitOperation(context: context, patience: patience).run(decisions.map(\.step))
+        return part
     }
 
     private func standings(of findings: [UnitFinding], in context: CommandContext) async throws -> [UnitName: Standing]

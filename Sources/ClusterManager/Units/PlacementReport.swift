@@ -63,7 +63,7 @@ package struct PlacementReport: Encodable, Hashable, Sendable {
         self.machines = explanation.machines
         self.alive = machines.count
         self.eligible = machines.count { machine in
-            !machine.isCordoned && !machine.isClosed && test.rules.allSatisfy { test.obstacle($0, machine) == nil }
+            test.isEligible(machine)
         }
         self.cordoned = machines.count(where: \.isCordoned)
         self.unable = machines.filter(\.isClosed).map { Closed(machine: $0.id, trouble: $0.trouble) }
@@ -200,6 +200,11 @@ struct RuleTest {
             case .replaces, .unable, .cordon: false
             }
         }
+    }
+
+    /// Whether `machine` passes all rules and takes new units.
+    func isEligible(_ machine: FleetMachine) -> Bool {
+        !machine.isCordoned && !machine.isClosed && rules.allSatisfy { obstacle($0, machine) == nil }
     }
 
     /// What the unit asks for by this rule, as its file says it.

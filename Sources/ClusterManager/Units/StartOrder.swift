@@ -1,123 +1,141 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import FleetCore
+package import FleetCore
 
-/// What comes first of a unit and the socket, the timer or the path that triggers it, when one command starts both.
+/// In which stages one command starts or stops a unit and what triggers it: a socket, a timer, a path, an automount.
 ///
 /// systemd starts a socket only as long as its service is down, and none of them before it has loaded what it triggers
-/// (systemd 252, socket_start and its like): so the triggered unit is loaded, then its trigger started, then the unit itself.
-extension BringingUp {
-    /// Of several units those that another of them triggers, and these others; what runs already is in neither.
-    func triggering(
-        _ findings: [UnitFinding], _ standings: [UnitName: Standing]
-    ) -> (triggered: [UnitFinding], triggers: [UnitFinding]) {
-        let down = findings.filter { finding in
-            guard finding.coming(replaces) != nil, !isGlobal(finding) else { return false }
-            return (finding.registered?.desired ?? .inactive) < .launched || standings[finding.name] == .down
+/// (systemd 252, socket_start and its like). What is stopped before its trigger may be started by that again.
+package struct StartOrder: Sendable {
+    /// One unit's part of a command.
+    package struct Part: Sendable {
+        package let name: UnitName
+        /// What the unit runs when the command is done.
+        package let file: UnitFile?
+        /// The machine that has it; `nil` for one that is global, or on none.
+        package let machine: String?
+        /// What is asked for where nothing comes first.
+        package let step: UnitOperation.Step
+        /// What makes it ready for its own start and for its trigger's: it is loaded, or stopped; `nil` where it is so already.
+        package private(set) var readying: UnitOperation.Step?
+        /// What starts it then; `nil` where the command starts nothing.
+        package private(set) var starting: UnitOperation.Step?
+
+        package init(_ name: UnitName, _ file: UnitFile?, on machine: String?, _ step: UnitOperation.Step) {
+            self.name = name
+            self.file = file
+            self.machine = machine
+            self.step = step
         }
-        func isTrigger(_ finding: UnitFinding, of other: UnitFinding) -> Bool {
-            finding.coming(replaces).map { UnitTrigger(finding.name, $0).triggers(other.name) } ?? false
+
+        /// Says that the unit, which is down, is started by its step.
+        package mutating func starts() { starting = step }
+
+        /// Says that the unit is loaded by `loading`, and started then.
+        package mutating func starts(after loading: UnitOperation.Step) {
+            var loading = loading
+            loading.goal = .loaded
+            readying = loading
+            starting = second(nil)
         }
-        let triggered = down.filter { other in down.contains { isTrigger($0, of: other) } }
-        let triggers = down.filter { finding in triggered.contains { isTrigger(finding, of: $0) } }
+
+        /// Says that the unit, which may run, is stopped and started again.
+        ///
+        /// - Parameters:
+        ///   - stop: What stops it.
+        ///   - start: What starts it; `nil` for the target state alone.
+        package mutating func restarts(
+            by stop: @escaping UnitOperation.Request, _ start: UnitOperation.Request? = nil
+        ) {
+            readying = UnitOperation.Step(
+                name, line: step.line, goal: .stopped, hash: step.hash, verb: "stop", request: stop)
+            starting = second(start)
+        }
+
+        private func second(_ request: UnitOperation.Request?) -> UnitOperation.Step {
+            let name = name
+            return UnitOperation.Step(
+                name, line: step.line, goal: step.goal, hash: step.hash, verb: "start",
+                request: request ?? { try await $0.setTarget(.launched, of: name) })
+        }
+
+        fileprivate var isStopped: Bool { readying?.goal == .stopped }
+    }
+
+    /// How long what comes first holds up the rest: it is told of all the same, and the rest is asked for.
+    static let patience = Duration.seconds(10)
+    /// The same of a stop, to which systemd itself gives 90 s where the unit says nothing else.
+    static let patienceWithStop = Duration.seconds(100)
+
+    /// The stages of a command that starts units: what runs is stopped, triggers first, and what does not is loaded; then the triggers
+    /// are started, then the rest.
+    package static func stages(starting parts: [Part]) -> [UnitOperation.Stage] {
+        let (triggered, triggers) = pairs(parts.filter { $0.starting != nil }) { trigger, part in
+            trigger.wantsUnitDown || !part.trigger.isStopped && !part.triggered.isStopped
+        }
+        guard !triggered.isEmpty else { return [UnitOperation.Stage(parts.map(\.step))] }
+        func isOfPair(_ part: Part) -> Bool { triggered.contains(part.name) || triggers.contains(part.name) }
+        let ready = parts.filter { isOfPair($0) && !$0.isStopped }.compactMap(\.readying)
+        // One of a pair may need the machine of the other, or of any other unit of the command.
+        let others = ready.isEmpty ? [] : parts.filter { !isOfPair($0) && !$0.isStopped && $0.readying != nil }
+        let loaded = Set(others.map(\.name))
+        let stopped = parts.filter { isOfPair($0) && $0.isStopped }
+        return [
+            UnitOperation.Stage(ready, beside: others.compactMap(\.readying), bound: patience),
+            UnitOperation.Stage(
+                stopped.filter { triggers.contains($0.name) }.compactMap(\.readying), bound: patienceWithStop),
+            UnitOperation.Stage(
+                stopped.filter { !triggers.contains($0.name) }.compactMap(\.readying), bound: patienceWithStop),
+            UnitOperation.Stage(
+                parts.filter { triggers.contains($0.name) }.compactMap { $0.starting?.ahead(.running) },
+                bound: patience),
+            UnitOperation.Stage(
+                parts.compactMap { part in
+                    if triggers.contains(part.name) { return part.starting?.rest }
+                    return triggered.contains(part.name) || loaded.contains(part.name) ? part.starting : part.step
+                }),
+        ].filter { !$0.steps.isEmpty }
+    }
+
+    /// The stages of a command that stops units: triggers, then the rest.
+    package static func stages(stopping parts: [Part]) -> [UnitOperation.Stage] {
+        let triggers = pairs(parts.filter { $0.step.request != nil }) { _, _ in true }.triggers
+        guard !triggers.isEmpty else { return [UnitOperation.Stage(parts.map(\.step))] }
+        return [
+            UnitOperation.Stage(
+                parts.filter { triggers.contains($0.name) }.map { $0.step.ahead(.stopped) }, bound: patienceWithStop),
+            UnitOperation.Stage(parts.compactMap { triggers.contains($0.name) ? $0.step.rest : $0.step }),
+        ].filter { !$0.steps.isEmpty }
+    }
+
+    /// Of several units those that another of them triggers where they are, and these others.
+    private static func pairs(
+        _ parts: [Part], where counts: (UnitTrigger, (trigger: Part, triggered: Part)) -> Bool
+    ) -> (triggered: Set<UnitName>, triggers: Set<UnitName>) {
+        var (triggered, triggers): (Set<UnitName>, Set<UnitName>) = ([], [])
+        for part in parts {
+            guard let file = part.file, UnitTrigger.types.contains(part.name.type) else { continue }
+            let trigger = UnitTrigger(part.name, file)
+            for other in parts where trigger.triggers(other.name) && counts(trigger, (part, other)) {
+                let isApart = part.machine.map { machine in other.machine.map { $0 != machine } ?? false } ?? false
+                guard !isApart else { continue }
+                triggered.insert(other.name)
+                triggers.insert(part.name)
+            }
+        }
         return (triggered, triggers)
     }
-
-    /// Loads units that others of the same command trigger, and starts these others, so that the command can start the rest.
-    ///
-    /// - Parameters:
-    ///   - findings: What the command is about.
-    ///   - standings: How the launched ones of these do.
-    ///   - patience: The command's; who does not wait has all asked for at once.
-    ///   - context: Where the cluster is asked and notes go.
-    /// - Returns: What is left of the patience; `nil` when there was nothing to do. What could not be done the command itself
-    ///   tries again, and tells of.
-    /// - Throws: `ClusterManagerError` when nobody answers.
-    func startTriggers(
-        _ findings: [UnitFinding], _ standings: [UnitName: Standing], patience: UnitOperation.Patience,
-        in context: CommandContext
-    ) async throws -> UnitOperation.Patience? {
-        guard target == .launched, case .wait(let timeout) = patience else { return nil }
-        let (triggered, triggers) = triggering(findings, standings)
-        guard !triggered.isEmpty else { return nil }
-        let start = ContinuousClock.now
-        func left() -> Duration? { timeout.map { max($0 - (ContinuousClock.now - start), .zero) } }
-        func loading(_ some: [UnitFinding]) throws -> [UnitOperation.Step] {
-            // What is launched, and down, is loaded.
-            let unloaded = some.filter { ($0.registered?.desired ?? .inactive) < .launched }
-            return try unloaded.map { try BringingUp(to: .loaded, replaces: replaces).step($0).step }
-        }
-        let pairs = Set((triggered + triggers).map(\.name))
-        // One of a pair may need the machine of the other, or of any other unit of the command.
-        let others = try loading(findings.filter { !pairs.contains($0.name) && !isGlobal($0) })
-        let starting = try triggers.map { finding in
-            guard (finding.registered?.desired ?? .inactive) < .launched else {
-                return try step(finding, standings[finding.name]).step
-            }
-            // It is known, and has its file, by then.
-            let name = finding.name
-            let hash = replaces ? finding.source?.hash : nil
-            return UnitOperation.Step(name, line: "Triggered unit \(name) start", goal: .running, hash: hash) {
-                try await $0.setTarget(.launched, of: name)
-            }
-        }
-        let operation = UnitOperation(context: context, patience: patience)
-        // What comes first holds up the rest for a while only, and never keeps it from being asked for: the command itself waits for
-        // what is not there yet, and tells of it.
-        func bound() -> Duration { left().map { min($0, Self.patienceAhead) } ?? Self.patienceAhead }
-        do {
-            if try await operation.pass(try loading(triggered + triggers), beside: others, within: bound()) {
-                _ = try await operation.pass(starting, within: bound())
-            }
-        } catch let error as ClusterManagerError where error.code == .timedOut {}
-        return .wait(left())
-    }
-
-    /// How long the rest of a command waits for each of the two steps that come first.
-    private static let patienceAhead = Duration.seconds(10)
-
-    private func isGlobal(_ finding: UnitFinding) -> Bool {
-        finding.coming(replaces).map { SchedulingOptions(of: $0, for: finding.name).isGlobal } ?? false
-    }
 }
 
-extension UnitFinding {
-    /// The file that the unit has when the command is done; `nil` when there is none.
-    fileprivate func coming(_ replaces: Bool) -> UnitFile? {
-        replaces || registered == nil ? source?.file ?? registered?.file : registered?.file
+extension UnitOperation.Step {
+    /// The step where others wait for it: a global unit's, which has no outcome of its own, is waited for, too.
+    fileprivate func ahead(_ kind: WaitGoal.Kind) -> Self {
+        var step = self
+        step.goal = goal ?? kind
+        return step
     }
-}
 
-extension UnitOperation {
-    /// Carries out what comes before the command's own steps, and waits for it; of what goes well nothing is said.
-    ///
-    /// - Parameters:
-    ///   - steps: One per unit, each with something to wait for.
-    ///   - others: Steps that are asked for as well, and not waited for.
-    ///   - timeout: When to give up; `nil` waits for ever.
-    /// - Returns: Whether all got there.
-    /// - Throws: `ClusterManagerError` when the time is up, or nobody answers.
-    fileprivate func pass(
-        _ steps: [Step], beside others: [Step] = [], within timeout: Duration?
-    ) async throws -> Bool {
-        guard !steps.isEmpty else { return true }
-        let fleet = context.fleet
-        _ = await Concurrently.map(others) { step in try await step.request?(fleet) }
-        let waiter = try await Waiter(fleet, units: steps.map(\.unit), console: context.console)
-        leaveWord(Self.doubt(steps, before: waiter.before))
-        let answers = await Concurrently.map(steps) { step in try await step.request?(fleet) }
-        var goals: [WaitGoal] = []
-        var requested: [WaitGoal] = []
-        for (step, answer) in zip(steps, answers) {
-            guard case .success = answer, let kind = step.goal else { return false }
-            let before = step.request == nil ? nil : waiter.before.state(of: step.unit)
-            goals.append(WaitGoal(step.unit, kind, before: before, hash: step.hash))
-            if step.request != nil { requested.append(goals[goals.count - 1]) }
-        }
-        leaveWord(Self.farewell(requested, before: waiter.before))
-        let result = await waiter.wait(for: goals, timeout: timeout) { _ in }
-        if let error = result.error, error.code != .unitFailed { throw error }
-        return result.error == nil
-    }
+    /// What is left of such a step in the end; `nil` where its outcome says all.
+    fileprivate var rest: Self? { goal == nil ? Self(unit, line: line) : nil }
 }

@@ -52,6 +52,23 @@ extension UnitOperation {
         return "the cluster goes on \(deeds.joined(separator: " and "))"
     }
 
+    /// Which units are still to be asked for something, and the commands that ask for what comes of it in the end.
+    ///
+    /// - Parameter ahead: The stages that have not begun.
+    /// - Returns: `nil` when everything was asked for.
+    static func unasked(_ ahead: ArraySlice<Stage>) -> String? {
+        var seen: Set<UnitName> = []
+        var verbs: [(word: String, unit: UnitName)] = []
+        for step in ahead.reversed().flatMap(\.steps) where step.request != nil && seen.insert(step.unit).inserted {
+            verbs.append((step.verb ?? "", step.unit))
+        }
+        guard !verbs.isEmpty else { return nil }
+        return grouped(verbs).map { verb, units in
+            let subject = "\(units.map(\.rawValue).few(3)) \(units.count == 1 ? "was" : "were") not asked"
+            return verb.isEmpty ? "\(subject) for" : "\(subject) to \(verb), which \(command(verb, units)) does"
+        }.joined(separator: "; ")
+    }
+
     /// The commands that bring each unit back to what it was; empty where one of them cannot be brought back.
     ///
     /// What has ended is undone all the same. No command brings a former file back.

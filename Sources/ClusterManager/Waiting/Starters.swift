@@ -82,6 +82,8 @@ extension FleetUnit {
 
 /// A unit whose type is there to start another one: a timer, a socket, a path, an automount.
 struct UnitTrigger {
+    static let types: [UnitType?] = [.timer, .path, .socket, .automount]
+
     let name: UnitName
     let file: UnitFile
 
@@ -105,6 +107,9 @@ struct UnitTrigger {
         let isOfSocket = name.type == .socket && unit.template?.rawValue == "\(name.withoutType)@.service"
         return isOfSocket || unit.rawValue == "\(name.withoutType).service"
     }
+
+    /// Whether systemd starts it only as long as its unit is down (systemd 252, socket_start and automount_start).
+    var wantsUnitDown: Bool { name.type == .socket || name.type == .automount }
 
     /// Whether it starts its unit again by itself when that has gone down.
     ///

@@ -27,6 +27,8 @@ package struct WaitGoal: Hashable, Sendable {
     ///
     /// A failed or finished run of before must not be taken for the outcome of this command.
     package var before: FleetUnitState?
+    /// The same of a global unit, by machine.
+    package var formers: [String: FleetUnitState] = [:]
     /// Hash of the file that this command gave the unit; `nil` if it left the file alone.
     package var hash: String?
 
@@ -106,6 +108,8 @@ extension WaitGoal {
 
     /// What is seen of the unit while nothing stands against it; `nil` where there is nothing to see.
     private func standing(in view: FleetView, quiet: Duration) -> String? {
+        // How many machines are not there yet has been said.
+        guard view.units[unit]?.isGlobal != true else { return nil }
         let home = view.units[unit]?.machine
         let states = view.states[unit]?.values.sorted { $0.machine < $1.machine } ?? []
         let isEnding = [.stopped, .unloaded, .gone].contains(kind)
@@ -151,6 +155,9 @@ extension WaitGoal {
         // Until the view has this command's file, and the machine too, reports are about the file before.
         if let hash, record.hash != hash { return .pending(reason: nil) }
         let state = view.state(of: unit)
+        if record.isGlobal, kind != .gone, kind != .unloaded {
+            return verdictOfGlobal(record, in: view, attention: attention, quiet: quiet)
+        }
         switch kind {
         case .gone:
             // The view may be older than this command's own request.
@@ -216,7 +223,7 @@ extension WaitGoal {
             "unit \(unit) is loaded only and runs on \(view.label(of: state.machine)) all the same: \(cause)")
     }
 
-    private func verdictOfLoading(
+    func verdictOfLoading(
         _ record: FleetUnit, _ state: FleetUnitState?, in view: FleetView, attention: Duration, quiet: Duration
     ) -> WaitVerdict {
         // A unit that is to run counts as loaded only for `load`, which does not stop it.
@@ -270,7 +277,7 @@ extension WaitGoal {
         return .reached("Unit \(unit) loaded on \(view.label(of: machine))")
     }
 
-    private func verdictOfRunning(
+    func verdictOfRunning(
         _ record: FleetUnit, _ state: FleetUnitState?, in view: FleetView, attention: Duration, quiet: Duration
     ) -> WaitVerdict {
         guard record.desired == .launched else { return verdictOfOtherTarget(record, attention: attention) }
@@ -355,7 +362,7 @@ extension WaitGoal {
     }
 
     /// Somebody else wants something else of the unit, unless the view is older than this command's own request.
-    private func verdictOfOtherTarget(_ record: FleetUnit, attention: Duration) -> WaitVerdict {
+    func verdictOfOtherTarget(_ record: FleetUnit, attention: Duration) -> WaitVerdict {
         guard attention >= Self.staleness else { return .pending(reason: nil) }
         return .failed("unit \(unit) was set to \(record.desired.rawValue) while this command waited for it")
     }

@@ -40,7 +40,11 @@ package struct WaitReport: Sendable {
     /// At which `attention` something was last heard of each unit.
     private var heard: [UnitName: Duration] = [:]
 
-    package init(_ goals: [WaitGoal]) { self.pending = goals }
+    /// Begins with `outcomes`, which an earlier wait of the same command has found out.
+    package init(_ goals: [WaitGoal], after outcomes: [Line] = []) {
+        self.pending = goals
+        self.outcomes = outcomes
+    }
 
     package var isDone: Bool { pending.isEmpty }
 
@@ -89,8 +93,6 @@ package struct WaitReport: Sendable {
         return "unit \(unit) \(isPlaceless ? "waits for a machine" : "is not there yet")"
             + (reason.map { ": \($0)" } ?? "")
     }
-
-    package var failureCount: Int { outcomes.count { $0.kind == .failed } }
 
     /// What to say when the wait is given up.
     package func givenUp(after timeout: Duration) -> String {

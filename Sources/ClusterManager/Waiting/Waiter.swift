@@ -108,16 +108,20 @@ package struct Waiter: Sendable {
     ///
     /// - Parameters:
     ///   - goals: What to wait for; none returns at once.
+    ///   - onTheWay: Units for which the command waits again after this, so that a failure says nothing of what comes of them.
+    ///   - settled: What earlier waits of the same command have seen of other units.
     ///   - timeout: When to give up; `nil` waits for ever.
+    ///   - patience: The command's whole time, of which `timeout` is left.
     ///   - reached: Told of each unit that got where it should, at once.
-    /// - Returns: What came of it; failures are in it, not thrown, for the others' outcomes count too.
+    /// - Returns: What came of it, what was settled before included; failures are in it, not thrown, for the others' outcomes count too.
     package func wait(
-        for goals: [WaitGoal], timeout: Duration?, reached: (WaitReport.Line) -> Void
+        for goals: [WaitGoal], onTheWay: Set<UnitName> = [], after settled: [WaitReport.Line] = [],
+        timeout: Duration?, of patience: Duration? = nil, reached: (WaitReport.Line) -> Void
     ) async -> Result {
-        guard !goals.isEmpty else { return Result(outcomes: []) }
+        guard !goals.isEmpty else { return Result(outcomes: settled) }
         let clock = ContinuousClock()
         let start = clock.now
-        var report = WaitReport(goals)
+        var report = WaitReport(goals, after: settled)
         var progress = ProgressLine(console.errors)
         defer { progress.clear() }
         var view = before
@@ -126,7 +130,7 @@ package struct Waiter: Sendable {
         var silence = Silence()
         var reminders = Reminders(rhythm)
         var isListed = units.isEmpty
-        let isErrorOfUnit = goals.count == 1 && console.errors.isJSON
+        let isErrorOfUnit = goals.count + settled.count == 1 && console.errors.isJSON
 
         let (inputs, continuation) = AsyncStream.makeStream(of: Input.self)
         continuation.yield(.begin)
@@ -160,7 +164,7 @@ package struct Waiter: Sendable {
                 }
             case .timeout:
                 let nobody = silence.reason.map { "; nobody answers now: \($0)" } ?? ""
-                let message = report.givenUp(after: timeout ?? start.duration(to: clock.now)) + nobody
+                let message = report.givenUp(after: patience ?? timeout ?? start.duration(to: clock.now)) + nobody
                 return Result(
                     outcomes: report.outcomes, pending: report.unsettled(in: view),
                     error: ClusterManagerError(.timedOut, message))
@@ -175,7 +179,7 @@ package struct Waiter: Sendable {
             for line in lines {
                 if line.kind == .reached {
                     reached(line)
-                } else if line.kind == .note || !isErrorOfUnit {
+                } else if line.kind == .note || !(isErrorOfUnit || onTheWay.contains(line.unit)) {
                     console.errors.line("cluster-manager: \(line.text)")
                 }
             }
@@ -190,15 +194,21 @@ package struct Waiter: Sendable {
                 progress.show((silence.reason == nil ? "" : "no answer; ") + report.progress(elapsed: elapsed))
             }
         }
-        guard report.failureCount > 0 else { return Result(outcomes: report.outcomes) }
+        return Result(outcomes: report.outcomes, error: Self.failure(of: report.outcomes, on: console))
+    }
+
+    /// What a command ends with that has waited for units, by what came of them; `nil` when all got there.
+    static func failure(of outcomes: [WaitReport.Line], on console: Console) -> ClusterManagerError? {
+        let count = outcomes.count { $0.kind == .failed }
+        guard count > 0 else { return nil }
         let message: String =
-            if goals.count > 1 {
-                "\(report.failureCount) of \(report.outcomes.count) units did not get there"
+            if outcomes.count > 1 {
+                "\(count) of \(outcomes.count) units did not get there"
             } else {
                 // To a person everything has been said of a single unit.
-                isErrorOfUnit ? report.outcomes.first?.text ?? "" : ""
+                console.errors.isJSON ? outcomes.first?.text ?? "" : ""
             }
-        return Result(outcomes: report.outcomes, error: ClusterManagerError(.unitFailed, message))
+        return ClusterManagerError(.unitFailed, message)
     }
 
     /// Learns the address of a machine that has come since the wait began; a failure costs no more than the address.

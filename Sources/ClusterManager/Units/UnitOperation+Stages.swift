@@ -1,0 +1,154 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FleetCore
+
+/// Work of which one part comes after another.
+extension UnitOperation {
+    /// Steps that are asked for together, and waited for before the next ones are asked for.
+    package struct Stage: Sendable {
+        package let steps: [Step]
+        /// Steps that are asked for as well, and hold up nothing; each of their units has another one in a later stage.
+        package let beside: [Step]
+        /// For how long they hold up the next stage at most.
+        package let bound: Duration
+
+        package init(_ steps: [Step], beside: [Step] = [], bound: Duration = .zero) {
+            self.steps = steps
+            self.beside = beside
+            self.bound = bound
+        }
+    }
+
+    /// What has come of the stages so far.
+    struct Course {
+        /// All that is waited for, or is to be told of to who leaves.
+        let followed: [UnitName]
+        let units: Set<UnitName>
+        /// Whether nothing is asked of any unit that is waited for.
+        let asksForNothing: Bool
+
+        var stagesAsked = 0
+        /// What was not waited for.
+        var results: [OperationResult] = []
+        var failures: [ClusterManagerError] = []
+        /// Units of which a request was refused: nothing more is asked of them.
+        var refused: Set<UnitName> = []
+        /// The cluster before the command.
+        var before: FleetView?
+        /// What each unit was asked for last, and those that got there.
+        private(set) var asked: [WaitGoal] = []
+        private(set) var ended: Set<UnitName> = []
+        private var places: [UnitName: Int] = [:]
+        /// What a unit's last step waits for, and a stage that is over has not seen.
+        var open: [WaitGoal] = []
+        /// When the first wait began.
+        var start: ContinuousClock.Instant?
+        /// What came of units by their last steps.
+        var settled: [WaitReport.Line] = []
+        var unsettled: [WaitReport.Line] = []
+        /// How the last wait ended, where it did not see all units to their end.
+        var error: ClusterManagerError?
+
+        init(_ stages: [Stage]) {
+            let waited = stages.flatMap { $0.steps + $0.beside }.filter { $0.goal != nil }
+            var seen: Set<UnitName> = []
+            followed = waited.map(\.unit).filter { seen.insert($0).inserted }
+            units = Set(stages.flatMap(\.steps).map(\.unit))
+            asksForNothing = waited.allSatisfy { $0.request == nil }
+        }
+
+        mutating func ask(_ goal: WaitGoal) {
+            ended.remove(goal.unit)
+            guard let place = places[goal.unit] else {
+                places[goal.unit] = asked.count
+                return asked.append(goal)
+            }
+            // No command brings a former file back, whatever was asked for since.
+            let hash = goal.hash ?? asked[place].hash
+            asked[place] = WaitGoal(goal.unit, goal.kind, hash: hash)
+        }
+
+        mutating func end(_ unit: UnitName) { ended.insert(unit) }
+    }
+
+    /// Asks for what a stage is made of, and waits for it.
+    ///
+    /// - Parameters:
+    ///   - stage: What to do.
+    ///   - ahead: What comes behind it.
+    ///   - course: What has come of the stages before it.
+    /// - Throws: `ClusterManagerError` when nobody answers.
+    func carryOut(_ stage: Stage, before ahead: ArraySlice<Stage>, _ course: inout Course) async throws {
+        let later = Set(ahead.flatMap(\.steps).map(\.unit))
+        let steps = (stage.steps + stage.beside).filter { !course.refused.contains($0.unit) }
+        let beside = Set(stage.beside.map(\.unit))
+        let isWaiting = patience != .none && (steps.contains { $0.goal != nil } || !course.open.isEmpty)
+        let waiter =
+            isWaiting ? try await Waiter(context.fleet, units: course.followed, console: context.console) : nil
+        let before = course.before ?? waiter?.before ?? FleetView()
+        if let waiter, course.before == nil { course.before = waiter.before }
+        let unasked = Self.unasked(ahead)
+        leaveWord(waiter == nil ? nil : Self.doubt(steps, before: before), unasked)
+        let fleet = context.fleet
+        let answers = await Concurrently.map(steps, width: keepsOrder ? 1 : Concurrently.width) { step in
+            try await step.request?(fleet)
+        }
+        course.stagesAsked += 1
+
+        var goals = course.open
+        for (step, answer) in zip(steps, answers) {
+            let unit = step.unit
+            if case .failure(let error) = answer {
+                let error = ClusterManagerError(wrapping: error)
+                course.failures.append(error)
+                course.refused.insert(unit)
+                course.results.append(OperationResult(unit: unit.rawValue, ok: false, message: error.message))
+                if course.units.count > 1 { context.warn(error.message) }
+            } else if let kind = step.goal, let waiter {
+                var goal = WaitGoal(unit, kind, hash: step.hash)
+                if step.request != nil {
+                    goal.before = waiter.before.state(of: unit)
+                    goal.formers = waiter.before.states[unit] ?? [:]
+                    course.ask(goal)
+                }
+                if !beside.contains(unit) { goals.append(goal) }
+            } else if !later.contains(unit) {
+                tell(step.line)
+                course.results.append(OperationResult(unit: unit.rawValue, ok: true, message: step.line))
+            }
+        }
+
+        guard let waiter, case .wait(let timeout) = patience else { return }
+        // Nothing was asked for, so all there is to judge by is what was known before etcd went.
+        if course.asksForNothing, !goals.isEmpty, context.ages.words != nil {
+            let names = goals.map(\.unit.rawValue).few(3)
+            throw ClusterManagerError(
+                .unreachable,
+                "nobody knows what becomes of \(names), since etcd does not answer; try again when it does",
+                isTransient: true)
+        }
+        let start = course.start ?? .now
+        course.start = start
+        let left = timeout.map { max($0 - (ContinuousClock.now - start), .zero) }
+        leaveWord(Self.farewell(course.asked, without: course.ended, before: before), unasked)
+        let result = await waiter.wait(
+            for: goals, onTheWay: later, after: course.settled,
+            timeout: ahead.isEmpty ? left : min(left ?? stage.bound, stage.bound), of: timeout
+        ) { line in
+            course.end(line.unit)
+            if !later.contains(line.unit) { tell(line.text) }
+            leaveWord(Self.farewell(course.asked, without: course.ended, before: before), unasked)
+        }
+        course.settled = result.outcomes.filter { !later.contains($0.unit) }
+        let pending = Set(result.pending.map(\.unit))
+        course.open = goals.filter { pending.contains($0.unit) && !later.contains($0.unit) }
+        guard let error = result.error, error.code != .unitFailed else { return }
+        if ahead.isEmpty {
+            (course.unsettled, course.error) = (result.pending, error)
+        } else if error.code != .timedOut {
+            // What is not there in time holds up nothing any longer.
+            throw error
+        }
+    }
+}
