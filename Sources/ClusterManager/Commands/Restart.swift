@@ -7,8 +7,12 @@ struct Restart: FleetCommand {
     static let configuration = CommandConfiguration(
         abstract: "Stop and start units on the machines that they are on.",
         discussion: """
+            A socket that is named with its service is stopped before it, and both are started when both are down, the socket \
+            first.
+
             EXAMPLES:
               cluster-manager restart web.service
+              cluster-manager restart web.service web.socket
             """)
 
     @OptionGroup var arguments: UnitArguments
