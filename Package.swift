@@ -241,8 +241,8 @@ let package = Package(
         .testTarget(
             name: "ClusterManagerTests",
             dependencies: [
-                "ClusterManager", "Authority", "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer", "Identity",
-                "Terminal", logging, arguments, subprocess,
+                "ClusterManager", "Authority", "Etcd", "FleetCore", "FleetAPI", "FleetAPIClient", "FleetAPIServer",
+                "Identity", "Registry", "Terminal", "TestSupport", logging, arguments, subprocess,
             ],
             swiftSettings: tests),
     ]

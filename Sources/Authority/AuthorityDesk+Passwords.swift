@@ -12,7 +12,8 @@ import Synchronization
 /// A machine makes its own, writes it down, and has it set here; so it knows the password before etcd does, and a lost answer
 /// locks nobody out.
 extension AuthorityDesk {
-    private static let isChangingRoot = Mutex(false)
+    /// Folders of the authorities that change root's password now.
+    private static let changingRoot = Mutex<Set<String>>([])
 
     /// Gives a machine's user in etcd the password that the machine has made.
     ///
@@ -65,13 +66,10 @@ extension AuthorityDesk {
             throw .conflict("the authority has no login at etcd, so there is no password to change")
         }
         // Two at once would each take the other's password for their own.
-        guard
-            Self.isChangingRoot.withLock({ isChanging in
-                defer { isChanging = true }
-                return !isChanging
-            })
-        else { throw .conflict("the password of etcd's root is being changed already") }
-        defer { Self.isChangingRoot.withLock { $0 = false } }
+        guard Self.changingRoot.withLock({ $0.insert(folder.path).inserted }) else {
+            throw .conflict("the password of etcd's root is being changed already")
+        }
+        defer { Self.changingRoot.withLock { _ = $0.remove(folder.path) } }
         try await settleRootPassword()
         do throws(EtcdError) {
             guard try await access.etcd.isAuthEnabled() else {

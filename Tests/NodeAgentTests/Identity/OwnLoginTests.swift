@@ -207,6 +207,47 @@ struct OwnLoginTests {
         }
     }
 
+    @Test(
+        "of two changes of root's password that overlap one is refused, and one that broke off goes on: what is kept counts"
+    )
+    func overlappingRootChanges() async throws {
+        try await withTemporaryFolder { path in
+            let rig = try await Rig(path)
+            let desk = rig.desk
+            // Whichever comes first stands before etcd's answer while the other one asks.
+            rig.server.pause()
+            let results = await withTaskGroup(of: Result<AuthorityDesk.RootPassword, AuthorityError>.self) { group in
+                for _ in 0..<2 {
+                    group.addTask {
+                        do throws(AuthorityError) {
+                            return .success(try await desk.changeRootPassword())
+                        } catch {
+                            return .failure(error)
+                        }
+                    }
+                }
+                let first = await group.next()
+                rig.server.resume()
+                return [first, await group.next()]
+            }
+            guard case .failure(.conflict)?? = results.first, case .success(.changed)?? = results.last else {
+                Issue.record("two at once: \(results)")
+                return
+            }
+            let password = try #require(try desk.folder.etcdPassword())
+            #expect(try desk.folder.etcdPasswords.next() == nil)
+            #expect(try await rig.access.takesRootPassword(password))
+            #expect(try await !rig.access.takesRootPassword("r"))
+
+            // etcd may still get the request of a change that broke off, so there is no second password beside that one.
+            let begun = StoreAccess.randomPassword()
+            try desk.folder.etcdPasswords.keepNext(begun)
+            #expect(try await desk.changeRootPassword() == .changed)
+            #expect(try desk.folder.etcdPassword() == begun)
+            #expect(try await rig.access.takesRootPassword(begun))
+        }
+    }
+
     @Test("an agent whose login an operator has given it keeps that")
     func foreignLogin() async throws {
         let folder = MachineFolder(path: "/nowhere")

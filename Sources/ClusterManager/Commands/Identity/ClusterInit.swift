@@ -166,25 +166,36 @@ struct ClusterInit: LocalCommand {
         }
     }
 
-    private func rootPassword() async throws -> String {
+    /// The password with which this logs in as etcd's root, which is in the authority's folder from now on.
+    func rootPassword() async throws -> String {
         let folder = authority.folder
-        let known = try folder.etcdPassword()
         if let rootPasswordFile {
             let password = String(try IdentityFile.read(rootPasswordFile, isSecret: true).prefix { !$0.isNewline })
-            // The one that is kept may have been made since, and stands nowhere else.
-            if let known, known != password,
-                try await authority.desk(rootPassword: known).access.takesRootPassword(known)
-            {
-                return known
-            }
-            try folder.storeEtcdPassword(password)
+            if let kept = try await keptPassword(not: password) { return kept }
+            // Where it is kept already it may have a successor, which etcd may yet get.
+            if try folder.etcdPassword() != password { try folder.storeEtcdPassword(password) }
             return password
         }
-        if let known { return known }
+        if let known = try folder.etcdPassword() { return try await keptPassword(not: known) ?? known }
         let password = StoreAccess.randomPassword()
         // Kept before etcd is told: a password that nobody knows would lock everybody out.
         try folder.storeEtcdPassword(password)
         return password
+    }
+
+    /// The password in the authority's folder, when it is not `other` and counts.
+    ///
+    /// It may have been made since, and stands nowhere else; so may its successor, whose change broke off.
+    private func keptPassword(not other: String) async throws -> String? {
+        let passwords = authority.folder.etcdPasswords
+        if let known = try passwords.present(), known != other, try await counts(known) { return known }
+        guard let next = try passwords.next(), try await counts(next) else { return nil }
+        try passwords.takeNext()
+        return next
+    }
+
+    private func counts(_ password: String) async throws -> Bool {
+        try await authority.desk(rootPassword: password).access.takesRootPassword(password)
     }
 
     /// The administrator's profile, made once, and whether there was anything to make or to change, which has been said.
