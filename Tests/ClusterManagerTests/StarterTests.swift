@@ -19,6 +19,7 @@ struct StarterTests {
             ("web.path", "[Path]\nPathExists=/a\n", "web.path", true),
             ("web.path", "[Path]\nDirectoryNotEmpty=/a\n", "web.path", true),
             ("web.path", "[Path]\nPathChanged=/a\n", "web.path", false),
+            ("web.path", "[Unit]\nUpholds=web.service\n[Path]\nPathChanged=/a\n", "web.path", true),
             ("web.path", "[Path]\nPathExists=/a\nUnit=other.service\n", nil, false),
             ("other.timer", "[Timer]\nOnCalendar=daily\n", nil, false),
             ("other.timer", "[Timer]\nUnit=web.service\n", "other.timer", true),
@@ -52,6 +53,55 @@ struct StarterTests {
         for view in [try view("n"), try view("m", .loaded)] {
             #expect(view.starters(of: unit).isEmpty && !view.isHeldUp(unit))
         }
+    }
+
+    /// Files by the names of units that may have them: all ways of holding up, and of not doing so.
+    private static let variety: [(names: [String], texts: [String])] = [
+        (
+            ["a.service", "w@1.service", "w@2.service", "main.service"],
+            [
+                "[Service]\nExecStart=/bin/a\n", "[Unit]\nUpholds=a.service w@1.service\n",
+                "[Unit]\nUpholds=a.service\nUpholds=\nWants=w@1.service\n", "[Unit]\nUpholds=w@%i.service %n\n",
+                "[Install]\nUpheldBy=main.service\n", "[Install]\nWantedBy=main.service\nUpheldBy=w@1.service\n",
+                "[Unit]\nUpholds=a.service\n[X-Fleet]\nGlobal=true\n",
+            ]
+        ),
+        (["w.socket", "a.socket"], ["[Socket]\nListenStream=80\n", "[Socket]\nService=main.service\n"]),
+        (["a.timer"], ["[Timer]\nOnCalendar=daily\n", "[Timer]\nUnit=w@2.service\n"]),
+        (["a.path"], ["[Path]\nPathExists=/a\n", "[Path]\nPathChanged=/a\n"]),
+    ]
+
+    @Test(
+        "what is held up is so after each change as if all files were read anew",
+        arguments: 1...8 as ClosedRange<UInt64>)
+    func index(seed: UInt64) throws {
+        var state = seed
+        func draw(_ count: Int) -> Int {
+            // The generator of Knuth's MMIX; its low bits are poor.
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % count
+        }
+        var view = FleetView()
+        var (held, free) = (0, 0)
+        for _ in 0..<300 {
+            let kind = Self.variety[draw(8) < 5 ? 0 : 1 + draw(3)]
+            let name = kind.names[draw(kind.names.count)]
+            if draw(6) == 0 {
+                view.apply(.unitGone(UnitName(unchecked: name)))
+            } else {
+                let text = kind.texts[draw(kind.texts.count)]
+                let unit = try Fixtures.unit(
+                    name, draw(4) == 0 ? .loaded : .launched, machine: ["m", "n"][draw(2)], text: text)
+                view.apply(.unit(unit))
+            }
+            for unit in view.sortedUnits {
+                let isHeldUp = view.isHeldUp(unit)
+                #expect(isHeldUp == view.starters(of: unit).contains(where: \.isLasting), "\(unit.name)")
+                if isHeldUp { held += 1 } else { free += 1 }
+            }
+            #expect(view == FleetView(units: view.sortedUnits))
+        }
+        #expect(held > 20 && free > 20, "\(held) and \(free)")
     }
 
     @Test("an automount starts its mount")

@@ -5,12 +5,14 @@ package import FleetCore
 
 /// The cluster as this program knows it: everything at one time, kept current by events.
 package struct FleetView: Sendable, Equatable {
-    package var units: [UnitName: FleetUnit] = [:]
+    package private(set) var units: [UnitName: FleetUnit] = [:]
     package var states: [UnitName: [String: FleetUnitState]] = [:]
     package var machines: [String: FleetMachine] = [:]
+    /// Of the files in `units`.
+    private(set) var upholders = Upholders()
 
     package init(units: [FleetUnit] = [], states: [FleetUnitState] = [], machines: [FleetMachine] = []) {
-        for unit in units { self.units[unit.name] = unit }
+        for unit in units { put(unit) }
         for state in states { self.states[state.name, default: [:]][state.machine] = state }
         for machine in machines { self.machines[machine.id] = machine }
     }
@@ -29,15 +31,22 @@ package struct FleetView: Sendable, Equatable {
         let names = (waiting + globals).filter { $0.reason == nil }.map(\.name)
         for answer in await Concurrently.map(names, { try await fleet.unit($0) }) {
             guard let unit = try answer.get() else { continue }
-            units[unit.name]?.reason = unit.reason
+            note(unit.reason, of: unit.name)
         }
+    }
+
+    /// Takes over why a unit waits.
+    package mutating func note(_ reason: String?, of unit: UnitName) { units[unit]?.reason = reason }
+
+    private mutating func put(_ unit: FleetUnit) {
+        upholders.replace(units.updateValue(unit, forKey: unit.name), by: unit)
     }
 
     /// Takes over one change.
     package mutating func apply(_ event: FleetEvent) {
         switch event {
-        case .unit(let unit): units[unit.name] = unit
-        case .unitGone(let name): units[name] = nil
+        case .unit(let unit): put(unit)
+        case .unitGone(let name): upholders.replace(units.removeValue(forKey: name), by: nil)
         case .state(let state): states[state.name, default: [:]][state.machine] = state
         case .stateGone(let name, let machine):
             states[name]?[machine] = nil

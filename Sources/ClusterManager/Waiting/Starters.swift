@@ -28,9 +28,8 @@ extension FleetView {
 
     /// Whether another unit starts `unit` again, by itself, when it has gone down: a moment later, or at any time.
     func isHeldUp(_ unit: FleetUnit) -> Bool {
-        let links = unit.dependentSettings
-        return units.values.contains { other in
-            other.isUp(beside: unit) && other.starter(of: unit.name, links)?.isLasting == true
+        upholders.names(holding: unit.name).contains { name in
+            units[UnitName(unchecked: name)]?.isUp(beside: unit) == true
         }
     }
 }
@@ -60,6 +59,16 @@ extension FleetUnit {
         return settings
     }
 
+    /// What it has systemd start again whenever that has gone down, by its own file.
+    var holdsUp: Set<Upholders.Held> {
+        let upheld = file.effectiveValues(section: "Unit", name: "Upholds").flatMap { name.words(of: $0) }
+        let trigger = UnitTrigger(name, file)
+        return Set(upheld.map(Upholders.Held.unit)).union(trigger.isLasting ? trigger.targets : [])
+    }
+
+    /// The units that its `[Install]` section has hold it up.
+    var upheldBy: Set<String> { Set(dependentSettings.filter { Self.upholding.contains($0.value) }.keys) }
+
     /// How this unit has systemd start another one.
     ///
     /// - Parameters:
@@ -67,15 +76,14 @@ extension FleetUnit {
     ///   - links: The settings of that unit's own `[Install]` section, by the names of the units in them.
     /// - Returns: `nil` when it does not.
     fileprivate func starter(of unit: UnitName, _ links: [String: String]) -> Starter? {
-        if UnitTrigger(name, file).triggers(unit) {
-            return Starter(unit: name, isLasting: UnitTrigger(name, file).isLasting)
-        }
+        let trigger = UnitTrigger(name, file)
         let own = Self.starting.first { setting in
             file.effectiveValues(section: "Unit", name: setting).contains { name.words(of: $0).contains(unit.rawValue) }
         }
         let settings = [own, links[name.rawValue]].compactMap(\.self)
-        guard let first = settings.first else { return nil }
         let lasting = settings.first(where: Self.upholding.contains)
+        if trigger.triggers(unit) { return Starter(unit: name, isLasting: trigger.isLasting || lasting != nil) }
+        guard let first = settings.first else { return nil }
         return Starter(unit: name, setting: lasting ?? first, isLasting: lasting != nil)
     }
 }
@@ -94,18 +102,24 @@ struct UnitTrigger {
 
     /// Whether it starts `unit`.
     func triggers(_ unit: UnitName) -> Bool {
+        targets.contains(.unit(unit.rawValue))
+            || unit.template.map { targets.contains(.instances(of: $0.rawValue)) } == true
+    }
+
+    /// What it starts: one unit, and for a socket all instances of a template.
+    var targets: [Upholders.Held] {
         let named: [String]
         switch name.type {
         case .timer: named = file.effectiveValues(section: "Timer", name: "Unit")
         case .path: named = file.effectiveValues(section: "Path", name: "Unit")
         case .socket: named = file.effectiveValues(section: "Socket", name: "Service")
-        case .automount: return unit.rawValue == "\(name.withoutType).mount"
-        default: return false
+        case .automount: return [.unit("\(name.withoutType).mount")]
+        default: return []
         }
-        if let last = named.last { return name.words(of: last).contains(unit.rawValue) }
+        if let last = named.last { return name.words(of: last).map(Upholders.Held.unit) }
+        let service = Upholders.Held.unit("\(name.withoutType).service")
         // A socket with Accept=yes starts instances.
-        let isOfSocket = name.type == .socket && unit.template?.rawValue == "\(name.withoutType)@.service"
-        return isOfSocket || unit.rawValue == "\(name.withoutType).service"
+        return name.type == .socket ? [service, .instances(of: "\(name.withoutType)@.service")] : [service]
     }
 
     /// Whether systemd starts it only as long as its unit is down (systemd 252, socket_start and automount_start).

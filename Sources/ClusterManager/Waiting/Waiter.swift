@@ -236,7 +236,7 @@ package struct Waiter: Sendable {
             questions += 1
             // A question that fails is not worth ending the wait for; the stream tells whether the server is gone.
             guard let answer = try? await fleet.unit(goal.unit), let reason = answer.reason else { continue }
-            view.units[goal.unit]?.reason = reason
+            view.note(reason, of: goal.unit)
         }
     }
 
