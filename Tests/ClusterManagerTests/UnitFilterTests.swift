@@ -54,6 +54,15 @@ struct UnitFilterTests {
         #expect(session.status == .success && session.errors.isEmpty, "\(session)")
     }
 
+    @Test("names are looked up at the same time, for each may take a round trip")
+    func atOnce() async throws {
+        let fleet = try fleet()
+        await fleet.gatherQuestions(3)
+        let session = await Session.run("list-units --no-legend --fields unit web bad job", on: fleet)
+        #expect(session.output == "bad.service\njob.service\nweb.service\n", "\(session)")
+        #expect(await fleet.mostOpenQuestions == 3)
+    }
+
     @Test(
         "what limits nothing is told",
         arguments: [

@@ -30,9 +30,9 @@ struct UnitFilter: Sendable {
         let arguments = units.map(UnitArgument.init)
         self.patterns = try arguments.filter(\.isPattern).map { try $0.glob() }
         let plain = try arguments.filter { !$0.isPattern }.map { try $0.name() }
-        var names: Set<UnitName> = []
-        for name in plain { names.insert(try await context.fleet.unit(called: name)?.name ?? name) }
-        self.names = names
+        let fleet = context.fleet
+        let answers = await Concurrently.map(plain) { try await fleet.unit(called: $0)?.name ?? $0 }
+        self.names = Set(try answers.map { try $0.get() })
         var ids: Set<String> = []
         for machine in machines { ids.insert(try await context.machine(machine).id) }
         self.machines = ids

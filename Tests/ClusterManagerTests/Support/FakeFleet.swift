@@ -42,7 +42,21 @@ actor FakeFleet: FleetService {
         }
     }
 
-    func unit(_ name: UnitName) async throws -> FleetUnit? { view.units[name] }
+    private var gathered = 0
+    private var openQuestions = 0
+    /// How many questions for one unit have been open at a time.
+    private(set) var mostOpenQuestions = 0
+
+    /// Has questions for one unit wait until so many are open, or nobody will come any more.
+    func gatherQuestions(_ count: Int) { gathered = count }
+
+    func unit(_ name: UnitName) async throws -> FleetUnit? {
+        openQuestions += 1
+        defer { openQuestions -= 1 }
+        mostOpenQuestions = max(mostOpenQuestions, openQuestions)
+        for _ in 0..<1_000_000 where mostOpenQuestions < gathered { await Task.yield() }
+        return view.units[name]
+    }
 
     /// How often it was asked how units are.
     private(set) var stateQuestions = 0
