@@ -33,7 +33,16 @@ package struct PasswordFile: Hashable, Sendable {
     private var nextPath: String { path + ".next" }
 
     private static func read(_ path: String) throws(IdentityError) -> String? {
-        guard IdentityFile.exists(path) else { return nil }
-        return String(try IdentityFile.read(path, isSecret: true).prefix { !$0.isNewline })
+        IdentityFile.exists(path) ? try password(inFile: path) : nil
     }
+
+    /// The password in a file that an operator names, or that is known to be there.
+    ///
+    /// - Throws: `.file` where there is none, and for one that others than its owner can read.
+    package static func password(inFile path: String) throws(IdentityError) -> String {
+        password(in: try IdentityFile.read(path, isSecret: true))
+    }
+
+    /// The password in what such a file holds: its first line, so an editor's newline at its end is no part of it.
+    package static func password(in text: String) -> String { String(text.prefix { !$0.isNewline }) }
 }

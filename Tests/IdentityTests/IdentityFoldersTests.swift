@@ -120,6 +120,25 @@ struct IdentityFoldersTests {
         }
     }
 
+    @Test("a password is the first line of its file, which has to be there and be its owner's alone")
+    func passwordFile() async throws {
+        for (text, password) in [("pass word\nrest\n", "pass word"), ("pass\r\n", "pass"), ("p", "p"), ("", "")] {
+            #expect(PasswordFile.password(in: text) == password)
+        }
+        try await withTemporaryFolder { parent in
+            let file = PasswordFile(path: "\(parent)/password")
+            #expect(try file.present() == nil && file.next() == nil)
+            let missing = #expect(throws: IdentityError.self) { try PasswordFile.password(inFile: file.path) }
+            #expect(missing?.code == .file)
+            try IdentityFile.write("pass word\r\nrest\n", to: file.path, mode: IdentityFile.secretMode)
+            #expect(try PasswordFile.password(inFile: file.path) == "pass word")
+            #expect(try file.present() == "pass word")
+            try #require(chmod(file.path, 0o640) == 0)
+            #expect(throws: IdentityError.self) { try PasswordFile.password(inFile: file.path) }
+            #expect(throws: IdentityError.self) { try file.present() }
+        }
+    }
+
     @Test("an authority is kept and taken up again, and its secrets are its own")
     func authority() async throws {
         let (scene, before) = (try Scene(), try Scene())

@@ -5,6 +5,7 @@ package import Etcd
 package import FleetAPI
 import FleetCore
 import HTTPTransport
+import Identity
 package import Logging
 package import Registry
 
@@ -56,7 +57,7 @@ package struct AgentSettings: Sendable {
         if let (user, path) = try Self.pair(.etcdUser, .etcdPasswordFile, sources) {
             etcd.user = user
             do {
-                etcd.password = String(try readFile(path).prefix { !$0.isNewline })
+                etcd.password = PasswordFile.password(in: try readFile(path))
             } catch {
                 throw fail(.etcdPasswordFile, error.message)
             }

@@ -170,7 +170,7 @@ struct ClusterInit: LocalCommand {
     func rootPassword() async throws -> String {
         let folder = authority.folder
         if let rootPasswordFile {
-            let password = String(try IdentityFile.read(rootPasswordFile, isSecret: true).prefix { !$0.isNewline })
+            let password = try PasswordFile.password(inFile: rootPasswordFile)
             if let kept = try await keptPassword(not: password) { return kept }
             // Where it is kept already it may have a successor, which etcd may yet get.
             if try folder.etcdPassword() != password { try folder.storeEtcdPassword(password) }
