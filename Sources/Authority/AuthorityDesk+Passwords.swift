@@ -28,26 +28,16 @@ extension AuthorityDesk {
         guard let access else { throw .conflict("the authority has no login at etcd, so it can give machines none") }
         // As root: where the machine is this one, its own login ends with the change.
         let registry = ClusterRegistry(store: access.etcd, cluster: registry.keys.cluster)
-        let identity: MachineIdentity?
-        do throws(RegistryError) {
-            identity = try await registry.machineIdentity(machine)
-        } catch {
-            throw AuthorityError(error)
-        }
+        let identity = try await records { () throws(RegistryError) in try await registry.machineIdentity(machine) }
         guard let identity, identity.revokedAt == nil else {
             throw .missing("there is no machine \(machine.short) in the cluster")
         }
-        let hasUser: Bool
-        do throws(EtcdError) {
-            hasUser = try await access.setPassword(of: machine, to: password)
-        } catch {
-            throw .store(error.message)
+        let hasUser = try await store { () throws(EtcdError) in
+            try await access.setPassword(of: machine, to: password)
         }
         guard hasUser else { throw .missing("machine \(machine.short) has no user in etcd; let it join anew") }
-        do throws(RegistryError) {
+        try await records { () throws(RegistryError) in
             try await registry.notePassword(of: machine, asked: identity.passwordsAsked)
-        } catch {
-            throw AuthorityError(error)
         }
     }
 
@@ -71,59 +61,43 @@ extension AuthorityDesk {
         }
         defer { Self.changingRoot.withLock { _ = $0.remove(folder.path) } }
         try await settleRootPassword()
-        do throws(EtcdError) {
-            guard try await access.etcd.isAuthEnabled() else {
-                throw EtcdError(
-                    code: .invalidRequest,
-                    message: "etcd asks nobody for a login; cluster-manager cluster init turns that on",
-                    isTransient: false, mayHaveHappened: false)
-            }
-            let others = try await access.otherClusters()
-            guard others.isEmpty else {
-                return .kept(why: "cluster \(others.joined(separator: ", ")) in the same etcd logs in with it, too")
-            }
-        } catch {
-            throw .store(error.message)
+        let others = try await store { () throws(EtcdError) in
+            try await access.etcd.isAuthEnabled() ? try await access.otherClusters() : nil
+        }
+        guard let others else {
+            throw .conflict("etcd asks nobody for a login; cluster-manager cluster init turns that on")
+        }
+        guard others.isEmpty else {
+            return .kept(why: "cluster \(others.joined(separator: ", ")) in the same etcd logs in with it, too")
         }
         // One whose change broke off before etcd had it.
-        let password = try nextRootPassword() ?? StoreAccess.randomPassword()
-        do throws(IdentityError) {
-            try folder.etcdPasswords.keepNext(password)
-        } catch {
-            throw .identity(error)
+        let passwords = folder.etcdPasswords
+        let password = try identities { () throws(IdentityError) in
+            let password = try passwords.next() ?? StoreAccess.randomPassword()
+            try passwords.keepNext(password)
+            return password
         }
         do throws(EtcdError) {
             try await access.setRootPassword(to: password)
         } catch {
             // The answer may be lost, and the password changed all the same.
             try await settleRootPassword()
-            guard try password == presentRootPassword() else { throw .store(error.message) }
+            let present = try identities { () throws(IdentityError) in try passwords.present() }
+            guard present == password else { throw .store(error.message) }
         }
-        try takeRootPassword()
+        try identities { () throws(IdentityError) in try passwords.takeNext() }
         return .changed
     }
 
     /// Takes a password of root's into use whose change broke off, when etcd lets root in with it.
     package func settleRootPassword() async throws(AuthorityError) {
-        guard let access, let password = try nextRootPassword() else { return }
-        do throws(EtcdError) {
-            guard try await access.takesRootPassword(password) else { return }
-        } catch {
-            throw .store(error.message)
+        let passwords = folder.etcdPasswords
+        guard let access, let password = try identities({ () throws(IdentityError) in try passwords.next() }) else {
+            return
         }
+        let counts = try await store { () throws(EtcdError) in try await access.takesRootPassword(password) }
+        guard counts else { return }
         await access.useRootPassword(password)
-        try takeRootPassword()
-    }
-
-    private func nextRootPassword() throws(AuthorityError) -> String? {
-        do throws(IdentityError) { return try folder.etcdPasswords.next() } catch { throw .identity(error) }
-    }
-
-    private func presentRootPassword() throws(AuthorityError) -> String? {
-        do throws(IdentityError) { return try folder.etcdPasswords.present() } catch { throw .identity(error) }
-    }
-
-    private func takeRootPassword() throws(AuthorityError) {
-        do throws(IdentityError) { try folder.etcdPasswords.takeNext() } catch { throw .identity(error) }
+        try identities { () throws(IdentityError) in try passwords.takeNext() }
     }
 }

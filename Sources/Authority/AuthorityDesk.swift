@@ -95,11 +95,9 @@ package struct AuthorityDesk: Sendable {
         }
         var login: StoreLogin?
         if let access {
-            do {
-                login = try await access.admit(
+            login = try await store { () throws(EtcdError) in
+                try await access.admit(
                     admission.machine, isManager: !admission.roles.isDisjoint(with: ["engine", "api"]))
-            } catch {
-                throw .store(error.message)
             }
         }
         return Membership(
@@ -174,32 +172,20 @@ package struct AuthorityDesk: Sendable {
     ///
     /// `grace` is how long it has to leave by itself.
     package func expel(_ machine: MachineID, grace: Duration) async throws(AuthorityError) {
-        do {
-            try await access?.dismiss(machine)
-        } catch {
-            throw .store(error.message)
-        }
+        try await store { () throws(EtcdError) in try await access?.dismiss(machine) }
         try? await Task.sleep(for: grace)
         // It may have joined anew meanwhile: the session is a new one then, and in order.
         let identity = try await records { () throws(RegistryError) in try await registry.machineIdentity(machine) }
         guard identity?.revokedAt != nil else { return }
         let lease: LeaseID? = try await records { () throws(RegistryError) in try await registry.session(of: machine) }
         guard let lease, lease != .none else { return }
-        do {
-            try await registry.store.revoke(lease)
-        } catch {
-            throw .store(error.message)
-        }
+        try await store { () throws(EtcdError) in try await registry.store.revoke(lease) }
     }
 
     /// Gives machines that an older version has admitted the rights in etcd that this one needs.
     package func refreshRights() async throws(AuthorityError) {
         try await settleRootPassword()
-        do {
-            try await access?.refreshRights()
-        } catch {
-            throw .store(error.message)
-        }
+        try await store { () throws(EtcdError) in try await access?.refreshRights() }
     }
 
     // MARK: Users
@@ -345,30 +331,4 @@ package struct AuthorityDesk: Sendable {
 
     /// Milliseconds since 1970 of the second in which `date` lies; certificates know seconds only.
     package static func moment(_ date: Date) -> Int64 { Int64(date.timeIntervalSince1970) * 1000 }
-
-    private func identities<Value>(
-        _ work: () throws(IdentityError) -> Value
-    ) throws(AuthorityError) -> Value {
-        do {
-            return try work()
-        } catch {
-            switch error.code {
-            case .malformed: throw .invalid(error.message)
-            // Such as a rotation that is under way already: the request is good, and does not fit what is there.
-            case .exists: throw .conflict(error.message)
-            default: throw .identity(error)
-            }
-        }
-    }
-
-    @discardableResult
-    private func records<Value>(
-        _ work: () async throws(RegistryError) -> Value
-    ) async throws(AuthorityError) -> Value {
-        do {
-            return try await work()
-        } catch {
-            throw AuthorityError(error)
-        }
-    }
 }

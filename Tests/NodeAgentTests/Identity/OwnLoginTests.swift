@@ -248,6 +248,33 @@ struct OwnLoginTests {
         }
     }
 
+    @Test(
+        "root's password is left alone where etcd asks nobody for one, and the store's own words are told of one that is down"
+    )
+    func noRootLogin() async throws {
+        try await withTemporaryFolder { path in
+            let server = try await EtcdServer.start()
+            let access = try StoreAccess(
+                server.configuration(timeout: .seconds(5)), rootPassword: "r", cluster: .default)
+            let folder = AuthorityFolder(path: path)
+            let desk = AuthorityDesk(
+                folder: folder, registry: ClusterRegistry(store: access.etcd), access: access,
+                etcdEndpoints: [server.endpoint])
+            let open = await #expect(throws: AuthorityError.self) { try await desk.changeRootPassword() }
+            guard case .conflict(let words)? = open, words.contains("cluster-manager cluster init") else {
+                Issue.record("\(String(describing: open))")
+                return
+            }
+            server.stop()
+            let down = await #expect(throws: AuthorityError.self) { try await desk.changeRootPassword() }
+            guard case .store? = down else {
+                Issue.record("\(String(describing: down))")
+                return
+            }
+            #expect(try folder.etcdPasswords.next() == nil && folder.etcdPassword() == nil)
+        }
+    }
+
     @Test("an agent whose login an operator has given it keeps that")
     func foreignLogin() async throws {
         let folder = MachineFolder(path: "/nowhere")
