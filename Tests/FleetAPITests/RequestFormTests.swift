@@ -98,4 +98,36 @@ struct RequestFormTests {
             }
         }
     }
+
+    @Test("an answer without the body that was held back ends the connection, so no later request is taken for it")
+    func unsentBody() async throws {
+        let health = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+        /// The answers to all of this, each from its status on.
+        func answers(_ text: String, from endpoint: APIEndpoint) async throws -> [String] {
+            let connection = try RawConnection(endpoint)
+            connection.send(text)
+            return await connection.readToEnd().lowercased().split(separator: "http/1.1 ").map(String.init)
+        }
+        try await withServer(cluster) { endpoint async throws in
+            for (request, status) in [
+                ("PUT /flotilla/v1/nowhere", "404 "), ("PUT /healthz", "405 "), ("GET /healthz", "200 "),
+            ] {
+                // What goes before it on the connection is answered as ever.
+                let told = try await answers(
+                    "\(health)\r\n\(request) HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n"
+                        + "Expect: 100-continue\r\n\r\n", from: endpoint)
+                #expect(told.count == 2, "\(told)")
+                #expect(
+                    told.first?.hasPrefix("200 ") == true && told.first?.contains("\nconnection:") == false, "\(told)")
+                #expect(told.last?.hasPrefix(status) == true, "\(request): \(told)")
+                #expect(told.last?.contains("\r\nconnection: close\r\n") == true, "\(request): \(told)")
+            }
+            // Nothing is awaited where the body is there, or none was announced.
+            for body in ["Content-Length: 2\r\nExpect: 100-continue\r\n\r\n{}", "Expect: 100-continue\r\n\r\n"] {
+                let told = try await answers("\(health)\(body)\(health)Connection: close\r\n\r\n", from: endpoint)
+                #expect(told.count == 2, "\(told)")
+                #expect(told.first?.contains("\nconnection:") == false, "\(told)")
+            }
+        }
+    }
 }

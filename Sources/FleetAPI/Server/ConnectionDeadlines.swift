@@ -74,6 +74,11 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
         context.write(data, promise: promise)
     }
 
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case .closes? = event as? RequestForm.News else { return context.fireUserInboundEventTriggered(event) }
+        isClosing = true
+    }
+
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         stallTimer?.cancel()
         stallTimer = context.channel.isWritable ? nil : closing(context, after: limits.stall)

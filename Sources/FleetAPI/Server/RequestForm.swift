@@ -33,7 +33,8 @@ struct FormedChannel: ServerChildChannel {
 /// - HTTP/1.0: the answer is of that version, has no chunks and ends the connection. No field `Host` is needed; an empty one stands
 ///   for it, so that its lack in HTTP/1.1 shows.
 /// - `Connection: close`: the answer says it, too.
-/// - `Expect: 100-continue`: whoever wants the body asks for it with `Wish.body`; a refusal goes out without it.
+/// - `Expect: 100-continue`: whoever wants the body asks for it with `Wish.body`; an answer that goes out without it ends the
+///   connection, for what comes next may be the body or, from a client that keeps it to itself, another request.
 final class RequestForm: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -44,6 +45,12 @@ final class RequestForm: ChannelDuplexHandler, RemovableChannelHandler {
     enum Wish: Sendable {
         /// The body of the present request is about to be read.
         case body
+    }
+
+    /// News for the handlers behind.
+    enum News: Sendable {
+        /// The present answer says `Connection: close`, which it did not when it passed them.
+        case closes
     }
 
     private struct Exchange {
@@ -78,7 +85,14 @@ final class RequestForm: ChannelDuplexHandler, RemovableChannelHandler {
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
         case .head(var head):
-            guard let exchange = open.first, exchange.closes else { break }
+            guard let exchange = open.first else { break }
+            // The body is the last request's, whose turn has come when no other one is open.
+            let isWithoutBody = awaitsWord && open.count == 1 && head.status.code >= 200
+            if isWithoutBody {
+                awaitsWord = false
+                context.fireUserInboundEventTriggered(News.closes)
+            }
+            guard exchange.closes || isWithoutBody else { break }
             if exchange.isOld { head.version = .http1_0 }
             head.headers.replaceOrAdd(name: "connection", value: "close")
             return context.write(wrapOutboundOut(.head(head)), promise: promise)
