@@ -46,7 +46,12 @@ import Testing
             Refusal(section: "Ports=80/tpc", code: .badValue, line: 2, says: "with /tcp or /udp"),
             Refusal(section: "Ports=80,", code: .badValue, line: 2, says: #""" is no port"#),
             Refusal(section: #"Ports="""#, code: .badValue, line: 2, says: "empty"),
-            Refusal(section: "Ports=%i", code: .badValue, line: 2, says: "empty"),
+            Refusal(
+                section: "Ports=%i", code: .badValue, line: 2,
+                says:
+                    #"Ports=: "%i" is empty, since web.service is no instance of a template; write the value itself, or "#
+                    + "load the file as web@.service"),
+            Refusal(section: "Conflicts=%i", code: .badValue, line: 2, says: "no instance of a template"),
             Refusal(section: "Conflicts=a*\nConflicts=", code: .badValue, line: 3, says: "empty"),
             Refusal(section: #"MachineOf="""#, code: .badValue, line: 2, says: "empty"),
             Refusal(

@@ -39,13 +39,27 @@ extension SchedulingOptions {
                 continue
             }
             if known.isClearedByEmptyValue, entry.value.isEmpty { continue }
-            let values = SchedulingValues.split(entry.value).map { expand(known, $0) }
+            let written = SchedulingValues.split(entry.value)
+            let values = written.map { expand(known, $0) }
+            if values.allSatisfy(\.isEmpty), let specifier = written.first(where: { !$0.isEmpty }) {
+                problems.append(
+                    Problem(.badValue, line: entry.line, "\(option.name)=: \(emptiness(of: specifier, for: name))"))
+                continue
+            }
             for message in complaints(of: known, values, for: name) {
                 problems.append(Problem(.badValue, line: entry.line, "\(option.name)=: \(message)"))
             }
         }
         let options = SchedulingOptions(SchedulingValues(of: file, expand: expand))
         return problems + options.contradictions.map { Problem(.contradiction, $0) }
+    }
+
+    /// Why a value that is written is none for this unit: what stands for the part behind the `@` stands for nothing.
+    private static func emptiness(of value: String, for name: UnitName) -> String {
+        let plain = name.withoutType
+        let template = "\(plain)@\(name.rawValue.dropFirst(plain.count))"
+        return "\(quoted(value)) is empty, since \(name) is no instance of a template; write the value itself, or load "
+            + "the file as \(template) and start instances of that"
     }
 
     private static func unknown(_ name: String) -> String {
