@@ -64,11 +64,18 @@ package struct MembershipSettings: Sendable {
         let isSecured = etcdEndpoints.contains { $0.hasPrefix("https:") }
         let authorities = hasForeignEtcd ? folder.etcdAuthoritiesFile : folder.authoritiesFile
         try add("FLOTILLA_ETCD_CA_FILE", isSecured ? authorities : nil)
+        // An etcd that trusts others may want a certificate of theirs, which the operator brings; any other wants the machine's own.
+        if !hasForeignEtcd {
+            try add("FLOTILLA_ETCD_CERT_FILE", nil)
+            try add("FLOTILLA_ETCD_KEY_FILE", nil)
+        }
         try add("FLOTILLA_CLUSTER", cluster)
         try add("FLOTILLA_PUBLIC_IP", address)
         let host = address.contains(":") ? "[\(address)]" : address
         try add(
             "FLOTILLA_API_LISTEN", "unix:/run/flotilla/api.sock,tls:\(host):\(apiPort)")
+        // Who joins proves himself and has others do so.
+        try add("FLOTILLA_INSECURE", nil)
         try add("FLOTILLA_ROLES", roles.sorted().joined(separator: ","))
         if !metadata.isEmpty {
             if let complaint = MetadataPair.complaint(metadata) {

@@ -23,7 +23,8 @@ struct JoinCommand: AsyncParsableCommand {
             The machine's key is made here and never leaves it. The token proves the machine to the cluster, and by the \
             fingerprint in it the cluster to the machine, so that nobody can stand between. Certificate, key and etcd's \
             password go to \(MachineFolder.standard), settings to \(JoinPlan.settingsFile). Of a file that is there the \
-            settings that come with the cluster are replaced; its comments and other lines stay.
+            settings that come with the cluster are replaced, and insecure and a certificate for etcd go; its comments and \
+            other lines stay.
 
             EXAMPLES
               node-agent join tls:10.0.0.1:49154 FLT1-...

@@ -7,6 +7,7 @@ import FleetAPI
 import FleetAPIServer
 import FleetCore
 import FoundationEssentials
+import HTTPTransport
 import Identity
 import Logging
 import Registry
@@ -317,6 +318,33 @@ struct JoiningTests {
         // A token without metadata takes none away.
         #expect(try text([:]).contains(#"FLOTILLA_METADATA="rack=4,zone=old,bad""#))
         #expect(try text([:]).split(separator: "\n").last == #"FLOTILLA_IDENTITY_DIRECTORY="/x""#)
+    }
+
+    @Test("joining drops a former certificate for etcd and insecure; beside an etcd of others the certificate stays")
+    func droppedSettings() throws {
+        let former = """
+            # Before it joined.
+            FLOTILLA_ETCD_CERT_FILE=/old/c.pem
+            etcd-key-file=/old/k.pem
+            FLOTILLA_INSECURE=on
+            insecure=on
+            log-level=debug
+            """
+        for isForeign in [false, true] {
+            let text = try MembershipSettings(
+                cluster: "default", address: "10.0.0.2", apiPort: 49_154, roles: ["agent"], metadata: [:],
+                etcdEndpoints: ["https://10.0.0.1:2379"], etcdUser: nil, hasForeignEtcd: isForeign,
+                folder: MachineFolder(path: "/x")
+            ).text(keeping: former)
+            #expect(!text.lowercased().contains("insecure"), "\(text)")
+            #expect(text.hasPrefix("# Before it joined.\n") && text.contains("\nlog-level=debug\n"), "\(text)")
+            let read = try AgentSettings(
+                SettingSources(flags: [:], environment: [:], file: (path: "f", text: text))
+            ) { _ in "" }
+            #expect(!read.isInsecure)
+            #expect(read.etcd.tls?.certificateFile == (isForeign ? "/old/c.pem" : nil))
+            #expect(read.etcd.tls?.keyFile == (isForeign ? "/old/k.pem" : nil))
+        }
     }
 
     @Test(

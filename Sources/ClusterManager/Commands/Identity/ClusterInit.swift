@@ -19,7 +19,8 @@ struct ClusterInit: LocalCommand {
             Makes the cluster's authority and an administrator's profile; gives etcd logins, so that each machine may write its \
             own keys only; makes this machine the first of the cluster and starts its agent; and prints the commands with which \
             others join, a manager's and a worker's. Done again, it completes what is missing and changes nothing else. Of settings that \
-            are in \(MembershipSettings.standardFile) it replaces those that come with the cluster, and leaves the other lines.
+            are in \(MembershipSettings.standardFile) it replaces those that come with the cluster, drops insecure and a \
+            certificate for etcd, and leaves the other lines.
 
             etcd has to ask its callers for certificates: whoever reaches one that does not can make himself root on every \
             machine. --offline makes the authority, 'cluster certificate etcd' what etcd needs, and the second call the cluster.
