@@ -86,6 +86,27 @@ struct FollowingTransportTests {
         #expect(answer.status == status && answer.endpoint == nil)
     }
 
+    @Test("who is pointed at and does not answer is named as such, with what to do, and not as somebody to ask")
+    func silent() async throws {
+        let places = ["tls:10.0.0.1:1", "tls:10.0.0.2:2"]
+        let machines = Machines([
+            "first": .success(try Self.elsewhere(places)),
+            "tls:10.0.0.2:2": .failure(TransportFailure(.untrusted, "who is that?")),
+        ])
+        let answer = try await machines.client().send(Self.request)
+        let body = try JSONDecoder().decode(API.ErrorBody.self, from: Data(answer.body))
+        #expect(answer.status == 421 && body.error.code == 421 && body.error.askAt == places)
+        #expect(
+            body.error.message
+                == "the machine with the cluster's authority does not answer at tls:10.0.0.1:1 (nobody), nor at "
+                + "tls:10.0.0.2:2 (who is that?); start it, or its node-agent.service, and try again; if it is lost, bring a "
+                + "copy of the authority to another machine")
+        // Where nobody was asked, the words are whose they are.
+        let other = Machines(["first": .success(try Self.elsewhere(["unix:/run/x"]))])
+        let words = try await other.client().send(Self.request).body
+        #expect(try JSONDecoder().decode(API.ErrorBody.self, from: Data(words)).error.message == "not here")
+    }
+
     @Test("what may have been done there is told as it is", arguments: [TransportFailure.Kind.timedOut, .broken])
     func unknown(kind: TransportFailure.Kind) async throws {
         let machines = Machines([

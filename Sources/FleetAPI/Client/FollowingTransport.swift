@@ -7,7 +7,7 @@ import FoundationEssentials
 /// Carries a request on to the machine that can do it, when the one that was asked cannot and says which can.
 ///
 /// Only the machine with the cluster's authority signs; the others answer 421 and name it. A request goes on once, and to nobody who
-/// does not prove himself: where nobody can be asked there, the first answer stands, whose words say where to ask.
+/// does not prove himself: where nobody can be asked there, the first answer stands, with words that say so.
 package struct FollowingTransport: APITransport {
     private let transport: any APITransport
     private let open: @Sendable (APIEndpoint) -> any APITransport
@@ -25,6 +25,7 @@ package struct FollowingTransport: APITransport {
 
     package func send(_ request: TransportRequest) async throws(TransportFailure) -> TransportResponse {
         let answer = try await transport.send(request)
+        var failures: [String] = []
         for place in Self.places(in: answer) {
             do throws(TransportFailure) {
                 var other = try await open(place).send(request)
@@ -35,9 +36,25 @@ package struct FollowingTransport: APITransport {
                 guard error.kind == .unreachable || error.kind == .untrusted else {
                     throw error.asked(of: place.description)
                 }
+                failures.append("\(place) (\(error.message))")
             }
         }
-        return answer
+        return failures.isEmpty ? answer : Self.silenced(answer, failures)
+    }
+
+    /// The answer of who was asked first, when nobody can be asked where it points: "ask there" has just been done.
+    private static func silenced(_ answer: TransportResponse, _ failures: [String]) -> TransportResponse {
+        let words =
+            "the machine with the cluster's authority does not answer at \(failures.joined(separator: ", nor at ")); "
+            + "start it, or its node-agent.service, and try again; if it is lost, bring a copy of the authority to another machine"
+        var body =
+            (try? JSONDecoder().decode(API.ErrorBody.self, from: Data(answer.body)))
+            ?? API.ErrorBody(code: 421, message: "")
+        body.error.message = words
+        guard let bytes = try? JSONEncoder().encode(body) else { return answer }
+        var told = answer
+        told.body = Array(bytes)
+        return told
     }
 
     /// No stream is the authority's alone.
