@@ -48,7 +48,9 @@ let package = Package(
         .target(name: "Terminal", swiftSettings: fuzzed),
         .target(
             name: "NodeAgentSettings",
-            dependencies: ["FleetCore", "HTTPTransport", "Etcd", "Registry", "Identity", "FleetAPI", "Terminal", logging],
+            dependencies: [
+                "FleetCore", "HTTPTransport", "Etcd", "Registry", "Identity", "FleetAPI", "Terminal", logging,
+            ],
             swiftSettings: fuzzed),
         .executableTarget(
             name: "Fuzz",
