@@ -110,6 +110,8 @@ package struct FleetAPIServer: Service {
 
     private func serve(_ listener: APIEndpoint) async throws {
         let protection = Failure()
+        var quiet = logger
+        quiet.handler = OrderlyEnd(logger.handler)
         let application = Application(
             responder: HTTPBridge(
                 service: service, recognition: recognition, load: load, listener: listener),
@@ -126,7 +128,7 @@ package struct FleetAPIServer: Service {
                     return
                 }
                 await onListening(listener.withPort(channel.localAddress?.port))
-            }, logger: logger)
+            }, logger: quiet)
         try await application.run()
         if let error = await protection.error { throw error }
     }
