@@ -153,7 +153,8 @@ package struct NodeAgentProgram: Sendable {
             identity: security?.own.server,
             recognition: security?.recognition ?? OpenDoor(plain: settings.isInsecure ? .everything : .nothing),
             audit: security?.audit,
-            extraRoutes: PeerRoutes(registry: registry).routes + (security?.routes ?? [])
+            extraRoutes: PeerRoutes(registry: registry) { await session.noQuorumAge(of: $0, below: $1) }.routes
+                + (security?.routes ?? [])
                 + JournalRoutes(access: access, sources: journals).routes
                 + OperatorRoutes(
                     registry: registry, access: access, machine: identity.id, units: units, tls: security?.own.tls,

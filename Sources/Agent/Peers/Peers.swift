@@ -72,36 +72,43 @@ package actor Peers {
         return Array(reachable.prefix(kept))
     }
 
-    /// Asks a few peers at once to renew `lease`; the next call asks others.
+    /// Asks a few peers at once to renew a session's lease, or for a proof that they have; the next call asks others.
     ///
-    /// - Returns: Whether one of them says that the store renewed it.
-    package func renew(_ lease: String, within deadline: Duration) async -> Bool {
+    /// - Returns: The first answer that is of use.
+    package func renew(_ session: SessionInNeed, within deadline: Duration) async -> PeerAnswer {
         await ask { [machine] caller, address in
-            await caller.renew(lease, of: machine, at: address, within: deadline)
-        }
+            let answer = await caller.renew(session, of: machine, at: address, within: deadline)
+            return answer == .nothing ? nil : answer
+        } ?? .nothing
     }
 
     /// Asks a few peers at once to end this machine's lead; the next call asks others.
     ///
     /// - Returns: Whether one of them says that it has ended.
     package func resign(_ leadership: Leadership, within deadline: Duration) async -> Bool {
-        await ask { caller, address in await caller.resign(leadership, at: address, within: deadline) }
+        await ask { caller, address in
+            await caller.resign(leadership, at: address, within: deadline) ? true : nil
+        } ?? false
     }
 
-    private func ask(_ question: @escaping @Sendable (any PeerCaller, String) async -> Bool) async -> Bool {
-        guard let caller, !peers.isEmpty else { return false }
+    /// The first answer that is one; `nil` when none is.
+    private func ask<Answer: Sendable>(
+        _ question: @escaping @Sendable (any PeerCaller, String) async -> Answer?
+    ) async -> Answer? {
+        guard let caller, !peers.isEmpty else { return nil }
         let count = min(Self.askedAtOnce, peers.count)
         let asked = (0..<count).map { peers[(turn + $0) % peers.count] }
         turn = (turn + count) % peers.count
-        return await withTaskGroup(of: Bool.self) { group in
+        return await withTaskGroup(of: Answer?.self) { group in
             for peer in asked {
                 group.addTask { await question(caller, peer.address) }
             }
-            for await isDone in group where isDone {
+            for await answer in group {
+                guard let answer else { continue }
                 group.cancelAll()
-                return true
+                return answer
             }
-            return false
+            return nil
         }
     }
 }

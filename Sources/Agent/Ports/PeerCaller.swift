@@ -10,20 +10,47 @@ package protocol PeerCaller: Sendable {
     /// Whether a machine can be called by the address that it has written down of itself; `nil` where it has none.
     func canCall(_ address: String?) -> Bool
 
-    /// Has a machine renew `lease`, which must be the caller's own.
+    /// Has a machine renew the lease of `session`, which must be the caller's own, or tell of a proof that it has.
     ///
     /// - Parameters:
-    ///   - lease: As etcd writes it.
+    ///   - session: What is to be renewed.
     ///   - machine: The caller.
     ///   - address: Whom to ask.
     ///   - deadline: How long that may take.
-    /// - Returns: Whether it says that the store renewed it.
-    func renew(_ lease: String, of machine: MachineID, at address: String, within deadline: Duration) async -> Bool
+    /// - Returns: What it could do.
+    func renew(
+        _ session: SessionInNeed, of machine: MachineID, at address: String, within deadline: Duration
+    ) async -> PeerAnswer
 
     /// Has a machine end `leadership`, which must be the caller's own.
     ///
     /// - Returns: Whether it says that the lead has ended.
     func resign(_ leadership: Leadership, at address: String, within deadline: Duration) async -> Bool
+}
+
+/// The session of a machine whose renewals fail, as its peers need to know it.
+package struct SessionInNeed: Sendable, Equatable {
+    /// As etcd writes it.
+    package var lease: String
+    /// How old the newest proof is that the session lives; a peer's must be younger to be of use.
+    package var proofAge: Duration
+    /// The store that the session is with, as far as it is known; a peer's proof is of use only when it is about the same.
+    package var store: UInt64?
+
+    package init(lease: String, proofAge: Duration, store: UInt64?) {
+        self.lease = lease
+        self.proofAge = proofAge
+        self.store = store
+    }
+}
+
+/// What a peer can do for a session.
+package enum PeerAnswer: Sendable, Equatable {
+    /// The store renewed the lease for it.
+    case renewed
+    /// So long ago, when the peer looked, there was a moment after which whoever leads the store was elected.
+    case noQuorum(age: Duration)
+    case nothing
 }
 
 /// Keeps who else was in the cluster at the last look.

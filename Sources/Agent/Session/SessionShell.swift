@@ -413,13 +413,31 @@ extension SessionShell {
         }
     }
 
-    /// Has peers renew the lease, which helps a machine that is cut off from the store alone.
+    /// Has peers renew the lease, or tell of a proof: rule R4.
     private func askPeers(_ lease: SessionLease) async {
         defer { isAskingPeers = false }
+        guard case .held(_, let proof, _) = core.phase else { return }
         let sent = clockwork.now
-        if await peers.renew("\(LeaseID(lease.id))", within: core.timing.attemptTimeout * 2) {
-            answer(.relayed(sent: sent), about: lease)
+        let session = SessionInNeed(
+            lease: "\(LeaseID(lease.id))", proofAge: sent.since(proof), store: etcd.knownClusterID)
+        switch await peers.renew(session, within: core.timing.attemptTimeout * 2) {
+        case .renewed: answer(.relayed(sent: sent), about: lease)
+        case .noQuorum(let age):
+            answer(.proofOfPeer(SessionTiming.moment(ofProofAged: age, askedAt: sent)), about: lease)
+        case .nothing: break
         }
+    }
+
+    /// How old the newest proof is that a peer may go by, whose own is older.
+    ///
+    /// - Parameters:
+    ///   - store: The store that the peer's session is with.
+    ///   - bound: How old the peer's own proof is.
+    /// - Returns: `nil` when there is no younger one, or it is about another store.
+    package func noQuorumAge(of store: UInt64, below bound: Duration) -> Duration? {
+        guard let moment = core.noQuorum, etcd.knownClusterID == store else { return nil }
+        let age = clockwork.now.since(moment)
+        return age < bound ? age : nil
     }
 
     private func tell(_ report: SessionCore.Report) {

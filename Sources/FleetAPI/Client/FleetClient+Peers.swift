@@ -7,13 +7,12 @@ package import FleetAPI
 extension FleetClient {
     /// Has the peer renew the lease of machine `machine`, which must be the caller's own.
     ///
-    /// - Returns: Seconds that the lease now has; 0 when it no longer exists.
-    package func renew(lease: String, of machine: String) async throws(APIError) -> Int {
+    /// - Returns: Seconds that the lease now has, 0 when it no longer exists; or the proof that the peer has instead.
+    package func renew(_ renewal: API.Renewal, of machine: String) async throws(APIError) -> API.RenewalAnswer {
         let action = "have a session renewed"
-        let body = try encode(API.Renewal(lease: lease), action: action)
+        let body = try encode(renewal, action: action)
         let target = "\(API.ownPrefix)/machines/\(Self.escape(machine))/renewal"
-        let answer: API.RenewalAnswer = try await ask("POST", target, body: body, action: action)
-        return answer.ttl
+        return try await ask("POST", target, body: body, action: action)
     }
 
     /// Has the peer end the lead of machine `machine`, which must be the caller's own.

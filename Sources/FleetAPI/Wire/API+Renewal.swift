@@ -9,8 +9,16 @@ extension API {
     package struct Renewal: Codable, Hashable, Sendable {
         /// The lease, in hexadecimal as the store's own tools print it.
         package var lease: String
+        /// How old the machine's newest proof of its session is, in milliseconds; `nil` of one that takes no proof of a peer.
+        package var proofAge: Int?
+        /// The id of the store that the session is with, in hexadecimal; `nil` until that has answered.
+        package var store: String?
 
-        package init(lease: String) { self.lease = lease }
+        package init(lease: String, proofAge: Int? = nil, store: String? = nil) {
+            self.lease = lease
+            self.proofAge = proofAge
+            self.store = store
+        }
     }
 
     /// A machine's request to a peer: end my lead for me, since the store does not let me write any more.
@@ -25,7 +33,13 @@ extension API {
     package struct RenewalAnswer: Codable, Hashable, Sendable {
         /// Seconds that the lease now has; 0 when it no longer exists.
         package var ttl: Int
+        /// Milliseconds since a moment after which whoever leads the store next was elected, when this is newer than the asker's
+        /// proof: the lease was not renewed, and cannot have ended within its lifetime from that moment on.
+        package var noQuorumAge: Int?
 
-        package init(ttl: Int) { self.ttl = ttl }
+        package init(ttl: Int, noQuorumAge: Int? = nil) {
+            self.ttl = ttl
+            self.noQuorumAge = noQuorumAge
+        }
     }
 }

@@ -46,7 +46,7 @@ package struct SessionTiming: Hashable, Sendable {
     /// When stopping them begins.
     package func fenceMoment(proof: Moment) -> Moment { killMoment(proof: proof) - stopBudget }
 
-    /// The moment of our clock at which a peer's proof is at least as old as it says.
+    /// The moment of a peer's proof by our clock, or one before it.
     ///
     /// The peer looked when the question had left, so its answer may come as late as it likes. Two clocks that differ by up to
     /// 1 % each are allowed for.
@@ -54,5 +54,6 @@ package struct SessionTiming: Hashable, Sendable {
     /// - Parameters:
     ///   - age: How old the proof was when the peer looked.
     ///   - sent: When the question left, by our clock.
+    /// - Returns: A moment that is not after the proof's.
     package static func moment(ofProofAged age: Duration, askedAt sent: Moment) -> Moment { sent - (age + age / 50) }
 }

@@ -14,9 +14,18 @@ struct PeerCalls: PeerCaller {
 
     func canCall(_ address: String?) -> Bool { PeerEndpoint.read(address, isSecured: true) != nil }
 
-    func renew(_ lease: String, of machine: MachineID, at address: String, within deadline: Duration) async -> Bool {
-        guard let client = client(at: address, deadline) else { return false }
-        return ((try? await client.renew(lease: lease, of: machine.rawValue)) ?? 0) > 0
+    func renew(
+        _ session: SessionInNeed, of machine: MachineID, at address: String, within deadline: Duration
+    ) async -> PeerAnswer {
+        let renewal = API.Renewal(
+            lease: session.lease, proofAge: Int(session.proofAge / .milliseconds(1)),
+            store: session.store.map { String($0, radix: 16) })
+        guard let client = client(at: address, deadline),
+            let answer = try? await client.renew(renewal, of: machine.rawValue)
+        else { return .nothing }
+        if answer.ttl > 0 { return .renewed }
+        guard let age = answer.noQuorumAge, age >= 0 else { return .nothing }
+        return .noQuorum(age: .milliseconds(age))
     }
 
     func resign(_ leadership: Leadership, at address: String, within deadline: Duration) async -> Bool {

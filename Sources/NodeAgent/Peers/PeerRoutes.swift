@@ -11,6 +11,11 @@ import Registry
 /// What an agent does for its peers.
 struct PeerRoutes: Sendable {
     let registry: ClusterRegistry
+    /// How old the newest proof of this machine is that no session with that store can have ended, if it is younger than this.
+    let proof: @Sendable (UInt64, Duration) async -> Duration?
+
+    /// From one look for a proof to the next, while the store does not renew.
+    private static let pause = Duration.milliseconds(100)
 
     var routes: [Route] {
         [
@@ -31,30 +36,74 @@ struct PeerRoutes: Sendable {
         ]
     }
 
-    /// Renews the lease of the machine that asks, if the lease is its own: the one that its record hangs on.
     private func renew(machine text: String, _ request: ServerRequest) async throws(ServerFailure) -> ServerReply {
         guard let machine = MachineID(text) else { throw ServerFailure(400, "no machine id") }
         guard let body = try? JSONDecoder().decode(API.Renewal.self, from: Data(try await request.body())),
             let bits = UInt64(body.lease, radix: 16), bits != 0
         else { throw ServerFailure(400, "no lease") }
-        let lease = LeaseID(Int64(bitPattern: bits))
-        let ttl: Int
-        do {
-            guard try await registry.session(of: machine) == lease else {
-                throw ServerFailure(409, "the lease is not that machine's")
-            }
-            ttl = try await registry.renew(lease) ?? 0
-        } catch let failure as ServerFailure {
-            throw failure
-        } catch {
-            throw ServerFailure(503, "the store does not answer")
-        }
-        guard let bytes = try? JSONEncoder().encode(API.RenewalAnswer(ttl: ttl)) else { throw ServerFailure(500) }
+        let answer = try await self.answer(body, about: LeaseID(Int64(bitPattern: bits)), of: machine)
+        guard let bytes = try? JSONEncoder().encode(answer) else { throw ServerFailure(500) }
         var reply = ServerReply(
             status: 200, headers: [(name: "Content-Type", value: "application/json")], body: .bytes([UInt8](bytes)))
         // One per second and machine while a store is out of reach: none of it is an operator's act.
         reply.isRoutine = true
         return reply
+    }
+
+    /// Tells of a proof that is younger than the machine's own, else renews its lease, whichever comes first.
+    ///
+    /// A store that does not answer this machine either may be one of which it has heard, or is about to, that it was down.
+    func answer(
+        _ renewal: API.Renewal, about lease: LeaseID, of machine: MachineID
+    ) async throws(ServerFailure) -> API.RenewalAnswer {
+        guard let age = renewal.proofAge, age >= 0, let text = renewal.store, let store = UInt64(text, radix: 16) else {
+            return API.RenewalAnswer(ttl: try await renewed(lease, of: machine))
+        }
+        let asked = ContinuousClock.now
+        let look: @Sendable () async -> API.RenewalAnswer? = { [proof] in
+            let bound = Duration.milliseconds(age) + (ContinuousClock.now - asked)
+            guard let found = await proof(store, bound) else { return nil }
+            // Rounded up: a proof may be taken for older than it is, and never for younger.
+            return API.RenewalAnswer(ttl: 0, noQuorumAge: Int(found / .milliseconds(1)) + 1)
+        }
+        if let answer = await look() { return answer }
+        typealias Outcome = Result<API.RenewalAnswer, ServerFailure>
+        let first = await withTaskGroup(of: Outcome?.self, returning: Outcome?.self) { group in
+            group.addTask {
+                do throws(ServerFailure) {
+                    return .success(API.RenewalAnswer(ttl: try await renewed(lease, of: machine)))
+                } catch {
+                    return .failure(error)
+                }
+            }
+            group.addTask {
+                while !Task.isCancelled {
+                    try? await Task.sleep(for: Self.pause)
+                    if let answer = await look() { return .success(answer) }
+                }
+                return nil
+            }
+            defer { group.cancelAll() }
+            for await case .some(let result) in group { return result }
+            return nil
+        }
+        return try (first ?? .failure(ServerFailure(503, "the store does not answer"))).get()
+    }
+
+    /// Renews the lease of the machine that asks, if the lease is its own: the one that its record hangs on.
+    ///
+    /// - Returns: Seconds that it now has; 0 when it no longer exists.
+    private func renewed(_ lease: LeaseID, of machine: MachineID) async throws(ServerFailure) -> Int {
+        do {
+            guard try await registry.session(of: machine) == lease else {
+                throw ServerFailure(409, "the lease is not that machine's")
+            }
+            return try await registry.renew(lease) ?? 0
+        } catch let failure as ServerFailure {
+            throw failure
+        } catch {
+            throw ServerFailure(503, "the store does not answer")
+        }
     }
 
     /// Ends the lead of the machine that asks, if it still holds the one that it names.

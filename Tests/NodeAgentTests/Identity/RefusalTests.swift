@@ -101,7 +101,7 @@ struct RefusalTests {
                 listeners: [.tls(host: "127.0.0.1", port: 0)], version: "9.9", identity: identity.server,
                 recognition: CertificateRecognition(identity: identity, records: records), audit: notebook,
                 limits: limits,
-                extraRoutes: PeerRoutes(registry: registry).routes, logger: .silent,
+                extraRoutes: PeerRoutes(registry: registry, proof: { _, _ in nil }).routes, logger: .silent,
                 onListening: { isListening.yield($0) })
             let running = Task { try await server.run() }
             var endpoints = listening.makeAsyncIterator()
@@ -241,11 +241,13 @@ struct RefusalTests {
 
             let machine = try rig.client(.machine(Self.machine))
             let foreign = await #expect(throws: APIError.self) {
-                _ = try await machine.renew(lease: "1", of: Self.other)
+                _ = try await machine.renew(API.Renewal(lease: "1"), of: Self.other)
             }
             #expect(foreign?.status == 403)
             // Its own lease is looked for, and there is none.
-            let own = await #expect(throws: APIError.self) { _ = try await machine.renew(lease: "1", of: Self.machine) }
+            let own = await #expect(throws: APIError.self) {
+                _ = try await machine.renew(API.Renewal(lease: "1"), of: Self.machine)
+            }
             #expect(own?.status == 409)
             let reading = await #expect(throws: APIError.self) { _ = try await machine.units() }
             #expect(reading?.status == 403)

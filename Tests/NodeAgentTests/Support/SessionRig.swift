@@ -89,10 +89,12 @@ struct SessionRig: Sendable {
     ///   - trouble: What is wrong with its settings.
     ///   - agentTrouble: What keeps it from its work before its session begins.
     ///   - user: Who it is to etcd, with the password `p`; empty where etcd asks for no logins.
+    ///   - caller: What calls its peers, those that are in the store when it begins; `nil` when it has none.
     ///   - body: What happens meanwhile.
     /// - Throws: What `body` throws, with what the session said.
     func run(
         clockAhead: Int64 = 0, trouble: String = "", agentTrouble: String? = nil, user: String = "",
+        caller: (any PeerCaller)? = nil,
         _ body: (SessionShell, SessionNotes) async throws -> Void
     ) async throws {
         let saved = saved
@@ -111,12 +113,13 @@ struct SessionRig: Sendable {
         let record = MachineRecord(
             id: machine, name: "tester", address: "192.0.2.1", bootID: "boot", token: saved.token,
             trouble: trouble)
+        let peers = Peers(
+            registry: try registry(), machine: record.id, caller: caller,
+            roster: RosterFile(runtimeDirectory: folder.path), clockwork: MachineClockwork())
+        if caller != nil { await peers.look() }
         let shell = SessionShell(
             registry: ClusterRegistry(store: etcd, cluster: cluster), etcd: etcd, record: record, saved: saved,
-            file: file, ttl: ttl, guardControl: guardControl,
-            peers: Peers(
-                registry: try registry(), machine: record.id, caller: nil,
-                roster: RosterFile(runtimeDirectory: folder.path), clockwork: MachineClockwork()),
+            file: file, ttl: ttl, guardControl: guardControl, peers: peers,
             hooks: notes.hooks, clockwork: MachineClockwork(), logger: .silent)
         await shell.announce(agentTrouble: agentTrouble)
         let task = Task { await shell.run() }
