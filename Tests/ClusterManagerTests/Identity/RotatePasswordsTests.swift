@@ -62,6 +62,27 @@ struct RotatePasswordsTests {
         #expect(changes == [Self.root] + (0...2).map(Self.asking))
     }
 
+    @Test("a machine whose session ends while it is waited for is told as absent, and not waited for any longer")
+    func vanished() async throws {
+        func machines(_ ids: ArraySlice<String>) throws -> TransportResponse {
+            try CannedAPI.json(
+                API.MachinePage(machines: ids.map { API.Machine(id: $0, primaryIP: "10.0.0.1", metadata: [:]) }))
+        }
+        let listing = "GET /fleet/v1/machines?all=true"
+        let api = CannedAPI(
+            [
+                Self.root: try CannedAPI.json(API.RootPasswordReport()),
+                Self.list: try CannedAPI.json(API.MemberList(machines: [Self.member(0, isAwaited: true)])),
+                listing: try machines([]), Self.asking(0): TransportResponse(status: 204),
+            ], first: [listing: [.success(try machines(Self.ids[..<1])), .success(try machines(Self.ids[..<1]))]])
+        let captured = CapturedConsole()
+        let words = ["cluster", "store", "rotate-passwords", "--timeout", "60", "--no-legend"]
+        await #expect(throws: ClusterManagerError.self) { _ = try await api.run(words, on: captured) }
+        #expect(captured.output.contains("absent: takes a new one when it is back"), "\(captured.output)")
+        // Once for all machines, and then for as long as it was there.
+        #expect(api.asked.count { $0 == listing } == 3)
+    }
+
     @Test("nothing is asked of any machine where the authority is not there")
     func noAuthority() async throws {
         let api = CannedAPI([Self.root: try CannedAPI.refusal(503, "etcd does not answer")])

@@ -85,6 +85,10 @@ extension ClusterStore {
                     }
                     if now.passwordAwaited != true { return .changed }
                 }
+                // It counted as there while its session lasted, and may have been off already.
+                if let machines = try? await client.machines(), !machines.contains(where: { $0.id == member.id }) {
+                    return .absent
+                }
                 try? await Task.sleep(for: pause)
             } while ContinuousClock.now < deadline && !Task.isCancelled
             return .waiting
