@@ -54,7 +54,11 @@ actor FakeFleet: FleetService {
         openQuestions += 1
         defer { openQuestions -= 1 }
         mostOpenQuestions = max(mostOpenQuestions, openQuestions)
-        for _ in 0..<1_000_000 where mostOpenQuestions < gathered { await Task.yield() }
+        var turns = 0
+        while mostOpenQuestions < gathered, turns < 1_000_000 {
+            turns += 1
+            await Task.yield()
+        }
         return view.units[name]
     }
 
