@@ -89,7 +89,7 @@ extension MemoryStore {
             contents.watchers = [:]
             return watchers
         }
-        for watcher in watchers.values { watcher.continuation.finish(throwing: error) }
+        for number in watchers.keys.sorted() { watchers[number]?.continuation.finish(throwing: error) }
     }
 
     /// How many watches are open.

@@ -9,63 +9,81 @@ import Simulation
 import Synchronization
 import Timing
 
-/// A store of one member in virtual time: calls take moments that the seed chooses, and leases end when their time is up.
-final class VirtualStore: SessionStore {
-    /// How the store is reached.
-    enum Reach: Sendable {
-        case up
-        /// The member's host answers that nobody listens there.
-        case refuses
-        /// Nothing comes back.
-        case silent
-    }
-
+/// An etcd of one member in virtual time: leases end when their time is up, unless it is down.
+final class VirtualEtcd: Sendable {
     private struct State {
-        var reach = Reach.up
+        var isDown = false
         /// When each lease ends unless it is renewed.
         var ends: [LeaseID: Moment] = [:]
     }
 
     let memory = MemoryStore()
     private let clockwork: VirtualClockwork
-    private let state: Mutex<State>
+    private let state = Mutex(State())
 
-    init(_ clockwork: VirtualClockwork) {
-        self.clockwork = clockwork
-        state = Mutex(State())
+    init(_ clockwork: VirtualClockwork) { self.clockwork = clockwork }
+
+    /// Whether its host says that nobody listens.
+    var isDown: Bool { state.withLock { $0.isDown } }
+
+    func goDown() {
+        state.withLock { $0.isDown = true }
+        memory.breakWatches(
+            EtcdError(code: .unreachable, message: "etcd went down", isTransient: true, mayHaveHappened: false))
     }
 
-    private var reach: Reach { state.withLock { $0.reach } }
-
-    /// From now on the store is reached in another way; a lease has its full time again when it is up.
-    func become(_ reach: Reach) {
-        let now = clockwork.now
-        let isBack = state.withLock { state in
-            let isBack = state.reach == .refuses && reach == .up
-            state.reach = reach
-            return isBack
-        }
-        if reach != .up { memory.breakWatches(Self.failure(.unreachable)) }
-        guard isBack else { return }
+    /// An etcd that starts gives every lease its full time again.
+    func comeUp() {
+        let end = clockwork.now + .seconds(5)
         state.withLock { state in
-            for lease in state.ends.keys { state.ends[lease] = now + .seconds(5) }
+            state.isDown = false
+            for lease in state.ends.keys { state.ends[lease] = end }
         }
     }
 
-    private static func failure(_ code: EtcdError.Code) -> EtcdError {
-        EtcdError(code: code, message: "the store cannot be reached", isTransient: true, mayHaveHappened: false)
+    /// Gives a lease its full time, from now on.
+    func extend(_ lease: LeaseID, ttl: Int) {
+        let end = clockwork.now + .seconds(ttl)
+        let former = state.withLock { $0.ends.updateValue(end, forKey: lease) }
+        if former == nil { clockwork.spawn { await self.watch(lease) } }
     }
+
+    private func watch(_ lease: LeaseID) async {
+        while let end = state.withLock({ $0.ends[lease] }) {
+            await clockwork.sleep(until: end)
+            if isDown {
+                try? await clockwork.sleep(for: .milliseconds(500))
+            } else if state.withLock({ $0.ends[lease] == end }) {
+                state.withLock { $0.ends[lease] = nil }
+                memory.expire(lease)
+            }
+        }
+    }
+}
+
+/// One machine's way to that etcd: calls take moments that the seed chooses.
+final class VirtualStore: SessionStore {
+    let etcd: VirtualEtcd
+    private let clockwork: VirtualClockwork
+    private let isCut = Mutex(false)
+
+    init(_ etcd: VirtualEtcd, _ clockwork: VirtualClockwork) {
+        self.etcd = etcd
+        self.clockwork = clockwork
+    }
+
+    /// From now on nothing comes back from the store.
+    func cut() { isCut.withLock { $0 = true } }
 
     /// The way of a request to the store, or of its answer back.
     private func travel() async throws(EtcdError) {
-        let microseconds = Int64(100 + clockwork.random() % 3_000)
-        try? await clockwork.sleep(for: .microseconds(microseconds))
-        switch reach {
-        case .up: return
-        case .refuses: throw Self.failure(.unreachable)
-        case .silent:
+        try? await clockwork.sleep(for: .microseconds(Int64(100 + clockwork.random() % 3_000)))
+        if isCut.withLock({ $0 }) {
             try? await clockwork.sleep(for: .seconds(1))
-            throw Self.failure(.timedOut)
+            throw EtcdError(code: .timedOut, message: "no answer", isTransient: true, mayHaveHappened: true)
+        }
+        guard !etcd.isDown else {
+            throw EtcdError(code: .unreachable, message: "refused", isTransient: true, mayHaveHappened: false)
         }
     }
 
@@ -75,56 +93,53 @@ final class VirtualStore: SessionStore {
         _ selector: KeySelector, revision: Int64
     ) async throws(EtcdError) -> (keys: [KeyValue], revision: Int64) {
         try await travel()
-        let found = try await memory.get(selector, revision: revision)
+        let found = try await etcd.memory.get(selector, revision: revision)
         try await travel()
         return found
     }
 
     func commit(_ transaction: Transaction) async throws(EtcdError) -> TransactionResult {
         try await travel()
-        let result = try await memory.commit(transaction)
+        let result = try await etcd.memory.commit(transaction)
         try await travel()
         return result
     }
 
     func grantLease(ttl: Int) async throws(EtcdError) -> (lease: LeaseID, ttl: Int) {
         try await travel()
-        let granted = try await memory.grantLease(ttl: ttl)
-        let end = clockwork.now + .seconds(ttl)
-        state.withLock { $0.ends[granted.lease] = end }
-        clockwork.spawn { await self.watch(granted.lease) }
+        let granted = try await etcd.memory.grantLease(ttl: ttl)
+        etcd.extend(granted.lease, ttl: granted.ttl)
         try await travel()
         return granted
     }
 
     func keepAlive(_ lease: LeaseID) async throws(EtcdError) -> Int? {
         try await travel()
-        let ttl = try await memory.keepAlive(lease)
-        let now = clockwork.now
-        if let ttl { state.withLock { $0.ends[lease] = now + .seconds(ttl) } }
+        let ttl = try await etcd.memory.keepAlive(lease)
+        if let ttl { etcd.extend(lease, ttl: ttl) }
         try await travel()
         return ttl
     }
 
     func revoke(_ lease: LeaseID) async throws(EtcdError) {
         try await travel()
-        try await memory.revoke(lease)
+        try await etcd.memory.revoke(lease)
     }
 
     func watch(_ selector: KeySelector, from revision: Int64) -> AsyncThrowingStream<WatchBatch, any Error> {
-        memory.watch(selector, from: revision)
-    }
-
-    /// Ends a lease when its time is up; a store that is down ends none.
-    private func watch(_ lease: LeaseID) async {
-        while let end = state.withLock({ $0.ends[lease] }) {
-            await clockwork.sleep(until: end)
-            if reach == .refuses {
-                try? await clockwork.sleep(for: .milliseconds(500))
-            } else if state.withLock({ $0.ends[lease] == end }) {
-                state.withLock { $0.ends[lease] = nil }
-                memory.expire(lease)
+        AsyncThrowingStream { continuation in
+            let task = clockwork.spawn {
+                do {
+                    for try await batch in self.etcd.memory.watch(selector, from: revision) {
+                        try await self.travel()
+                        continuation.yield(batch)
+                    }
+                    continuation.finish()
+                } catch {
+                    continuation.finish(throwing: error)
+                }
             }
+            continuation.onTermination = { _ in task.cancel() }
         }
     }
 
@@ -132,7 +147,7 @@ final class VirtualStore: SessionStore {
 
     var memberEndpoints: [String] { ["http://one:2379"] }
     var knownClusterID: UInt64? { 7 }
-    var knownRevision: Int64 { memory.revision }
+    var knownRevision: Int64 { etcd.memory.revision }
     var seesAnotherStore: Bool { false }
     var clockError: Int64? { 0 }
 
@@ -143,7 +158,7 @@ final class VirtualStore: SessionStore {
             try await travel()
             return .healthy(leader: 1, clusterID: 7, memberID: 1)
         } catch {
-            return reach == .refuses ? .refused : .timedOut
+            return error.code == .unreachable ? .refused : .timedOut
         }
     }
 
