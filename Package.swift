@@ -203,7 +203,7 @@ let package = Package(
         .testTarget(name: "ChaosTests", dependencies: ["Chaos"], swiftSettings: tests),
         .testTarget(
             name: "SimulationTests",
-            dependencies: ["Simulation", "Agent", "Etcd", "FleetCore", "Registry", "Timing", logging],
+            dependencies: ["Simulation", "Agent", "Etcd", "FleetCore", "Registry", "Systemd", "Timing", logging],
             swiftSettings: tests),
         .testTarget(
             name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TestSupport"], swiftSettings: tests),

@@ -64,13 +64,15 @@ import Testing
     }
 
     @Test(
-        "a leader that is cut off is followed by another, which moves its units and no others (R3, R7)",
+        "a leader that is cut off is followed by another, which starts its units and no others (R1, R3, R7)",
         arguments: 0..<20 as Range<UInt64>)
     func leader(seed: UInt64) async throws {
         let cluster = try VirtualCluster(seed: seed)
         try await place(on: cluster)
         let before = try await cluster.assignments()
         #expect(Set(before.keys) == Set(Self.units) && Set(before.values).count == 3, "\(before)")
+        let began = cluster.observer.places
+        #expect(began.count == Self.units.count, "each runs: \(began)")
         let former = try await cutLeader(of: cluster)
         cluster.run(seconds: 7)
         let next = try #require(try await cluster.registry.currentLeader())
@@ -78,5 +80,8 @@ import Testing
         let after = try await cluster.assignments()
         #expect(Set(after.keys) == Set(Self.units) && !after.values.contains(former.machine), "\(after)")
         for (unit, machine) in before where machine != former.machine { #expect(after[unit] == machine) }
+        let places = cluster.observer.places
+        #expect(places == Dictionary(uniqueKeysWithValues: after.map { ($0.rawValue, [$1]) }), "\(places)")
+        #expect(cluster.observer.violations.isEmpty, "no unit ran on two machines")
     }
 }

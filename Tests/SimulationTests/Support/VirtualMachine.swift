@@ -11,7 +11,7 @@ import Synchronization
 import Testing
 import Timing
 
-/// The shells of session, election and engine that ship, with the registry that ships, on one machine in virtual time.
+/// The shells of session, election, engine and units that ship, with the registry that ships, on one machine in virtual time.
 final class VirtualMachine: Sendable {
     let id: MachineID
     let store: VirtualStore
@@ -24,8 +24,9 @@ final class VirtualMachine: Sendable {
     ///   - digit: The hexadecimal digit of which its id consists.
     ///   - etcd: The store of its cluster.
     ///   - clockwork: Drives it.
+    ///   - observer: Sees its units.
     /// - Throws: When the digit is none.
-    init(_ digit: Character, _ etcd: VirtualEtcd, _ clockwork: VirtualClockwork) throws {
+    init(_ digit: Character, _ etcd: VirtualEtcd, _ clockwork: VirtualClockwork, _ observer: VirtualObserver) throws {
         let id = try #require(MachineID(String(repeating: digit, count: 32)))
         let store = VirtualStore(etcd, clockwork)
         let registry = ClusterRegistry(store: store, clockwork: clockwork)
@@ -34,6 +35,10 @@ final class VirtualMachine: Sendable {
         let election = Agent.ElectionShell(
             registry: registry, machine: id, lossWindow: .seconds(5),
             handover: LeadHandover(askPeers: { _ in false }, leave: {}, status: { notes.tell($0) }),
+            clockwork: clockwork, logger: logger)
+        let systemd = VirtualSystemd(id, clockwork, observer)
+        let agent = Agent.AgentShell(
+            registry: registry, units: systemd, folder: systemd, processes: systemd, machine: id, guardControl: notes,
             clockwork: clockwork, logger: logger)
         let saved = SavedSession.none(bootID: "boot", clockwork: clockwork)
         session = Agent.SessionShell(
@@ -45,13 +50,15 @@ final class VirtualMachine: Sendable {
             hooks: Agent.SessionShell.Hooks(
                 enter: { tenure in
                     notes.tell("entered under lease \(tenure.lease)")
+                    await agent.enter(tenure)
                     await election.sessionEntered(tenure.lease)
                 },
-                fence: { _ in
+                fence: { kill in
                     notes.tell("fenced")
                     await election.sessionLeft()
+                    await agent.fence(kill: kill)
                 },
-                status: { notes.tell($0) }),
+                status: { notes.tell($0) }, holdsUnits: { await agent.holdsUnits() }),
             clockwork: clockwork, logger: logger)
         self.id = id
         self.store = store
@@ -96,12 +103,13 @@ private final class Notes: MachineGuard, SessionKeeper, Roster {
 struct VirtualCluster {
     let clockwork: VirtualClockwork
     let etcd: VirtualEtcd
+    let observer = VirtualObserver()
     let machines: [VirtualMachine]
 
     init(seed: UInt64) throws {
         let clockwork = VirtualClockwork(seed: seed)
         let etcd = VirtualEtcd(clockwork)
-        machines = try ["a", "b", "c"].map { try VirtualMachine($0, etcd, clockwork) }
+        machines = try ["a", "b", "c"].map { [observer] in try VirtualMachine($0, etcd, clockwork, observer) }
         self.clockwork = clockwork
         self.etcd = etcd
         for machine in machines { machine.start() }
