@@ -153,7 +153,7 @@ package struct NodeAgentProgram: Sendable {
             identity: security?.own.server,
             recognition: security?.recognition ?? OpenDoor(plain: settings.isInsecure ? .everything : .nothing),
             audit: security?.audit,
-            extraRoutes: PeerRoutes(registry: registry) { await session.noQuorumAge(of: $0, below: $1) }.routes
+            extraRoutes: PeerRoutes(registry: registry) { await session.noQuorumAge(of: $0) }.routes
                 + (security?.routes ?? [])
                 + JournalRoutes(access: access, sources: journals).routes
                 + OperatorRoutes(

@@ -229,7 +229,9 @@ extension ClusterTests {
             try await cluster.expectNothingTwice()
         }
 
-        @Test("a machine cut off from etcd alone keeps its session through its peers, and its units run on")
+        @Test(
+            "a machine cut off from etcd alone keeps its session through its peers, also while etcd is down, and its units run on"
+        )
         func relay() async throws {
             let cluster = try Cluster.shared
             let units = try await cluster.startDemonstrator()
@@ -238,6 +240,14 @@ extension ClusterTests {
             try await cluster.inside(machine, "ip route add blackhole 172.17.8.2/32")
             // Three lifetimes of a session.
             try await cluster.expectUntouched(units, for: .seconds(15))
+            #expect(try await cluster.lease(of: machine) == lease)
+            // It cannot see that etcd is down, and hears it from them.
+            try await cluster.control("etcd", "kill")
+            try await cluster.untilTold("etcd is down or has no quorum; units go on", on: machine)
+            try await cluster.expectUntouched(units, for: .seconds(6))
+            try await cluster.control("etcd", "start")
+            try await until("etcd serves") { try await !cluster.visibleAddresses().isEmpty }
+            try await cluster.expectUntouched(units, for: .seconds(6))
             #expect(try await cluster.lease(of: machine) == lease)
             try await cluster.inside(machine, "ip route del blackhole 172.17.8.2/32")
             try await cluster.start("after.service", on: machine)

@@ -34,10 +34,12 @@ package struct SessionInNeed: Sendable, Equatable {
     package var lease: String
     /// How old the newest proof is that the session lives; a peer's must be younger to be of use.
     package var proofAge: Duration
-    /// The store that the session is with, as far as it is known; a peer's proof is of use only when it is about the same.
-    package var store: UInt64?
+    /// The store that the session is with, and its members; a peer's proof is of use only when it is about just the same.
+    ///
+    /// `nil` until the store has answered.
+    package var store: String?
 
-    package init(lease: String, proofAge: Duration, store: UInt64?) {
+    package init(lease: String, proofAge: Duration, store: String?) {
         self.lease = lease
         self.proofAge = proofAge
         self.store = store

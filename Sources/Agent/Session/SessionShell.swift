@@ -419,7 +419,7 @@ extension SessionShell {
         guard case .held(_, let proof, _) = core.phase else { return }
         let sent = clockwork.now
         let session = SessionInNeed(
-            lease: "\(LeaseID(lease.id))", proofAge: sent.since(proof), store: etcd.knownClusterID)
+            lease: "\(LeaseID(lease.id))", proofAge: sent.since(proof), store: storeDescription)
         switch await peers.renew(session, within: core.timing.attemptTimeout * 2) {
         case .renewed: answer(.relayed(sent: sent), about: lease)
         case .noQuorum(let age):
@@ -428,16 +428,22 @@ extension SessionShell {
         }
     }
 
-    /// How old the newest proof is that a peer may go by, whose own is older.
+    /// The store and the members that are asked for a proof; `nil` until it has answered.
     ///
-    /// - Parameters:
-    ///   - store: The store that the peer's session is with.
-    ///   - bound: How old the peer's own proof is.
-    /// - Returns: `nil` when there is no younger one, or it is about another store.
-    package func noQuorumAge(of store: UInt64, below bound: Duration) -> Duration? {
-        guard let moment = core.noQuorum, etcd.knownClusterID == store else { return nil }
-        let age = clockwork.now.since(moment)
-        return age < bound ? age : nil
+    /// A machine that knows other members, or fewer, than another takes for a proof what is none to that one.
+    private var storeDescription: String? {
+        guard let id = etcd.knownClusterID else { return nil }
+        let question = QuorumQuestion(etcd: etcd, memberCount: saved.memberCount ?? 0)
+        return ([String(id, radix: 16), "\(question.count)"] + etcd.memberEndpoints.sorted()).joined(separator: " ")
+    }
+
+    /// How old the newest proof is by which a peer may go.
+    ///
+    /// - Parameter store: What the peer's session is with, as it describes it.
+    /// - Returns: `nil` when there is none, or not of that store and just those members.
+    package func noQuorumAge(of store: String) -> Duration? {
+        guard let moment = core.noQuorum, core.currentLease != nil, storeDescription == store else { return nil }
+        return clockwork.now.since(moment)
     }
 
     private func tell(_ report: SessionCore.Report) {

@@ -11,7 +11,7 @@ extension API {
         package var lease: String
         /// How old the machine's newest proof of its session is, in milliseconds; `nil` of one that takes no proof of a peer.
         package var proofAge: Int?
-        /// The id of the store that the session is with, in hexadecimal; `nil` until that has answered.
+        /// The store that the session is with, and its members, as the machine knows them; `nil` until the store has answered.
         package var store: String?
 
         package init(lease: String, proofAge: Int? = nil, store: String? = nil) {

@@ -31,6 +31,7 @@ extension Duration {
         let (seconds, attoseconds) = components
         let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         guard !overflow else { return seconds < 0 ? .min : .max }
-        return scaled + attoseconds / 1_000_000_000
+        let (whole, isBeyond) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000)
+        return isBeyond ? (seconds < 0 ? .min : .max) : whole
     }
 }

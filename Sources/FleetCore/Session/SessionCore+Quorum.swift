@@ -6,12 +6,11 @@ extension SessionCore {
     /// Whether peers are to be asked: to renew the lease, or for a proof that they have and this machine has not.
     ///
     /// The one helps a machine that is cut off from the store alone. The other helps one that asked a store which went down for
-    /// moments only when it was up again and silent. A machine that has its own proofs has nothing to ask: a store that is
+    /// moments only when it was up again and silent. A machine that has fresh proofs of its own has nothing to ask: a store that is
     /// down is as dead to peers.
     package func wantsRelay(at now: Moment) -> Bool {
         guard case .held(_, let proof, true) = phase else { return false }
-        let isDue = now >= proof + timing.renewInterval
-        return isCovered ? isCoveredByPeers && isDue : isTroubled || isDue
+        return now >= proof + timing.renewInterval || isTroubled && !isCovered
     }
 
     /// Renews and asks at once, before the store that went down comes up again.
@@ -35,19 +34,16 @@ extension SessionCore {
         if let moment {
             noQuorum = max(noQuorum ?? moment, moment)
             // What the members say now is no word on a lease that may have ended before they said it.
-            if moment > proof, now < timing.killMoment(proof: proof) {
-                isCoveredByPeers = false
-                return covered(by: moment, at: now)
-            }
+            if moment > proof, now < timing.killMoment(proof: proof) { return covered(by: moment, at: now) }
         }
         return evidence.isPartial(at: now) ? fenceOrWake(at: now) : []
     }
 
     mutating func proofOfPeer(_ moment: Moment, at now: Moment) -> [Directive] {
-        guard case .held(_, let proof, _) = phase, moment <= now else { return [] }
+        guard case .held(_, let proof, _) = phase, moment > proof, moment <= now,
+            now < timing.killMoment(proof: proof)
+        else { return [] }
         noQuorum = max(noQuorum ?? moment, moment)
-        guard moment > proof, now < timing.killMoment(proof: proof) else { return [] }
-        if !isCovered { isCoveredByPeers = true }
         return covered(by: moment, at: now)
     }
 

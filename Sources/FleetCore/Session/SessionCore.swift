@@ -126,11 +126,10 @@ package struct SessionCore: Sendable, Equatable {
     private var isRegistering = false
     /// The present trouble has been reported as covered by the proof of no quorum.
     package internal(set) var isCovered = false
-    /// What covers it is known from peers alone.
-    var isCoveredByPeers = false
     /// The newest moment after which whoever leads the store was elected, as the members' answers prove or a peer tells.
     ///
-    /// True for every session with this store, so peers may go by it, too.
+    /// True for every session with this store, so peers may go by it, too. Forgotten at a fence: a clock that stood still,
+    /// unnoticed, would make it younger than it is, and this machine's own session has ended by then.
     package internal(set) var noQuorum: Moment?
     /// The lease that fencing gives up; ended once the units are dead, so that others need not wait for its lifetime.
     private var abandoned: SessionLease?
@@ -252,7 +251,6 @@ extension SessionCore {
         asked = nil
         evidence = QuorumEvidence()
         isCovered = false
-        isCoveredByPeers = false
         return [
             .feedGuard(until: timing.killMoment(proof: proof)), .enter(lease, isNew: isNew),
             .wake(at: proof + timing.renewInterval),
@@ -283,7 +281,7 @@ extension SessionCore {
     private mutating func relayed(sent: Moment, at now: Moment) -> [Directive] {
         // There is a leader, whatever was heard of the members.
         evidence = QuorumEvidence()
-        if isCoveredByPeers { (isCovered, isCoveredByPeers) = (false, false) }
+        if isCovered { (isCovered, isTroubled) = (false, true) }
         return proven(sent, at: now, report: nil)
     }
 
@@ -295,7 +293,6 @@ extension SessionCore {
         if report == .recovered {
             isTroubled = false
             isCovered = false
-            isCoveredByPeers = false
         }
         nextLook = nil
         // The answer may have been slow: in any case it is time to look again when fencing would be due.
@@ -325,7 +322,6 @@ extension SessionCore {
         guard case .held(_, _, false) = phase else { return [] }
         isTroubled = false
         isCovered = false
-        isCoveredByPeers = false
         evidence = QuorumEvidence()
         return proven(sent, at: now, report: nil)
     }
@@ -341,6 +337,7 @@ extension SessionCore {
     private mutating func fence(_ lease: SessionLease, kill: Moment) -> [Directive] {
         phase = .fencing(kill: kill)
         abandoned = lease
+        noQuorum = nil
         return [.report(.fencing), .fence(kill: kill)]
     }
 

@@ -55,5 +55,15 @@ package struct SessionTiming: Hashable, Sendable {
     ///   - age: How old the proof was when the peer looked.
     ///   - sent: When the question left, by our clock.
     /// - Returns: A moment that is not after the proof's.
-    package static func moment(ofProofAged age: Duration, askedAt sent: Moment) -> Moment { sent - (age + age / 50) }
+    package static func moment(ofProofAged age: Duration, askedAt sent: Moment) -> Moment { sent - allowed(age) }
+
+    /// Whether a peer's proof of that age is of use to who asked for it with one of its own.
+    ///
+    /// - Parameters:
+    ///   - age: How old the proof was when the peer looked.
+    ///   - own: How old the asker's own was when the question left.
+    /// - Returns: Whether the moment of the peer's proof is later, however the clocks go.
+    package static func helps(proofAged age: Duration, against own: Duration) -> Bool { allowed(age) < own }
+
+    private static func allowed(_ age: Duration) -> Duration { age + age / 50 }
 }

@@ -18,13 +18,15 @@ struct PeerCalls: PeerCaller {
         _ session: SessionInNeed, of machine: MachineID, at address: String, within deadline: Duration
     ) async -> PeerAnswer {
         let renewal = API.Renewal(
-            lease: session.lease, proofAge: Int(session.proofAge / .milliseconds(1)),
-            store: session.store.map { String($0, radix: 16) })
+            lease: session.lease, proofAge: Int(session.proofAge / .milliseconds(1)), store: session.store)
         guard let client = client(at: address, deadline),
             let answer = try? await client.renew(renewal, of: machine.rawValue)
         else { return .nothing }
         if answer.ttl > 0 { return .renewed }
-        guard let age = answer.noQuorumAge, age >= 0 else { return .nothing }
+        // One that is of no use must not be taken for an answer: another peer may renew.
+        guard let age = answer.noQuorumAge, age >= 0,
+            SessionTiming.helps(proofAged: .milliseconds(age), against: session.proofAge)
+        else { return .nothing }
         return .noQuorum(age: .milliseconds(age))
     }
 

@@ -11,11 +11,13 @@ import Registry
 /// What an agent does for its peers.
 struct PeerRoutes: Sendable {
     let registry: ClusterRegistry
-    /// How old the newest proof of this machine is that no session with that store can have ended, if it is younger than this.
-    let proof: @Sendable (UInt64, Duration) async -> Duration?
+    /// How old the newest proof of this machine is that no session with that store can have ended; `nil` when it has none.
+    let proof: @Sendable (String) async -> Duration?
 
     /// From one look for a proof to the next, while the store does not renew.
     private static let pause = Duration.milliseconds(100)
+    /// No session's proof is older, in milliseconds.
+    private static let oldest = 7_200_000
 
     var routes: [Route] {
         [
@@ -56,15 +58,15 @@ struct PeerRoutes: Sendable {
     func answer(
         _ renewal: API.Renewal, about lease: LeaseID, of machine: MachineID
     ) async throws(ServerFailure) -> API.RenewalAnswer {
-        guard let age = renewal.proofAge, age >= 0, let text = renewal.store, let store = UInt64(text, radix: 16) else {
+        guard let own = renewal.proofAge, (0...Self.oldest).contains(own), let store = renewal.store else {
             return API.RenewalAnswer(ttl: try await renewed(lease, of: machine))
         }
-        let asked = ContinuousClock.now
         let look: @Sendable () async -> API.RenewalAnswer? = { [proof] in
-            let bound = Duration.milliseconds(age) + (ContinuousClock.now - asked)
-            guard let found = await proof(store, bound) else { return nil }
+            guard let found = await proof(store), found < .milliseconds(own) else { return nil }
             // Rounded up: a proof may be taken for older than it is, and never for younger.
-            return API.RenewalAnswer(ttl: 0, noQuorumAge: Int(found / .milliseconds(1)) + 1)
+            let age = Int(found / .milliseconds(1)) + 1
+            guard SessionTiming.helps(proofAged: .milliseconds(age), against: .milliseconds(own)) else { return nil }
+            return API.RenewalAnswer(ttl: 0, noQuorumAge: age)
         }
         if let answer = await look() { return answer }
         typealias Outcome = Result<API.RenewalAnswer, ServerFailure>

@@ -45,6 +45,8 @@ import Testing
             held + """
                 24 peer-proof @21 => report coveredByNoQuorum, feed 75, wake 27
                 40 relayed @39 => feed 93, wake 47.5
+                44 woke => renew 7, wake 54
+                45 renewed @44 => report recovered, feed 98, wake 59
                 """),
         NamedScript("who has no session has no use for it", "0 start => grant\n1 peer-proof @0.5 => -"),
     ]
@@ -66,12 +68,31 @@ import Testing
         #expect(!core.wantsRelay(at: moment(23)) && core.wantsRelay(at: moment(24)))
         _ = core.handle(.memberAnswered(.refused, member: 0, count: 1, asked: moment(12)), at: moment(13))
         #expect(core.noQuorum == moment(12))
-        #expect(!core.wantsRelay(at: moment(40)))
+        #expect(
+            !core.wantsRelay(at: moment(26)) && core.wantsRelay(at: moment(27)),
+            "a store that is back may be so for peers alone")
         _ = core.handle(.proofOfPeer(moment(30)), at: moment(31))
-        #expect(!core.wantsRelay(at: moment(50)), "it has proofs of its own")
+        #expect(!core.wantsRelay(at: moment(44)))
         // What was proven stays so when the store is back: a peer may have missed it.
         _ = core.handle(.renewed(sent: moment(32)), at: moment(33))
         #expect(core.noQuorum == moment(30))
         #expect(!core.wantsRelay(at: moment(46)) && core.wantsRelay(at: moment(47)))
+        // A session that has ended proves that something went on unseen: perhaps time.
+        _ = core.handle(.leaseGone, at: moment(48))
+        #expect(core.noQuorum == nil)
+    }
+
+    @Test(
+        "a peer's proof is of use when it is younger by what two clocks may differ, and no number from outside breaks it"
+    )
+    func ages() {
+        let sent = Moment(nanoseconds: 100_000_000_000)
+        #expect(SessionTiming.moment(ofProofAged: .seconds(50), askedAt: sent) == Moment(nanoseconds: 49_000_000_000))
+        #expect(SessionTiming.helps(proofAged: .seconds(50), against: .milliseconds(51_001)))
+        #expect(!SessionTiming.helps(proofAged: .seconds(50), against: .seconds(51)))
+        for age in [Int64.max, 9_042_521_604_803, 9_223_372_036_855, 9_223_372_036_854] {
+            #expect(SessionTiming.moment(ofProofAged: .milliseconds(age), askedAt: sent) < sent)
+            #expect(!SessionTiming.helps(proofAged: .milliseconds(age), against: .seconds(5)))
+        }
     }
 }

@@ -101,7 +101,7 @@ struct RefusalTests {
                 listeners: [.tls(host: "127.0.0.1", port: 0)], version: "9.9", identity: identity.server,
                 recognition: CertificateRecognition(identity: identity, records: records), audit: notebook,
                 limits: limits,
-                extraRoutes: PeerRoutes(registry: registry, proof: { _, _ in nil }).routes, logger: .silent,
+                extraRoutes: PeerRoutes(registry: registry, proof: { _ in nil }).routes, logger: .silent,
                 onListening: { isListening.yield($0) })
             let running = Task { try await server.run() }
             var endpoints = listening.makeAsyncIterator()
