@@ -180,6 +180,32 @@ struct StartOrderTests {
         #expect(await fleet.requests == ["set x.service loaded", "set x.service launched"])
     }
 
+    @Test("a unit that is stopped is started although nobody says how it is")
+    func unknownState() async throws {
+        let refusal = ClusterManagerError(.refused, "no answer")
+        let fleet = try running(refusals: ["states of x.service": refusal, "states of x.socket": refusal])
+        let session = await Session.run("restart x.service x.socket", on: fleet)
+        #expect(session.status == .success, "\(session.errors)")
+        #expect(await fleet.requests.suffix(2) == ["set x.socket launched", "set x.service launched"])
+    }
+
+    @Test("of a unit that was stopped and whose start is refused it is told which command starts it")
+    func halfDone() async throws {
+        let refusal = ClusterManagerError(.refused, "no such thing")
+        for name in ["x.service", "x.socket"] {
+            let fleet = try running(refusals: ["set \(name) launched": refusal])
+            let session = await Session.run("restart x.service x.socket", on: fleet)
+            #expect(session.status == .incomplete)
+            #expect(
+                session.errors == """
+                    cluster-manager: no such thing; \(name) was not asked to start, which cluster-manager start \(name) does
+                    cluster-manager: restarted 1 of 2 units
+                    cluster-manager: 1 of 2 requests was not carried out
+
+                    """)
+        }
+    }
+
     @Test("who leaves is told what was not asked for, and how it is asked for")
     func unasked() throws {
         let units = try [

@@ -81,7 +81,8 @@ package struct BringingDown: Sendable {
             for index in parts.indices {
                 let name = parts[index].name
                 let start: UnitOperation.Request = { fleet in
-                    let runs = try await fleet.states(of: name).contains { !$0.isDown }
+                    // The unit is stopped by now: a question that fails must not keep it so.
+                    let runs = (try? await fleet.states(of: name))?.contains { !$0.isDown } ?? false
                     try await fleet.setTarget(.launched, of: name)
                     // What could not be stopped is told by the restart.
                     if runs { try await fleet.restart(name) }

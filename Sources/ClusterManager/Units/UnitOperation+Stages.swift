@@ -70,6 +70,9 @@ extension UnitOperation {
         }
 
         mutating func end(_ unit: UnitName) { ended.insert(unit) }
+
+        /// Whether an earlier stage has asked something of the unit, which is half done if the rest is refused.
+        func isBegun(_ unit: UnitName) -> Bool { places[unit] != nil }
     }
 
     /// Asks for what a stage is made of, and waits for it.
@@ -100,7 +103,9 @@ extension UnitOperation {
         for (step, answer) in zip(steps, answers) {
             let unit = step.unit
             if case .failure(let error) = answer {
-                let error = ClusterManagerError(wrapping: error)
+                var error = ClusterManagerError(wrapping: error)
+                let rest = ([stage] + ahead).map { stage in Stage(stage.steps.filter { $0.unit == unit }) }
+                if course.isBegun(unit), let words = Self.unasked(rest[...]) { error.message += "; \(words)" }
                 course.failures.append(error)
                 course.refused.insert(unit)
                 course.results.append(OperationResult(unit: unit.rawValue, ok: false, message: error.message))

@@ -21,7 +21,8 @@ actor FakeFleet: FleetService {
 
     /// Makes a fleet.
     ///
-    /// `refusals` says what to answer to requests, by the text that `requests` would have; `answersAboutMachines` what to answer
+    /// `refusals` says what to answer to requests, by the text that `requests` would have, and to questions about the states of one
+    /// unit, by "states of" and its name; `answersAboutMachines` what to answer
     /// to the first questions about machines.
     init(
         units: [FleetUnit] = [], states: [FleetUnitState] = [], machines: [FleetMachine] = Fixtures.machines(5),
@@ -67,6 +68,7 @@ actor FakeFleet: FleetService {
 
     func states(of unit: UnitName?) async throws -> [FleetUnitState] {
         stateQuestions += 1
+        if let unit, let refusal = refusals["states of \(unit)"] { throw refusal }
         return view.sortedStates.filter { unit == nil || $0.name == unit }
     }
 
