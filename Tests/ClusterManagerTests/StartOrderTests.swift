@@ -244,6 +244,77 @@ struct StartOrderTests {
         }
     }
 
+    @Test("a global socket that fails is told of, and counts as failed")
+    func failedGlobal() async throws {
+        let machine = Fixtures.machines(1)[0]
+        let units = try [("g.service", Fixtures.plainText + Self.global), ("g.socket", Self.socket + Self.global)].map {
+            try Fixtures.unit($0, text: $1)
+        }
+        let fleet = FakeFleet(
+            units: units, states: units.map { Fixtures.state($0, on: machine.id) }, machines: [machine])
+        // What the machine does, of which the fleet of the tests knows nothing for global units.
+        @Sendable func act(_ unit: FleetUnit, _ target: TargetState, _ active: String, _ health: String?) async throws {
+            try await fleet.setTarget(target, of: unit.name)
+            var state = Fixtures.state(unit, on: machine.id, active, "x", since: target == .launched ? 3000 : 2000)
+            (state.acted, state.health) = (target, health)
+            await fleet.tell(.state(state))
+        }
+        let parts = units.map { unit in
+            let isSocket = unit.name.type == .socket
+            var part = StartOrder.Part(unit.name, unit.file, on: nil, .init(unit.name, line: "\(unit.name) triggered"))
+            part.restarts(by: { _ in try await act(unit, .loaded, "inactive", nil) }) { _ in
+                try await act(unit, .launched, isSocket ? "failed" : "active", isSocket ? "failed: resources" : nil)
+            }
+            return part
+        }
+        let captured = CapturedConsole()
+        let operation = UnitOperation(
+            context: CommandContext(fleet: fleet, console: captured.console), patience: .wait(nil))
+        let failure = await #expect(throws: ClusterManagerError.self) {
+            try await operation.run(StartOrder.stages(starting: parts), summary: "restarted")
+        }
+        #expect(failure?.code == .unitFailed)
+        #expect(captured.output == "g.service triggered\n")
+        #expect(captured.errors.contains("unit g.socket failed on "), "\(captured.errors)")
+        #expect(captured.errors.contains("restarted 1 of 2 units"), "\(captured.errors)")
+    }
+
+    @Test(
+        "a unit that no machine takes holds up the others once, and is waited for in the end", .timeLimit(.minutes(5)))
+    func unplaced() async throws {
+        let machine = Fixtures.machines(1)[0].id
+        let units = try [
+            Fixtures.unit("x.service", machine: machine), Fixtures.unit("x.socket", .inactive, text: Self.socket),
+        ]
+        let fleet = FakeFleet(units: units, states: [Fixtures.state(units[0], on: machine)], runsUnits: false)
+        func step(
+            _ unit: FleetUnit, _ kind: WaitGoal.Kind, _ request: @escaping UnitOperation.Request
+        ) -> UnitOperation.Step {
+            UnitOperation.Step(unit.name, line: "", goal: kind, request: request)
+        }
+        var placed = units[1]
+        (placed.desired, placed.current, placed.machine) = (.launched, .launched, machine)
+        let (socket, state) = (placed, Fixtures.state(placed, on: machine))
+        let stages = [
+            UnitOperation.Stage([step(units[1], .loaded) { try await $0.setTarget(.loaded, of: socket.name) }]),
+            UnitOperation.Stage(
+                [step(units[1], .running) { try await $0.setTarget(.launched, of: socket.name) }],
+                bound: .seconds(86_400)),
+            UnitOperation.Stage([
+                step(units[0], .running) { _ in
+                    // A machine takes the socket when the service is asked for, and no sooner.
+                    await fleet.tell(.unit(socket))
+                    await fleet.tell(.state(state))
+                }
+            ]),
+        ]
+        let captured = CapturedConsole()
+        let context = CommandContext(fleet: fleet, console: captured.console)
+        try await UnitOperation(context: context, patience: .wait(nil)).run(stages)
+        #expect(await fleet.requests == ["set x.socket loaded", "set x.socket launched"])
+        #expect(captured.output.contains("Unit x.socket launched on "), "\(captured.output)")
+    }
+
     /// A service and its socket that run on one machine.
     private func running(
         runsUnits: Bool = true, refusals: [String: ClusterManagerError] = [:]

@@ -3,6 +3,11 @@
 
 import FleetCore
 
+extension UnitOperation.Step {
+    /// Whether more comes of it than a line to print.
+    fileprivate var hasOutcome: Bool { request != nil || goal != nil }
+}
+
 /// Work of which one part comes after another.
 extension UnitOperation {
     /// Steps that are asked for together, and waited for before the next ones are asked for.
@@ -42,6 +47,8 @@ extension UnitOperation {
         private var places: [UnitName: Int] = [:]
         /// What a unit's last step waits for, and a stage that is over has not seen.
         var open: [WaitGoal] = []
+        /// Units that were not loaded in time, so that no other one is held up by them once more.
+        var unloaded: Set<UnitName> = []
         /// When the first wait began.
         var start: ContinuousClock.Instant?
         /// What came of units by their last steps.
@@ -84,7 +91,12 @@ extension UnitOperation {
     /// - Throws: `ClusterManagerError` when nobody answers.
     func carryOut(_ stage: Stage, before ahead: ArraySlice<Stage>, _ course: inout Course) async throws {
         let later = Set(ahead.flatMap(\.steps).map(\.unit))
-        let steps = (stage.steps + stage.beside).filter { !course.refused.contains($0.unit) }
+        // For the others a later stage has but a line to print, which no failure is found out by.
+        let unfinished = Set(ahead.flatMap(\.steps).filter(\.hasOutcome).map(\.unit))
+        let failed = Set(course.settled.filter { $0.kind == .failed }.map(\.unit))
+        let steps = (stage.steps + stage.beside).filter { step in
+            !course.refused.contains(step.unit) && (step.hasOutcome || !failed.contains(step.unit))
+        }
         let beside = Set(stage.beside.map(\.unit))
         let isWaiting = patience != .none && (steps.contains { $0.goal != nil } || !course.open.isEmpty)
         let waiter =
@@ -100,6 +112,8 @@ extension UnitOperation {
         course.stagesAsked += 1
 
         var goals = course.open
+        // What has got no machine gets none by the next request either: it is waited for in the end.
+        var heldUp: [WaitGoal] = []
         for (step, answer) in zip(steps, answers) {
             let unit = step.unit
             if case .failure(let error) = answer {
@@ -117,7 +131,11 @@ extension UnitOperation {
                     goal.formers = waiter.before.states[unit] ?? [:]
                     course.ask(goal)
                 }
-                if !beside.contains(unit) { goals.append(goal) }
+                if !ahead.isEmpty, course.unloaded.contains(unit) {
+                    heldUp.append(goal)
+                } else if !beside.contains(unit) {
+                    goals.append(goal)
+                }
             } else if !later.contains(unit) {
                 tell(step.line)
                 course.results.append(OperationResult(unit: unit.rawValue, ok: true, message: step.line))
@@ -138,16 +156,20 @@ extension UnitOperation {
         let left = timeout.map { max($0 - (ContinuousClock.now - start), .zero) }
         leaveWord(Self.farewell(course.asked, without: course.ended, before: before), unasked)
         let result = await waiter.wait(
-            for: goals, onTheWay: later, after: course.settled,
+            for: goals, onTheWay: unfinished, after: course.settled,
             timeout: ahead.isEmpty ? left : min(left ?? stage.bound, stage.bound), of: timeout
         ) { line in
             course.end(line.unit)
             if !later.contains(line.unit) { tell(line.text) }
             leaveWord(Self.farewell(course.asked, without: course.ended, before: before), unasked)
         }
-        course.settled = result.outcomes.filter { !later.contains($0.unit) }
+        course.settled = result.outcomes.filter { line in
+            !later.contains(line.unit) || line.kind == .failed && !unfinished.contains(line.unit)
+        }
         let pending = Set(result.pending.map(\.unit))
-        course.open = goals.filter { pending.contains($0.unit) && !later.contains($0.unit) }
+        let open = goals.filter { pending.contains($0.unit) }
+        course.unloaded.formUnion(open.filter { $0.kind == .loaded }.map(\.unit))
+        course.open = (open + heldUp).filter { !later.contains($0.unit) }
         guard let error = result.error, error.code != .unitFailed else { return }
         if ahead.isEmpty {
             (course.unsettled, course.error) = (result.pending, error)
