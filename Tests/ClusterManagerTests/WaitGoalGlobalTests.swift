@@ -65,6 +65,28 @@ struct WaitGoalGlobalTests {
         #expect(try word(.stopped, .loaded, [nil, nil]) == "reached")
     }
 
+    @Test("of many machines the first one's failure is told, and how many are not so far makes no news")
+    func many() throws {
+        let machines = Fixtures.machines(20)
+        let unit = try Fixtures.unit("log.service", text: Fixtures.globalText)
+        func verdict(_ activeFrom: Int, _ pendingFrom: Int) -> WaitVerdict {
+            let states = machines.indices.map { index in
+                let active = index >= pendingFrom ? "activating" : index >= activeFrom ? "active" : "failed"
+                var state = Fixtures.state(unit, on: machines[index].id, active, "x")
+                (state.acted, state.health) = (.launched, active == "failed" ? "failed: exit-code" : nil)
+                return state
+            }
+            let view = FleetView(units: [unit], states: states, machines: machines)
+            return WaitGoal(unit.name, .running).verdict(in: view, attention: .seconds(3), quiet: .zero)
+        }
+        let reason = WaitVerdict.pending(reason: "not all of its machines are so far")
+        #expect(verdict(0, 1) == reason)
+        #expect(verdict(5, 19) == reason)
+        #expect(verdict(0, 20) == .reached("Unit log.service launched on 20 machines"))
+        guard case .failed(let text) = verdict(15, 20) else { throw ClusterManagerError(.refused, "not failed") }
+        #expect(text.contains("172.17.8.101"), "\(text)")
+    }
+
     @Test("a failure of before the command is no outcome on that machine")
     func formers() throws {
         let machine = Fixtures.machines(1)[0].id

@@ -18,38 +18,35 @@ extension WaitGoal {
             case .loaded, .unloaded, .gone: record.desired >= .loaded
             }
         guard isWanted else { return verdictOfOtherTarget(record, attention: attention) }
-        let test = RuleTest(record, in: view)
-        // How many machines have it, have it and are not so far, and are about to get it.
-        var (all, open, coming) = (0, 0, 0)
-        var failure: String?
-        for machine in view.sortedMachines {
-            guard let state = view.states[unit]?[machine.id] else {
-                // Where it is not it does not run.
-                if kind != .stopped, test.isEligible(machine) { coming += 1 }
-                continue
-            }
+        // Thousands of machines report one after another, and each report is judged: the first that is not so far decides.
+        let words = "not all of its machines are so far"
+        let pending = WaitVerdict.pending(reason: attention >= Self.speechless ? words : nil)
+        let states = view.states[unit] ?? [:]
+        var all = 0
+        var failure: (machine: String, text: String)?
+        for (id, state) in states where view.machines[id] != nil {
             all += 1
             var copy = record
-            copy.machine = machine.id
+            copy.machine = id
             copy.current = state.acted ?? .launched
             var goal = self
-            goal.before = formers[machine.id]
+            goal.before = formers[id]
             let verdict =
                 kind == .running || kind == .restarted
                 ? goal.verdictOfRunning(copy, state, in: view, attention: attention, quiet: quiet)
                 : goal.verdictOfLoading(copy, state, in: view, attention: attention, quiet: quiet)
             switch verdict {
-            case .pending: open += 1
-            case .failed(let text): failure = failure ?? text
+            case .pending: return pending
+            case .failed(let text): if failure.map({ id < $0.machine }) ?? true { failure = (id, text) }
             case .reached: break
             }
         }
-        // By what is known here a machine may qualify and yet never get the unit: it counts while others are getting it.
-        if all == 0 || quiet < Self.settling { open += coming }
-        guard open == 0 else {
-            let words = "\(open) of \(view.machines.count) machines are not so far"
-            return .pending(reason: attention >= Self.speechless ? words : nil)
+        // By what is known here a machine may qualify and yet never get the unit: it counts while others are getting it. Where it is
+        // not it does not run.
+        if kind != .stopped, all == 0 || quiet < Self.settling {
+            let others = view.machines.values.lazy.filter { states[$0.id] == nil }
+            if !others.isEmpty, others.contains(where: RuleTest(record, in: view).isEligible) { return pending }
         }
-        return failure.map { .failed($0) } ?? .reached("Unit \(unit) \(record.desired) on \(all) machines")
+        return failure.map { .failed($0.text) } ?? .reached("Unit \(unit) \(record.desired) on \(all) machines")
     }
 }
