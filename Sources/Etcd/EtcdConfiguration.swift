@@ -35,6 +35,8 @@ package struct EtcdConfiguration: Sendable {
     package var expectedClusterID: UInt64?
     /// A revision that the store is known to have reached; one that has not is refused.
     package var expectedRevision: Int64
+    /// Who stands before the store, where the endpoints are not etcd's own; `nil` where they are.
+    package var gate: GatedStore?
     /// Called when the connection of a watch breaks, before it is tried again; must return at once.
     package var onBrokenWatch: @Sendable () -> Void = {}
     /// This machine's clock, in seconds since 1970, to compare etcd's with.
@@ -74,6 +76,10 @@ package struct EtcdConfiguration: Sendable {
         for endpoint in endpoints {
             let url = try Self.checked(endpoint)
             if !result.endpoints.contains(url) { result.endpoints.append(url) }
+        }
+        if let gate {
+            result.gate?.members = []
+            for member in gate.members { result.gate?.members.append(try Self.checked(member)) }
         }
         guard (user == nil) == (password == nil) else {
             throw Self.refusal("etcd user and password must be given together")

@@ -26,6 +26,19 @@ package struct EtcdPermission: Hashable, Sendable {
         self.end = end
     }
 
+    /// Whether all of `keys` are among those that it is about.
+    package func covers(_ keys: KeySelector) -> Bool {
+        let (first, last) = keys.range
+        guard let end else { return last == nil && first == start }
+        guard !first.lexicographicallyPrecedes(start) else { return false }
+        if end == [0] { return true }
+        guard let last else { return first.lexicographicallyPrecedes(end) }
+        return last != [0] && !end.lexicographicallyPrecedes(last)
+    }
+
+    package var mayRead: Bool { access != .write }
+    package var mayWrite: Bool { access != .read }
+
     init(from reader: inout JSONReader) throws(JSONError) {
         // The gateway leaves out a field at its zero value, which for the type is READ.
         self.init(access: .read, start: [], end: nil)

@@ -63,6 +63,16 @@ struct RefusalRule: Hashable, Sendable {
         RefusalRule(words: ["name already exists"], code: .alreadyExists, remedy: .tell),
     ]
 
+    /// Said by a gate in front of etcd, which knows best what became of a request (`EtcdError.gateAnswer`); these come first.
+    static let ofGates: [RefusalRule] = [
+        RefusalRule(words: [notPassedOn], code: .unreachable, remedy: .again),
+        RefusalRule(words: [passedInDoubt], code: .unreachable, remedy: .ifHarmless),
+        RefusalRule(words: [tooLargeToPass], code: .answerTooLarge, remedy: .tell),
+    ]
+
+    static let notPassedOn = "the gate did not pass it on"
+    static let passedInDoubt = "the gate cannot tell whether it was done"
+    static let tooLargeToPass = "the gate does not pass on so large an answer"
     static let streamEnd = ["closed the stream without sending trailers"]
     static let staleLogin = ["revision of auth store is old", "revision in header is old"]
 
@@ -76,6 +86,11 @@ struct RefusalRule: Hashable, Sendable {
             case 16: (.server, .login)
             case 4: (.timedOut, .ifHarmless)
             case 1, 8, 10, 14: (.server, .ifHarmless)
+            // HTTP's own, of a gate in front of etcd, which has looked at the request and sent nothing on.
+            case 400, 413: (.invalidRequest, .tell)
+            case 401: (.loginRefused, .tell)
+            case 403: (.permissionDenied, .tell)
+            case 404, 421, 429, 503: (.unreachable, .again)
             default: (.server, .tellInDoubt)
             }
         return RefusalRule(words: [], code: meaning, remedy: remedy)
@@ -83,7 +98,7 @@ struct RefusalRule: Hashable, Sendable {
 
     /// The rule for `refusal`.
     static func rule(for refusal: Refusal) -> RefusalRule {
-        all.first { $0.words.contains { refusal.message.contains($0) } } ?? byCode(refusal.code)
+        (ofGates + all).first { $0.words.contains { refusal.message.contains($0) } } ?? byCode(refusal.code)
     }
 }
 

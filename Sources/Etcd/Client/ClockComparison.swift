@@ -20,6 +20,10 @@ final class ClockComparison: Sendable {
 
     func note(_ date: String?) {
         guard let date, let there = Self.seconds(date) else { return }
+        note(seconds: there)
+    }
+
+    func note(seconds there: Int64) {
         let error = now() - there
         state.withLock { $0 = error }
     }

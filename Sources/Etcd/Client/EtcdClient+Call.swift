@@ -116,13 +116,20 @@ extension EtcdClient {
         var request = self.request(call, at: index, token: token)
         request.deadline = limit
         request.connectTimeout = min(configuration.connectTimeout, limit)
+        if configuration.gate != nil {
+            request.headers.append(HTTPHeader(GatedStore.patienceField, "\(limit.wholeMilliseconds)"))
+        }
         let response: HTTPResponse
         do {
             response = try await http.send(request)
         } catch {
             throw EtcdError(error, doing: call.what)
         }
-        clock.note(response.headers.first(named: "Date"))
+        if configuration.gate == nil {
+            clock.note(response.headers.first(named: "Date"))
+        } else if let time = response.headers.first(named: GatedStore.timeField).flatMap({ Int64($0) }) {
+            clock.note(seconds: time)
+        }
         guard response.status == 200 else {
             return .failure(Refusal(status: response.status, body: response.body))
         }
@@ -149,7 +156,7 @@ extension EtcdClient {
         if call.needsLeader { headers.append(HTTPHeader("Grpc-Metadata-hasleader", "true")) }
         if let token, !token.isEmpty { headers.append(HTTPHeader("Authorization", token)) }
         return HTTPRequest(
-            method: "POST", url: url + call.path, headers: headers, body: call.body,
+            method: "POST", url: url + (configuration.gate?.path ?? "") + call.path, headers: headers, body: call.body,
             tls: configuration.tls, bodyLimit: configuration.answerLimit, isRepeatable: call.isRepeatable)
     }
 

@@ -30,6 +30,8 @@ protocol Answer {
     var header: AnswerHeader { get set }
     /// A refusal that came in place of the message, although the HTTP status was 200.
     var refusal: Refusal? { get }
+    /// Reads a body that is this message and nothing else.
+    init(_ body: [UInt8]) throws(JSONError)
     mutating func read(_ name: String, from reader: inout JSONReader) throws(JSONError)
 }
 
@@ -47,7 +49,6 @@ extension Answer {
         }
     }
 
-    /// Reads a body that is this message and nothing else.
     init(_ body: [UInt8]) throws(JSONError) {
         var reader = JSONReader(body)
         guard reader.peek() == UInt8(ascii: "{") else { throw JSONError(offset: 0, expected: "an object") }

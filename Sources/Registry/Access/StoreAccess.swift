@@ -93,7 +93,7 @@ package struct StoreAccess: Sendable {
     package func admit(_ machine: MachineID, isManager: Bool) async throws(EtcdError) -> StoreLogin {
         let name = Self.user(of: machine, in: keys.cluster)
         let manager = Self.managerRole(of: keys.cluster)
-        try await setRights(rights(of: machine), of: name)
+        try await setRights(keys.rights(of: machine), of: name)
         let password = Self.randomPassword()
         if try await !etcd.addUser(name, password: password) {
             try await etcd.changePassword(of: name, to: password)
@@ -124,7 +124,7 @@ package struct StoreAccess: Sendable {
             let role = Self.user(of: machine, in: keys.cluster)
             // One that was dismissed meanwhile has none, and gets none.
             guard let present = try await etcd.permissions(of: role) else { continue }
-            try await change(present, to: rights(of: machine), of: role)
+            try await change(present, to: keys.rights(of: machine), of: role)
         }
     }
 
@@ -134,25 +134,6 @@ package struct StoreAccess: Sendable {
         return try await etcd.users().compactMap { user in
             user.hasPrefix(prefix) ? MachineID(String(user.dropFirst(prefix.count))) : nil
         }.sorted()
-    }
-
-    /// What an agent's own code reads and writes: session, states, orders, files, results, and who leads.
-    func rights(of machine: MachineID) -> [EtcdPermission] {
-        [
-            EtcdPermission(.readWrite, .key(keys.machine(machine))),
-            EtcdPermission(.readWrite, keys.states(of: machine)),
-            EtcdPermission(.read, keys.assignments(of: machine)),
-            EtcdPermission(.read, keys.files),
-            EtcdPermission(.readWrite, keys.results),
-            // Its reading tells how far the store has come, and so whether it is the same as before (rule R8).
-            EtcdPermission(.read, .key(keys.leader)),
-            EtcdPermission(.read, .key(keys.mark)),
-            EtcdPermission(.readWrite, .key(keys.turn)),
-            // Whom it may ask for help, who may ask it, and whom it may trust; there is no secret in any of it.
-            EtcdPermission(.read, keys.machines),
-            EtcdPermission(.read, keys.identities),
-            EtcdPermission(.read, .key(keys.authorities)),
-        ]
     }
 
     /// Makes a role that has these rights and no others.

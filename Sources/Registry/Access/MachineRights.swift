@@ -1,0 +1,99 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+package import Etcd
+package import FleetCore
+
+extension RegistryKeys {
+    /// What an agent's own code reads and writes: session, states, orders, files, results, and who leads.
+    ///
+    /// The one table of it: etcd gives a machine's user these rights, and a gate lets through what they cover.
+    package func rights(of machine: MachineID) -> [EtcdPermission] {
+        [
+            EtcdPermission(.readWrite, .key(self.machine(machine))),
+            EtcdPermission(.readWrite, states(of: machine)),
+            EtcdPermission(.read, assignments(of: machine)),
+            EtcdPermission(.read, files),
+            EtcdPermission(.readWrite, results),
+            // Its reading tells how far the store has come, and so whether it is the same as before (rule R8).
+            EtcdPermission(.read, .key(leader)),
+            EtcdPermission(.read, .key(mark)),
+            EtcdPermission(.readWrite, .key(turn)),
+            // Whom it may ask for help, who may ask it, and whom it may trust; there is no secret in any of it.
+            EtcdPermission(.read, machines),
+            EtcdPermission(.read, identities),
+            EtcdPermission(.read, .key(authorities)),
+        ]
+    }
+
+    /// Why a machine may not have a gate send a request on for it; `nil` when it may.
+    ///
+    /// Leases are not looked at: whose they are, `MachineLease` tells.
+    ///
+    /// - Parameters:
+    ///   - request: What it asks for.
+    ///   - machine: Who asks.
+    /// - Returns: A line for the machine, in etcd's words for a right that is missing.
+    package func refusal(of request: StoreRequest, by machine: MachineID) -> String? {
+        let rights = rights(of: machine)
+        func denial(reading keys: KeySelector) -> String? {
+            rights.contains { $0.mayRead && $0.covers(keys) }
+                ? nil : "permission denied: machine \(machine.short) may not read \(keys)"
+        }
+        func denial(writing keys: KeySelector) -> String? {
+            rights.contains { $0.mayWrite && $0.covers(keys) }
+                ? nil : "permission denied: machine \(machine.short) may not write \(keys)"
+        }
+        func denial(_ operation: Operation) -> String? {
+            switch operation {
+            case .put(let key, let value, _):
+                // A longer record is read by nobody.
+                value.count > recordSizeLimit
+                    ? "permission denied: a machine writes at most \(recordSizeLimit) bytes into one key"
+                    : denial(writing: .key(key))
+            case .delete(let keys): denial(writing: keys)
+            case .get(let keys): denial(reading: keys)
+            }
+        }
+        switch request {
+        case .range(let keys, _, _, _), .watch(let keys, _, _): return denial(reading: keys)
+        case .transaction(let transaction):
+            return transaction.comparisons.lazy.compactMap { denial(reading: .key($0.key)) }.first
+                ?? (transaction.then + transaction.otherwise).lazy.compactMap { denial($0) }.first
+        case .grant(let ttl, _):
+            return (1...MachineLease.longest).contains(ttl)
+                ? nil : "permission denied: a machine's lease has 1 to \(MachineLease.longest) seconds"
+        case .keepAlive, .revoke, .status, .members: return nil
+        }
+    }
+}
+
+/// The leases that a gate makes for machines: their numbers say whose they are, so that every gate knows it without asking.
+///
+/// The front half of a number is made of the machine's id, the other is random. What etcd itself numbers meets a machine's by a chance of one
+/// in 2^31.
+package enum MachineLease {
+    /// In seconds: the longest session that can be set (`session-ttl`), and the turn that its machine takes.
+    package static let longest: Int64 = 2 * 3600
+
+    /// A new lease's number.
+    package static func random(for machine: MachineID) -> LeaseID {
+        var generator = SystemRandomNumberGenerator()
+        return number(of: machine, UInt32.random(in: 1...UInt32.max, using: &generator))
+    }
+
+    /// Whether a gate has made `lease` for `machine`.
+    package static func belongs(_ lease: LeaseID, to machine: MachineID) -> Bool {
+        number(of: machine, UInt32(truncatingIfNeeded: lease.rawValue)) == lease
+    }
+
+    private static func number(_ front: UInt64, _ back: UInt32) -> LeaseID {
+        LeaseID(Int64(bitPattern: front << 32 | UInt64(back)))
+    }
+
+    private static func number(of machine: MachineID, _ back: UInt32) -> LeaseID {
+        // etcd's own numbers are positive and not 0, and so is this.
+        let digest = UInt64(SHA1.hexDigest(of: machine.rawValue.utf8).prefix(8), radix: 16) ?? 0
+        return number(max(1, digest & 0x7FFF_FFFF), back)
+    }
+}
