@@ -165,6 +165,7 @@ struct SettingFlags: ParsableArguments {
     @Option(name: .customLong("etcd-ca-file"), help: .setting(.etcdCAFile)) var etcdCAFile: String?
     @Option(help: .setting(.etcdCertFile)) var etcdCertFile: String?
     @Option(help: .setting(.etcdKeyFile)) var etcdKeyFile: String?
+    @Option(help: .setting(.storeGates)) var storeGates: String?
     @Option(help: .setting(.cluster)) var cluster: String?
     @Option(name: .customLong("public-ip"), help: .setting(.publicIP)) var publicIP: String?
     @Option(help: .setting(.metadata)) var metadata: String?
@@ -186,8 +187,9 @@ struct SettingFlags: ParsableArguments {
     var given: [SettingKey: String] {
         let all: [SettingKey: String?] = [
             .etcdEndpoints: etcdEndpoints, .etcdUser: etcdUser, .etcdPasswordFile: etcdPasswordFile,
-            .etcdCAFile: etcdCAFile, .etcdCertFile: etcdCertFile, .etcdKeyFile: etcdKeyFile, .cluster: cluster,
-            .publicIP: publicIP, .metadata: metadata, .apiListen: apiListen, .sessionTTL: sessionTTL, .roles: roles,
+            .etcdCAFile: etcdCAFile, .etcdCertFile: etcdCertFile, .etcdKeyFile: etcdKeyFile, .storeGates: storeGates,
+            .cluster: cluster, .publicIP: publicIP, .metadata: metadata, .apiListen: apiListen, .sessionTTL: sessionTTL,
+            .roles: roles,
             .machineName: machineName, .machineIDFile: machineIDFile, .runtimeDirectory: runtimeDirectory,
             .systemdManager: systemdManager, .guardUnit: guardUnit, .logLevel: logLevel,
             .identityDirectory: identityDirectory, .authorityDirectory: authorityDirectory,

@@ -34,8 +34,8 @@ package struct NodeAgentProgram: Sendable {
 
     /// Runs until `stop` says to end, or a part cannot go on.
     package func run(stop: AsyncStream<Void>) async throws {
-        let settings = settings.showingOwnCertificate
-        let identity = try HostIdentity(machineIDFile: settings.machineIDFile)
+        let identity = try HostIdentity(machineIDFile: self.settings.machineIDFile)
+        let settings = try self.settings.showingOwnCertificate.throughGates(as: identity.id)
         let logger = labelled(identity.id)
         let publicAddress = PublicAddress(configured: settings.publicIP, endpoints: settings.etcd.endpoints)
         let address = try publicAddress.find().address
@@ -55,13 +55,17 @@ package struct NodeAgentProgram: Sendable {
         let etcd = try EtcdClient(etcdSettings, logger: logger)
         // The session has connections and a thread of its own: a heavy load elsewhere must not delay a renewal.
         let sessionEtcd = try EtcdClient(etcdSettings, sameStoreAs: etcd, logger: logger)
+        var gateSettings = settings.etcd
+        gateSettings.answerLimit = StoreGate.answerLimit
+        let gateEtcd = try EtcdClient(gateSettings, logger: logger)
+        let renewalEtcd = try EtcdClient(gateSettings, logger: logger)
         let registry = ClusterRegistry(store: etcd, cluster: settings.cluster)
         let security = try Security(settings, machine: identity.id, registry: registry, logger: logger)
         if security == nil { warnOfOpenness(logger) }
         let login = security.flatMap {
             OwnLogin(
                 folder: $0.own.folder, user: StoreAccess.user(of: identity.id, in: settings.cluster),
-                configuration: settings.etcd, clients: [etcd, sessionEtcd])
+                configuration: settings.etcd, clients: [etcd, sessionEtcd, gateEtcd, renewalEtcd])
         }
 
         let searchFolder = settings.usesUserManager ? Self.userSearchFolder() : "/run/systemd/system"
@@ -147,6 +151,9 @@ package struct NodeAgentProgram: Sendable {
                 file: sessionFile, folder: folder, etcd: settings.etcd, cluster: settings.cluster,
                 machine: identity.id, name: record.name, login: login),
             roster: roster, tls: tls)
+        // Without identities nobody could say whose requests come, and everybody has etcd.
+        let gateRoutes =
+            security == nil ? [] : StoreGate(etcd: gateEtcd, renewals: renewalEtcd, registry: registry).routes
         let storeWatch = StoreWatch(settings.etcd, isInsecure: security == nil, logger: logger)
         let server = FleetAPIServer(
             access: access, listeners: settings.apiListen, version: Self.version, allowsRemote: settings.isInsecure,
@@ -159,7 +166,7 @@ package struct NodeAgentProgram: Sendable {
                 + OperatorRoutes(
                     registry: registry, access: access, machine: identity.id, units: units, tls: security?.own.tls,
                     reboot: { () async throws(SystemdError) in try await units.reboot() }
-                ).routes + storeRoutes.routes + [storeWatch.route], logger: logger,
+                ).routes + storeRoutes.routes + gateRoutes + [storeWatch.route], logger: logger,
             whenPresent: { await Self.untilPresent($0, publicAddress) })
         let apiAddress = record.apiAddress
         Notifier.ready(status: "joining the cluster \(settings.cluster)")
@@ -190,7 +197,8 @@ package struct NodeAgentProgram: Sendable {
                 while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
             }
             group.addTask { await Self.feedWatchdog(session) }
-            group.addTask { await storeWatch.run() }
+            // A machine that goes through gates does not reach etcd, and they look themselves.
+            if settings.storeGates.isEmpty { group.addTask { await storeWatch.run() } }
             group.addTask {
                 for await news in troubles {
                     switch news {

@@ -6,8 +6,11 @@ package import Registry
 
 /// The store as a session needs it: beside keys and leases, who its members are, how they are, and whether it is the same as before.
 package protocol SessionStore: KeyValueStore {
-    /// The addresses of the members that are known here, each of which `probe` can ask.
-    var memberEndpoints: [String] { get }
+    /// URLs of the members, as far as they are known here.
+    var memberURLs: [String] { get }
+
+    /// Where the next question goes, by its number: of a gated store a gate.
+    var preferredEndpoint: Int { get }
 
     /// The id of the store that has answered; `nil` until one has.
     var knownClusterID: UInt64? { get }
@@ -24,13 +27,11 @@ package protocol SessionStore: KeyValueStore {
     /// The same store, whose calls end after `span`.
     func withTimeout(_ span: Duration) -> Self
 
-    /// Asks one member, once, how it is.
-    func probe(_ endpoint: String) async -> EndpointAnswer
+    /// Asks how a member is, once: the member itself, or of a gated store the gate of that number.
+    func probe(member url: String, by endpoint: Int) async -> EndpointAnswer
 
     /// The members of the store, as one of them knows them.
     func members() async throws(EtcdError) -> [EtcdMember]
 }
 
-extension EtcdClient: SessionStore {
-    package var memberEndpoints: [String] { configuration.endpoints }
-}
+extension EtcdClient: SessionStore {}

@@ -10,15 +10,15 @@ import Synchronization
 /// - Source: DESIGN section 5, "No quorum".
 struct QuorumQuestion: Sendable {
     let etcd: any SessionStore
-    /// How many members the store has; the number of endpoints at least.
+    /// How many members the store has; the number of known URLs at least.
     let count: Int
 
     /// - Parameters:
-    ///   - etcd: What knows the endpoints of members, perhaps not of all.
+    ///   - etcd: What knows the URLs of members, perhaps not of all; through a gate where the machine has no login of its own.
     ///   - memberCount: How many members the store is known to have; 0 when that is not known.
     init(etcd: any SessionStore, memberCount: Int) {
         self.etcd = etcd
-        count = max(memberCount, etcd.memberEndpoints.count)
+        count = max(memberCount, etcd.memberURLs.count)
     }
 
     /// Returns when every member has answered or had its time.
@@ -28,11 +28,13 @@ struct QuorumQuestion: Sendable {
     ///   endpoint, too: it is not two members.
     func ask(_ hear: @escaping @Sendable (MemberAnswer, Int) -> Void) async {
         let etcd = etcd
+        // One gate for the whole question: answers from several places are not put together.
+        let asked = etcd.preferredEndpoint
         let heard = Heard()
         await withDiscardingTaskGroup { group in
-            for (member, endpoint) in etcd.memberEndpoints.enumerated() {
+            for (member, url) in etcd.memberURLs.enumerated() {
                 group.addTask {
-                    switch await etcd.probe(endpoint) {
+                    switch await etcd.probe(member: url, by: asked) {
                     case .refused: hear(.refused, member)
                     case .noLeader(_, let id):
                         if heard.isFirst(id) { hear(.noLeader, member) }

@@ -434,7 +434,7 @@ extension SessionShell {
     private var storeDescription: String? {
         guard let id = etcd.knownClusterID else { return nil }
         let question = QuorumQuestion(etcd: etcd, memberCount: saved.memberCount ?? 0)
-        return ([String(id, radix: 16), "\(question.count)"] + etcd.memberEndpoints.sorted()).joined(separator: " ")
+        return ([String(id, radix: 16), "\(question.count)"] + etcd.memberURLs.sorted()).joined(separator: " ")
     }
 
     /// How old the newest proof is by which a peer may go.

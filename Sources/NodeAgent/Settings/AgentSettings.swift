@@ -18,6 +18,8 @@ package struct AgentSettings: Sendable {
     }
 
     package var etcd: EtcdConfiguration
+    /// The machines with the API through which this one uses etcd; none where it uses etcd itself.
+    package var storeGates: [APIEndpoint]
     package var cluster: ClusterName
     /// Empty: the address of the interface that leads towards etcd.
     package var publicIP: String
@@ -74,6 +76,13 @@ package struct AgentSettings: Sendable {
         } catch {
             throw fail(.etcdEndpoints, error.message)
         }
+        storeGates = []
+        for text in list(.storeGates) {
+            guard let gate = try? APIEndpoint(text), case .tls = gate else {
+                throw fail(.storeGates, "'\(text)' is not of the form tls:ADDRESS:PORT")
+            }
+            storeGates.append(gate)
+        }
         guard let name = ClusterName(sources[.cluster].text) else {
             throw fail(
                 .cluster,
@@ -112,6 +121,13 @@ package struct AgentSettings: Sendable {
             roles.insert(role)
         }
         guard !roles.isEmpty else { throw fail(.roles, "at least one of agent, engine and api is needed") }
+        guard storeGates.isEmpty || roles == [.agent] else {
+            throw fail(.storeGates, "who has the role engine or api uses etcd itself; leave this setting out")
+        }
+        guard storeGates.isEmpty || etcd.user == nil else {
+            throw fail(
+                .storeGates, "who goes through gates has no login at etcd; leave \(SettingKey.etcdUser.rawValue) out")
+        }
         machineName = sources[.machineName].text
         machineIDFile = sources[.machineIDFile].text
         runtimeDirectory = sources[.runtimeDirectory].text

@@ -14,6 +14,7 @@ package enum SettingKey: String, CaseIterable, Sendable {
     case etcdCAFile = "etcd-ca-file"
     case etcdCertFile = "etcd-cert-file"
     case etcdKeyFile = "etcd-key-file"
+    case storeGates = "store-gates"
     case cluster
     case publicIP = "public-ip"
     case metadata
@@ -59,7 +60,8 @@ package enum SettingKey: String, CaseIterable, Sendable {
         case .authorityDirectory: "/var/lib/flotilla/authority"
         case .auditRetention: "30"
         case .insecure: "off"
-        case .etcdUser, .etcdPasswordFile, .etcdCAFile, .etcdCertFile, .etcdKeyFile, .publicIP, .metadata, .machineName:
+        case .etcdUser, .etcdPasswordFile, .etcdCAFile, .etcdCertFile, .etcdKeyFile, .storeGates, .publicIP, .metadata,
+            .machineName:
             ""
         }
     }
@@ -73,6 +75,8 @@ package enum SettingKey: String, CaseIterable, Sendable {
         case .etcdCAFile: "authority that signed etcd's certificates, PEM"
         case .etcdCertFile: "this machine's certificate for etcd, PEM (default: the one that joining brought)"
         case .etcdKeyFile: "the certificate's private key, PEM"
+        case .storeGates:
+            "managers through which a worker uses etcd, comma-separated tls:ADDRESS:PORT; joining sets it"
         case .cluster: "which cluster this machine belongs to; clusters share an etcd without seeing each other"
         case .publicIP:
             "address at which others reach this machine; must be on one of its interfaces (default: the "

@@ -1,8 +1,10 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import Agent
 import Etcd
 import FleetAPI
+import FleetCore
 import HTTPTransport
 import Logging
 import Registry
@@ -107,6 +109,55 @@ struct AgentSettingsTests {
         let error = try #require(throws: SettingsError.self) { try settings(flags, files: ["/secret": "x"]) }
         for word in words { #expect(error.message.contains(word), "\(error.message)") }
         #expect(!error.message.contains { $0.isNewline })
+    }
+
+    @Test(
+        "gates are machines with TLS, for a worker without a login",
+        arguments: [
+            ([SettingKey.storeGates: "10.0.0.1"], ["store-gates (flag)", "10.0.0.1", "tls:ADDRESS:PORT"]),
+            ([.storeGates: "tls:10.0.0.1:1,tcp:10.0.0.1:1", .roles: "agent"], ["tcp:10.0.0.1:1"]),
+            ([.storeGates: "tls:10.0.0.1:1"], ["store-gates (flag)", "engine or api"]),
+            (
+                [.storeGates: "tls:10.0.0.1:1", .roles: "agent", .etcdUser: "u", .etcdPasswordFile: "/secret"],
+                ["store-gates (flag)", "etcd-user"]
+            ),
+        ])
+    func badGates(_ flags: [SettingKey: String], _ words: [String]) throws {
+        let error = try #require(throws: SettingsError.self) { try settings(flags, files: ["/secret": "x"]) }
+        for word in words { #expect(error.message.contains(word), "\(error.message)") }
+    }
+
+    @Test(
+        "a worker asks the gates with its identity, each another first, and knows etcd's members by their own addresses"
+    )
+    func gates() throws {
+        let folder = try TemporaryFolder()
+        let gates = ["tls:10.0.0.1:49154", "tls:[fd00::1]:49154", "tls:10.0.0.3:49154"]
+        let read = try settings([
+            .storeGates: gates.joined(separator: ","), .roles: "agent", .identityDirectory: folder.path,
+            .etcdEndpoints: "https://10.0.0.1:2379,https://127.0.0.1:2379",
+        ])
+        let machines = try (0..<16).map { number in
+            try required(MachineID(String(repeating: String(number, radix: 16), count: 32)))
+        }
+        #expect(throws: HostError.self) { try read.throughGates(as: machines[1]) }
+        try HostFiles.write("", to: folder.path + "/certificate.pem", mode: 0o600)
+        var first: Set<String> = []
+        for machine in machines {
+            let etcd = try read.throughGates(as: machine).etcd
+            #expect(
+                Set(etcd.endpoints)
+                    == ["https://10.0.0.1:49154", "https://[fd00::1]:49154", "https://10.0.0.3:49154"])
+            first.insert(etcd.endpoints[0])
+            // What is at a loopback address differs from gate to gate.
+            #expect(etcd.gate?.members == ["https://10.0.0.1:2379"])
+            #expect(etcd.gate?.path == "/flotilla/v1/machines/\(machine)/store")
+            #expect(etcd.tls?.certificateFile == folder.path + "/credentials.pem" && etcd.user == nil)
+            #expect(throws: Never.self) { try etcd.checked() }
+        }
+        #expect(first.count == 3)
+        let direct = try settings([:])
+        #expect(try direct.throughGates(as: machines[1]).etcd.gate == nil)
     }
 
     @Test("certificates go to etcd's client, with or without an authority")

@@ -145,7 +145,9 @@ final class VirtualStore: SessionStore {
 
     // MARK: SessionStore
 
-    var memberEndpoints: [String] { ["http://one:2379"] }
+    var memberURLs: [String] { ["http://one:2379"] }
+
+    var preferredEndpoint: Int { 0 }
     var knownClusterID: UInt64? { 7 }
     var knownRevision: Int64 { etcd.memory.revision }
     var seesAnotherStore: Bool { false }
@@ -153,7 +155,7 @@ final class VirtualStore: SessionStore {
 
     func withTimeout(_ span: Duration) -> VirtualStore { self }
 
-    func probe(_ endpoint: String) async -> EndpointAnswer {
+    func probe(member url: String, by endpoint: Int) async -> EndpointAnswer {
         do throws(EtcdError) {
             try await travel()
             return .healthy(leader: 1, clusterID: 7, memberID: 1)
@@ -164,6 +166,6 @@ final class VirtualStore: SessionStore {
 
     func members() async throws(EtcdError) -> [EtcdMember] {
         try await travel()
-        return [EtcdMember(id: 1, name: "one", clientURLs: memberEndpoints, isLearner: false)]
+        return [EtcdMember(id: 1, name: "one", clientURLs: memberURLs, isLearner: false)]
     }
 }

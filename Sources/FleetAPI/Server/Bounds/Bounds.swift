@@ -48,7 +48,8 @@ package struct Bounds: Sendable {
     /// What a class has where nobody says otherwise.
     ///
     /// A unit file has at most 1 MiB, and JSON may lengthen it. What joins sends a kilobyte or two. A machine calls another for each
-    /// journal that somebody follows at it; what it needs besides, for relays and renewals, is what its streams leave.
+    /// journal that somebody follows at it; what it needs besides, for relays and renewals, is what its streams leave. Each worker has its
+    /// watches of the store here, about ten streams.
     package static func standard(_ group: CallerClass) -> Bound {
         switch group {
         case .stranger:
@@ -65,7 +66,7 @@ package struct Bounds: Sendable {
                 body: 4 << 20, allBodies: 320 << 20)
         case .machine:
             Bound(
-                rate: 1000, burst: 5000, connections: 256, allConnections: 1024, streams: 160, allStreams: 512,
+                rate: 1000, burst: 5000, connections: 256, allConnections: 8192, streams: 160, allStreams: 4096,
                 body: 1 << 20, allBodies: 64 << 20)
         case .socket:
             Bound(
