@@ -42,10 +42,14 @@ package struct AuthorityDesk: Sendable {
         package var addresses: [String]
         package var roles: Set<String>
         package var metadata: [String: String]
+        /// Whether it uses the store through machines with the API, and so gets no login and no certificate there.
+        package var usesGates: Bool
 
         package init(
-            machine: MachineID, name: String, addresses: [String], roles: Set<String>, metadata: [String: String] = [:]
+            machine: MachineID, name: String, addresses: [String], roles: Set<String>, metadata: [String: String] = [:],
+            usesGates: Bool = false
         ) {
+            self.usesGates = usesGates
             self.machine = machine
             self.name = name
             self.addresses = addresses
@@ -59,8 +63,8 @@ package struct AuthorityDesk: Sendable {
         package var certificate: String
         package var authorities: String
         package var login: StoreLogin?
-        /// What the machine shows etcd.
-        package var etcdCertificate: String
+        /// What the machine shows etcd; `nil` for one that uses gates.
+        package var etcdCertificate: String?
     }
 
     /// All roles that a machine may have.
@@ -81,33 +85,55 @@ package struct AuthorityDesk: Sendable {
         guard !admission.roles.isEmpty, admission.roles.isSubset(of: Self.allRoles) else {
             throw .invalid("a machine's roles are some of agent, engine and api")
         }
+        guard !admission.usesGates || admission.roles == MachineKind.worker.roles else {
+            throw .invalid("a machine with the engine or the API needs a login at etcd")
+        }
         let former: MachineIdentity? = try await records { () throws(RegistryError) in
             try await registry.machineIdentity(admission.machine)
         }
         let began = Self.beginning(
             after: former.map { max($0.joinedAt, $0.revokedAt ?? $0.joinedAt) }, now: now)
         let issued = try renew(admission.machine, request: request, addresses: admission.addresses, now: began)
-        try await records { () throws(RegistryError) in
-            try await registry.addMachine(
-                MachineIdentity(
-                    id: admission.machine, name: admission.name, roles: admission.roles, metadata: admission.metadata,
-                    joinedAt: Self.moment(began)), mayReplace: mayReplace)
-        }
+        var identity = MachineIdentity(
+            id: admission.machine, name: admission.name, roles: admission.roles, metadata: admission.metadata,
+            joinedAt: Self.moment(began))
+        identity.usesGates = admission.usesGates
+        let record = identity
+        try await records { () throws(RegistryError) in try await registry.addMachine(record, mayReplace: mayReplace) }
         var login: StoreLogin?
         if let access {
             login = try await store { () throws(EtcdError) in
-                try await access.admit(
-                    admission.machine, isManager: !admission.roles.isDisjoint(with: ["engine", "api"]))
+                guard admission.usesGates else {
+                    return try await access.admit(
+                        admission.machine, isManager: !admission.roles.isDisjoint(with: ["engine", "api"]))
+                }
+                // It may have had one as another kind of machine.
+                try await access.dismiss(admission.machine)
+                return nil
             }
         }
         return Membership(
             certificate: issued.certificate, authorities: issued.authorities, login: login,
-            etcdCertificate: issued.etcdCertificate)
+            etcdCertificate: admission.usesGates ? nil : issued.etcdCertificate)
+    }
+
+    /// Where the API of the machines answers through which others use the store, sorted.
+    ///
+    /// - Returns: Of machines that may have the API and are there now; none when the store does not say.
+    package func gates() async -> [String] {
+        guard let known = try? await registry.machineIdentities().machines, let present = try? await registry.machines()
+        else { return [] }
+        let managers = Set(known.filter { $0.revokedAt == nil && $0.roles.contains("api") }.map(\.id))
+        return present.filter { managers.contains($0.id) }.compactMap(\.apiAddress).filter { $0.hasPrefix("tls:") }
+            .sorted()
     }
 
     /// Lets the bearer of a token join: uses the token, then admits the machine with the roles and metadata it carries.
+    ///
+    /// A worker gets neither login nor certificate for etcd when its agent can do without: `takesGates`.
     package func join(
-        token text: String, machine: MachineID, name: String, addresses: [String], request: String, now: Date
+        token text: String, machine: MachineID, name: String, addresses: [String], request: String,
+        takesGates: Bool = false, now: Date
     ) async throws(AuthorityError) -> (
         membership: Membership, roles: Set<String>, metadata: [String: String], token: String
     ) {
@@ -144,7 +170,8 @@ package struct AuthorityDesk: Sendable {
         let entry = try accepted(use)
         let membership = try await admit(
             Admission(
-                machine: machine, name: name, addresses: addresses, roles: entry.roles, metadata: entry.metadata),
+                machine: machine, name: name, addresses: addresses, roles: entry.roles, metadata: entry.metadata,
+                usesGates: takesGates && entry.roles == MachineKind.worker.roles),
             request: request, now: now)
         return (membership, entry.roles, entry.metadata, token.id)
     }

@@ -21,7 +21,7 @@ package enum MachineKind: String, CaseIterable, Sendable {
         switch self {
         case .manager: "runs units, decides and answers the API; a stolen one can do everything in the cluster"
         case .worker:
-            "runs units; a stolen one can do its own things only, with an etcd that 'cluster store' does not call too old"
+            "runs units and goes through managers to etcd; a stolen one can do its own things only"
         }
     }
 

@@ -13,6 +13,8 @@ package struct MembershipSettings: Sendable {
     package var metadata: [String: String]
     package var etcdEndpoints: [String]
     package var etcdUser: String?
+    /// The machines through which this one uses the store, `tls:ADDRESS:PORT`; none where it uses etcd itself.
+    package var storeGates: [String]
     /// Whether etcd's certificates were signed by others than the cluster's authority.
     package var hasForeignEtcd: Bool
     package var folder: MachineFolder
@@ -22,8 +24,10 @@ package struct MembershipSettings: Sendable {
 
     package init(
         cluster: String, address: String, apiPort: UInt16, roles: [String], metadata: [String: String],
-        etcdEndpoints: [String], etcdUser: String?, hasForeignEtcd: Bool, folder: MachineFolder
+        etcdEndpoints: [String], etcdUser: String?, storeGates: [String] = [], hasForeignEtcd: Bool,
+        folder: MachineFolder
     ) {
+        self.storeGates = storeGates
         self.cluster = cluster
         self.address = address
         self.apiPort = apiPort
@@ -63,7 +67,8 @@ package struct MembershipSettings: Sendable {
         try add("FLOTILLA_ETCD_PASSWORD_FILE", etcdUser == nil ? nil : folder.etcdPasswordFile)
         let isSecured = etcdEndpoints.contains { $0.hasPrefix("https:") }
         let authorities = hasForeignEtcd ? folder.etcdAuthoritiesFile : folder.authoritiesFile
-        try add("FLOTILLA_ETCD_CA_FILE", isSecured ? authorities : nil)
+        try add("FLOTILLA_ETCD_CA_FILE", isSecured && storeGates.isEmpty ? authorities : nil)
+        try add("FLOTILLA_STORE_GATES", storeGates.isEmpty ? nil : storeGates.joined(separator: ","))
         // An etcd that trusts others may want a certificate of theirs, which the operator brings; any other wants the machine's own.
         if !hasForeignEtcd {
             try add("FLOTILLA_ETCD_CERT_FILE", nil)

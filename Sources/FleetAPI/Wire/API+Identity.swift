@@ -27,8 +27,13 @@ extension API {
         package var name: String
         /// Where its own API will be reached.
         package var addresses: [String]
+        /// Whether its agent can use the store through other machines; missing from agents of version 0.1, which cannot.
+        package var takesGates: Bool?
 
-        package init(token: String, request: String, machine: String, name: String, addresses: [String]) {
+        package init(
+            token: String, request: String, machine: String, name: String, addresses: [String], takesGates: Bool? = nil
+        ) {
+            self.takesGates = takesGates
             self.token = token
             self.request = request
             self.machine = machine
@@ -67,13 +72,16 @@ extension API {
         package var password: String?
         /// Who signed etcd's certificates, PEM; missing where the cluster's own authority has.
         package var authorities: String?
-        /// What the machine shows etcd, for the key of its request, PEM; missing from servers of version 0.1.
+        /// What the machine shows etcd, for the key of its request, PEM; missing from servers of version 0.1, and where there are gates.
         package var certificate: String?
+        /// Where the machines' API answers through which it uses the store, having no login there; missing where it uses etcd itself.
+        package var gates: [String]?
 
         package init(
             endpoints: [String], user: String? = nil, password: String? = nil, authorities: String? = nil,
-            certificate: String? = nil
+            certificate: String? = nil, gates: [String]? = nil
         ) {
+            self.gates = gates
             self.authorities = authorities
             self.certificate = certificate
             self.endpoints = endpoints
@@ -224,11 +232,14 @@ extension API {
         package var cordoned: Bool?
         /// True while it has been asked for a new password in etcd and has none yet; left out otherwise.
         package var passwordAwaited: Bool?
+        /// True where it uses etcd through other machines and has no password there; left out otherwise.
+        package var usesGates: Bool?
 
         package init(
             id: String, name: String, roles: [String], joinedAt: Int64, revokedAt: Int64?, cordoned: Bool? = nil,
-            passwordAwaited: Bool? = nil
+            passwordAwaited: Bool? = nil, usesGates: Bool? = nil
         ) {
+            self.usesGates = usesGates
             self.passwordAwaited = passwordAwaited
             self.id = id
             self.name = name

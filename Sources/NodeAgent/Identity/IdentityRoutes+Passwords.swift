@@ -45,6 +45,9 @@ extension IdentityRoutes {
         guard let identity, identity.revokedAt == nil else {
             throw ServerFailure(404, "there is no machine \(machine.short) in the cluster")
         }
+        guard !identity.usesGates else {
+            throw ServerFailure(409, "machine \(machine.short) uses etcd through gates and has no password there")
+        }
         try await records { () throws(RegistryError) in try await registry.askForPassword(of: machine) }
         var reply = ServerReply(status: 204)
         reply.note = "machine \(machine.rawValue) is to take a new password in etcd"

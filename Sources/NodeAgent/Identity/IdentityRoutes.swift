@@ -87,8 +87,9 @@ struct IdentityRoutes: Sendable {
         do throws(AuthorityError) {
             let joined = try await desk.join(
                 token: body.token, machine: machine, name: name, addresses: body.addresses, request: body.request,
-                now: Date())
+                takesGates: body.takesGates == true, now: Date())
             let login = joined.membership.login
+            let usesGates = joined.membership.etcdCertificate == nil
             var reply = Self.json(
                 API.JoinAnswer(
                     cluster: cluster, certificate: joined.membership.certificate,
@@ -96,7 +97,8 @@ struct IdentityRoutes: Sendable {
                     metadata: joined.metadata,
                     etcd: API.EtcdLogin(
                         endpoints: desk.etcdEndpoints, user: login?.user, password: login?.password,
-                        authorities: desk.etcdAuthorities, certificate: joined.membership.etcdCertificate)),
+                        authorities: desk.etcdAuthorities, certificate: joined.membership.etcdCertificate,
+                        gates: usesGates ? await desk.gates() : nil)),
                 status: 201)
             reply.note = "machine \(machine.rawValue) (\(name)) joined with token \(joined.token)"
             return reply
@@ -110,12 +112,13 @@ struct IdentityRoutes: Sendable {
         guard let machine = MachineID(id) else { throw ServerFailure(400, "no machine id") }
         let body: API.CertificateOrder = try await Self.body(request)
         guard body.addresses.count <= 16 else { throw ServerFailure(400, "a machine has at most 16 addresses") }
+        let known = try await records { () throws(RegistryError) in try await registry.machineIdentity(machine) }
         do throws(AuthorityError) {
             let issued = try desk.renew(machine, request: body.request, addresses: body.addresses, now: Date())
             var reply = Self.json(
                 API.IssuedCertificate(
                     cluster: cluster, certificate: issued.certificate, authorities: issued.authorities,
-                    etcdCertificate: issued.etcdCertificate))
+                    etcdCertificate: known?.usesGates == true ? nil : issued.etcdCertificate))
             reply.note = "certificate of machine \(machine.rawValue) renewed"
             return reply
         } catch {
@@ -175,7 +178,8 @@ struct IdentityRoutes: Sendable {
                     API.Member(
                         id: $0.id.rawValue, name: $0.name, roles: $0.roles.sorted(), joinedAt: $0.joinedAt,
                         revokedAt: $0.revokedAt, cordoned: closed.contains($0.id) ? true : nil,
-                        passwordAwaited: $0.isPasswordAwaited && $0.revokedAt == nil ? true : nil)
+                        passwordAwaited: $0.isPasswordAwaited && $0.revokedAt == nil ? true : nil,
+                        usesGates: $0.usesGates ? true : nil)
                 }))
     }
 

@@ -161,7 +161,7 @@ struct JoinPlan: Sendable {
             answer = try await client(TLSSettings(authorityFile: folder.authoritiesFile)).join(
                 API.JoinRequest(
                     token: token.text, request: try key.request(name: "machine:\(identity.id.rawValue)"),
-                    machine: identity.id.rawValue, name: identity.hostName, addresses: [address]))
+                    machine: identity.id.rawValue, name: identity.hostName, addresses: [address], takesGates: true))
         } catch {
             IdentityFile.remove(folder.authoritiesFile)
             for path in missing { HostFiles.removeEmptyFolder(path) }
@@ -201,8 +201,15 @@ struct JoinPlan: Sendable {
     func settings(_ answer: API.JoinAnswer, keeping former: String) throws(IdentityError) -> String {
         try MembershipSettings(
             cluster: answer.cluster, address: address, apiPort: port, roles: answer.roles, metadata: answer.metadata,
-            etcdEndpoints: answer.etcd.endpoints, etcdUser: answer.etcd.user,
+            etcdEndpoints: answer.etcd.endpoints, etcdUser: answer.etcd.user, storeGates: gates(answer),
             hasForeignEtcd: answer.etcd.authorities != nil, folder: folder
         ).text(keeping: former)
+    }
+
+    /// The machines through which this one is to use the store: the one that has let it in is one of them.
+    private func gates(_ answer: API.JoinAnswer) -> [String] {
+        guard let told = answer.etcd.gates else { return [] }
+        let own = "\(endpoint)"
+        return [own] + told.filter { $0 != own && PeerEndpoint.read($0, isSecured: true) != nil }
     }
 }

@@ -15,12 +15,17 @@ final class OwnIdentity: Sendable {
     let server: ServerIdentity
     private let believed: Mutex<(trust: TrustBundle, generation: Int)>
     /// Whether the authority has said that it signs nothing for etcd; one of version 0.1 does not.
-    private let hasNoStoreAuthority = Mutex(false)
+    private let hasNoStoreAuthority: Mutex<Bool>
 
     /// Reads the identity that joining left in `folder`.
     ///
+    /// - Parameters:
+    ///   - folder: Where joining has left it.
+    ///   - cluster: Whose machine this is.
+    ///   - usesStore: Whether this machine shows etcd a certificate; one that goes through gates has none.
     /// - Throws: `IdentityError`, or `ListenerError` when key and certificate do not fit.
-    init(folder: MachineFolder, cluster: String) throws {
+    init(folder: MachineFolder, cluster: String, usesStore: Bool = true) throws {
+        hasNoStoreAuthority = Mutex(!usesStore)
         self.folder = folder
         self.cluster = cluster
         try folder.unite()

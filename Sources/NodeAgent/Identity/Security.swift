@@ -35,7 +35,8 @@ struct Security: Sendable {
     ) throws {
         let folder = MachineFolder(path: settings.identityDirectory)
         guard folder.exists else { return nil }
-        let own = try OwnIdentity(folder: folder, cluster: settings.cluster.rawValue)
+        let own = try OwnIdentity(
+            folder: folder, cluster: settings.cluster.rawValue, usesStore: settings.storeGates.isEmpty)
         let view = IdentityView(registry: registry)
         self.own = own
         self.machine = machine

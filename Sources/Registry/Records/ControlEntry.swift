@@ -24,7 +24,8 @@ package struct ControlEntry: StoredRecord {
 }
 
 extension JSONObject {
-    fileprivate func flag(_ name: String) throws(RecordError) -> Bool {
+    /// The field `name`; one that is missing is false.
+    func flag(_ name: String) throws(RecordError) -> Bool {
         switch self[name] {
         case .bool(let value): return value
         case nil, .null: return false

@@ -32,6 +32,8 @@ package struct MachineIdentity: StoredRecord {
     /// Numbers, for the clocks of who asks and of who answers differ.
     package var passwordsAsked: Int64 = 0
     package var passwordsMade: Int64 = 0
+    /// Whether it uses the store through other machines, and so has no login and no certificate there.
+    package var usesGates = false
 
     /// Whether it is to take a new password and has not.
     package var isPasswordAwaited: Bool { passwordsAsked > passwordsMade }
@@ -57,6 +59,7 @@ package struct MachineIdentity: StoredRecord {
         revokedAt = try object.integer("revokedAt", as: Int64.self)
         passwordsAsked = try object.integer("passwordsAsked", as: Int64.self) ?? 0
         passwordsMade = try object.integer("passwordsMade", as: Int64.self) ?? 0
+        usesGates = try object.flag("usesGates")
     }
 
     package func write(to object: inout JSONObject) {
@@ -69,6 +72,7 @@ package struct MachineIdentity: StoredRecord {
         // Left out where nobody has asked, as versions before this one write it.
         object["passwordsAsked"] = passwordsAsked == 0 ? nil : .number(passwordsAsked)
         object["passwordsMade"] = passwordsMade == 0 ? nil : .number(passwordsMade)
+        object["usesGates"] = usesGates ? .bool(true) : nil
     }
 }
 

@@ -367,8 +367,13 @@ struct JoiningTests {
                 await #expect(throws: IdentityError.self) { _ = try await plan(base.path + "/large").join() }
                 #expect(try await rig.usesLeft() == [1])
                 try HostFiles.write("# mine\nFLOTILLA_SESSION_TTL=8\n", to: file)
-                _ = try await plan(file).join()
+                let answer = try await plan(file).join()
                 #expect(try await rig.usesLeft() == [0])
+                // A worker goes through who let it in, and has nothing that etcd would take.
+                #expect(answer.etcd.gates == [] && answer.etcd.certificate == nil && answer.etcd.user == nil)
+                #expect(try IdentityFile.read(file).contains("FLOTILLA_STORE_GATES=\"\(endpoint)\""))
+                #expect(!IdentityFile.exists(base.path + "/identity/etcd-credentials.pem"))
+                #expect(try await rig.registry.machineIdentity(identity.id)?.usesGates == true)
                 #expect(
                     try IdentityFile.read(file).hasPrefix("# mine\nFLOTILLA_SESSION_TTL=8\nFLOTILLA_ETCD_ENDPOINTS="))
             }

@@ -44,6 +44,8 @@ security_machine() {
     local folder=$state/machines/$1/identity
     local what=(--kind manager)
     [[ -z $roles ]] || what=(--roles "$roles")
+    # Nobody here has the API then, through whom they could go.
+    [[ $roles != agent ]] || what+=(--with-etcd)
     mkdir -p "$folder"
     [[ ! -e $folder/etcd-credentials.pem ]] || return 0
     manager cluster admit "$(machine_id "$1")" --name "$1" --directory "$state/authority" \

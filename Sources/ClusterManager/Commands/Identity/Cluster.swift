@@ -144,7 +144,8 @@ struct ClusterAdmit: LocalCommand {
         discussion: """
             For machines that are made from images or cannot reach the authority; others join with a token. The folder holds \
             the machine's key: hand it on as you would a password, to \(MachineFolder.standard) on the machine. A worker runs \
-            units and decides nothing (role agent, which its settings have to name); a manager decides and answers the API, \
+            units and decides nothing (role agent, which its settings have to name, as they do the managers through which it uses \
+            etcd: store-gates); a manager decides and answers the API, \
             too (roles agent, engine and api), so whoever steals one can do everything in the cluster.
 
             EXAMPLES:
@@ -157,6 +158,8 @@ struct ClusterAdmit: LocalCommand {
     @Option(help: ArgumentHelp("Address of its API; may be given several times.", valueName: "address"))
     var address: [String] = []
     @OptionGroup var kind: KindOptions
+    @Flag(help: "Give a worker a login and a certificate for etcd, too; by itself it goes through managers.")
+    var withEtcd = false
     @Option(help: ArgumentHelp("Folder for its identity.", valueName: "folder"), completion: .directory)
     var out: String
     @OptionGroup var authority: AuthorityOptions
@@ -174,15 +177,23 @@ struct ClusterAdmit: LocalCommand {
             let roles = Set(try kind.chosenRoles(for: "an admission"))
             let (desk, _) = try authority.desk(rootPassword: try authority.knownPassword())
             let key = KeyPair()
+            let usesGates = roles == MachineKind.worker.roles && !withEtcd
             let membership = try await desk.admit(
                 AuthorityDesk.Admission(
-                    machine: id, name: name, addresses: address, roles: roles),
+                    machine: id, name: name, addresses: address, roles: roles, usesGates: usesGates),
                 request: try key.request(name: "machine:\(machine)"), now: Date(), mayReplace: true)
             try MachineFolder(path: out).store(
                 key: key, certificate: membership.certificate, authorities: membership.authorities,
                 etcdPassword: membership.login?.password, etcdCertificate: membership.etcdCertificate)
+            var words = "wrote the identity of machine \(machine) to \(out)"
+            if usesGates {
+                let gates = await desk.gates()
+                words +=
+                    "\nit has no login at etcd; its settings need FLOTILLA_ROLES=agent and FLOTILLA_STORE_GATES="
+                    + (gates.isEmpty ? "tls:ADDRESS:PORT of the managers" : gates.joined(separator: ","))
+            }
             try console.tell(
-                "wrote the identity of machine \(machine) to \(out)",
+                words,
                 Deed(done: "admit", cluster: desk.registry.keys.cluster.rawValue, machine: machine, folder: out),
                 as: format)
         }

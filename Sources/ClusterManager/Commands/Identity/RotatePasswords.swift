@@ -47,7 +47,9 @@ extension ClusterStore {
             let members = try await asked { () async throws(APIError) in try await client.members() }
             let alive = Set(try await asked { () async throws(APIError) in try await client.machines() }.map(\.id))
             var line = WaitLine(context.console.errors)
-            for member in members.sorted(by: { $0.id < $1.id }) where member.revokedAt == nil {
+            // A worker behind gates has none.
+            let owners = members.filter { $0.revokedAt == nil && $0.usesGates != true }
+            for member in owners.sorted(by: { $0.id < $1.id }) {
                 line.show("\(member.name) takes a new password")
                 rows.append(
                     PasswordRow(
