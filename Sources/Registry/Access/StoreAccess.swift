@@ -25,10 +25,10 @@ package struct StoreLogin: Hashable, Sendable, CustomStringConvertible, CustomDe
 /// repeated: each function makes things as they shall be, whatever was there before.
 ///
 /// What etcd does not let us prevent: whoever reaches it may renew any lease whose number he knows, and a watch that stands
-/// when its user is dismissed goes on until its connection ends. An etcd without the mend of
-/// GHSA-xg4h-6gfc-h4m8 takes a watch "from this key to the end" for a watch of the one key when it looks at rights, so a stolen machine can see what comes after its own first key: it may not
-/// write, but secrets do not belong into unit files. And `results/` has no owner in its keys, so a machine can claim that
-/// a unit that runs once has ended.
+/// when its user is dismissed goes on until its connection ends. Before 3.4.42, 3.5.28 and 3.6.9 it takes a watch "from this key to the end"
+/// for a watch of the one key when it looks at rights (GHSA-xg4h-6gfc-h4m8), and looks at none within two transactions
+/// (GHSA-rfx7-8w68-q57q). So a machine that is trusted less has no user and goes through a gate; one that has joined before there were
+/// gates keeps its own. And `results/` has no owner in its keys, so a machine can claim that a unit that runs once has ended.
 package struct StoreAccess: Sendable {
     package let etcd: EtcdClient
     package let keys: RegistryKeys

@@ -42,8 +42,8 @@ struct ClusterStore: AsyncParsableCommand {
             if let version = old.min() {
                 context.warn(
                     "etcd \(version) lets each machine that has a login get past its rights (GHSA-rfx7-8w68-q57q, "
-                        + "GHSA-xg4h-6gfc-h4m8); 3.4.42, 3.5.28 and 3.6.9 do not: until then a machine with role agent alone "
-                        + "can do what the others can")
+                        + "GHSA-xg4h-6gfc-h4m8); 3.4.42, 3.5.28 and 3.6.9 do not: until then a worker that has one, as those that "
+                        + "joined with version 0.1, can do what managers can; docs/security.md says how to move it")
             }
         }
     }
