@@ -1,0 +1,72 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import Etcd
+import FleetCore
+import Registry
+import Testing
+
+/// What a gate lets through for a machine, without an etcd.
+struct MachineRightsTests {
+    private static let keys = RegistryKeys(cluster: .default)
+
+    @Test("each operation of a transaction is looked at, in both branches, and so is each comparison")
+    func transactions() {
+        let own = Self.keys.state(Sample.a, Sample.web)
+        let foreign = Self.keys.state(Sample.b, Sample.web)
+        func refusal(_ transaction: Transaction) -> String? {
+            Self.keys.refusal(of: .transaction(transaction), by: Sample.a)
+        }
+        let good = Transaction(
+            if: [.absent(own), .present(Self.keys.assignment(Sample.a, Sample.web))],
+            then: [.put(own, [1]), .get(.key(Self.keys.leader))], otherwise: [.delete(Self.keys.states(of: Sample.a))])
+        #expect(refusal(good) == nil)
+        for bad: Operation in [.put(foreign, [1]), .delete(.key(foreign)), .get(.key(foreign))] {
+            for changed in [
+                Transaction(if: good.comparisons, then: good.then + [bad], otherwise: good.otherwise),
+                Transaction(if: good.comparisons, then: good.then, otherwise: good.otherwise + [bad]),
+            ] {
+                let words = refusal(changed)
+                #expect(words?.hasPrefix("permission denied: machine aaaaaaaa may not ") == true, "\(words ?? "")")
+                #expect(words?.contains(foreign) == true)
+            }
+        }
+        #expect(refusal(Transaction(if: [.present(foreign)], then: [])) != nil)
+        // What may be read may not be written for that.
+        #expect(refusal(Transaction(then: [.put(Self.keys.assignment(Sample.a, Sample.web), [1])])) != nil)
+        for (size, isTaken) in [(recordSizeLimit, true), (recordSizeLimit + 1, false)] {
+            let value = [UInt8](repeating: 0, count: size)
+            #expect((refusal(Transaction(then: [.put(own, value)])) == nil) == isTaken)
+        }
+    }
+
+    @Test("a run of keys is read and watched only when all of it may be read")
+    func runs() {
+        for (keys, isTaken) in [
+            (Self.keys.files, true), (.key(Self.keys.machine(Sample.b)), true), (Self.keys.states(of: Sample.a), true),
+            (Self.keys.states(of: Sample.b), false), (Self.keys.everything, false), (.prefix(""), false),
+            (.range(Self.keys.machine(Sample.a), before: Self.keys.prefix + "z"), false),
+        ] as [(KeySelector, Bool)] {
+            let read = StoreRequest.range(keys, limit: 0, revision: 0, keysOnly: false)
+            let watch = StoreRequest.watch(keys, from: 1, inFragments: false)
+            for request in [read, watch] {
+                #expect((Self.keys.refusal(of: request, by: Sample.a) == nil) == isTaken, "\(request)")
+            }
+        }
+        #expect(Self.keys.refusal(of: .status, by: Sample.a) == nil)
+        for (ttl, isTaken) in [(0, false), (-1, false), (1, true), (MachineLease.longest, true)] as [(Int64, Bool)] {
+            #expect((Self.keys.refusal(of: .grant(ttl: ttl, id: .none), by: Sample.a) == nil) == isTaken)
+        }
+    }
+
+    @Test("a lease's number says whose it is, and is one that etcd takes")
+    func leases() {
+        for _ in 0..<100 {
+            let lease = MachineLease.random(for: Sample.a)
+            #expect(lease.rawValue > 0)
+            #expect(MachineLease.belongs(lease, to: Sample.a) && !MachineLease.belongs(lease, to: Sample.b))
+        }
+        #expect(!MachineLease.belongs(.none, to: Sample.a))
+        #expect(!MachineLease.belongs(LeaseID(-1), to: Sample.a))
+    }
+}
