@@ -17,7 +17,7 @@ struct FuzzedParser: Sendable {
         var parsers: [FuzzedParser] {
             switch self {
             case .units: FuzzedParser.units
-            case .requests: FuzzedParser.requests + FuzzedParser.proofs
+            case .requests: FuzzedParser.requests + FuzzedParser.proofs + FuzzedParser.gate
             case .configuration: FuzzedParser.configuration + FuzzedParser.identities + FuzzedParser.records
             case .etcd: FuzzedParser.values + FuzzedParser.answers
             }
