@@ -61,6 +61,41 @@ struct LiveServerTests {
         }
     }
 
+    /// A stream with one word.
+    private struct Word: ReplyStream {
+        func run(write: ([UInt8]) async throws -> Void) async throws { try await write(Array("word".utf8)) }
+        func close() {}
+    }
+
+    @Test(
+        "a stream that ends takes nothing along, whether its request's body was read or not", arguments: [true, false])
+    func endedStream(isRead: Bool) async throws {
+        let route = Route(
+            API.ownPrefix + "/word",
+            [
+                "POST": { (request, _) async throws(ServerFailure) in
+                    if isRead { _ = try await request.body() }
+                    return ServerReply(status: 200, headers: [], body: .stream(Word()))
+                }
+            ])
+        try await withTemporaryFolder { folder async throws in
+            let (listening, isListening) = AsyncStream<APIEndpoint>.makeStream()
+            let server = FleetAPIServer(
+                access: cluster, listeners: [.unix(path: "\(folder)/a.sock")], version: "9.9", extraRoutes: [route],
+                logger: Self.quiet, onListening: { isListening.yield($0) })
+            let running = Task { try await server.run() }
+            var iterator = listening.makeAsyncIterator()
+            let endpoint = try #require(await iterator.next(isolation: #isolation))
+            // Half of them ended the program before.
+            for _ in 0..<20 {
+                let answer = try await Asker(at: endpoint)("POST", API.ownPrefix + "/word", body: "{}")
+                #expect(answer.status == 200)
+            }
+            running.cancel()
+            _ = await running.result
+        }
+    }
+
     @Test("a body that is too large is refused, announced or not")
     func largeBody() async throws {
         var limits = FleetAPIServer.Limits()

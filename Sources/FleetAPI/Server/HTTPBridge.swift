@@ -162,7 +162,10 @@ struct HTTPBridge: HTTPResponder {
                 withExtendedLifetime(share) {}
             }
             try await withGracefulShutdownHandler {
-                try await incoming.consumeWithInboundCloseHandler { _ in
+                try await incoming.consumeWithInboundCloseHandler { body in
+                    // Given up at once: one whose end was read before would be neither ended nor given up when the stream ends, and
+                    // that ends the program (Hummingbird 2.28.1, RequestBody.Source).
+                    _ = body.makeAsyncIterator()
                     try await feed.run { try await output.write(ByteBuffer(bytes: $0)) }
                 } onInboundClosed: {
                     feed.close()
