@@ -32,12 +32,26 @@ struct MachineRightsTests {
             }
         }
         #expect(refusal(Transaction(if: [.present(foreign)], then: [])) != nil)
+        // etcd makes the whole answer of each run.
+        let run = Operation.get(Self.keys.results)
+        #expect(refusal(Transaction(then: [run], otherwise: [run])) == nil)
+        #expect(refusal(Transaction(then: [run, run]))?.contains("one run of keys") == true)
+        #expect(refusal(Transaction(then: [], otherwise: [run, .get(Self.keys.files)]))?.contains("one run") == true)
         // What may be read may not be written for that.
         #expect(refusal(Transaction(then: [.put(Self.keys.assignment(Sample.a, Sample.web), [1])])) != nil)
         for (size, isTaken) in [(recordSizeLimit, true), (recordSizeLimit + 1, false)] {
             let value = [UInt8](repeating: 0, count: size)
             #expect((refusal(Transaction(then: [.put(own, value)])) == nil) == isTaken)
         }
+    }
+
+    @Test("a lease is a machine's when all that hangs on it is")
+    func hanging() throws {
+        let (record, foreign) = (Self.keys.machine(Sample.a), Self.keys.machine(Sample.b))
+        for (found, isOwn) in [
+            ([], true), ([record, Self.keys.state(Sample.a, Sample.web), Self.keys.turn], true),
+            ([record, foreign], false), ([foreign], false), ([Self.keys.leader], false), (["elsewhere"], false),
+        ] as [([String], Bool)] { #expect(Self.keys.mayWrite(found, by: Sample.a) == isOwn, "\(found)") }
     }
 
     @Test("a run of keys is read and watched only when all of it may be read")

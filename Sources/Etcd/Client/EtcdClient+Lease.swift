@@ -60,6 +60,25 @@ extension EtcdClient {
         }
     }
 
+    /// The keys that hang on a lease; none when it does not exist.
+    ///
+    /// - Throws: `.permissionDenied` by newer versions when one of them may not be read.
+    package func keys(on lease: LeaseID) async throws(EtcdError) -> [String] {
+        let body = JSONWriter.object {
+            $0.integer("ID", lease.rawValue)
+            $0.bool("keys", true)
+        }
+        let call = Call(
+            path: "/v3/lease/timetolive", body: body, what: "ask what hangs on lease \(lease)", isRepeatable: true,
+            isLinearizable: false)
+        do {
+            return try await perform(call, LeaseAnswer.self).keys
+        } catch {
+            if error.code == .leaseNotFound { return [] }
+            throw error
+        }
+    }
+
     /// What is left of a lease, in seconds, and what it was granted with; `nil` when it does not exist.
     package func timeToLive(_ lease: LeaseID) async throws(EtcdError) -> (remaining: Int, granted: Int)? {
         let call = Call(

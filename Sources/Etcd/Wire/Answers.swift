@@ -162,12 +162,17 @@ struct LeaseAnswer: Answer {
     /// Seconds; 0 or less when the lease does not exist.
     var ttl = 0
     var grantedTTL = 0
+    var keys: [String] = []
 
     mutating func read(_ name: String, from reader: inout JSONReader) throws(JSONError) {
         switch name {
         case "ID": id = LeaseID(try reader.integer())
         case "TTL": ttl = try reader.integer()
         case "grantedTTL", "granted_ttl": grantedTTL = try reader.integer()
+        case "keys":
+            try reader.array { (reader) throws(JSONError) in
+                keys.append(String(decoding: try reader.data(), as: UTF8.self))
+            }
         default: try reader.skip()
         }
     }

@@ -95,7 +95,10 @@ struct StoreGate: Sendable {
             throw ServerFailure(403, "permission denied: \(error.message)")
         }
         if let words = registry.keys.refusal(of: asked, by: machine) { throw ServerFailure(403, words) }
-        for lease in asked.leases { try await check(lease, of: machine) }
+        for lease in asked.leases {
+            // What etcd says to the question goes back as if it had said it to the request.
+            if let refusal = try await check(lease, of: machine) { return Self.reply(refusal.status, refusal.body) }
+        }
         if case .grant(let ttl, _) = asked {
             guard traffic.grants(machine) else { throw ServerFailure(429, "too many requests for leases; wait") }
             asked = .grant(ttl: ttl, id: MachineLease.random(for: machine))
@@ -114,17 +117,31 @@ struct StoreGate: Sendable {
     /// Makes sure that a lease is the machine's: one that a gate has made for it, or the one on which its record hangs.
     ///
     /// The record is for a machine that began its session when it had a login of its own.
-    private func check(_ lease: LeaseID, of machine: MachineID) async throws(ServerFailure) {
-        guard !MachineLease.belongs(lease, to: machine) else { return }
-        let own: LeaseID?
-        do throws(RegistryError) {
-            own = try await registry.session(of: machine)
+    ///
+    /// - Returns: etcd's answer, where it does not say what hangs on the lease.
+    /// - Throws: When the lease is another's.
+    private func check(
+        _ lease: LeaseID, of machine: MachineID
+    ) async throws(ServerFailure) -> (status: Int, body: [UInt8])? {
+        let denial = ServerFailure(403, "permission denied: lease \(lease) is not that of machine \(machine.short)")
+        if !MachineLease.belongs(lease, to: machine) {
+            let own: LeaseID?
+            do throws(RegistryError) {
+                own = try await registry.session(of: machine)
+            } catch {
+                throw ServerFailure(503, "the store does not say whose the lease is: \(error.reason)")
+            }
+            guard own == lease else { throw denial }
+        }
+        let keys: [String]
+        do throws(EtcdError) {
+            keys = try await renewals.withTimeout(Self.patience).keys(on: lease)
         } catch {
-            throw ServerFailure(503, "the store does not say whose the lease is: \(error.reason)")
+            if error.code == .permissionDenied { throw denial }
+            return error.gateAnswer
         }
-        guard own == lease else {
-            throw ServerFailure(403, "permission denied: lease \(lease) is not that of machine \(machine.short)")
-        }
+        guard registry.keys.mayWrite(keys, by: machine) else { throw denial }
+        return nil
     }
 
     /// Asks a member of etcd how it is, now.

@@ -26,6 +26,14 @@ extension RegistryKeys {
         ]
     }
 
+    /// Whether a machine may write all that hangs on a lease.
+    ///
+    /// A lease's number alone proves nothing: who joins chooses the id that it is made of.
+    package func mayWrite(_ keys: [String], by machine: MachineID) -> Bool {
+        let rights = rights(of: machine).filter(\.mayWrite)
+        return keys.allSatisfy { key in rights.contains { $0.covers(.key(key)) } }
+    }
+
     /// Why a machine may not have a gate send a request on for it; `nil` when it may.
     ///
     /// Leases are not looked at: whose they are, `MachineLease` tells.
@@ -55,9 +63,17 @@ extension RegistryKeys {
             case .get(let keys): denial(reading: keys)
             }
         }
+        func isOne(_ keys: KeySelector) -> Bool { if case .key = keys { true } else { false } }
         switch request {
         case .range(let keys, _, _, _), .watch(let keys, _, _): return denial(reading: keys)
         case .transaction(let transaction):
+            let runs = [transaction.then, transaction.otherwise].map { branch in
+                branch.count { if case .get(let keys) = $0, !isOne(keys) { true } else { false } }
+            }
+            // etcd makes the whole answer before anybody can say that it is too large.
+            if runs.contains(where: { $0 > 1 }) {
+                return "permission denied: a machine's transaction reads one run of keys at most"
+            }
             return transaction.comparisons.lazy.compactMap { denial(reading: .key($0.key)) }.first
                 ?? (transaction.then + transaction.otherwise).lazy.compactMap { denial($0) }.first
         case .grant(let ttl, _):
@@ -68,10 +84,10 @@ extension RegistryKeys {
     }
 }
 
-/// The leases that a gate makes for machines: their numbers say whose they are, so that every gate knows it without asking.
+/// The leases that a gate makes for machines: their numbers say whose they are, also before anything hangs on them.
 ///
-/// The front half of a number is made of the machine's id, the other is random. What etcd itself numbers meets a machine's by a chance of one
-/// in 2^31.
+/// The front half of a number is made of the machine's id, the other is random. Whoever joins may choose an id whose number is another lease's, so
+/// what hangs on a lease is looked at, too (`mayWrite`).
 package enum MachineLease {
     /// In seconds: the longest session that can be set (`session-ttl`), and the turn that its machine takes.
     package static let longest: Int64 = 2 * 3600

@@ -214,6 +214,27 @@ struct StoreGateTests {
         }
     }
 
+    @Test("a lease whose number is made of a machine's id is another's all the same when another's keys hang on it")
+    func forged() async throws {
+        try await withGate { rig, all async throws in
+            let client = try EtcdClient(rig.configuration())
+            let (lease, _) = try await client.grantLease(ttl: 600)
+            #expect(MachineLease.belongs(lease, to: GateRig.worker))
+            #expect(try await client.keepAlive(lease) == 600)
+            _ = try await all.store.commit(
+                Transaction(then: [.put(key: Self.keys.machine(GateRig.other), value: [1], lease: lease)]))
+            let own = Self.keys.state(GateRig.worker, Self.web)
+            for attempt in [
+                { _ = try await client.keepAlive(lease) }, { try await client.revoke(lease) },
+                { _ = try await client.commit(Transaction(then: [.put(key: own, value: [], lease: lease)])) },
+            ] as [() async throws -> Void] {
+                let error = await #expect(throws: EtcdError.self) { try await attempt() }
+                #expect(error?.code == .permissionDenied, "\(error?.message ?? "")")
+            }
+            #expect(try await all.store.keepAlive(lease) == 600)
+        }
+    }
+
     @Test("a machine that is revoked is refused at once, and its watches end")
     func revoked() async throws {
         try await withGate { rig, all async throws in
