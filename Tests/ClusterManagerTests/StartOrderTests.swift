@@ -119,7 +119,7 @@ struct StartOrderTests {
             ])
         let together = ["restart x.service, restart a.service, restart x.socket"]
         #expect(try restart("x.socket", Self.socket, on: "n") == together)
-        #expect(try restart("x.socket", Self.socket, .none) == together)
+        #expect(throws: ClusterManagerError.self) { try restart("x.socket", Self.socket, .none) }
         #expect(try restart("x.timer", Self.timer) == ["restart x.service, restart a.service, restart x.timer"])
     }
 
@@ -187,6 +187,26 @@ struct StartOrderTests {
         let session = await Session.run("restart x.service x.socket", on: fleet)
         #expect(session.status == .success, "\(session.errors)")
         #expect(await fleet.requests.suffix(2) == ["set x.socket launched", "set x.service launched"])
+    }
+
+    @Test("nobody who answers between two stages is waited for: what is stopped is started all the same")
+    func silence() async throws {
+        let away = ClusterManagerError(.unreachable, "connection refused", isTransient: true)
+        let fleet = try running(answersAboutMachines: [.success(Fixtures.machines(5)), .failure(away), .failure(away)])
+        let session = await Session.run("restart x.service x.socket", on: fleet)
+        #expect(session.status == .success, "\(session.errors)")
+        #expect(await fleet.requests.suffix(2) == ["set x.socket launched", "set x.service launched"])
+    }
+
+    @Test("a restart that has to wait between two halves is refused to who does not, before anything is asked for")
+    func restartWithoutWaiting() async throws {
+        let fleet = try running()
+        let session = await Session.run("restart x.service x.socket --no-block", on: fleet)
+        #expect(session.status == .failure)
+        #expect(session.errors.hasSuffix("which has to be waited for; leave out --no-block\n"), "\(session.errors)")
+        #expect(await fleet.requests.isEmpty)
+        let alone = await Session.run("restart x.service --no-block", on: fleet)
+        #expect(alone.status == .success, "\(alone.errors)")
     }
 
     @Test("of a unit that was stopped and whose start is refused it is told which command starts it")
@@ -317,7 +337,8 @@ struct StartOrderTests {
 
     /// A service and its socket that run on one machine.
     private func running(
-        runsUnits: Bool = true, refusals: [String: ClusterManagerError] = [:]
+        runsUnits: Bool = true, refusals: [String: ClusterManagerError] = [:],
+        answersAboutMachines: [Result<[FleetMachine], ClusterManagerError>] = []
     ) throws -> FakeFleet {
         let machine = Fixtures.machines(1)[0].id
         let units = try [
@@ -326,6 +347,6 @@ struct StartOrderTests {
         ]
         return FakeFleet(
             units: units, states: units.map { Fixtures.state($0, on: machine) }, runsUnits: runsUnits,
-            refusals: refusals)
+            refusals: refusals, answersAboutMachines: answersAboutMachines)
     }
 }

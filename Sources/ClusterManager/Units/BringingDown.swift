@@ -77,7 +77,7 @@ package struct BringingDown: Sendable {
         // Of these the machine itself takes away first what starts them.
         case .unload, .destroy: break
         case .stop where patience != .none: return StartOrder.stages(stopping: parts)
-        case .restart where patience != .none:
+        case .restart:
             for index in parts.indices {
                 let name = parts[index].name
                 let start: UnitOperation.Request = { fleet in
@@ -89,8 +89,17 @@ package struct BringingDown: Sendable {
                 }
                 parts[index].restarts(by: { try await $0.setTarget(.loaded, of: name) }, start)
             }
-            return StartOrder.stages(starting: parts)
-        case .stop, .restart: break
+            let stages = StartOrder.stages(starting: parts)
+            guard patience == .none else { return stages }
+            // Who does not stay cannot ask for the second half, and asked for at once the trigger would be refused for good.
+            guard stages.count == 1 else {
+                let names = stages[0].steps.map(\.unit.rawValue).few(3)
+                throw ClusterManagerError(
+                    .usage,
+                    "\(names): a unit and what triggers it are stopped before they are started, which has to be waited for; "
+                        + "leave out --no-block")
+            }
+        case .stop: break
         }
         return [UnitOperation.Stage(parts.map(\.step))]
     }

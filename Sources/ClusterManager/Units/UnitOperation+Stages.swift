@@ -82,6 +82,23 @@ extension UnitOperation {
         func isBegun(_ unit: UnitName) -> Bool { places[unit] != nil }
     }
 
+    /// How long nobody may answer between two stages.
+    private static let silence = Duration.seconds(60)
+
+    /// Begins to follow the cluster; in the middle of the work it waits for somebody to answer, as a wait does: an agent that restarts just
+    /// then would leave units stopped.
+    private func waiter(for course: Course) async throws -> Waiter {
+        let deadline = ContinuousClock.now + Self.silence
+        while true {
+            do {
+                return try await Waiter(context.fleet, units: course.followed, console: context.console)
+            } catch let error as ClusterManagerError {
+                guard error.isTransient, course.stagesAsked > 0, ContinuousClock.now < deadline else { throw error }
+            }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+    }
+
     /// Asks for what a stage is made of, and waits for it.
     ///
     /// - Parameters:
@@ -100,7 +117,7 @@ extension UnitOperation {
         let beside = Set(stage.beside.map(\.unit))
         let isWaiting = patience != .none && (steps.contains { $0.goal != nil } || !course.open.isEmpty)
         let waiter =
-            isWaiting ? try await Waiter(context.fleet, units: course.followed, console: context.console) : nil
+            isWaiting ? try await waiter(for: course) : nil
         let before = course.before ?? waiter?.before ?? FleetView()
         if let waiter, course.before == nil { course.before = waiter.before }
         let unasked = Self.unasked(ahead)
