@@ -225,6 +225,25 @@ struct RealSystemdTests {
         }
     }
 
+    @Test("a start that failed tells of its own run, though systemd has begun the next one")
+    func nextRun() async throws {
+        try await NspawnMachine.with { machine in
+            let manager = try await machine.manager(machine.direct)
+            let run = "test -e /run/begun || { touch /run/begun; exit 3; }; exec sleep infinity"
+            try machine.write(
+                "[Service]\nType=notify\nRestart=on-failure\nRestartSec=0\nExecStart=/bin/sh -c '\(run)'\n",
+                to: Self.folder + "again.service")
+            _ = try await manager.watch(["again.service"])
+            #expect(try await manager.startUnit("again.service") == .failed)
+            var next: UnitProperties
+            repeat { next = try await manager.properties(of: "again.service") } while next.mainPID == nil
+            #expect(next.result == "success")
+            #expect(
+                try await manager.startReport(of: "again.service", after: .failed)
+                    == StartReport(result: "exit-code", exit: StartReport.Exit(isSignal: false, status: 3)))
+        }
+    }
+
     @Test("a start that ends with 'dependency' names the units at fault, and no other one")
     func dependencies() async throws {
         try await NspawnMachine.with { machine in

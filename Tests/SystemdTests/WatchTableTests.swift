@@ -44,6 +44,44 @@ struct WatchTableTests {
         #expect(changes.add == [MatchRule.unit("a.service")] && changes.remove.isEmpty)
     }
 
+    /// What systemd tells of a service that runs, that ended well, and that failed.
+    private enum Run {
+        static func of(_ result: String, code: Int32, status: Int32) -> RunEnd {
+            RunEnd(["Result": .string(result), "ExecMainCode": .signed(code), "ExecMainStatus": .signed(status)])
+        }
+        static let goesOn = of("success", code: 0, status: 0)
+        static let well = of("success", code: 1, status: 0)
+        static let failed = of("exit-code", code: 1, status: 7)
+        static let killed = of("signal", code: 2, status: 9)
+    }
+
+    @Test(
+        "the end of a run is that of the job which is asked about, though the next run has begun",
+        arguments: [
+            ([Run.goesOn, Run.failed, nil], .failed, Run.failed),
+            ([Run.failed, nil, Run.goesOn], .failed, Run.failed),
+            ([Run.failed, nil, Run.goesOn], .dependency, Run.failed),
+            // What is up is not down for what was before.
+            ([Run.failed, nil, Run.goesOn], .done, Run.goesOn),
+            ([Run.failed, nil, Run.goesOn, nil], .failed, Run.goesOn),
+            // The newest failure, of a run that no job has begun.
+            ([Run.failed, nil, Run.goesOn, Run.killed], .failed, Run.killed),
+            // Somebody has reset it, or it went well.
+            ([Run.failed, nil, Run.well], .failed, Run.well),
+            ([Run.failed, nil, Run.well, Run.goesOn], .failed, Run.goesOn),
+        ] as [([RunEnd?], JobResult, RunEnd)])
+    func runEnds(told: [RunEnd?], result: JobResult, end: RunEnd) {
+        var table = WatchTable()
+        table.add(["web.service"])
+        // Nothing is told where a job is gone.
+        for run in told {
+            if let run { table.update("web.service", run) } else { table.jobRemoved("web.service") }
+        }
+        #expect(table.end(of: "web.service", after: result) == end)
+        table.connectionChanged()
+        #expect(table.end(of: "web.service", after: result) == nil)
+    }
+
     @Test("only news is news")
     func news() {
         var table = WatchTable()

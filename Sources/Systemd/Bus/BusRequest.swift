@@ -43,6 +43,12 @@ struct BusRequest: Sendable {
             arguments: [.string(interface), .string(name)])
     }
 
+    /// All properties of an interface, as they are in one moment.
+    static func properties(path: String, interface: String) -> BusRequest {
+        BusRequest(
+            path: path, interface: "org.freedesktop.DBus.Properties", member: "GetAll", arguments: [.string(interface)])
+    }
+
     static func broker(_ member: String, _ argument: String) -> BusRequest {
         BusRequest(
             destination: "org.freedesktop.DBus", path: "/org/freedesktop/DBus", interface: "org.freedesktop.DBus",

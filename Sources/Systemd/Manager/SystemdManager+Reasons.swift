@@ -26,16 +26,13 @@ extension SystemdManager {
         report.asserts = try await checks("Asserts", of: name)
         report.triggers = try await strings("Unit", "Triggers", of: name)
         if result == .dependency { report.dependencies = (try? await dependencyFaults(of: name)) ?? [] }
-        // Types that run nothing have neither.
-        report.result = try? await text(type, "Result", of: name)
-        let code = try? await value(type, "ExecMainCode", of: name)?.signed
-        report.exit = StartReport.Exit(code: code, status: try? await value(type, "ExecMainStatus", of: name)?.signed)
-        let isSuccess = report.result ?? "success" == "success"
-        // A unit that systemd has forgotten shows no run at all.
-        if isSuccess, report.exit == nil, let end = watches.end(of: name) {
-            report.result = end.result ?? report.result
-            report.exit = end.exit
-        } else if !isSuccess, let failure = await failedCommand(type, of: name) {
+        // A signal tells all of it at once, as `GetAll` does; asked for one by one they would be of two runs. Types that run nothing have
+        // none of it.
+        var end = watches.end(of: name, after: result)
+        if end == nil { end = try? await lastRun(type, of: name) }
+        report.result = end?.result
+        report.exit = end?.exit
+        if end?.hasFailed == true, let failure = await failedCommand(type, of: name) {
             let isClean = report.exit.map { !$0.isSignal && $0.status == 0 } ?? true
             let mainEnd = isClean ? nil : try? await value(type, "ExecMainExitTimestampMonotonic", of: name)?.number
             // When one of them fails, systemd ends the other: the first one is the reason.
@@ -45,6 +42,12 @@ extension SystemdManager {
         }
         if report.result == Self.setupFailure { report.sentence = await sentence(on: name) }
         return report
+    }
+
+    private func lastRun(_ type: String, of name: String) async throws(SystemdError) -> RunEnd {
+        try await call(.properties(path: UnitPath.path(of: name), interface: Self.interface(type))) {
+            reader throws(SystemdError) in RunEnd(try reader.dictionary(wanted: RunEnd.properties))
+        }
     }
 
     /// The settings whose commands run beside a main process, by the unit's type.
@@ -128,8 +131,10 @@ extension SystemdManager {
     }
 
     private static func request(_ type: String, _ property: String, _ name: String) -> BusRequest {
-        .property(path: UnitPath.path(of: name), interface: "org.freedesktop.systemd1." + type, name: property)
+        .property(path: UnitPath.path(of: name), interface: interface(type), name: property)
     }
+
+    private static func interface(_ type: String) -> String { "org.freedesktop.systemd1." + type }
 
     /// A list of conditions or assertions, as a unit file says them: those that did not hold, or all when systemd does not say.
     ///

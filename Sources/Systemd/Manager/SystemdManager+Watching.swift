@@ -110,6 +110,7 @@ extension SystemdManager {
         let path = try reader.objectPath()
         let unit = try reader.string()
         let result = JobResult(word: try reader.string())
+        watches.jobRemoved(unit)
         let isOurs = jobs.removed(path: path, result: result)
         if isOurs || watches.watches(unit) { tell(.jobRemoved(unit: unit, path: path, result: result)) }
     }

@@ -31,6 +31,8 @@ struct RunEnd: Hashable, Sendable {
     var result: String?
     var exit: StartReport.Exit?
 
+    var hasFailed: Bool { result ?? "success" != "success" }
+
     init(_ values: [String: BusValue]) {
         result = values["Result"]?.text
         exit = StartReport.Exit(code: values["ExecMainCode"]?.signed, status: values["ExecMainStatus"]?.signed)
@@ -49,6 +51,8 @@ struct WatchTable {
     private var rules: Set<String> = []
     /// How the last run of each watched unit ended, by systemd's signals.
     private var ends: [String: RunEnd] = [:]
+    /// The same at the end of each unit's last job.
+    private var jobEnds: [String: RunEnd] = [:]
 
     var names: [String] { Array(status.keys) }
 
@@ -62,6 +66,7 @@ struct WatchTable {
         for name in names {
             status.removeValue(forKey: name)
             ends.removeValue(forKey: name)
+            jobEnds.removeValue(forKey: name)
         }
     }
 
@@ -83,14 +88,30 @@ struct WatchTable {
         return left == right
     }
 
-    func end(of name: String) -> RunEnd? { ends[name] }
+    /// How the run ended that a job with such a result is about; `nil` while no signal has told of any.
+    ///
+    /// Whatever needs the unit may have it started again in the moment in which it fails, and systemd then knows of that new run alone.
+    func end(of name: String, after result: JobResult) -> RunEnd? {
+        let last = ends[name]
+        guard result != .done, result != .skipped, last?.hasFailed != true, let end = jobEnds[name], end.hasFailed
+        else { return last }
+        return end
+    }
 
-    mutating func update(_ name: String, _ end: RunEnd) { ends[name] = end }
+    mutating func update(_ name: String, _ end: RunEnd) {
+        ends[name] = end
+        // A run that goes on has no exit: this one went well, or somebody has reset the failure.
+        if !end.hasFailed, end.exit != nil { jobEnds.removeValue(forKey: name) }
+    }
+
+    /// A job of the unit is gone; systemd tells what changed with it before that (systemd 252, bus_job_send_removed_signal).
+    mutating func jobRemoved(_ name: String) { jobEnds[name] = ends[name] }
 
     /// A new connection knows no rules, and what was told meanwhile was not heard.
     mutating func connectionChanged() {
         rules = []
         ends = [:]
+        jobEnds = [:]
     }
 
     /// What to add to and remove from the broker's rules; additions go first, so that no change falls in between.
