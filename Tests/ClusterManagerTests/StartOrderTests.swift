@@ -164,6 +164,22 @@ struct StartOrderTests {
             ])
     }
 
+    @Test("a global pair that is not seen where it should be in time is no success")
+    func stuckGlobals() async throws {
+        let machine = Fixtures.machines(1)[0]
+        let files = [("g.service", Fixtures.plainText + Self.global), ("g.socket", Self.socket + Self.global)]
+        let units = try files.map { try Fixtures.unit($0, text: $1) }
+        for (verb, late) in [("restart", "2 of 2 units"), ("stop", "1 of 1 units")] {
+            let fleet = FakeFleet(
+                units: units, states: units.map { Fixtures.state($0, on: machine.id) }, machines: [machine],
+                runsUnits: false)
+            let session = await Session.run("\(verb) g.service g.socket --timeout 1", on: fleet)
+            #expect(session.status == .incomplete, "\(session.errors)")
+            #expect(session.errors.contains("gave up waiting after 1 s: \(late) not there yet"), "\(session.errors)")
+            #expect(!session.output.contains("g.socket"), "\(session.output)")
+        }
+    }
+
     @Test("of a unit that is refused nothing more is asked, and the other one is asked for")
     func refused() async throws {
         let refusal = ClusterManagerError(.refused, "no such thing")
@@ -196,6 +212,20 @@ struct StartOrderTests {
         let session = await Session.run("restart x.service x.socket", on: fleet)
         #expect(session.status == .success, "\(session.errors)")
         #expect(await fleet.requests.suffix(2) == ["set x.socket launched", "set x.service launched"])
+    }
+
+    @Test("the time that its user gives a command ends a wait between two stages, too")
+    func silenceBeyondTimeout() async throws {
+        let away = ClusterManagerError(.unreachable, "connection refused", isTransient: true)
+        let failures = Array(repeating: Result<[FleetMachine], ClusterManagerError>.failure(away), count: 100)
+        let fleet = try running(answersAboutMachines: [.success(Fixtures.machines(5))] + failures)
+        let session = await Session.run("restart x.service x.socket --timeout 1", on: fleet)
+        #expect(session.status == .incomplete)
+        #expect(
+            session.errors.contains(
+                "gave up waiting after 1 s: nobody answers: connection refused; x.service, x.socket"),
+            "\(session.errors)")
+        #expect(await fleet.requests == ["set x.socket loaded"])
     }
 
     @Test("a restart that has to wait between two halves is refused to who does not, before anything is asked for")

@@ -56,11 +56,13 @@ package struct StartOrder: Sendable {
         private func second(_ request: UnitOperation.Request?) -> UnitOperation.Step {
             let name = name
             return UnitOperation.Step(
-                name, line: step.line, goal: step.goal, hash: step.hash, verb: "start",
+                name, line: step.line, goal: step.goal, lateGoal: ending, hash: step.hash, verb: "start",
                 request: request ?? { try await $0.setTarget(.launched, of: name) })
         }
 
         fileprivate var isStopped: Bool { readying?.goal == .stopped }
+        /// What its start comes to, of a global unit, too.
+        fileprivate var ending: WaitGoal.Kind { isStopped ? .restarted : .running }
     }
 
     /// How long what comes first holds up the rest: it is told of all the same, and the rest is asked for.
@@ -88,7 +90,7 @@ package struct StartOrder: Sendable {
             UnitOperation.Stage(
                 stopped.filter { !triggers.contains($0.name) }.compactMap(\.readying), bound: patienceWithStop),
             UnitOperation.Stage(
-                parts.filter { triggers.contains($0.name) }.compactMap { $0.starting?.ahead(.running) },
+                parts.filter { triggers.contains($0.name) }.compactMap { $0.starting?.ahead($0.ending) },
                 bound: patience),
             UnitOperation.Stage(
                 parts.compactMap { part in

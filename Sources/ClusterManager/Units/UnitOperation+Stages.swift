@@ -6,6 +6,13 @@ import FleetCore
 extension UnitOperation.Step {
     /// Whether more comes of it than a line to print.
     fileprivate var hasOutcome: Bool { request != nil || goal != nil }
+
+    /// The step after an earlier stage that was over too soon for its unit.
+    fileprivate var late: Self {
+        var step = self
+        step.goal = goal ?? lateGoal
+        return step
+    }
 }
 
 /// Work of which one part comes after another.
@@ -45,10 +52,12 @@ extension UnitOperation {
         private(set) var asked: [WaitGoal] = []
         private(set) var ended: Set<UnitName> = []
         private var places: [UnitName: Int] = [:]
-        /// What a unit's last step waits for, and a stage that is over has not seen.
+        /// What the last step of a unit that does anything waits for, and a stage that is over has not seen.
         var open: [WaitGoal] = []
         /// Units that were not loaded in time, so that no other one is held up by them once more.
         var unloaded: Set<UnitName> = []
+        /// Units that an earlier stage has not seen where it wanted them.
+        var late: Set<UnitName> = []
         /// When the first wait began.
         var start: ContinuousClock.Instant?
         /// What came of units by their last steps.
@@ -88,15 +97,25 @@ extension UnitOperation {
     /// Begins to follow the cluster; in the middle of the work it waits for somebody to answer, as a wait does: an agent that restarts just
     /// then would leave units stopped.
     private func waiter(for course: Course) async throws -> Waiter {
-        let deadline = ContinuousClock.now + Self.silence
-        while true {
-            do {
-                return try await Waiter(context.fleet, units: course.followed, console: context.console)
-            } catch let error as ClusterManagerError {
-                guard error.isTransient, course.stagesAsked > 0, ContinuousClock.now < deadline else { throw error }
+        var deadline = ContinuousClock.now
+        if course.stagesAsked > 0 { deadline += min(Self.silence, timeLeft(of: course) ?? Self.silence) }
+        do {
+            return try await Persistence.ask(until: deadline) {
+                try await Waiter(context.fleet, units: course.followed, console: context.console)
             }
-            try await Task.sleep(for: .milliseconds(200))
+        } catch let error as ClusterManagerError {
+            guard error.isTransient, case .wait(let timeout?) = patience, timeLeft(of: course) == .zero else {
+                throw error
+            }
+            throw ClusterManagerError(
+                .timedOut, "gave up waiting after \(timeout.inWords): nobody answers: \(error.message)")
         }
+    }
+
+    /// What is left of the user's time; `nil` where it has no end.
+    private func timeLeft(of course: Course) -> Duration? {
+        guard case .wait(let timeout?) = patience else { return nil }
+        return course.start.map { max(timeout - (ContinuousClock.now - $0), .zero) } ?? timeout
     }
 
     /// Asks for what a stage is made of, and waits for it.
@@ -110,14 +129,14 @@ extension UnitOperation {
         let later = Set(ahead.flatMap(\.steps).map(\.unit))
         // For the others a later stage has but a line to print, which no failure is found out by.
         let unfinished = Set(ahead.flatMap(\.steps).filter(\.hasOutcome).map(\.unit))
-        let failed = Set(course.settled.filter { $0.kind == .failed }.map(\.unit))
+        // Nor is that line told of what has failed, or is still waited for.
+        let told = Set(course.settled.filter { $0.kind == .failed }.map(\.unit) + course.open.map(\.unit))
         let steps = (stage.steps + stage.beside).filter { step in
-            !course.refused.contains(step.unit) && (step.hasOutcome || !failed.contains(step.unit))
-        }
+            !course.refused.contains(step.unit) && (step.hasOutcome || !told.contains(step.unit))
+        }.map { course.late.contains($0.unit) ? $0.late : $0 }
         let beside = Set(stage.beside.map(\.unit))
         let isWaiting = patience != .none && (steps.contains { $0.goal != nil } || !course.open.isEmpty)
-        let waiter =
-            isWaiting ? try await waiter(for: course) : nil
+        let waiter = isWaiting ? try await waiter(for: course) : nil
         let before = course.before ?? waiter?.before ?? FleetView()
         if let waiter, course.before == nil { course.before = waiter.before }
         let unasked = Self.unasked(ahead)
@@ -168,9 +187,8 @@ extension UnitOperation {
                 "nobody knows what becomes of \(names), since etcd does not answer; try again when it does",
                 isTransient: true)
         }
-        let start = course.start ?? .now
-        course.start = start
-        let left = timeout.map { max($0 - (ContinuousClock.now - start), .zero) }
+        course.start = course.start ?? .now
+        let left = timeLeft(of: course)
         leaveWord(Self.farewell(course.asked, without: course.ended, before: before), unasked)
         let result = await waiter.wait(
             for: goals, onTheWay: unfinished, after: course.settled,
@@ -185,8 +203,9 @@ extension UnitOperation {
         }
         let pending = Set(result.pending.map(\.unit))
         let open = goals.filter { pending.contains($0.unit) }
+        course.late = course.late.subtracting(goals.map(\.unit)).union(pending)
         course.unloaded.formUnion(open.filter { $0.kind == .loaded }.map(\.unit))
-        course.open = (open + heldUp).filter { !later.contains($0.unit) }
+        course.open = (open + heldUp).filter { !unfinished.contains($0.unit) }
         guard let error = result.error, error.code != .unitFailed else { return }
         if ahead.isEmpty {
             (course.unsettled, course.error) = (result.pending, error)

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import FleetAPI
 package import FleetCore
 
 /// What came of a command for one unit, for `--output json`.
@@ -39,6 +40,8 @@ package struct UnitOperation: Sendable {
         package let request: Request?
         /// What to wait for; `nil` when the request's own success is all.
         package var goal: WaitGoal.Kind?
+        /// What to wait for in place of nothing where an earlier stage was over before its own goal for the unit was reached.
+        package var lateGoal: WaitGoal.Kind?
         /// Hash of the file that the request gives to a unit which has another one.
         package let hash: String?
         /// The line to print when nothing is waited for.
@@ -47,12 +50,13 @@ package struct UnitOperation: Sendable {
         package let verb: String?
 
         package init(
-            _ unit: UnitName, line: String, goal: WaitGoal.Kind? = nil, hash: String? = nil, verb: String? = nil,
-            request: Request? = nil
+            _ unit: UnitName, line: String, goal: WaitGoal.Kind? = nil, lateGoal: WaitGoal.Kind? = nil,
+            hash: String? = nil, verb: String? = nil, request: Request? = nil
         ) {
             self.unit = unit
             self.line = line
             self.goal = goal
+            self.lateGoal = lateGoal
             self.hash = hash
             self.verb = verb
             self.request = request
@@ -142,6 +146,11 @@ package struct UnitOperation: Sendable {
 extension ClusterManagerError {
     /// Any error as one of ours; what is none of ours is told as it describes itself.
     package init(wrapping error: any Error) {
-        self = error as? ClusterManagerError ?? ClusterManagerError(.refused, "\(error)")
+        self =
+            switch error {
+            case let error as ClusterManagerError: error
+            case let error as APIError: ClusterManagerError(error)
+            default: ClusterManagerError(.refused, "\(error)")
+            }
     }
 }

@@ -1,9 +1,6 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import FleetAPI
-import FleetAPIClient
-
 /// Asks until somebody answers, for questions and for orders that may be given twice.
 ///
 /// An agent that restarts, or an etcd that chooses a leader, is away for seconds; a wait of minutes does not end by that.
@@ -19,14 +16,15 @@ enum Persistence {
     /// - Returns: The answer.
     /// - Throws: `ClusterManagerError`; at once for a refusal, which asking again would not change.
     static func ask<Answer>(
-        until deadline: ContinuousClock.Instant, _ request: () async throws(APIError) -> Answer
+        until deadline: ContinuousClock.Instant, _ request: () async throws -> Answer
     ) async throws -> Answer {
         var pause = firstPause
         while true {
-            do throws(APIError) {
+            do {
                 return try await request()
             } catch {
-                guard error.isTransient, ContinuousClock.now < deadline else { throw ClusterManagerError(error) }
+                let error = ClusterManagerError(wrapping: error)
+                guard error.isTransient, ContinuousClock.now < deadline else { throw error }
             }
             try await Task.sleep(for: pause)
             pause = min(pause * 2, longestPause)
