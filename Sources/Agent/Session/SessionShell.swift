@@ -35,18 +35,18 @@ package actor SessionShell {
     let etcd: any SessionStore
     private let file: any SessionKeeper
     private let guardControl: any MachineGuard
-    private let peers: Peers
+    let peers: Peers
     let hooks: Hooks
     private let requestedTTL: Int
     let clockwork: any Clockwork
     var logger: Logger
     var record: MachineRecord
-    private var saved: SavedSession
+    var saved: SavedSession
     var core: SessionCore
     private var timer: Task<Void, Never>?
     /// Why etcd last granted no lease or took no record; told again when it is for another reason.
     var lastRefusal = ""
-    private var isAskingPeers = false
+    var isAskingPeers = false
     /// Where this run's record of the machine stands in the store's history.
     var recordRevision: Int64 = 0
     /// What the store last said of the record.
@@ -67,7 +67,7 @@ package actor SessionShell {
     /// What is wrong with its clock; empty when nothing is.
     var clockTrouble = ""
     private let events: AsyncStream<SessionCore.Event>
-    private let inbox: AsyncStream<SessionCore.Event>.Continuation
+    let inbox: AsyncStream<SessionCore.Event>.Continuation
 
     package init(
         registry: ClusterRegistry, etcd: any SessionStore, record: MachineRecord, saved: SavedSession,
@@ -209,7 +209,7 @@ package actor SessionShell {
     ///
     /// - Returns: Whether it is on disk.
     @discardableResult
-    private func save(_ lease: SessionLease?) -> Bool {
+    func save(_ lease: SessionLease?) -> Bool {
         saved.lease = lease?.id ?? 0
         saved.ttl = lease?.ttl ?? 0
         saved.storeID = etcd.knownClusterID ?? saved.storeID
@@ -287,7 +287,7 @@ extension SessionShell {
     }
 
     /// Hands an answer about `lease` to the core, unless the session has gone on to another.
-    private func answer(_ event: SessionCore.Event, about lease: SessionLease) {
+    func answer(_ event: SessionCore.Event, about lease: SessionLease) {
         if core.isAbout(lease) { inbox.yield(event) }
     }
 
@@ -371,112 +371,6 @@ extension SessionShell {
             answer(try await isOwnStore() ? .leaseGone : .foreignStore, about: lease)
         } catch {
             answer(error.code == .storeReplaced ? .foreignStore : .renewFailed, about: lease)
-        }
-    }
-
-    /// Whether the store that renewed our lease has lost what came after it: other parts of the agent have found less history.
-    ///
-    /// One that was restored from an earlier state may hold the lease. A renewal does not tell, since it shows no history.
-    private func isStoreSetBack() async -> Bool {
-        guard etcd.seesAnotherStore else { return false }
-        do {
-            return try await !isOwnStore()
-        } catch {
-            return error.code == .storeReplaced
-        }
-    }
-
-    /// Whether the store that answers bears the mark of the one that holds our session.
-    ///
-    /// - Throws: `.storeReplaced` when it has less history; other codes when it cannot be asked.
-    private func isOwnStore() async throws(EtcdError) -> Bool {
-        let found = try await etcd.withTimeout(core.timing.attemptTimeout).get(.key(registry.keys.mark), revision: 0)
-        guard let mark = saved.storeMark else { return true }
-        return found.keys.first.map { String(decoding: $0.value, as: UTF8.self) } == mark
-    }
-
-    /// Notes the mark of the store in which this machine has just registered.
-    private func noteMark() async {
-        do {
-            saved.storeMark = try await registry.makeMark() ?? saved.storeMark
-        } catch {
-            logger.debug("the store's mark is not known", metadata: ["error": "\(error.message)"])
-        }
-    }
-
-    private func askForQuorum() async {
-        let asked = clockwork.now
-        let question = QuorumQuestion(etcd: etcd, memberCount: saved.memberCount ?? 0)
-        let count = question.count
-        await question.ask { [inbox] answer, member in
-            inbox.yield(.memberAnswered(answer, member: member, count: count, asked: asked))
-        }
-    }
-
-    /// Has peers renew the lease, or tell of a proof: rule R4.
-    private func askPeers(_ lease: SessionLease) async {
-        defer { isAskingPeers = false }
-        guard case .held(_, let proof, _) = core.phase else { return }
-        let sent = clockwork.now
-        let session = SessionInNeed(
-            lease: "\(LeaseID(lease.id))", proofAge: sent.since(proof), store: storeDescription)
-        switch await peers.renew(session, within: core.timing.attemptTimeout * 2) {
-        case .renewed: answer(.relayed(sent: sent), about: lease)
-        case .noQuorum(let age):
-            answer(.proofOfPeer(SessionTiming.moment(ofProofAged: age, askedAt: sent)), about: lease)
-        case .nothing: break
-        }
-    }
-
-    /// The store and the members that are asked for a proof; `nil` until it has answered.
-    ///
-    /// A machine that knows other members, or fewer, than another takes for a proof what is none to that one.
-    private var storeDescription: String? {
-        guard let id = etcd.knownClusterID else { return nil }
-        let question = QuorumQuestion(etcd: etcd, memberCount: saved.memberCount ?? 0)
-        return ([String(id, radix: 16), "\(question.count)"] + etcd.memberURLs.sorted()).joined(separator: " ")
-    }
-
-    /// How old the newest proof is by which a peer may go.
-    ///
-    /// - Parameter store: What the peer's session is with, as it describes it.
-    /// - Returns: `nil` when there is none, or not of that store and just those members.
-    package func noQuorumAge(of store: String) -> Duration? {
-        guard let moment = core.noQuorum, core.currentLease != nil, storeDescription == store else { return nil }
-        return clockwork.now.since(moment)
-    }
-
-    private func tell(_ report: SessionCore.Report) {
-        switch report {
-        case .machineIDTaken: break
-        case .renewalsFailing: logger.warning("session renewals fail; looking for a proof that the session still lives")
-        case .coveredByNoQuorum:
-            logger.warning("etcd has no quorum: no session can end now, so units go on")
-            hooks.status("etcd is down or has no quorum; units go on")
-        case .recovered:
-            logger.info("session renewed again")
-            hooks.status("in the cluster")
-        case .guardFired:
-            logger.error("the guard has stopped this machine's units while the agent was held up; a new session begins")
-            hooks.status("fenced by the guard")
-        case .fencing:
-            logger.error("session cannot be proved: stopping this machine's units before others take them over")
-            hooks.status("fenced: no proof that the session lives")
-        case .keptOut:
-            logger.error("this machine is kept from its work: stopping its units, so that others take them over")
-            hooks.status("fenced: kept from its work")
-        case .foreignStore:
-            logger.error(
-                """
-                etcd lost its data or is another cluster's: nothing is stopped, nothing is taken on; restore etcd, or \
-                join what is there now with "cluster-manager cluster adopt" (this machine alone: "node-agent adopt"), which \
-                stops units that it does not know
-                """)
-            if case .suspended(let lease) = core.phase {
-                saved.isRefused = true
-                save(lease)
-            }
-            hooks.status("refused: etcd is not the store of this session; units go on")
         }
     }
 }

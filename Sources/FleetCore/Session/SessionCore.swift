@@ -111,7 +111,7 @@ package struct SessionCore: Sendable, Equatable {
         case foreignStore
     }
 
-    package private(set) var phase: Phase = .idle
+    package internal(set) var phase: Phase = .idle
     package var timing: SessionTiming
     /// Renewals have failed since the last success; reported once.
     var isTroubled = false
@@ -132,9 +132,9 @@ package struct SessionCore: Sendable, Equatable {
     /// unnoticed, would make it younger than it is, and this machine's own session has ended by then.
     package internal(set) var noQuorum: Moment?
     /// The lease that fencing gives up; ended once the units are dead, so that others need not wait for its lifetime.
-    private var abandoned: SessionLease?
+    var abandoned: SessionLease?
     /// The session was given up for others to take over.
-    private var isLeavingToOthers = false
+    var isLeavingToOthers = false
 
     package init(timing: SessionTiming) { self.timing = timing }
 
@@ -324,67 +324,6 @@ extension SessionCore {
         isCovered = false
         evidence = QuorumEvidence()
         return proven(sent, at: now, report: nil)
-    }
-
-    /// The store ended the lease: others may hold our units at this very moment.
-    private mutating func leaseGone(at now: Moment) -> [Directive] {
-        isRenewing = false
-        // In any other phase this is a late answer about a former lease; `registerLeaseGone` speaks of one that is not held yet.
-        guard case .held(let lease, _, _) = phase else { return [] }
-        return fence(lease, kill: now)
-    }
-
-    private mutating func fence(_ lease: SessionLease, kill: Moment) -> [Directive] {
-        phase = .fencing(kill: kill)
-        abandoned = lease
-        noQuorum = nil
-        return [.report(.fencing), .fence(kill: kill)]
-    }
-
-    /// Lets the session end: units have until then to stop, and the lease, which may not be ended in order, is renewed no more.
-    private mutating func keptOut(at now: Moment) -> [Directive] {
-        guard case .held(let lease, let proof, _) = phase else { return [] }
-        let kill = min(now + timing.stopBudget, timing.killMoment(proof: proof))
-        phase = .fencing(kill: kill)
-        abandoned = lease
-        isLeavingToOthers = true
-        return [.report(.keptOut), .fence(kill: kill)]
-    }
-
-    /// What ran is dead, so a new session begins, in which the agent takes everything up from the start.
-    private mutating func guardFired(at now: Moment) -> [Directive] {
-        guard case .held(let lease, _, _) = phase else { return [] }
-        phase = .fencing(kill: now)
-        abandoned = lease
-        return [.report(.guardFired), .fence(kill: now)]
-    }
-
-    private mutating func foreignStore(at now: Moment) -> [Directive] {
-        isRenewing = false
-        guard case .held(let lease, _, _) = phase else { return [.wake(at: now + timing.renewInterval)] }
-        phase = .suspended(lease)
-        return [.report(.foreignStore), .disarmGuard, .wake(at: now + timing.renewInterval)]
-    }
-
-    private mutating func ownStoreReturned(at now: Moment) -> [Directive] {
-        guard case .suspended(let lease) = phase else { return [] }
-        phase = .held(lease, proof: now, isConfirmed: false)
-        isRenewing = true
-        return [.resume(lease), .wake(at: timing.fenceMoment(proof: now))]
-    }
-
-    private mutating func fenced(at now: Moment) -> [Directive] {
-        guard case .fencing = phase else { return [] }
-        let end: [Directive] = [.disarmGuard] + (abandoned.map { [.revoke($0)] } ?? [])
-        abandoned = nil
-        guard isLeavingToOthers else {
-            phase = .granting
-            return end + [.grant]
-        }
-        isLeavingToOthers = false
-        let back = now + timing.absence
-        phase = .away(until: back)
-        return end + [.wake(at: back)]
     }
 
     private mutating func woke(at now: Moment) -> [Directive] {
