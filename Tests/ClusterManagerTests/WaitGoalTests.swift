@@ -55,7 +55,8 @@ struct WaitGoalTests {
         // systemd's reason follows the failure, and is waited for a moment.
         Case(kind: .running, desired: .launched, current: .launched, report: "failed/failed", expected: pending),
         Case(
-            kind: .running, desired: .launched, current: .launched, report: "failed/failed", attention: .seconds(1),
+            kind: .running, desired: .launched, current: .launched, report: "failed/failed",
+            attention: WaitGoal.reasoning,
             expected: .failed(failed)),
         Case(
             kind: .running, desired: .launched, current: .launched, report: "failed/failed", health: "status 203",
@@ -115,7 +116,7 @@ struct WaitGoalTests {
             expected: .reached(launched)),
         Case(
             kind: .restarted, desired: .launched, current: .launched, report: "failed/failed", before: 1000,
-            attention: .seconds(1), expected: .failed(failed)),
+            attention: WaitGoal.reasoning, expected: .failed(failed)),
         Case(kind: .loaded, desired: .loaded, placed: false, expected: .pending(reason: "no machine")),
         Case(kind: .loaded, desired: .loaded, report: "inactive/dead", expected: pending),
         Case(
@@ -231,7 +232,7 @@ struct WaitGoalTests {
         let late = Duration.seconds(90)
         #expect(told.update(view, changed: Self.name, attention: late).isEmpty)
         #expect(untold.update(view, changed: Self.name, attention: late).isEmpty)
-        #expect(untold.update(view, attention: late + WaitGoal.settling).map(\.text) == [Self.failed])
+        #expect(untold.update(view, attention: late + WaitGoal.reasoning).map(\.text) == [Self.failed])
         state.health = "start failed: timeout"
         view.apply(.state(state))
         let words = told.update(view, changed: Self.name, attention: late).map(\.text)

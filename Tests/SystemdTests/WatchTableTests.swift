@@ -98,6 +98,21 @@ struct WatchTableTests {
     }
 }
 
+@Suite("Ends of processes")
+struct ExitTests {
+    @Test(
+        "an end that cannot have brought the outcome about is none of it",
+        arguments: [
+            ("exit-code", false, 3, true), ("exit-code", false, 0, false), ("exit-code", true, 15, false),
+            ("signal", true, 9, true), ("signal", false, 1, false), ("core-dump", true, 11, true),
+            ("protocol", false, 0, false), ("protocol", false, 1, true), ("timeout", true, 15, true),
+            (nil, false, 0, true),
+        ] as [(String?, Bool, Int32, Bool)])
+    func explains(result: String?, isSignal: Bool, status: Int32, explains: Bool) {
+        #expect(StartReport.Exit(isSignal: isSignal, status: status).explains(result) == explains)
+    }
+}
+
 @Suite("Endpoints")
 struct BusEndpointTests {
     @Test("paths are escaped as D-Bus addresses demand")

@@ -138,10 +138,11 @@ package actor AgentShell {
         }
     }
 
-    /// The units that an event shows as failed.
+    /// The units that an event shows as failed, or tells of: when the word on a start is there systemd may know more of a later run.
     private static func failures(in event: AgentEvent) -> [UnitName] {
         switch event {
         case .observed(let seen), .entered(_, _, _, let seen): seen.filter(\.showsFailure).map(\.unit)
+        case .startEnded(let unit, .failed): [unit]
         default: []
         }
     }

@@ -83,6 +83,8 @@ extension WaitGoal {
     package static let staleness: Duration = .seconds(5)
     /// For how long what a machine has just done may still show otherwise.
     package static let settling: Duration = .seconds(1)
+    /// For how long the reason of a failure is waited for: of a unit that changes much a machine tells it a second late (`ReportPace.rest`).
+    package static let reasoning: Duration = .seconds(2)
     /// After this long a wait says what it waits for (no verb waits longer without a word).
     package static let speechless: Duration = .seconds(2)
 
@@ -305,7 +307,7 @@ extension WaitGoal {
                 ? .pending(reason: nil) : .reached("Unit \(unit) launched on \(place)")
         case "failed":
             // systemd's reason follows the failure.
-            guard isAnswer, state.health != nil || quiet >= Self.settling else { return .pending(reason: nil) }
+            guard isAnswer, state.health != nil || quiet >= Self.reasoning else { return .pending(reason: nil) }
             let reason = state.health.map { ": \(FleetUnitState.cause($0).clause)" } ?? ""
             return .failed("unit \(unit) failed on \(place)\(reason); see 'cluster-manager status \(unit)'")
         case "inactive":

@@ -66,6 +66,7 @@ extension AgentCore {
             // It stands against the unit for as long as that shows what came of the start, and no longer.
             let shows = entry.observed?.showsFailure == true
             settle(unit, remark: shows ? nil : reason)
+            entries[unit]?.startFailure = reason
             if shows { entries[unit]?.failure = reason }
         case .refused(let reason):
             // An order that is out of date by now was refused for nobody.

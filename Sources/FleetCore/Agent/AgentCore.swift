@@ -36,6 +36,8 @@ package struct AgentCore: Sendable, Equatable {
         var refusals = 0
         /// What systemd said of the last order, when it was not simply carried out.
         var remark: String?
+        /// What it said of the last start that failed; a remark that is the same is that one.
+        var startFailure: String?
         /// How the last run ended that failed.
         var failure: String?
         var pace = ReportPace()
@@ -188,8 +190,14 @@ package struct AgentCore: Sendable, Equatable {
         case .explained(let unit, let failure):
             // systemd speaks of a unit that runs again by now as of one that has not failed.
             guard let entry = entries[unit], entry.observed?.showsFailure == true else { return }
-            // Of the start itself its own word says more.
-            if entry.failure?.hasSuffix(failure) != true { update(unit) { $0.failure = failure } }
+            // The word on a start that failed stands while systemd tries again, and no longer.
+            let isOfStart = entry.remark != nil && entry.remark == entry.startFailure
+            // What is known may say as much, of the start itself or of the process that failed.
+            guard (isOfStart ? entry.remark : entry.failure)?.contains(failure) != true else { return }
+            update(unit) {
+                if isOfStart { $0.remark = nil }
+                $0.failure = failure
+            }
         case .jobEnded(let unit, let end): jobEnded(unit, end)
         case .completed(let completions, let units): learn(completions, of: units)
         case .recorded: ledger.recording = []

@@ -26,6 +26,18 @@ package struct StartReport: Hashable, Sendable {
             self.init(isSignal: code == 2 || code == 3, status: status, command: command)
         }
 
+        /// Whether such an end can be what an outcome is owed to.
+        ///
+        /// - Source: systemd 252, service_sigchld_event.
+        func explains(_ result: String?) -> Bool {
+            switch result {
+            case "exit-code": !isSignal && status != 0
+            case "signal", "core-dump": isSignal
+            case "protocol": isSignal || status != 0
+            default: true
+            }
+        }
+
         /// As systemctl writes it: `status 203/EXEC`, `signal 9/KILL`, and in words where systemd itself gave up before the program ran.
         package var words: String { end + (command.map { " of \($0)" } ?? "") }
 

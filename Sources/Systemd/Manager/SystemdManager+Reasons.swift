@@ -40,6 +40,8 @@ extension SystemdManager {
                 report.exit = failure.exit
             }
         }
+        // systemd ends the main process itself when another one fails.
+        if let exit = report.exit, !exit.explains(report.result) { report.exit = nil }
         if report.result == Self.setupFailure { report.sentence = await sentence(on: name) }
         return report
     }

@@ -70,6 +70,19 @@ import Testing
                     start-skipped web => publish web v1 launched inactive/dead (loaded: no such path)
                     """),
             NamedScript(
+                "the word on a start that failed goes when more is known of a later failure",
+                claimed + """
+                    issued web; seen web activating/start => publish web v1 launched activating/start
+                    start-failed web => -
+                    published => publish web v1 launched activating/start (loaded: start failed: exit-code, status 1)
+                    published => -
+                    explained-fully web => -
+                    seen web failed/failed => publish web v1 launched failed/failed (loaded: start failed: exit-code, status 1)
+                    published => -
+                    explained web => -
+                    explained-fully web => publish web v1 launched failed/failed (loaded: failed: exit-code, status 4 of ExecStartPre=/bin/test)
+                    """),
+            NamedScript(
                 "a start that failed is told of with systemd's word, and left to systemd",
                 claimed + """
                     issued web; seen web failed/failed => publish web v1 launched failed/failed
@@ -77,6 +90,7 @@ import Testing
                     published => publish web v1 launched failed/failed (loaded: start failed: exit-code, status 1)
                     published => -
                     explained web => -
+                    explained-briefly web => -
                     seen web activating/start => publish web v1 launched activating/start
                     """),
             NamedScript(

@@ -94,6 +94,9 @@ struct AgentScript {
             case "stop-failed": return .stopFailed(unit, reason: "no answer")
             case "seen": return .observed([observation(words)])
             case "explained": return .explained(unit, failure: "failed: exit-code, status 1")
+            case "explained-fully":
+                return .explained(unit, failure: "failed: exit-code, status 4 of ExecStartPre=/bin/test")
+            case "explained-briefly": return .explained(unit, failure: "failed: exit-code")
             case "published": return .published(lastPublished)
             case "publish-failed": return .publishFailed
             case "claim-gone": return .claimsGone([unit])
