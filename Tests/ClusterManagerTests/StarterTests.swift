@@ -49,6 +49,12 @@ struct StarterTests {
         }
         #expect(try view("m").starters(of: unit).map(\.words) == [words].compactMap(\.self))
         #expect(try view("m").isHeldUp(unit) == isLasting)
+        // One that is down has started nothing by needing it.
+        var down = try view("m")
+        let other = try #require(down.units[UnitName(unchecked: name)])
+        down.apply(.state(Fixtures.state(other, on: "m", "inactive", "dead")))
+        let isPulling = words?.contains("(Want") ?? false
+        #expect(down.starters(of: unit).map(\.words) == [isPulling ? nil : words].compactMap(\.self))
         // What is elsewhere, or only loaded, starts nothing here.
         for view in [try view("n"), try view("m", .loaded)] {
             #expect(view.starters(of: unit).isEmpty && !view.isHeldUp(unit))

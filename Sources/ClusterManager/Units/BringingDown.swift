@@ -60,12 +60,30 @@ package struct BringingDown: Sendable {
 
     /// Carries out the command for units that `units(_:in:)` has found.
     package func run(_ units: [FleetUnit], patience: UnitOperation.Patience, in context: CommandContext) async throws {
+        if verb == .restart { try await checkTriggers(units, in: context) }
         let stages = try stages(units, patience)
         let past: [Verb: String] = [
             .stop: "stopped", .unload: "unloaded", .destroy: "destroyed", .restart: "restarted",
         ]
         let summary = patience == .none ? nil : past[verb]
         try await UnitOperation(context: context, patience: patience).run(stages, summary: summary)
+    }
+
+    /// Refuses to restart a socket alone whose service runs: systemd stops it, and does not start it again (systemd 252, socket_start).
+    private func checkTriggers(_ units: [FleetUnit], in context: CommandContext) async throws {
+        let named = Set(units.map(\.name))
+        for unit in units where unit.desired == .launched {
+            guard let other = UnitTrigger(unit.name, unit.file).obstacle, !named.contains(other) else { continue }
+            // Who is not told how the other one does leaves it to systemd.
+            let states = (try? await context.fleet.states(of: other)) ?? []
+            guard states.contains(where: { !$0.isDown && (unit.isGlobal || $0.machine == unit.machine) }) else {
+                continue
+            }
+            throw ClusterManagerError(
+                .unit,
+                "cannot restart \(unit.name) alone: systemd starts it only as long as \(other) is down, which runs; "
+                    + "'cluster-manager restart \(unit.name) \(other)' restarts both")
+        }
     }
 
     /// What the command does, of which one part comes after another where one unit triggers another one.

@@ -56,7 +56,7 @@ package struct BringingUp: Sendable {
         if registered.desired < target {
             rise = { try await $0.setTarget(target, of: name) }
         } else if target == .launched, let standing {
-            rise = Self.rise(of: name, standing)
+            rise = Self.rise(of: registered, standing)
         }
         if let source = finding.source, source.hash != registered.hash {
             guard replaces else {
@@ -84,16 +84,18 @@ package struct BringingUp: Sendable {
     }
 
     /// What starts a unit again that is launched already; `nil` when it runs.
-    private static func rise(of name: UnitName, _ standing: Standing) -> UnitOperation.Request? {
+    private static func rise(of unit: FleetUnit, _ standing: Standing) -> UnitOperation.Request? {
+        let name = unit.name
         switch standing {
         case .up: return nil
         case .down: return { try await $0.restart(name) }
         case .partlyDown(let machines, let all):
             // A restart is of all its machines, and a start ends nothing that runs.
+            let others = UnitTrigger(name, unit.file).obstacle.map { " \($0)" } ?? ""
             let error = ClusterManagerError(
                 .unit,
                 "cannot start \(name): it is down on \(machines) of \(all) machines and runs on others, which would"
-                    + " be restarted, too; 'cluster-manager restart \(name)' does that")
+                    + " be restarted, too; 'cluster-manager restart \(name)\(others)' does that")
             return { _ in throw error }
         }
     }

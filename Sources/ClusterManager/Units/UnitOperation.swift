@@ -117,7 +117,12 @@ package struct UnitOperation: Sendable {
         if context.format == .json { context.console.output.write(try JSONOutput.text(results)) }
         let done = results.count { $0.ok }
         let (failures, count) = (course.failures, course.units.count)
-        if let summary, count > 1 { context.warn("\(summary) \(done) of \(count) units") }
+        if let summary, count > 1 {
+            // What comes of a global unit nobody has waited for.
+            let asked = course.results.count { $0.ok }
+            let rest = asked == 0 ? "" : "; \(asked) more \(asked == 1 ? "was" : "were") asked to"
+            if asked < count { context.warn("\(summary) \(done - asked) of \(count - asked) units\(rest)") }
+        }
         let error = course.error ?? Waiter.failure(of: course.settled, on: context.console)
         if let failure = failures.first {
             // The command's own error is another one than the failure that the wait has left to it.

@@ -23,8 +23,16 @@ extension FleetView {
     /// - Returns: Those that the view knows and that are launched on the same machine, in the order of their names.
     func starters(of unit: FleetUnit) -> [Starter] {
         let links = unit.dependentSettings
-        return sortedUnits.filter { $0.isUp(beside: unit) }.compactMap { $0.starter(of: unit.name, links) }
+        return sortedUnits.filter { $0.isUp(beside: unit) }.compactMap { other in
+            guard let starter = other.starter(of: unit.name, links) else { return nil }
+            // What needs a unit starts it with itself: one that is down has not.
+            let isDown = unit.machine.flatMap { states[other.name]?[$0] }?.isDown == true
+            return isDown && Self.pulling.contains(starter.setting ?? "") ? nil : starter
+        }
     }
+
+    /// Settings by which a unit starts another one when it is itself started, and at no other time.
+    private static let pulling: Set<String> = ["Wants", "Requires", "BindsTo", "WantedBy", "RequiredBy"]
 
     /// Whether another unit starts `unit` again, by itself, when it has gone down: a moment later, or at any time.
     func isHeldUp(_ unit: FleetUnit) -> Bool {
@@ -124,6 +132,12 @@ struct UnitTrigger {
 
     /// Whether systemd starts it only as long as its unit is down (systemd 252, socket_start and automount_start).
     var wantsUnitDown: Bool { name.type == .socket || name.type == .automount }
+
+    /// The unit that has to be down when systemd starts it; `nil` where there is none, as for a socket with `Accept=yes`.
+    var obstacle: UnitName? {
+        guard wantsUnitDown, case .unit(let unit)? = targets.first else { return nil }
+        return file.flag(section: "Socket", name: "Accept") == true ? nil : UnitName(unchecked: unit)
+    }
 
     /// Whether it starts its unit again by itself when that has gone down.
     ///
