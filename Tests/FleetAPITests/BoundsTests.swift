@@ -3,6 +3,7 @@
 
 import FleetAPI
 import FleetAPIClient
+import FleetCore
 import FoundationEssentials
 import Synchronization
 import Testing
@@ -216,6 +217,81 @@ struct BoundsTests {
         }
     }
 
+    @Test("who waits for memory gets it when it comes back, and not what he may never have or what others keep")
+    func waiting() async throws {
+        let shares = Shares()
+        let (vera, vic) = (Self.user("vera"), Self.user("vic"))
+        var held = shares.take(6, for: vera, most: 8, all: 10)
+        #expect(await shares.take(9, for: vera, most: 8, all: 10, within: .seconds(3600)) == nil, "at once")
+        #expect(await shares.take(5, for: vic, most: 8, all: 10, within: .milliseconds(1)) == nil, "the class")
+        async let first = shares.take(8, for: vic, most: 8, all: 10, within: .seconds(100))
+        async let second = shares.take(2, for: vera, most: 2, all: 10, within: .seconds(100))
+        held?.shrink(to: 2)
+        let given = await first
+        #expect(given != nil)
+        withExtendedLifetime(held) {}
+        held = nil
+        let late = await second
+        #expect(late != nil)
+        withExtendedLifetime(given) {}
+    }
+
+    @Test("an answer that is smaller than was taken for it gives back the rest, and a larger one needs more")
+    func answers() async {
+        var bounds = Bounds()
+        (bounds[.viewer].answers, bounds[.viewer].allAnswers) = (10, 12)
+        let shares = Shares()
+        let memories = ["vera", "vera", "vic", "vera"].map { AnswerMemory(shares, Self.user($0), bounds[.viewer]) }
+        #expect(await memories[0].reserve(10, within: .seconds(100)))
+        #expect(await !memories[1].reserve(1, within: .milliseconds(1)))
+        #expect(memories[0].settle(4, isAsked: true) && shares.held(by: .viewer) == 4)
+        #expect(!memories[1].settle(7, isAsked: true) && shares.held(by: .viewer) == 4, "what is refused holds nothing")
+        #expect(
+            memories[1].settle(6, isAsked: true) && !memories[2].settle(3, isAsked: true)
+                && memories[2].settle(2, isAsked: true))
+        memories[0].end()
+        #expect(await memories[3].reserve(1, within: .seconds(100)))
+        #expect(
+            memories[3].settle(100, isAsked: true) && shares.held(by: .viewer) == 9, "what was begun is not refused")
+        // What tells of a change is given whatever others hold, and so is one that no wait would make room for.
+        #expect(memories[2].settle(100, isAsked: false))
+        for memory in memories { memory.end() }
+        #expect(shares.held(by: .viewer) == 0)
+        #expect(memories[0].settle(100, isAsked: true) && !memories[2].settle(1, isAsked: true))
+        memories[0].end()
+    }
+
+    @Test(
+        "who does not read his answers gets no more of them than there is memory for, and others of the class wait for him"
+    )
+    func unread() async throws {
+        var limits = FleetAPIServer.Limits()
+        limits.bounds[.socket].allAnswers = 5 << 20
+        let cluster = MemoryCluster()
+        let line = "Environment=A=\(String(repeating: "x", count: 100_000))\n"
+        let file = try UnitFile(parsing: "[Service]\nExecStart=/bin/true\n" + String(repeating: line, count: 9))
+        _ = try await cluster.createUnit(UnitName(unchecked: "a.service"), file: file, target: .inactive)
+        try await withServer(cluster, limits: limits) { endpoint async throws in
+            let path = "/fleet/v1/units/a.service"
+            var idle: [RawConnection] = []
+            var refusal: Answer?
+            while refusal == nil, idle.count < 20 {
+                let connection = try RawConnection(endpoint)
+                connection.send("GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                idle.append(connection)
+                let answer = try await Asker(at: endpoint)("GET", path)
+                if answer.status == 200 { #expect(answer.body.count > 900_000) } else { refusal = answer }
+            }
+            #expect(refusal?.status == 503 && refusal?.header("Retry-After") == "1")
+            #expect(
+                try await Asker(at: endpoint)("GET", "/fleet/v1/discovery").status == 200, "what is small is served")
+            for connection in idle { connection.end() }
+            var status = 503
+            while status == 503 { status = try await Asker(at: endpoint)("GET", path).status }
+            #expect(status == 200)
+        }
+    }
+
     @Test("the page on the API has the table of bounds")
     func documented() throws {
         let root = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
@@ -225,7 +301,8 @@ struct BoundsTests {
             let bound = Bounds()[group]
             let row =
                 "| \(group.rawValue) | \(Int(bound.rate)), \(Int(bound.burst)) | \(bound.connections), \(bound.allConnections) "
-                + "| \(bound.streams), \(bound.allStreams) | \(size(bound.body)), \(size(bound.allBodies)) |"
+                + "| \(bound.streams), \(bound.allStreams) | \(size(bound.body)), \(size(bound.allBodies)) "
+                + "| \(size(bound.answers)), \(size(bound.allAnswers)) |"
             #expect(page.contains(row), "\(row)")
         }
     }

@@ -73,6 +73,30 @@ struct MachineRightsTests {
         }
     }
 
+    @Test(
+        "what an answer may become is known before: a record has its size, a file and a run of keys are as long as they like"
+    )
+    func rooms() {
+        let (own, largest) = (KeySelector.key(Self.keys.machine(Sample.a)), 8 << 20)
+        func room(_ request: StoreRequest) -> Int { Self.keys.room(for: request, largest: largest) }
+        func range(_ keys: KeySelector) -> StoreRequest { .range(keys, limit: 1, revision: 0, keysOnly: true) }
+        let one = room(range(own))
+        #expect(one > recordSizeLimit && one < largest / 10)
+        for keys in [
+            Self.keys.files, Self.keys.machines, .prefix(Self.keys.prefix + "files/1"),
+            .key(Self.keys.prefix + "files/1"),
+        ] {
+            #expect(room(range(keys)) == largest, "\(keys)")
+        }
+        let two = Transaction(then: [.get(own)], otherwise: [.get(own), .get(own), .delete(own)])
+        #expect(room(.transaction(two)) == 2 * one)
+        let many = Transaction(then: Array(repeating: .get(own), count: Transaction.operationLimit))
+        #expect(room(.transaction(many)) == largest)
+        #expect(
+            room(.transaction(Transaction(then: [.put(Self.keys.turn, [1])]))) == 0 && room(.keepAlive(LeaseID(1))) == 0
+        )
+    }
+
     @Test("a lease's number says whose it is, and is one that etcd takes")
     func leases() {
         for _ in 0..<100 {

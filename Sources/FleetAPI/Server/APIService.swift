@@ -114,6 +114,7 @@ package struct APIService: Sendable {
         let body = API.ErrorBody(code: failure.status, message: failure.message, askAt: failure.askAt)
         var reply = (try? json(body, status: failure.status)) ?? ServerReply(status: failure.status)
         reply.closes = failure.closes
+        if let seconds = failure.retryAfter { reply.headers.append((name: "Retry-After", value: "\(seconds)")) }
         return reply
     }
 

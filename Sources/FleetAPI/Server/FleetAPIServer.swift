@@ -199,6 +199,7 @@ struct ServerLoad: Sendable {
     let connections: ConnectionBook
     let streams = Shares()
     let bodies = Shares()
+    let answers = Shares()
 
     init(_ bounds: Bounds) {
         self.bounds = bounds

@@ -20,13 +20,16 @@ struct HTTPBridge: HTTPResponder {
     func respond(to request: Request, context: Context) async throws -> Response {
         let origin = await context.origin(at: listener)
         let caller = await recognition.caller(at: origin)
+        let memory = AnswerMemory(load.answers, caller, load.bounds[caller.group])
         let reply: ServerReply
         if let refusal = refusal(of: request, from: caller, context) {
             reply = await service.refuse(request.method.rawValue, request.head.path ?? "/", caller, refusal)
         } else {
-            reply = await service.respond(to: serverRequest(request, caller, context))
+            var asked = serverRequest(request, caller, context)
+            asked.answer = memory
+            reply = await service.respond(to: asked)
         }
-        return response(to: request, reply, caller, origin)
+        return response(to: request, reply, caller, origin, holding: memory)
     }
 
     /// Why a request ends before anybody looks at what it asks for; `nil` when it goes on.
@@ -38,9 +41,10 @@ struct HTTPBridge: HTTPResponder {
         if let refusal = plainRefusal(request, caller) { return refusal }
         guard load.connections.identify(ObjectIdentifier(context.channel), as: caller) else {
             return ServerFailure(429, "\(caller.name) has all the connections that it may have", closes: true)
+                .retrying(after: 1)
         }
         guard load.rates.admits(caller) else {
-            return ServerFailure(429, "too many requests at once; wait a second")
+            return ServerFailure(429, "too many requests at once; wait a second").retrying(after: 1)
         }
         // The first one is the request's authority and no field here any more; who stands between may go by the second.
         guard !request.headers.contains(where: { $0.name.canonicalName == "host" }) else {
@@ -95,7 +99,8 @@ struct HTTPBridge: HTTPResponder {
                 guard memory.grow(by: buffer.readableBytes) else {
                     throw ServerFailure(
                         503, "the bodies of other requests take all the memory that there is for them; try again",
-                        closes: true)
+                        closes: true
+                    ).retrying(after: 1)
                 }
                 bytes += buffer.readableBytesView
             }
@@ -108,7 +113,8 @@ struct HTTPBridge: HTTPResponder {
     }
 
     private func response(
-        to request: Request, _ reply: ServerReply, _ caller: Caller, _ origin: ConnectionOrigin
+        to request: Request, _ reply: ServerReply, _ caller: Caller, _ origin: ConnectionOrigin,
+        holding memory: AnswerMemory
     ) -> Response {
         var headers = HTTPFields()
         for header in reply.headers {
@@ -122,7 +128,14 @@ struct HTTPBridge: HTTPResponder {
             // HTTP forbids the field in these answers (RFC 9110, section 8.6).
             let length: HTTPFields = reply.status == 204 ? [:] : [.contentLength: "0"]
             return Self.bodiless(status, headers + length)
+        case .bytes(let bytes) where bytes.count > Self.piece && request.method != .head:
+            guard memory.settle(bytes.count, isAsked: request.method == .get) else {
+                let refusal = APIService.reply(to: AnswerMemory.refusal(caller))
+                return response(to: request, refusal, caller, origin, holding: memory)
+            }
+            return Response(status: status, headers: headers, body: Self.pieces(of: bytes, holding: memory))
         case .bytes(let bytes):
+            memory.end()
             let response = Response(
                 status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
             return request.method == .head ? response.createHeadResponse() : response
@@ -133,11 +146,26 @@ struct HTTPBridge: HTTPResponder {
                 let failure = ServerFailure(
                     429,
                     "\(caller.name), or all like it, has as many streams of events and journals as it may have; end one"
-                )
-                return response(to: request, APIService.reply(to: failure), caller, origin)
+                ).retrying(after: 1)
+                return response(to: request, APIService.reply(to: failure), caller, origin, holding: memory)
             }
             return Response(
                 status: status, headers: headers, body: stream(feed, holding: share, for: request, caller, origin))
+        }
+    }
+
+    /// The largest piece of an answer that is written at once; as much waits in a connection at most before its client reads on.
+    private static let piece = 64 << 10
+
+    /// Writes an answer piece by piece, as its client reads it, and holds its memory until the last one is under way.
+    private static func pieces(of bytes: [UInt8], holding memory: AnswerMemory) -> ResponseBody {
+        ResponseBody(contentLength: bytes.count) { writer in
+            defer { memory.end() }
+            for start in stride(from: 0, to: bytes.count, by: piece) {
+                // Copied: a part of the answer would keep all of it until the client has read that part.
+                try await writer.write(ByteBuffer(bytes: bytes[start..<min(start + piece, bytes.count)]))
+            }
+            try await writer.finish(nil)
         }
     }
 

@@ -12,6 +12,8 @@ package struct ServerRequest: Sendable {
     package var caller: Caller
     /// Reads the whole body; called at most once, and only after the request's head was found good.
     package var body: @Sendable () async throws(ServerFailure) -> [UInt8]
+    /// The memory that its answer has; `nil` where nothing bounds it.
+    var answer: AnswerMemory?
 
     package init(
         method: String, target: String, headers: [(name: String, value: String)] = [], caller: Caller,
@@ -37,6 +39,17 @@ package struct ServerRequest: Sendable {
             let value = pair.dropFirst(name.count).dropFirst()
             return (PercentCoding.decode(name, plusIsSpace: true), PercentCoding.decode(value, plusIsSpace: true))
         }
+    }
+
+    /// Takes memory for the answer before it is made: for a handler that cannot know how large it becomes.
+    ///
+    /// - Parameters:
+    ///   - bytes: The largest that it may be.
+    ///   - patience: How long to wait while other answers have that memory.
+    /// - Throws: 503 when it is not there then.
+    package func reserve(answer bytes: Int, within patience: Duration) async throws(ServerFailure) {
+        guard let answer else { return }
+        guard await answer.reserve(bytes, within: patience) else { throw AnswerMemory.refusal(caller) }
     }
 
     package func queryValues(_ name: String) -> [String] { query.filter { $0.name == name }.map(\.value) }
@@ -83,6 +96,8 @@ package struct ServerFailure: Error, Hashable, Sendable {
     package var audit: String?
     /// Where the request can be done, of one that this server cannot do (421).
     package var askAt: [String]?
+    /// In how many seconds another try may do better.
+    package var retryAfter: Int?
     /// Whether the connection ends with the answer.
     var closes: Bool
 
@@ -95,6 +110,13 @@ package struct ServerFailure: Error, Hashable, Sendable {
         self.message = message
         self.audit = audit
         self.closes = closes || status == 413
+    }
+
+    /// The same, and says in how many seconds another try may do better.
+    package func retrying(after seconds: Int) -> ServerFailure {
+        var failure = self
+        failure.retryAfter = seconds
+        return failure
     }
 
     init(_ error: ClusterAccessError) {

@@ -74,7 +74,9 @@ struct StoreGate: Sendable {
         _ id: String, _ work: (MachineID) async throws(ServerFailure) -> ServerReply
     ) async throws(ServerFailure) -> ServerReply {
         guard let machine = MachineID(id) else { throw ServerFailure(400, "no machine id") }
-        guard traffic.begin(machine) else { throw ServerFailure(429, "too many requests at once; wait for answers") }
+        guard traffic.begin(machine) else {
+            throw ServerFailure(429, "too many requests at once; wait for answers").retrying(after: 1)
+        }
         defer { traffic.end(machine) }
         var reply = try await work(machine)
         let time = Int64(Date().timeIntervalSince1970) - (etcd.clockError ?? renewals.clockError ?? 0)
@@ -100,12 +102,17 @@ struct StoreGate: Sendable {
             if let refusal = try await check(lease, of: machine) { return Self.reply(refusal.status, refusal.body) }
         }
         if case .grant(let ttl, _) = asked {
-            guard traffic.grants(machine) else { throw ServerFailure(429, "too many requests for leases; wait") }
+            guard traffic.grants(machine) else {
+                throw ServerFailure(429, "too many requests for leases; wait").retrying(after: Traffic.pause)
+            }
             asked = .grant(ttl: ttl, id: MachineLease.random(for: machine))
         }
+        let (patience, began) = (Self.patience(of: request), ContinuousClock.now)
+        let room = registry.keys.room(for: asked, largest: Self.answerLimit)
+        if room > 0 { try await request.reserve(answer: room, within: patience) }
         do throws(EtcdError) {
             let isRenewal = if case .keepAlive = asked { true } else { false }
-            let client = (isRenewal ? renewals : etcd).withTimeout(Self.patience(of: request))
+            let client = (isRenewal ? renewals : etcd).withTimeout(patience - (ContinuousClock.now - began))
             guard case .watch = asked else { return Self.reply(200, try await client.pass(asked)) }
             return Self.reply(200, .stream(PassedWatchBody(watch: try await client.passWatch(asked))))
         } catch {
@@ -184,6 +191,8 @@ private final class Traffic: Sendable {
     private static let most = 64
     /// Leases at once, and then one in so many seconds.
     private static let leases = (burst: 20.0, rate: 0.2)
+    /// From one such lease to the next, in seconds.
+    static let pause = 5
 
     private struct State {
         var running: [MachineID: Int] = [:]

@@ -84,6 +84,36 @@ extension RegistryKeys {
     }
 }
 
+extension RegistryKeys {
+    /// How large the answer to a machine's request may become.
+    ///
+    /// A file is as long as its user likes, and so is a run of keys; every other record has its size.
+    ///
+    /// - Parameters:
+    ///   - request: One that is not refused.
+    ///   - largest: What no answer exceeds.
+    /// - Returns: Bytes; 0 for a request that reads no values.
+    package func room(for request: StoreRequest, largest: Int) -> Int {
+        let longOnes = EtcdPermission(.read, files)
+        func length(of keys: KeySelector) -> Int {
+            guard case .key = keys, !longOnes.covers(keys) else { return largest }
+            // Base64 and the names of fields make a value half as long again.
+            return recordSizeLimit * 3 / 2
+        }
+        func length(of branch: [Operation]) -> Int {
+            var sum = 0
+            for case .get(let keys) in branch { sum = min(largest, sum + length(of: keys)) }
+            return sum
+        }
+        switch request {
+        case .range(let keys, _, _, _): return length(of: keys)
+        case .transaction(let transaction):
+            return max(length(of: transaction.then), length(of: transaction.otherwise))
+        case .grant, .keepAlive, .revoke, .watch, .status, .members: return 0
+        }
+    }
+}
+
 /// The leases that a gate makes for machines: their numbers say whose they are, also before anything hangs on them.
 ///
 /// The front half of a number is made of the machine's id, the other is random. Whoever joins may choose an id whose number is another lease's, so

@@ -82,16 +82,23 @@ struct GateRig: Sendable {
 
     /// Sends a body that no client of ours would, and gives the answer's status.
     func post(_ path: String, _ body: String, by principal: Principal = .machine(worker.rawValue)) async throws -> Int {
+        try await send(path, body, by: principal).status
+    }
+
+    /// The same, with the whole answer.
+    func send(
+        _ path: String, _ body: String, by principal: Principal = .machine(worker.rawValue)
+    ) async throws -> HTTPResponse {
         try await HTTPClient().send(
             HTTPRequest(
                 method: "POST", url: url + path, headers: [HTTPHeader("Content-Type", "application/json")],
-                body: Array(body.utf8), tls: try tls(principal))
-        ).status
+                body: Array(body.utf8), tls: try tls(principal)))
     }
 
     /// Serves the gate before `etcd` while `body` runs.
     static func serve(
-        before etcd: EtcdConfiguration, _ body: (GateRig) async throws -> Void
+        before etcd: EtcdConfiguration, limits: FleetAPIServer.Limits = FleetAPIServer.Limits(),
+        _ body: (GateRig) async throws -> Void
     ) async throws {
         try await withTemporaryFolder { folder async throws in
             let authority = try CertificateAuthority(cluster: "default", now: Date() - 86_400)
@@ -115,7 +122,7 @@ struct GateRig: Sendable {
                 access: RegistryClusterAccess(registry: registry, view: ClusterView(registry: registry)),
                 listeners: [.tls(host: "127.0.0.1", port: 0)], version: "9.9", identity: identity.server,
                 recognition: CertificateRecognition(identity: identity, records: records), audit: notebook,
-                extraRoutes: gate.routes, logger: .silent, onListening: { isListening.yield($0) })
+                limits: limits, extraRoutes: gate.routes, logger: .silent, onListening: { isListening.yield($0) })
             let running = Task { try await server.run() }
             var endpoints = listening.makeAsyncIterator()
             guard case .tls(_, let port)? = await endpoints.next(isolation: #isolation) else {

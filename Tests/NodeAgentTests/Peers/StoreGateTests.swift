@@ -4,6 +4,8 @@
 import Etcd
 import FleetAPIServer
 import FleetCore
+import FoundationEssentials
+import HTTPTransport
 import Identity
 import Registry
 import Synchronization
@@ -20,7 +22,10 @@ struct StoreGateTests {
     private static let keys = RegistryKeys(cluster: .default)
 
     /// Runs `body` with a gate that logs in as a manager does, and with all rights beside it.
-    private func withGate(_ body: (GateRig, ClusterRegistry) async throws -> Void) async throws {
+    private func withGate(
+        _ limits: FleetAPIServer.Limits = FleetAPIServer.Limits(),
+        _ body: (GateRig, ClusterRegistry) async throws -> Void
+    ) async throws {
         let server = try await EtcdServer.start()
         let access = try StoreAccess(
             server.configuration(timeout: .seconds(30)), rootPassword: "r", cluster: .default)
@@ -30,7 +35,7 @@ struct StoreGateTests {
         var etcd = server.configuration(timeout: .seconds(30))
         (etcd.user, etcd.password) = (login.user, login.password)
         let all = ClusterRegistry(store: access.etcd, firstPause: .milliseconds(1))
-        try await GateRig.serve(before: etcd) { rig async throws in try await body(rig, all) }
+        try await GateRig.serve(before: etcd, limits: limits) { rig async throws in try await body(rig, all) }
     }
 
     private func record(_ machine: MachineID) -> MachineRecord {
@@ -232,6 +237,30 @@ struct StoreGateTests {
                 #expect(error?.code == .permissionDenied, "\(error?.message ?? "")")
             }
             #expect(try await all.store.keepAlive(lease) == 600)
+        }
+    }
+
+    @Test("long answers are read one after the other where there is memory for one, and short ones beside them")
+    func memory() async throws {
+        func text(_ key: String) -> String { Data(key.utf8).base64EncodedString() }
+        let run =
+            #"{"key":"\#(text(Self.keys.prefix + "files/"))","range_end":"\#(text(Self.keys.prefix + "files0"))"}"#
+        let one = #"{"key":"\#(text(Self.keys.mark))"}"#
+        let range = StoreGate.path(for: GateRig.worker) + "/v3/kv/range"
+        var limits = FleetAPIServer.Limits()
+        limits.bounds[.machine].answers = StoreGate.answerLimit
+        try await withGate(limits) { rig, _ async throws in
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<8 { group.addTask { try await rig.post(range, run) } }
+                for try await status in group { #expect(status == 200) }
+            }
+        }
+        // So little is never there for an answer that may be longer: it is not even asked for.
+        limits.bounds[.machine].answers = StoreGate.answerLimit - 1
+        try await withGate(limits) { rig, _ async throws in
+            let refused = try await rig.send(range, run)
+            #expect(refused.status == 503 && refused.headers.first(named: "Retry-After") == "1")
+            #expect(try await rig.post(range, one) == 200)
         }
     }
 

@@ -29,6 +29,9 @@ package struct Bound: Hashable, Sendable {
     /// The largest body of a request, and all that are in memory at once, in bytes.
     package var body: Int
     package var allBodies: Int
+    /// The answers of one caller that are made or not yet read by him, and those of the whole class, in bytes.
+    package var answers: Int
+    package var allAnswers: Int
 }
 
 /// The table of all classes.
@@ -49,29 +52,29 @@ package struct Bounds: Sendable {
     ///
     /// A unit file has at most 1 MiB, and JSON may lengthen it. What joins sends a kilobyte or two. A machine calls another for each
     /// journal that somebody follows at it; what it needs besides, for relays and renewals, is what its streams leave. Each worker has its
-    /// watches of the store here, about ten streams.
+    /// watches of the store here, about ten streams, and reads it in answers of at most 8 MiB. A backup is one answer.
     package static func standard(_ group: CallerClass) -> Bound {
         switch group {
         case .stranger:
             Bound(
                 rate: 2, burst: 60, connections: 32, allConnections: 256, streams: 1, allStreams: 8, body: 16 << 10,
-                allBodies: 1 << 20)
+                allBodies: 1 << 20, answers: 1 << 20, allAnswers: 4 << 20)
         case .viewer:
             Bound(
                 rate: 1000, burst: 5000, connections: 64, allConnections: 256, streams: 32, allStreams: 128,
-                body: 64 << 10, allBodies: 8 << 20)
+                body: 64 << 10, allBodies: 8 << 20, answers: 64 << 20, allAnswers: 128 << 20)
         case .operator:
             Bound(
                 rate: 1000, burst: 5000, connections: 128, allConnections: 512, streams: 64, allStreams: 128,
-                body: 4 << 20, allBodies: 320 << 20)
+                body: 4 << 20, allBodies: 320 << 20, answers: 320 << 20, allAnswers: 512 << 20)
         case .machine:
             Bound(
                 rate: 1000, burst: 5000, connections: 256, allConnections: 8192, streams: 160, allStreams: 4096,
-                body: 1 << 20, allBodies: 64 << 20)
+                body: 1 << 20, allBodies: 64 << 20, answers: 32 << 20, allAnswers: 256 << 20)
         case .socket:
             Bound(
                 rate: 1000, burst: 5000, connections: 512, allConnections: 512, streams: 256, allStreams: 256,
-                body: 4 << 20, allBodies: 512 << 20)
+                body: 4 << 20, allBodies: 512 << 20, answers: 320 << 20, allAnswers: 512 << 20)
         }
     }
 }
