@@ -45,6 +45,32 @@ struct MachineRightsTests {
         }
     }
 
+    @Test("a machine writes the results of units that are assigned to it while they are, and deletes none")
+    func results() {
+        let (own, other) = (Self.keys.assignment(Sample.a, Sample.web), Self.keys.assignment(Sample.b, Sample.web))
+        let result = Self.keys.result(Sample.web)
+        let stands = Comparison(own, .equal, .modRevision(7))
+        func isTaken(_ comparisons: [Comparison], _ operation: Operation) -> Bool {
+            let request = StoreRequest.transaction(Transaction(if: comparisons, then: [operation]))
+            return Self.keys.refusal(of: request, by: Sample.a) == nil
+        }
+        #expect(isTaken([.present(Self.keys.machine(Sample.a)), stands], .put(result, [1])))
+        for comparison in [
+            Comparison(other, .equal, .modRevision(7)), Comparison(own, .equal, .modRevision(0)), .absent(own),
+            Comparison(own, .notEqual, .modRevision(7)), Comparison(own, .less, .modRevision(7)),
+            Comparison(Self.keys.assignment(Sample.a, Sample.db), .equal, .modRevision(7)),
+            Comparison(Self.keys.machine(Sample.a), .equal, .modRevision(7)),
+        ] { #expect(!isTaken([comparison], .put(result, [1])), "\(comparison)") }
+        #expect(!isTaken([], .put(result, [1])))
+        #expect(!isTaken([stands], .put(Self.keys.result(Sample.db), [1])))
+        #expect(!isTaken([stands], .put(key: result, value: [1], lease: LeaseID(7))), "it outlives every session")
+        for keys: KeySelector in [.key(result), Self.keys.results, .prefix(result)] {
+            #expect(!isTaken([stands], .delete(keys)), "\(keys)")
+        }
+        let otherwise = Transaction(if: [stands], then: [], otherwise: [.put(result, [1])])
+        #expect(Self.keys.refusal(of: .transaction(otherwise), by: Sample.a) != nil)
+    }
+
     @Test("a lease is a machine's when all that hangs on it is")
     func hanging() throws {
         let (record, foreign) = (Self.keys.machine(Sample.a), Self.keys.machine(Sample.b))

@@ -52,15 +52,18 @@ extension RegistryKeys {
             rights.contains { $0.mayWrite && $0.covers(keys) }
                 ? nil : "permission denied: machine \(machine.short) may not write \(keys)"
         }
-        func denial(_ operation: Operation) -> String? {
+        func denial(_ operation: Operation, where comparisons: [Comparison]) -> String? {
             switch operation {
-            case .put(let key, let value, _):
+            case .put(let key, let value, let lease):
                 // A longer record is read by nobody.
-                value.count > recordSizeLimit
-                    ? "permission denied: a machine writes at most \(recordSizeLimit) bytes into one key"
-                    : denial(writing: .key(key))
-            case .delete(let keys): denial(writing: keys)
-            case .get(let keys): denial(reading: keys)
+                if value.count > recordSizeLimit {
+                    return "permission denied: a machine writes at most \(recordSizeLimit) bytes into one key"
+                }
+                return denial(writing: .key(key))
+                    ?? refusal(ofResult: .key(key), lease, by: machine, where: comparisons)
+            case .delete(let keys):
+                return denial(writing: keys) ?? refusal(ofResult: keys, .none, by: machine, where: [])
+            case .get(let keys): return denial(reading: keys)
             }
         }
         func isOne(_ keys: KeySelector) -> Bool { if case .key = keys { true } else { false } }
@@ -75,7 +78,9 @@ extension RegistryKeys {
                 return "permission denied: a machine's transaction reads one run of keys at most"
             }
             return transaction.comparisons.lazy.compactMap { denial(reading: .key($0.key)) }.first
-                ?? (transaction.then + transaction.otherwise).lazy.compactMap { denial($0) }.first
+                ?? transaction.then.lazy.compactMap { denial($0, where: transaction.comparisons) }.first
+                // What is done when a comparison does not hold has none to lean on.
+                ?? transaction.otherwise.lazy.compactMap { denial($0, where: []) }.first
         case .grant(let ttl, _):
             return (1...MachineLease.longest).contains(ttl)
                 ? nil : "permission denied: a machine's lease has 1 to \(MachineLease.longest) seconds"
@@ -85,6 +90,28 @@ extension RegistryKeys {
 }
 
 extension RegistryKeys {
+    /// Why a machine may not change the results of units that way; `nil` when it may, or when it changes none.
+    ///
+    /// etcd can give it only all of them. An agent writes how a unit ended that is assigned to it, while that assignment stands
+    /// (`ClusterRegistry.record`), so that is what a gate lets through: etcd compares and writes in one step. Who deletes them is the engine.
+    private func refusal(
+        ofResult written: KeySelector, _ lease: LeaseID, by machine: MachineID, where comparisons: [Comparison]
+    ) -> String? {
+        guard EtcdPermission(.write, results).covers(written) else { return nil }
+        if case .key(let key) = written, let unit = unit(ofResult: key), lease == .none,
+            comparisons.contains(where: { $0.isPresent(assignment(machine, unit)) })
+        {
+            return nil
+        }
+        return
+            "permission denied: machine \(machine.short) writes results of its own units alone, while their assignments stand"
+    }
+
+    private func unit(ofResult key: String) -> UnitName? {
+        guard case .other("results", let name) = parse(key) else { return nil }
+        return try? UnitName(recorded: name)
+    }
+
     /// How large the answer to a machine's request may become.
     ///
     /// A file is as long as its user likes, and so is a run of keys; every other record has its size.
@@ -111,6 +138,14 @@ extension RegistryKeys {
             return max(length(of: transaction.then), length(of: transaction.otherwise))
         case .grant, .keepAlive, .revoke, .watch, .status, .members: return 0
         }
+    }
+}
+
+extension Comparison {
+    /// Whether it holds only while `key` is there, and as its writer has read it.
+    fileprivate func isPresent(_ key: String) -> Bool {
+        guard self.key == key, relation == .equal, case .modRevision(let revision) = operand else { return false }
+        return revision > 0
     }
 }
 

@@ -86,7 +86,10 @@ struct StoreGateTests {
             #expect(written.succeeded && written.outcomes.count == 2)
             let ended = Completion(
                 unit: Self.web, machine: GateRig.worker, hash: file.hash, restarts: 0, isSuccess: true, moment: 9)
+            let stale = try await registry.record([CompletionReport(ended, revision: revision + 1)], in: tenure)
+            #expect(stale == [Self.web])
             #expect(try await registry.record([CompletionReport(ended, revision: revision)], in: tenure).isEmpty)
+            #expect(try await all.completions(of: [Self.web]).completions.map(\.machine) == [GateRig.worker])
             #expect(try await registry.takeTurn(of: GateRig.worker, seconds: 5) != nil)
             #expect(try await registry.newestRevision() > revision)
             #expect(rig.notebook.acts.withLock { $0.isEmpty }, "none of it is an operator's act")
@@ -149,7 +152,7 @@ struct StoreGateTests {
                 keys.assignment(worker, Self.web), keys.assignment(other, Self.web), keys.unit(Self.web),
                 keys.machine(other), keys.state(other, Self.web), keys.leader, keys.mark, keys.metadata(worker),
                 keys.machineIdentity(worker), keys.userIdentity("root"), keys.token("1"), keys.authorities,
-                keys.event(1, "a"), keys.machine(worker) + "x", "\0", "elsewhere",
+                keys.event(1, "a"), keys.machine(worker) + "x", "\0", "elsewhere", keys.result(Self.web),
             ]
             func expectDenial(_ what: String, _ attempt: () async throws -> Void) async {
                 let error = await #expect(throws: EtcdError.self, "\(what)") { try await attempt() }
