@@ -244,8 +244,8 @@ private struct KeyFields {
     func selector() throws(JSONError) -> KeySelector {
         let first = try Self.text(key)
         guard !end.isEmpty else { return .key(first) }
-        // A lone zero byte means "to the last key", which nobody may who asks here.
-        guard end != [0], !end.lexicographicallyPrecedes(key) else {
+        // A lone zero byte means "to the last key", which nobody may who asks here; of an empty run etcd refuses a watch as if it ailed.
+        guard end != [0], key.lexicographicallyPrecedes(end) else {
             throw JSONError(offset: 0, expected: "an end after the first key")
         }
         return .range(first, before: try Self.text(end))
