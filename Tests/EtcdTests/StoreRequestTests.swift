@@ -38,6 +38,18 @@ struct StoreRequestTests {
         #expect(StoreRequest.transaction(Self.transaction).leases == [LeaseID(7)])
     }
 
+    @Test("the leases of a request are looked at in its order, each once")
+    func leases() {
+        func puts(_ leases: [Int64]) -> [Etcd.Operation] {
+            leases.map { .put(key: "a", value: [], lease: LeaseID($0)) }
+        }
+        let numbers = Array((1...20).map { Int64($0 * 7919 % 101) })
+        let transaction = Transaction(
+            then: [.delete(.key("a"))] + puts(numbers + [0]), otherwise: puts([numbers[3], 500, numbers[0]]))
+        #expect(StoreRequest.transaction(transaction).leases == (numbers + [500]).map { LeaseID($0) })
+        #expect(StoreRequest.revoke(LeaseID(4)).leases == [LeaseID(4)] && StoreRequest.status.leases.isEmpty)
+    }
+
     @Test(
         "what etcd would take and the gate does not know is refused, a transaction within another first of all",
         arguments: [

@@ -45,16 +45,16 @@ package enum StoreRequest: Hashable, Sendable {
         }
     }
 
-    /// The leases that it names: it renews or ends them, or hangs keys on them.
-    package var leases: Set<LeaseID> {
+    /// The leases that it names, each once and in their order: it renews or ends them, or hangs keys on them.
+    package var leases: [LeaseID] {
         switch self {
-        case .keepAlive(let lease), .revoke(let lease): [lease]
+        case .keepAlive(let lease), .revoke(let lease): return [lease]
         case .transaction(let transaction):
-            Set(
-                (transaction.then + transaction.otherwise).compactMap { operation in
-                    if case .put(_, _, let lease) = operation, lease != .none { lease } else { nil }
-                })
-        default: []
+            var found: [LeaseID] = []
+            for case .put(_, _, let lease) in transaction.then + transaction.otherwise
+            where lease != .none && !found.contains(lease) { found.append(lease) }
+            return found
+        default: return []
         }
     }
 }
