@@ -23,12 +23,17 @@ struct StoreGate: Sendable {
     let registry: ClusterRegistry
     /// etcd's members as this machine's settings name them, of which it says how they are.
     private let members: Set<String>
+    private let clockwork: any Clockwork
     private let traffic = Traffic()
 
-    init(etcd: EtcdClient, renewals: EtcdClient, registry: ClusterRegistry) {
+    init(
+        etcd: EtcdClient, renewals: EtcdClient, registry: ClusterRegistry,
+        clockwork: any Clockwork = MachineClockwork()
+    ) {
         self.etcd = etcd
         self.renewals = renewals
         self.registry = registry
+        self.clockwork = clockwork
         members = Set(etcd.memberURLs)
     }
 
@@ -102,10 +107,10 @@ struct StoreGate: Sendable {
             if let refusal = try await check(lease, of: machine) { return Self.reply(refusal.status, refusal.body) }
         }
         if case .grant(let ttl, _) = asked {
-            guard traffic.grants(machine) else {
+            guard traffic.grants(machine, at: clockwork.now) else {
                 throw ServerFailure(429, "too many requests for leases; wait").retrying(after: Traffic.pause)
             }
-            asked = .grant(ttl: ttl, id: MachineLease.random(for: machine))
+            asked = .grant(ttl: ttl, id: MachineLease.number(for: machine, chance: clockwork.random()))
         }
         let (patience, began) = (Self.patience(of: request), ContinuousClock.now)
         let room = registry.keys.room(for: asked, largest: Self.answerLimit)
@@ -216,8 +221,8 @@ private final class Traffic: Sendable {
         }
     }
 
-    func grants(_ machine: MachineID) -> Bool {
-        let now = Double(MachineClockwork().now.nanoseconds) / 1e9
+    func grants(_ machine: MachineID, at moment: Moment) -> Bool {
+        let now = Double(moment.nanoseconds) / 1e9
         return state.withLock { state in
             var bucket =
                 state.grants[machine] ?? TokenBucket(burst: Self.leases.burst, rate: Self.leases.rate, now: now)

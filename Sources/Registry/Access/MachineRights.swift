@@ -158,9 +158,13 @@ package enum MachineLease {
     package static let longest: Int64 = 2 * 3600
 
     /// A new lease's number.
-    package static func random(for machine: MachineID) -> LeaseID {
-        var generator = SystemRandomNumberGenerator()
-        return number(of: machine, UInt32.random(in: 1...UInt32.max, using: &generator))
+    ///
+    /// - Parameters:
+    ///   - machine: Whose it is.
+    ///   - chance: A number that nobody can guess.
+    /// - Returns: One that `belongs` to the machine.
+    package static func number(for machine: MachineID, chance: UInt64) -> LeaseID {
+        number(of: machine, max(1, UInt32(truncatingIfNeeded: chance)))
     }
 
     /// Whether a gate has made `lease` for `machine`.
