@@ -98,6 +98,12 @@ package struct AuthorityDesk: Sendable {
             id: admission.machine, name: admission.name, roles: admission.roles, metadata: admission.metadata,
             joinedAt: Self.moment(began))
         identity.usesGates = admission.usesGates
+        if admission.usesGates {
+            // A new one each time: what a former holder of the id has on its way is not this one's.
+            identity.leaseFront = MachineLease.freeFront(
+                among: try await records { () throws(RegistryError) in try await registry.machineIdentities().machines }
+            )
+        }
         let record = identity
         try await records { () throws(RegistryError) in try await registry.addMachine(record, mayReplace: mayReplace) }
         var login: StoreLogin?

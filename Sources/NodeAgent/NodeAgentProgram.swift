@@ -153,9 +153,12 @@ package struct NodeAgentProgram: Sendable {
             roster: roster, tls: tls)
         // Without identities nobody could say whose requests come, and everybody has etcd.
         let gateRoutes =
-            security == nil
-            ? []
-            : StoreGate(etcd: gateEtcd, renewals: renewalEtcd, registry: registry, clockwork: clockwork).routes
+            security.map { security in
+                StoreGate(
+                    etcd: gateEtcd, renewals: renewalEtcd, registry: registry, clockwork: clockwork,
+                    front: { await security.view.machine($0)?.leaseFront }
+                ).routes
+            } ?? []
         let storeWatch = StoreWatch(settings.etcd, isInsecure: security == nil, logger: logger)
         let server = FleetAPIServer(
             access: access, listeners: settings.apiListen, version: Self.version, allowsRemote: settings.isInsecure,

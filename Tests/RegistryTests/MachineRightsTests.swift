@@ -126,12 +126,30 @@ struct MachineRightsTests {
     @Test("a lease's number says whose it is, and is one that etcd takes")
     func leases() {
         for chance: UInt64 in [0, 1, 7, 1 << 32, .max, .max << 32, 0x8000_0000] {
-            let lease = MachineLease.number(for: Sample.a, chance: chance)
-            #expect(lease == MachineLease.number(for: Sample.a, chance: chance), "it has no chance of its own")
+            let front = MachineLease.front(of: Sample.a)
+            let lease = MachineLease.number(front, chance: chance)
+            #expect(lease == MachineLease.number(front, chance: chance), "it has no chance of its own")
             #expect(lease.rawValue > 0)
-            #expect(MachineLease.belongs(lease, to: Sample.a) && !MachineLease.belongs(lease, to: Sample.b))
+            #expect(MachineLease.has(lease, front) && !MachineLease.has(lease, MachineLease.front(of: Sample.b)))
         }
-        #expect(!MachineLease.belongs(.none, to: Sample.a))
-        #expect(!MachineLease.belongs(LeaseID(-1), to: Sample.a))
+        for front in [MachineLease.front(of: Sample.a), MachineLease.fronts.lowerBound, MachineLease.fronts.upperBound]
+        {
+            #expect(MachineLease.number(front, chance: .max).rawValue > 0)
+            #expect(!MachineLease.has(.none, front) && !MachineLease.has(LeaseID(-1), front))
+        }
+    }
+
+    @Test("a machine's record keeps the front half of its leases, and one that no lease can have counts as none")
+    func fronts() throws {
+        var identity = MachineIdentity(id: Sample.a, name: "a", roles: ["agent"], joinedAt: 5)
+        #expect(try MachineIdentity(bytes: identity.bytes).leaseFront == nil)
+        let bytes = identity.bytes
+        for (front, isOne) in [(1, true), (0x7FFF_FFFF, true), (0, false), (0x8000_0000, false)] as [(UInt32, Bool)] {
+            identity.leaseFront = front
+            #expect(try MachineIdentity(bytes: identity.bytes).leaseFront == (isOne ? front : nil))
+        }
+        identity.leaseFront = nil
+        #expect(identity.bytes == bytes, "as versions before this one write it")
+        #expect(MachineLease.fronts.contains(MachineLease.freeFront(among: [identity])))
     }
 }

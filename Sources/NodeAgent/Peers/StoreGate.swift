@@ -23,17 +23,20 @@ struct StoreGate: Sendable {
     let registry: ClusterRegistry
     /// etcd's members as this machine's settings name them, of which it says how they are.
     private let members: Set<String>
+    /// The front half of the numbers of a machine's leases; `nil` of one for which none was drawn.
+    private let front: @Sendable (MachineID) async -> UInt32?
     private let clockwork: any Clockwork
     private let traffic = Traffic()
 
     init(
         etcd: EtcdClient, renewals: EtcdClient, registry: ClusterRegistry,
-        clockwork: any Clockwork = MachineClockwork()
+        clockwork: any Clockwork = MachineClockwork(), front: @escaping @Sendable (MachineID) async -> UInt32?
     ) {
         self.etcd = etcd
         self.renewals = renewals
         self.registry = registry
         self.clockwork = clockwork
+        self.front = front
         members = Set(etcd.memberURLs)
     }
 
@@ -110,7 +113,8 @@ struct StoreGate: Sendable {
             guard traffic.grants(machine, at: clockwork.now) else {
                 throw ServerFailure(429, "too many requests for leases; wait").retrying(after: Traffic.pause)
             }
-            asked = .grant(ttl: ttl, id: MachineLease.number(for: machine, chance: clockwork.random()))
+            let front = await front(machine) ?? MachineLease.front(of: machine)
+            asked = .grant(ttl: ttl, id: MachineLease.number(front, chance: clockwork.random()))
         }
         let (patience, began) = (Self.patience(of: request), ContinuousClock.now)
         let room = registry.keys.room(for: asked, largest: Self.answerLimit)
@@ -128,7 +132,8 @@ struct StoreGate: Sendable {
 
     /// Makes sure that a lease is the machine's: one that a gate has made for it, or the one on which its record hangs.
     ///
-    /// The record is for a machine that began its session when it had a login of its own.
+    /// The front half that was drawn for the machine proves it without a question to etcd, so that a renewal waits for nothing else. The
+    /// record is for a machine that began its session when it had a login of its own, or before it joined anew.
     ///
     /// - Returns: etcd's answer, where it does not say what hangs on the lease.
     /// - Throws: When the lease is another's.
@@ -136,7 +141,9 @@ struct StoreGate: Sendable {
         _ lease: LeaseID, of machine: MachineID
     ) async throws(ServerFailure) -> (status: Int, body: [UInt8])? {
         let denial = ServerFailure(403, "permission denied: lease \(lease) is not that of machine \(machine.short)")
-        if !MachineLease.belongs(lease, to: machine) {
+        let drawn = await front(machine)
+        if let drawn, MachineLease.has(lease, drawn) { return nil }
+        if drawn != nil || !MachineLease.has(lease, MachineLease.front(of: machine)) {
             let own: LeaseID?
             do throws(RegistryError) {
                 own = try await registry.session(of: machine)

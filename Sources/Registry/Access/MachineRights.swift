@@ -28,7 +28,7 @@ extension RegistryKeys {
 
     /// Whether a machine may write all that hangs on a lease.
     ///
-    /// A lease's number alone proves nothing: who joins chooses the id that it is made of.
+    /// For leases whose number alone proves nothing, of machines that joined before `MachineIdentity.leaseFront`.
     package func mayWrite(_ keys: [String], by machine: MachineID) -> Bool {
         let rights = rights(of: machine).filter(\.mayWrite)
         return keys.allSatisfy { key in rights.contains { $0.covers(.key(key)) } }
@@ -151,34 +151,46 @@ extension Comparison {
 
 /// The leases that a gate makes for machines: their numbers say whose they are, also before anything hangs on them.
 ///
-/// The front half of a number is made of the machine's id, the other is random. Whoever joins may choose an id whose number is another lease's, so
-/// what hangs on a lease is looked at, too (`mayWrite`).
+/// The front half of a number is the machine's own, drawn by the authority when it joined (`MachineIdentity.leaseFront`); the other is random. So
+/// nobody chooses whose leases he has: one number in 2^31 is another machine's front, or that of a lease of etcd's own making.
+///
+/// A machine that joined before fronts were drawn has one that is made of its id, which whoever joins may choose so that it is another lease's.
+/// What hangs on such a lease is therefore looked at, too (`mayWrite`).
 package enum MachineLease {
     /// In seconds: the longest session that can be set (`session-ttl`), and the turn that its machine takes.
     package static let longest: Int64 = 2 * 3600
 
+    /// The front halves that there are: etcd's own numbers are positive and not 0, and so are these.
+    package static let fronts: ClosedRange<UInt32> = 1...0x7FFF_FFFF
+
+    /// The front half of a machine's leases for which none was drawn.
+    package static func front(of machine: MachineID) -> UInt32 {
+        let digest = UInt32(SHA1.hexDigest(of: machine.rawValue.utf8).prefix(8), radix: 16) ?? 0
+        return max(fronts.lowerBound, digest & fronts.upperBound)
+    }
+
+    /// A front half that none of `machines` has.
+    package static func freeFront(among machines: [MachineIdentity]) -> UInt32 {
+        let taken = Set(machines.map { $0.leaseFront ?? front(of: $0.id) })
+        while true {
+            let front = UInt32.random(in: fronts)
+            if !taken.contains(front) { return front }
+        }
+    }
+
     /// A new lease's number.
     ///
     /// - Parameters:
-    ///   - machine: Whose it is.
+    ///   - front: The front half of the machine's leases.
     ///   - chance: A number that nobody can guess.
-    /// - Returns: One that `belongs` to the machine.
-    package static func number(for machine: MachineID, chance: UInt64) -> LeaseID {
-        number(of: machine, max(1, UInt32(truncatingIfNeeded: chance)))
+    /// - Returns: One that `has` that front.
+    package static func number(_ front: UInt32, chance: UInt64) -> LeaseID {
+        LeaseID(Int64(bitPattern: UInt64(front) << 32 | UInt64(max(1, UInt32(truncatingIfNeeded: chance)))))
     }
 
-    /// Whether a gate has made `lease` for `machine`.
-    package static func belongs(_ lease: LeaseID, to machine: MachineID) -> Bool {
-        number(of: machine, UInt32(truncatingIfNeeded: lease.rawValue)) == lease
-    }
-
-    private static func number(_ front: UInt64, _ back: UInt32) -> LeaseID {
-        LeaseID(Int64(bitPattern: front << 32 | UInt64(back)))
-    }
-
-    private static func number(of machine: MachineID, _ back: UInt32) -> LeaseID {
-        // etcd's own numbers are positive and not 0, and so is this.
-        let digest = UInt64(SHA1.hexDigest(of: machine.rawValue.utf8).prefix(8), radix: 16) ?? 0
-        return number(max(1, digest & 0x7FFF_FFFF), back)
+    /// Whether a gate has made `lease` for a machine whose leases have that front half.
+    package static func has(_ lease: LeaseID, _ front: UInt32) -> Bool {
+        UInt64(bitPattern: lease.rawValue) >> 32 == UInt64(front)
+            && UInt32(truncatingIfNeeded: lease.rawValue) != 0
     }
 }

@@ -34,6 +34,8 @@ package struct MachineIdentity: StoredRecord {
     package var passwordsMade: Int64 = 0
     /// Whether it uses the store through other machines, and so has no login and no certificate there.
     package var usesGates = false
+    /// The front half of the numbers of its leases at gates, drawn when it joined; `nil` of one that joined before that was done.
+    package var leaseFront: UInt32?
 
     /// Whether it is to take a new password and has not.
     package var isPasswordAwaited: Bool { passwordsAsked > passwordsMade }
@@ -60,6 +62,9 @@ package struct MachineIdentity: StoredRecord {
         passwordsAsked = try object.integer("passwordsAsked", as: Int64.self) ?? 0
         passwordsMade = try object.integer("passwordsMade", as: Int64.self) ?? 0
         usesGates = try object.flag("usesGates")
+        leaseFront = try object.integer("leaseFront", as: UInt32.self).flatMap {
+            MachineLease.fronts.contains($0) ? $0 : nil
+        }
     }
 
     package func write(to object: inout JSONObject) {
@@ -73,6 +78,7 @@ package struct MachineIdentity: StoredRecord {
         object["passwordsAsked"] = passwordsAsked == 0 ? nil : .number(passwordsAsked)
         object["passwordsMade"] = passwordsMade == 0 ? nil : .number(passwordsMade)
         object["usesGates"] = usesGates ? .bool(true) : nil
+        object["leaseFront"] = leaseFront.map { .number($0) }
     }
 }
 

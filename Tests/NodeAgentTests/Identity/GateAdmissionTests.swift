@@ -82,7 +82,14 @@ struct GateAdmissionTests {
             let gated = try await rig.admit(["agent"], usesGates: true)
             #expect(gated.login == nil && gated.etcdCertificate == nil)
             #expect(try await rig.access.admitted().isEmpty)
-            #expect(try await rig.desk.registry.machineIdentity(rig.id)?.usesGates == true)
+            let identity = try #require(try await rig.desk.registry.machineIdentity(rig.id))
+            #expect(identity.usesGates && identity.leaseFront != nil)
+            // Who comes back has new leases, and who has a login has them from etcd.
+            _ = try await rig.admit(["agent"], usesGates: true)
+            #expect(try await rig.desk.registry.machineIdentity(rig.id)?.leaseFront != identity.leaseFront)
+            _ = try await rig.admit(["agent"], usesGates: false)
+            #expect(try await rig.desk.registry.machineIdentity(rig.id)?.leaseFront == nil)
+            _ = try await rig.admit(["agent"], usesGates: true)
             let error = await #expect(throws: AuthorityError.self) {
                 _ = try await rig.admit(["agent", "api"], usesGates: true)
             }

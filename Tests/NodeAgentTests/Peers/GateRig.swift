@@ -21,6 +21,8 @@ struct GateRig: Sendable {
     /// Who is a machine of the cluster at the moment.
     final class Records: IdentityRecords {
         let machines = Mutex<Set<String>>([])
+        /// The front halves of leases that were drawn.
+        let fronts = Mutex<[MachineID: UInt32]>([:])
 
         func user(_ name: String) async throws(RecordsUnread) -> (role: Caller.Role, since: Int64)? {
             name == "olaf" ? (.operator, 0) : nil
@@ -116,7 +118,9 @@ struct GateRig: Sendable {
             let notebook = Notebook()
             let client = try EtcdClient(etcd)
             let registry = ClusterRegistry(store: client)
-            let gate = StoreGate(etcd: client, renewals: try EtcdClient(etcd), registry: registry)
+            let gate = StoreGate(etcd: client, renewals: try EtcdClient(etcd), registry: registry) { machine in
+                records.fronts.withLock { $0[machine] }
+            }
             let (listening, isListening) = AsyncStream<APIEndpoint>.makeStream()
             let server = FleetAPIServer(
                 access: RegistryClusterAccess(registry: registry, view: ClusterView(registry: registry)),

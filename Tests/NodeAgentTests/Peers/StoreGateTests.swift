@@ -56,8 +56,8 @@ struct StoreGateTests {
         try await withGate { rig, all async throws in
             let registry = try rig.registry()
             let tenure = try await enter(registry, GateRig.worker)
-            #expect(MachineLease.belongs(tenure.lease, to: GateRig.worker))
-            #expect(!MachineLease.belongs(tenure.lease, to: GateRig.other))
+            #expect(MachineLease.has(tenure.lease, MachineLease.front(of: GateRig.worker)))
+            #expect(!MachineLease.has(tenure.lease, MachineLease.front(of: GateRig.other)))
             #expect(try await registry.store.keepAlive(tenure.lease) == 600)
             #expect(try await all.machines().map(\.id) == [GateRig.worker])
 
@@ -210,7 +210,7 @@ struct StoreGateTests {
     func former() async throws {
         try await withGate { rig, all async throws in
             let tenure = try await enter(all, GateRig.worker)
-            #expect(!MachineLease.belongs(tenure.lease, to: GateRig.worker))
+            #expect(!MachineLease.has(tenure.lease, MachineLease.front(of: GateRig.worker)))
             let registry = try rig.registry()
             #expect(try await registry.store.keepAlive(tenure.lease) == 600)
             guard case .registered = try await registry.register(record(GateRig.worker), lease: tenure.lease) else {
@@ -227,7 +227,7 @@ struct StoreGateTests {
         try await withGate { rig, all async throws in
             let client = try EtcdClient(rig.configuration())
             let (lease, _) = try await client.grantLease(ttl: 600)
-            #expect(MachineLease.belongs(lease, to: GateRig.worker))
+            #expect(MachineLease.has(lease, MachineLease.front(of: GateRig.worker)))
             #expect(try await client.keepAlive(lease) == 600)
             _ = try await all.store.commit(
                 Transaction(then: [.put(key: Self.keys.machine(GateRig.other), value: [1], lease: lease)]))
@@ -240,6 +240,35 @@ struct StoreGateTests {
                 #expect(error?.code == .permissionDenied, "\(error?.message ?? "")")
             }
             #expect(try await all.store.keepAlive(lease) == 600)
+        }
+    }
+
+    @Test(
+        "a lease of the front half that was drawn for a machine is its own, and one that is made of its id is not, unless its record is there"
+    )
+    func drawn() async throws {
+        try await withGate { rig, all async throws in
+            let client = try EtcdClient(rig.configuration())
+            let (former, _) = try await client.grantLease(ttl: 600)
+            rig.records.fronts.withLock { $0 = [GateRig.worker: 7, GateRig.other: 8] }
+            let own = Self.keys.state(GateRig.worker, Self.web)
+            let (lease, _) = try await client.grantLease(ttl: 600)
+            #expect(MachineLease.has(lease, 7))
+            // Nothing is looked up: what others, who have all rights, hang on it does not count.
+            _ = try await all.store.commit(
+                Transaction(then: [.put(key: Self.keys.machine(GateRig.other), value: [1], lease: lease)]))
+            #expect(try await client.keepAlive(lease) == 600)
+            _ = try await client.commit(Transaction(then: [.put(key: own, value: [], lease: lease)]))
+            let (foreign, _) = try await EtcdClient(rig.configuration(of: GateRig.other)).grantLease(ttl: 600)
+            for lease in [former, foreign] {
+                let error = await #expect(throws: EtcdError.self) { _ = try await client.keepAlive(lease) }
+                #expect(error?.code == .permissionDenied, "\(error?.message ?? "")")
+            }
+            guard case .registered = try await all.register(record(GateRig.worker), lease: former) else {
+                throw NeverCame(description: "the machine is not registered")
+            }
+            #expect(try await client.keepAlive(former) == 600, "its session from before it joined anew")
+            try await client.revoke(lease)
         }
     }
 
@@ -299,6 +328,8 @@ struct StoreGateTests {
         let cluster = try await EtcdCluster.start(3)
         var lost: EtcdClient?
         try await GateRig.serve(before: cluster.configuration(timeout: .seconds(30))) { rig async throws in
+            // Whose the lease is needs no etcd.
+            rig.records.fronts.withLock { $0[GateRig.worker] = 7 }
             var configuration = try rig.configuration()
             let (breaks, broken) = AsyncStream<Void>.makeStream()
             configuration.onBrokenWatch = { broken.yield() }
@@ -326,7 +357,7 @@ struct StoreGateTests {
             #expect(await Self.answers(etcd) == [0: .refused, 1: .refused, 2: .refused])
             let renewal = await #expect(throws: EtcdError.self) {
                 _ = try await etcd.withTimeout(.seconds(1)).keepAlive(
-                    MachineLease.number(for: GateRig.worker, chance: 7))
+                    LeaseID(7 << 32 | 7))
             }
             #expect(renewal?.isTransient == true, "\(renewal?.message ?? "")")
         }
