@@ -133,24 +133,12 @@ struct JoiningTests {
 
         /// Serves the paths over TLS while `body` runs.
         func serve(_ body: (APIEndpoint) async throws -> Void) async throws {
-            let (listening, isListening) = AsyncStream<APIEndpoint>.makeStream()
-            let server = FleetAPIServer(
-                access: RegistryClusterAccess(registry: registry, view: ClusterView(registry: registry)),
-                listeners: [.tls(host: "127.0.0.1", port: 0)], version: "9.9", identity: ownIdentity.server,
-                recognition: CertificateRecognition(
-                    identity: ownIdentity, records: StoredRecords(registry: registry)),
-                audit: notebook,
-                extraRoutes: IdentityRoutes(registry: registry, cluster: "default", own: ownIdentity, desk: desk)
-                    .routes,
-                logger: .silent, onListening: { isListening.yield($0) })
-            let running = Task { try await server.run() }
-            var endpoints = listening.makeAsyncIterator()
-            let endpoint = try #require(await endpoints.next(isolation: #isolation))
-            let result: Result<Void, any Error>
-            do { result = .success(try await body(endpoint)) } catch { result = .failure(error) }
-            running.cancel()
-            _ = await running.result
-            try result.get()
+            let routes = IdentityRoutes(registry: registry, cluster: "default", own: ownIdentity, desk: desk).routes
+            try await SecuredServer.listen(
+                routes, before: registry, ownIdentity, StoredRecords(registry: registry), notebook
+            ) {
+                endpoint async throws in try await body(endpoint)
+            }
         }
 
         /// The users as `user list` is told of them.

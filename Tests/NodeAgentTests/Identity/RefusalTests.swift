@@ -8,7 +8,6 @@ import FleetCore
 import FoundationEssentials
 import HTTPTransport
 import Identity
-import Logging
 import Registry
 import Synchronization
 import TestSupport
@@ -22,98 +21,14 @@ struct RefusalTests {
     private static let machine = String(repeating: "a", count: 32)
     private static let other = String(repeating: "b", count: 32)
 
-    /// Who exists, by the cluster's records.
-    private final class Records: IdentityRecords {
-        let users = Mutex<[String: (role: Caller.Role, since: Int64)]>([:])
-        let machines = Mutex<[String: Int64]>([:])
-
-        let areRead = Mutex(true)
-
-        func user(_ name: String) async throws(RecordsUnread) -> (role: Caller.Role, since: Int64)? {
-            guard areRead.withLock({ $0 }) else { throw RecordsUnread() }
-            return users.withLock { $0[name] }
-        }
-
-        func machine(_ id: String) async throws(RecordsUnread) -> Int64? {
-            guard areRead.withLock({ $0 }) else { throw RecordsUnread() }
-            return machines.withLock { $0[id] }
-        }
-    }
-
-    private final class Notebook: AuditKeeper {
-        let acts = Mutex<[AuditedAct]>([])
-        func record(_ act: AuditedAct) async { acts.withLock { $0.append(act) } }
-        var reasons: [String] { acts.withLock { $0.compactMap(\.reason) } }
-    }
-
-    private struct Rig {
-        var folder: String
-        var authority: CertificateAuthority
-        var endpoint: APIEndpoint
-        var records: Records
-        var notebook: Notebook
-        var identity: OwnIdentity
-
-        /// A client that shows what `authority`, or another one, made for `principal`.
-        func client(
-            _ principal: Principal, by signer: CertificateAuthority? = nil, issued: Date = Date(),
-            life: TimeInterval = 3600
-        ) throws -> FleetClient {
-            let key = KeyPair()
-            let pem = try (signer ?? authority).issue(
-                try CertificateRequest(pem: try key.request(name: "x")), for: principal, now: issued, life: life)
-            let own = MachineFolder(path: "\(folder)/client-\(UInt32.random(in: 0 ... .max))")
-            try own.store(
-                key: key, certificate: pem, authorities: identity.trust.bundle.pem, etcdPassword: nil,
-                etcdCertificate: nil)
-            return client(
-                TLSSettings(
-                    authorityFile: own.authoritiesFile, certificateFile: own.certificateFile, keyFile: own.keyFile))
-        }
-
-        func client(_ tls: TLSSettings) -> FleetClient {
-            FleetClient(endpoint: endpoint, transport: CurlTransport(endpoint: endpoint, tls: tls))
-        }
-    }
-
     private func withRig(
-        _ limits: FleetAPIServer.Limits = FleetAPIServer.Limits(), _ body: (Rig) async throws -> Void
+        _ limits: FleetAPIServer.Limits = FleetAPIServer.Limits(), _ body: (SecuredServer) async throws -> Void
     ) async throws {
-        try await withTemporaryFolder { folder async throws in
-            let authority = try CertificateAuthority(cluster: "default", now: Date() - 86_400)
-            let key = KeyPair()
-            let machineFolder = MachineFolder(path: "\(folder)/identity")
-            try machineFolder.store(
-                key: key,
-                certificate: try authority.issue(
-                    try CertificateRequest(pem: try key.request(name: "x")), for: .machine(Self.machine),
-                    addresses: ["127.0.0.1"], now: Date()),
-                authorities: authority.trust.pem, etcdPassword: nil,
-                etcdCertificate: nil)
-            let identity = try OwnIdentity(folder: machineFolder, cluster: "default")
-            let records = Records()
-            records.machines.withLock { $0[Self.machine] = 0 }
-            let notebook = Notebook()
-            let registry = ClusterRegistry(store: MemoryStore())
-            let (listening, isListening) = AsyncStream<APIEndpoint>.makeStream()
-            let server = FleetAPIServer(
-                access: RegistryClusterAccess(registry: registry, view: ClusterView(registry: registry)),
-                listeners: [.tls(host: "127.0.0.1", port: 0)], version: "9.9", identity: identity.server,
-                recognition: CertificateRecognition(identity: identity, records: records), audit: notebook,
-                limits: limits,
-                extraRoutes: PeerRoutes(registry: registry, proof: { _ in nil }).routes, logger: .silent,
-                onListening: { isListening.yield($0) })
-            let running = Task { try await server.run() }
-            var endpoints = listening.makeAsyncIterator()
-            let endpoint = try #require(await endpoints.next(isolation: #isolation))
-            let rig = Rig(
-                folder: folder, authority: authority, endpoint: endpoint, records: records, notebook: notebook,
-                identity: identity)
-            let result: Result<Void, any Error>
-            do { result = .success(try await body(rig)) } catch { result = .failure(error) }
-            running.cancel()
-            _ = await running.result
-            try result.get()
+        let registry = ClusterRegistry(store: MemoryStore())
+        let routes = PeerRoutes(registry: registry, proof: { _ in nil }).routes
+        try await SecuredServer.serve(routes, before: registry, as: Self.machine, limits: limits) { rig async throws in
+            rig.records.machines.withLock { $0[Self.machine] = 0 }
+            try await body(rig)
         }
     }
 
@@ -121,7 +36,7 @@ struct RefusalTests {
     private static func words(_ who: String) -> String { "the cluster knows no \(who), or has revoked it; " }
 
     private func expectRefusal(
-        _ status: Int, _ reason: String, _ rig: Rig, _ client: FleetClient,
+        _ status: Int, _ reason: String, _ rig: SecuredServer, _ client: FleetClient,
         told words: String = "a certificate of this cluster is needed; ",
         sourceLocation: SourceLocation = #_sourceLocation
     ) async {
@@ -393,5 +308,19 @@ struct RefusalTests {
             let late = await #expect(throws: APIError.self) { _ = try await rig.client(.user("ada")).units() }
             #expect(late?.status == 401)
         }
+    }
+}
+
+extension SecuredServer {
+    /// A client that shows what `authority`, or another one, made for `principal`.
+    fileprivate func client(
+        _ principal: Principal, by signer: CertificateAuthority? = nil, issued: Date = Date(),
+        life: TimeInterval = 3600
+    ) throws -> FleetClient {
+        client(try credentials(principal, by: signer, issued: issued, life: life))
+    }
+
+    fileprivate func client(_ tls: TLSSettings) -> FleetClient {
+        FleetClient(endpoint: endpoint, transport: CurlTransport(endpoint: endpoint, tls: tls))
     }
 }

@@ -5,43 +5,22 @@ import Etcd
 import FleetAPI
 import FleetAPIServer
 import FleetCore
-import FoundationEssentials
 import HTTPTransport
 import Identity
-import Logging
 import Registry
 import Synchronization
-import TestSupport
-import Testing
 
 @testable import NodeAgent
 
 /// A manager's API over TLS with the gate, and workers' certificates.
 struct GateRig: Sendable {
-    /// Who is a machine of the cluster at the moment.
-    final class Records: IdentityRecords {
-        let machines = Mutex<Set<String>>([])
-        /// The front halves of leases that were drawn.
-        let fronts = Mutex<[MachineID: UInt32]>([:])
-
-        func user(_ name: String) async throws(RecordsUnread) -> (role: Caller.Role, since: Int64)? {
-            name == "olaf" ? (.operator, 0) : nil
-        }
-        func machine(_ id: String) async throws(RecordsUnread) -> Int64? {
-            machines.withLock { $0.contains(id) } ? 0 : nil
-        }
+    /// The front halves of leases that were drawn.
+    final class Fronts: Sendable {
+        let drawn = Mutex<[MachineID: UInt32]>([:])
     }
 
-    final class Notebook: AuditKeeper {
-        let acts = Mutex<[AuditedAct]>([])
-        func record(_ act: AuditedAct) async { acts.withLock { $0.append(act) } }
-    }
-
-    let folder: String
-    let authority: CertificateAuthority
-    let url: String
-    let records: Records
-    let notebook: Notebook
+    let server: SecuredServer
+    let fronts: Fronts
     /// URLs of etcd's members as workers know them.
     let members: [String]
 
@@ -54,23 +33,15 @@ struct GateRig: Sendable {
         return id
     }
 
-    /// What somebody shows that the cluster's authority has signed for.
-    func tls(_ principal: Principal) throws -> TLSSettings {
-        let key = KeyPair()
-        let own = MachineFolder(path: "\(folder)/client-\(UInt32.random(in: 0 ... .max))")
-        try own.store(
-            key: key,
-            certificate: try authority.issue(
-                try CertificateRequest(pem: try key.request(name: "x")), for: principal, now: Date(), life: 3600),
-            authorities: authority.trust.pem, etcdPassword: nil, etcdCertificate: nil)
-        return TLSSettings(
-            authorityFile: own.authoritiesFile, certificateFile: own.credentialsFile, keyFile: own.credentialsFile)
+    var url: String {
+        guard case .tls(let host, let port) = server.endpoint else { preconditionFailure("no TLS: \(server.endpoint)") }
+        return "https://\(host):\(port)"
     }
 
     /// How a worker's agent reaches the store.
     func configuration(of machine: MachineID = worker) throws -> EtcdConfiguration {
         var configuration = EtcdConfiguration(
-            endpoints: [url], tls: try tls(.machine(machine.rawValue)), requestTimeout: .seconds(30),
+            endpoints: [url], tls: try server.credentials(.machine(machine.rawValue)), requestTimeout: .seconds(30),
             probeTimeout: .seconds(20))
         configuration.gate = GatedStore(path: StoreGate.path(for: machine), members: members)
         configuration.historyKey = RegistryKeys(cluster: .default).mark
@@ -94,7 +65,7 @@ struct GateRig: Sendable {
         try await HTTPClient().send(
             HTTPRequest(
                 method: "POST", url: url + path, headers: [HTTPHeader("Content-Type", "application/json")],
-                body: Array(body.utf8), tls: try tls(principal)))
+                body: Array(body.utf8), tls: try server.credentials(principal)))
     }
 
     /// Serves the gate before `etcd` while `body` runs.
@@ -102,44 +73,17 @@ struct GateRig: Sendable {
         before etcd: EtcdConfiguration, limits: FleetAPIServer.Limits = FleetAPIServer.Limits(),
         _ body: (GateRig) async throws -> Void
     ) async throws {
-        try await withTemporaryFolder { folder async throws in
-            let authority = try CertificateAuthority(cluster: "default", now: Date() - 86_400)
-            let key = KeyPair()
-            let own = MachineFolder(path: "\(folder)/identity")
-            try own.store(
-                key: key,
-                certificate: try authority.issue(
-                    try CertificateRequest(pem: try key.request(name: "x")), for: .machine(manager.rawValue),
-                    addresses: ["127.0.0.1"], now: Date()),
-                authorities: authority.trust.pem, etcdPassword: nil, etcdCertificate: nil)
-            let identity = try OwnIdentity(folder: own, cluster: "default")
-            let records = Records()
-            records.machines.withLock { $0 = [worker.rawValue, other.rawValue] }
-            let notebook = Notebook()
-            let client = try EtcdClient(etcd)
-            let registry = ClusterRegistry(store: client)
-            let gate = StoreGate(etcd: client, renewals: try EtcdClient(etcd), registry: registry) { machine in
-                records.fronts.withLock { $0[machine] }
-            }
-            let (listening, isListening) = AsyncStream<APIEndpoint>.makeStream()
-            let server = FleetAPIServer(
-                access: RegistryClusterAccess(registry: registry, view: ClusterView(registry: registry)),
-                listeners: [.tls(host: "127.0.0.1", port: 0)], version: "9.9", identity: identity.server,
-                recognition: CertificateRecognition(identity: identity, records: records), audit: notebook,
-                limits: limits, extraRoutes: gate.routes, logger: .silent, onListening: { isListening.yield($0) })
-            let running = Task { try await server.run() }
-            var endpoints = listening.makeAsyncIterator()
-            guard case .tls(_, let port)? = await endpoints.next(isolation: #isolation) else {
-                throw NeverCame(description: "the server does not listen")
-            }
-            let rig = GateRig(
-                folder: folder, authority: authority, url: "https://127.0.0.1:\(port)", records: records,
-                notebook: notebook, members: etcd.endpoints)
-            let result: Result<Void, any Error>
-            do { result = .success(try await body(rig)) } catch { result = .failure(error) }
-            running.cancel()
-            _ = await running.result
-            try result.get()
+        let client = try EtcdClient(etcd)
+        let registry = ClusterRegistry(store: client)
+        let fronts = Fronts()
+        let gate = StoreGate(etcd: client, renewals: try EtcdClient(etcd), registry: registry) { machine in
+            fronts.drawn.withLock { $0[machine] }
+        }
+        try await SecuredServer.serve(gate.routes, before: registry, as: manager.rawValue, limits: limits) {
+            server async throws in
+            server.records.machines.withLock { $0 = [worker.rawValue: 0, other.rawValue: 0] }
+            server.records.users.withLock { $0["olaf"] = (.operator, 0) }
+            try await body(GateRig(server: server, fronts: fronts, members: etcd.endpoints))
         }
     }
 }

@@ -92,7 +92,7 @@ struct StoreGateTests {
             #expect(try await all.completions(of: [Self.web]).completions.map(\.machine) == [GateRig.worker])
             #expect(try await registry.takeTurn(of: GateRig.worker, seconds: 5) != nil)
             #expect(try await registry.newestRevision() > revision)
-            #expect(rig.notebook.acts.withLock { $0.isEmpty }, "none of it is an operator's act")
+            #expect(rig.server.notebook.acts.withLock { $0.isEmpty }, "none of it is an operator's act")
             #expect(try await registry.makeMark() == nil, "a worker makes none")
 
             let client = try EtcdClient(rig.configuration())
@@ -131,7 +131,7 @@ struct StoreGateTests {
                 "/v3/maintenance/defragment", "/v3/cluster/member/remove",
             ] { #expect(try await rig.post(path + other, "{}") == 404, "\(other)") }
             #expect(try await all.store.get(.prefix(""), revision: 0).keys == before.keys)
-            let refusals = rig.notebook.acts.withLock { $0.filter { $0.status == 403 } }
+            let refusals = rig.server.notebook.acts.withLock { $0.filter { $0.status == 403 } }
             #expect(refusals.count == bodies.count + 2)
             #expect(refusals.allSatisfy { $0.caller == "machine:\(GateRig.worker)" })
             #expect(refusals.first?.reason?.contains("no transaction within another") == true)
@@ -250,7 +250,7 @@ struct StoreGateTests {
         try await withGate { rig, all async throws in
             let client = try EtcdClient(rig.configuration())
             let (former, _) = try await client.grantLease(ttl: 600)
-            rig.records.fronts.withLock { $0 = [GateRig.worker: 7, GateRig.other: 8] }
+            rig.fronts.drawn.withLock { $0 = [GateRig.worker: 7, GateRig.other: 8] }
             let own = Self.keys.state(GateRig.worker, Self.web)
             let (lease, _) = try await client.grantLease(ttl: 600)
             #expect(MachineLease.has(lease, 7))
@@ -312,7 +312,7 @@ struct StoreGateTests {
             try await all.createUnit(
                 Self.web, file: try UnitFile(parsing: "[Service]\nExecStart=/bin/true\n"), target: .launched)
             for await _ in seen { break }
-            rig.records.machines.withLock { _ = $0.remove(GateRig.worker.rawValue) }
+            rig.server.records.machines.withLock { $0[GateRig.worker.rawValue] = nil }
             let error = await #expect(throws: EtcdError.self) {
                 _ = try await client.get(.key(Self.keys.mark), revision: 0)
             }
@@ -329,7 +329,7 @@ struct StoreGateTests {
         var lost: EtcdClient?
         try await GateRig.serve(before: cluster.configuration(timeout: .seconds(30))) { rig async throws in
             // Whose the lease is needs no etcd.
-            rig.records.fronts.withLock { $0[GateRig.worker] = 7 }
+            rig.fronts.drawn.withLock { $0[GateRig.worker] = 7 }
             var configuration = try rig.configuration()
             let (breaks, broken) = AsyncStream<Void>.makeStream()
             configuration.onBrokenWatch = { broken.yield() }
