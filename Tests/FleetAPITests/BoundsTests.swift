@@ -268,8 +268,8 @@ struct BoundsTests {
         var limits = FleetAPIServer.Limits()
         limits.bounds[.socket].allAnswers = 5 << 20
         let cluster = MemoryCluster()
-        let line = "Environment=A=\(String(repeating: "x", count: 100_000))\n"
-        let file = try UnitFile(parsing: "[Service]\nExecStart=/bin/true\n" + String(repeating: line, count: 9))
+        let line = "Environment=A=\(String(repeating: "x", count: 1000))\n"
+        let file = try UnitFile(parsing: "[Service]\nExecStart=/bin/true\n" + String(repeating: line, count: 900))
         _ = try await cluster.createUnit(UnitName(unchecked: "a.service"), file: file, target: .inactive)
         try await withServer(cluster, limits: limits) { endpoint async throws in
             let path = "/fleet/v1/units/a.service"
