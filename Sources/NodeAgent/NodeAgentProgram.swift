@@ -146,32 +146,32 @@ package struct NodeAgentProgram: Sendable {
         let journals = JournalSources(
             machine: identity.id, local: LocalJournal(machine: identity.id, isUser: settings.usesUserManager),
             remote: { RemoteJournal($0, tls: tls) })
-        let storeRoutes = StoreRoutes(
-            question: StoreQuestion(
-                file: sessionFile, folder: folder, etcd: settings.etcd, cluster: settings.cluster,
-                machine: identity.id, name: record.name, login: login),
-            roster: roster, tls: tls)
-        // Without identities nobody could say whose requests come, and everybody has etcd.
-        let gateRoutes =
-            security.map { security in
+        let storeWatch = StoreWatch(settings.etcd, isInsecure: security == nil, logger: logger)
+        let routes = ServedRoutes(
+            peers: PeerRoutes(registry: registry) { await session.noQuorumAge(of: $0) },
+            identities: security?.routes,
+            journals: JournalRoutes(access: access, sources: journals),
+            operators: OperatorRoutes(
+                registry: registry, access: access, machine: identity.id, units: units, tls: tls,
+                reboot: { () async throws(SystemdError) in try await units.reboot() }),
+            stores: StoreRoutes(
+                question: StoreQuestion(
+                    file: sessionFile, folder: folder, etcd: settings.etcd, cluster: settings.cluster,
+                    machine: identity.id, name: record.name, login: login),
+                roster: roster, tls: tls),
+            // Without identities nobody could say whose requests come, and everybody has etcd.
+            gate: security.map { security in
                 StoreGate(
                     etcd: gateEtcd, renewals: renewalEtcd, registry: registry, clockwork: clockwork,
-                    front: { await security.view.machine($0)?.leaseFront }
-                ).routes
-            } ?? []
-        let storeWatch = StoreWatch(settings.etcd, isInsecure: security == nil, logger: logger)
+                    front: { await security.view.machine($0)?.leaseFront })
+            },
+            openness: storeWatch)
         let server = FleetAPIServer(
             access: access, listeners: settings.apiListen, version: Self.version, allowsRemote: settings.isInsecure,
             identity: security?.own.server,
             recognition: security?.recognition ?? OpenDoor(plain: settings.isInsecure ? .everything : .nothing),
             audit: security?.audit,
-            extraRoutes: PeerRoutes(registry: registry) { await session.noQuorumAge(of: $0) }.routes
-                + (security?.routes ?? [])
-                + JournalRoutes(access: access, sources: journals).routes
-                + OperatorRoutes(
-                    registry: registry, access: access, machine: identity.id, units: units, tls: security?.own.tls,
-                    reboot: { () async throws(SystemdError) in try await units.reboot() }
-                ).routes + storeRoutes.routes + gateRoutes + [storeWatch.route], logger: logger,
+            extraRoutes: routes.all, logger: logger,
             whenPresent: { await Self.untilPresent($0, publicAddress) })
         let apiAddress = record.apiAddress
         Notifier.ready(status: "joining the cluster \(settings.cluster)")

@@ -15,7 +15,6 @@ import Testing
 @Suite("ctrl-C", .timeLimit(.minutes(2)))
 struct InterruptTests {
     private static let machine = Fixtures.machines(1)[0]
-    private static let path = "\(API.ownPrefix)/machines/\(machine.id)"
 
     /// When the command is left.
     enum Moment: String, CaseIterable, Sendable {
@@ -178,39 +177,21 @@ struct InterruptTests {
             throw ServerFailure(503, "nobody waited so long")
         }
         let routes = [
-            Route(
-                Self.path + "/control", needs: nil,
-                [
-                    "GET": { (_, _) async throws(ServerFailure) in
-                        // Who asks this has the answer to the order.
-                        if moment == .waiting, isDraining.withLock({ $0 }) { isReached.yield() }
-                        return try control()
-                    }
-                ]),
-            Route(
-                Self.path + "/drain", needs: nil,
-                [
-                    "POST": { (_, _) async throws(ServerFailure) in
-                        if moment == .ordered { return try await never() }
-                        isDraining.withLock { $0 = true }
-                        return try control()
-                    }
-                ]),
-            Route(
-                Self.path + "/cordon", needs: nil, ["POST": { (_, _) async throws(ServerFailure) in try await never() }]
-            ),
-            Route(
-                Self.path + "/uncordon", needs: nil,
-                ["POST": { (_, _) async throws(ServerFailure) in try await never() }]),
-            Route(
-                "\(API.ownPrefix)/tokens/{id}", needs: nil,
-                ["DELETE": { (_, _) async throws(ServerFailure) in try await never() }]),
-            Route(
-                "\(API.ownPrefix)/brake", needs: nil,
-                ["DELETE": { (_, _) async throws(ServerFailure) in try await never() }]),
-            Route(
-                Self.path + "/reboot", needs: nil, ["POST": { (_, _) async throws(ServerFailure) in try await never() }]
-            ),
+            Route(.readControl) { (_, _) async throws(ServerFailure) in
+                // Who asks this has the answer to the order.
+                if moment == .waiting, isDraining.withLock({ $0 }) { isReached.yield() }
+                return try control()
+            },
+            Route(.control("drain")) { (_, _) async throws(ServerFailure) in
+                if moment == .ordered { return try await never() }
+                isDraining.withLock { $0 = true }
+                return try control()
+            },
+            Route(.control("cordon")) { (_, _) async throws(ServerFailure) in try await never() },
+            Route(.control("uncordon")) { (_, _) async throws(ServerFailure) in try await never() },
+            Route(.revokeToken) { (_, _) async throws(ServerFailure) in try await never() },
+            Route(.releaseBrake) { (_, _) async throws(ServerFailure) in try await never() },
+            Route(.rebootMachine) { (_, _) async throws(ServerFailure) in try await never() },
         ]
         return try await RunningCluster(machines: 1).serving(in: folder, extraRoutes: routes) { socket, _ in
             try await body(socket)

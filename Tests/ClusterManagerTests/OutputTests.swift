@@ -32,9 +32,9 @@ struct OutputTests {
     @Test("what a cluster answers and is not written is a failure, too")
     func lostAnswers() async throws {
         try await Fixtures.withFolder { folder in
-            let backup = Route(
-                "\(API.ownPrefix)/backup", needs: nil,
-                ["GET": { (_, _) async throws(ServerFailure) in ServerReply(status: 200, body: .bytes([0x7B, 0x7D])) }])
+            let backup = Route(.readBackup) { (_, _) async throws(ServerFailure) in
+                ServerReply(status: 200, body: .bytes([0x7B, 0x7D]))
+            }
             try await RunningCluster(machines: 2).serving(in: folder, extraRoutes: [backup]) { socket, _ in
                 let environment = ["FLOTILLA_ENDPOINT": "unix:\(socket)"]
                 let program = try Command.clusterManager

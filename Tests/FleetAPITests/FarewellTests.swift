@@ -29,20 +29,16 @@ struct FarewellTests {
                 let (orders, order) = AsyncStream<Void>.makeStream()
                 let (listening, isListening) = AsyncStream<APIEndpoint>.makeStream()
                 let answer = answer
-                let route = Route(
-                    FarewellTests.path,
-                    [
-                        "POST": { (_, _) async throws(ServerFailure) in
-                            order.yield()
-                            guard let answer else {
-                                let (silence, end) = AsyncStream<Void>.makeStream()
-                                defer { end.finish() }
-                                for await _ in silence {}
-                                throw ServerFailure(503)
-                            }
-                            return ServerReply(status: 200, body: .bytes(await answer()))
-                        }
-                    ])
+                let route = Route(.made(.post, FarewellTests.path)) { (_, _) async throws(ServerFailure) in
+                    order.yield()
+                    guard let answer else {
+                        let (silence, end) = AsyncStream<Void>.makeStream()
+                        defer { end.finish() }
+                        for await _ in silence {}
+                        throw ServerFailure(503)
+                    }
+                    return ServerReply(status: 200, body: .bytes(await answer()))
+                }
                 let server = FleetAPIServer(
                     access: MemoryCluster(),
                     listeners: [tcp ? .tcp(host: "127.0.0.1", port: 0) : .unix(path: "\(folder)/a.sock")],

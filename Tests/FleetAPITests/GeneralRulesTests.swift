@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import FleetAPI
 import FleetAPIServer
 import FleetCore
 import Testing
@@ -158,8 +159,9 @@ struct GeneralRulesTests {
     func peers(part: String, isDated: Bool) async {
         cluster.setStaleness(Staleness(asOf: 1_770_000_000_000, age: 12, reason: "no quorum"))
         let path = "/flotilla/v1/\(part)/x"
-        let route = Route(
-            path, needs: Permission.none, ["GET": { (_, _) async throws(ServerFailure) in ServerReply(status: 200) }])
+        let route = Route(.made(.get, path, needs: Permission.none)) { (_, _) async throws(ServerFailure) in
+            ServerReply(status: 200)
+        }
         let reply = await APIService(access: cluster, version: "9.9", extraRoutes: [route]).respond(
             to: ServerRequest(
                 method: "GET", target: path, caller: .itself, body: { () async throws(ServerFailure) in [] }))
@@ -181,9 +183,9 @@ struct GeneralRulesTests {
 
     @Test("other subsystems add paths")
     func extraRoutes() async throws {
-        let route = Route(
-            "/metrics",
-            ["GET": { (_, _) async throws(ServerFailure) in ServerReply(status: 200, body: .bytes([0x78])) }])
+        let route = Route(.made(.get, "/metrics")) { (_, _) async throws(ServerFailure) in
+            ServerReply(status: 200, body: .bytes([0x78]))
+        }
         let service = APIService(access: cluster, version: "9.9", extraRoutes: [route])
         let ask = Asker(transport: DirectTransport(service: service))
         #expect(try await ask("GET", "/metrics").body == [0x78])

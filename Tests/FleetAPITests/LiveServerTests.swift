@@ -70,14 +70,10 @@ struct LiveServerTests {
     @Test(
         "a stream that ends takes nothing along, whether its request's body was read or not", arguments: [true, false])
     func endedStream(isRead: Bool) async throws {
-        let route = Route(
-            API.ownPrefix + "/word",
-            [
-                "POST": { (request, _) async throws(ServerFailure) in
-                    if isRead { _ = try await request.body() }
-                    return ServerReply(status: 200, headers: [], body: .stream(Word()))
-                }
-            ])
+        let route = Route(.made(.post, API.ownPrefix + "/word")) { (request, _) async throws(ServerFailure) in
+            if isRead { _ = try await request.body() }
+            return ServerReply(status: 200, headers: [], body: .stream(Word()))
+        }
         try await withTemporaryFolder { folder async throws in
             let (listening, isListening) = AsyncStream<APIEndpoint>.makeStream()
             let server = FleetAPIServer(

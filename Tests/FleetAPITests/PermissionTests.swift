@@ -51,15 +51,21 @@ struct PermissionTests {
         ("POST", "/own/\(other)", .user(.admin), 200),
         ("GET", "/peers", .machine(id: machine), 200),
         ("GET", "/peers", .user(.operator), 403),
+        // A method that is not served needs what it needs anywhere, or what its path needs.
+        ("POST", "/fleet/v1/units", .user(.viewer), 403),
+        ("POST", "/fleet/v1/units", .user(.operator), 405),
+        ("POST", "/open", .unknown(reason: "x"), 405),
+        ("GET", "/admins", .user(.operator), 403),
+        ("GET", "/admins", .user(.admin), 405),
     ]
 
     private static let extra: [Route] = {
         let fine: Route.Handler = { (_, _) async throws(ServerFailure) in ServerReply(status: 200) }
         return [
-            Route("/open", needs: Permission.none, ["GET": fine]),
-            Route("/admins", needs: .role(.admin), ["POST": fine]),
-            Route("/own/{machine}", needs: .machineItself, ["POST": fine]),
-            Route("/peers", needs: .machine, ["GET": fine]),
+            Route(.made(.get, "/open", needs: Permission.none), fine),
+            Route(.made(.post, "/admins", needs: .role(.admin)), fine),
+            Route(.made(.post, "/own/{machine}", needs: .machineItself), fine),
+            Route(.made(.get, "/peers", needs: .machine), fine),
         ]
     }()
 

@@ -4,60 +4,38 @@
 import FleetAPI
 
 extension APIService {
-    /// Every path that is served, but for the roots, which answer nothing.
-    package var routes: [Route] {
-        Self.prefixes.flatMap(routes(under:)) + [
-            Route(
-                "/healthz", ["GET": { (_, _) async throws(ServerFailure) in try await health() }]),
-            Route(
-                "/openapi.json",
-                ["GET": { (_, _) async throws(ServerFailure) in Self.json(bytes: Array(OpenAPIDocument.text.utf8)) }]),
-        ] + extraRoutes
+    /// Every call that is served.
+    package var routes: [Route] { router.routes }
+
+    /// fleet's older prefix, whose paths are served as those below its stable one.
+    private static let olderPrefix = "/v1-alpha"
+
+    /// What this service answers itself.
+    var ownRoutes: [Route] {
+        fleetRoutes + fleetRoutes.map { $0.moved(from: API.prefix, to: Self.olderPrefix) } + [
+            Route(.readHealth) { (_, _) async throws(ServerFailure) in try await health() },
+            Route(.readOpenAPI) { (_, _) async throws(ServerFailure) in
+                Self.json(bytes: Array(OpenAPIDocument.text.utf8))
+            },
+        ]
     }
 
-    /// fleet's stable prefix and its older one, which are served alike.
-    static let prefixes = [API.prefix, "/v1-alpha"]
-
-    private func routes(under prefix: String) -> [Route] {
+    private var fleetRoutes: [Route] {
         [
-            Route(
-                prefix + "/units",
-                ["GET": { (request, _) async throws(ServerFailure) in try await listUnits(request) }]),
-            Route(
-                prefix + "/units/{name}",
-                [
-                    "GET": { (request, names) async throws(ServerFailure) in try await readUnit(names[0], request) },
-                    "PUT": { (request, names) async throws(ServerFailure) in try await putUnit(names[0], request) },
-                    "DELETE": { (_, names) async throws(ServerFailure) in try await destroyUnit(names[0]) },
-                ]),
-            Route(
-                prefix + "/units/{name}/restart",
-                ["POST": { (_, names) async throws(ServerFailure) in try await restartUnit(names[0]) }]),
-            Route(
-                prefix + "/units/{name}/explain",
-                ["GET": { (_, names) async throws(ServerFailure) in try await explainUnit(names[0]) }]),
-            Route(
-                prefix + "/state",
-                ["GET": { (request, _) async throws(ServerFailure) in try await listStates(request) }]),
-            Route(
-                prefix + "/state/{name}",
-                ["GET": { (_, names) async throws(ServerFailure) in try await readState(names[0]) }]),
-            Route(
-                prefix + "/machines",
-                [
-                    "GET": { (request, _) async throws(ServerFailure) in try await listMachines(request) },
-                    "PATCH": { (request, _) async throws(ServerFailure) in try await patchMachines(request) },
-                ]),
-            Route(
-                prefix + "/events",
-                ["GET": { (request, _) async throws(ServerFailure) in try await openEvents(request) }]),
-            Route(
-                prefix + "/discovery", refusal: 400,
-                [
-                    "GET": { (_, _) async throws(ServerFailure) in
-                        Self.json(bytes: Array(DiscoveryDocument.text.utf8))
-                    }
-                ]),
+            Route(.listUnits) { (request, _) async throws(ServerFailure) in try await listUnits(request) },
+            Route(.readUnit) { (request, names) async throws(ServerFailure) in try await readUnit(names[0], request) },
+            Route(.putUnit) { (request, names) async throws(ServerFailure) in try await putUnit(names[0], request) },
+            Route(.destroyUnit) { (_, names) async throws(ServerFailure) in try await destroyUnit(names[0]) },
+            Route(.restartUnit) { (_, names) async throws(ServerFailure) in try await restartUnit(names[0]) },
+            Route(.explainUnit) { (_, names) async throws(ServerFailure) in try await explainUnit(names[0]) },
+            Route(.listStates) { (request, _) async throws(ServerFailure) in try await listStates(request) },
+            Route(.readState) { (_, names) async throws(ServerFailure) in try await readState(names[0]) },
+            Route(.listMachines) { (request, _) async throws(ServerFailure) in try await listMachines(request) },
+            Route(.patchMachines) { (request, _) async throws(ServerFailure) in try await patchMachines(request) },
+            Route(.followEvents) { (request, _) async throws(ServerFailure) in try await openEvents(request) },
+            Route(.readDiscovery, refusal: 400) { (_, _) async throws(ServerFailure) in
+                Self.json(bytes: Array(DiscoveryDocument.text.utf8))
+            },
         ]
     }
 

@@ -9,7 +9,8 @@ package struct APIService: Sendable {
     let access: any ClusterAccess
     let version: String
     let keepAlive: Duration
-    let extraRoutes: [Route]
+    /// What is served; no handler uses it.
+    private(set) var router: Router
     /// Keeps what was done; `nil` where nothing is kept.
     let audit: (any AuditKeeper)?
     /// What fleet's own client is told for a moment after it asked for a stop.
@@ -30,8 +31,9 @@ package struct APIService: Sendable {
         self.access = access
         self.version = version
         self.keepAlive = keepAlive
-        self.extraRoutes = extraRoutes
         self.audit = audit
+        router = Router([])
+        router = Router(ownRoutes + extraRoutes)
     }
 
     /// Answers `request`; a failure becomes an answer too.
@@ -52,7 +54,7 @@ package struct APIService: Sendable {
     /// Answers a request that ends before anybody looks at what it asks for.
     func refuse(_ method: String, _ target: String, _ caller: Caller, _ failure: ServerFailure) async -> ServerReply {
         var reply = Self.reply(to: failure)
-        await Trail(method, target, caller).end(reply, self, refusal: failure.audit ?? failure.message)
+        await Trail(method, target, caller, self).end(reply, self, refusal: failure.audit ?? failure.message)
         reply.headers.append((name: "Server", value: "fleetd/\(version)"))
         return reply
     }
@@ -60,11 +62,12 @@ package struct APIService: Sendable {
     private func route(_ request: ServerRequest) async throws(ServerFailure) -> ServerReply {
         let path = RequestPath(request.path)
         // A stranger learns of nothing but what strangers may ask, not even what there is.
-        if case .unknown = request.caller.identity, !isOpen(path) {
+        let found = router.place(at: path)
+        if case .unknown = request.caller.identity, found?.place.isOpen != true {
             try Permission.role(.viewer).check(request.caller, [])
         }
         if let reason = await access.ready() {
-            if path.segments == ["healthz"], request.method == "GET" {
+            if found?.place.route(for: request.method)?.call.path == APICall.readHealth.path {
                 return try health(reason: ServerFailure.unavailable(reason).message)
             }
             throw .unavailable(reason)
@@ -74,15 +77,10 @@ package struct APIService: Sendable {
             return ServerReply(status: 301, headers: [(name: "Location", value: target + query)])
         }
         if Self.roots.contains(path.segments) { throw ServerFailure(405) }
-        for route in routes {
-            guard let parameters = route.match(path.segments) else { continue }
-            return try await route.respond(request, parameters)
+        guard let found else {
+            throw ServerFailure(404, "there is no such path; see /fleet/v1/discovery, or /openapi.json for all")
         }
-        throw ServerFailure(404, "there is no such path; see /fleet/v1/discovery, or /openapi.json for all")
-    }
-
-    private func isOpen(_ path: RequestPath) -> Bool {
-        routes.contains { $0.needs == Permission.none && $0.match(path.segments) != nil }
+        return try await found.place.respond(request, found.parameters)
     }
 
     /// Paths that exist but answer nothing.

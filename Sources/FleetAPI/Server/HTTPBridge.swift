@@ -57,13 +57,17 @@ struct HTTPBridge: HTTPResponder {
         let body = request.body
         let channel = context.channel
         let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
-        let limit = bodyLimit(of: request, from: caller)
+        let (method, target) = (request.method.rawValue, request.head.path ?? "/")
+        let least = load.bounds[caller.group].body
         let memory = BodyMemory(load.bodies, caller, most: load.bounds[caller.group].allBodies)
         return ServerRequest(
-            method: request.method.rawValue, target: request.head.path ?? "/",
+            method: method, target: target,
             headers: request.headers.map { (name: $0.name.canonicalName, value: $0.value) },
             caller: caller,
-            body: { () async throws(ServerFailure) in
+            body: { [service] () async throws(ServerFailure) in
+                // Nobody's body is read who may not call what takes it.
+                let path = RequestPath(target.prefix { $0 != "?" })
+                let limit = max(least, service.router.call(method, path)?.largestBody ?? 0)
                 guard announced <= limit else { throw Self.tooLarge(limit) }
                 channel.triggerUserOutboundEvent(RequestForm.Wish.body, promise: nil)
                 return try await Self.read(body, limit: limit, into: memory)
@@ -76,13 +80,6 @@ struct HTTPBridge: HTTPResponder {
         return PlainGate.refusal(
             target: request.head.path ?? "/", host: request.head.authority,
             origin: request.headers[.origin], at: listener, isKnown: isKnown)
-    }
-
-    /// The largest body that is taken, in bytes.
-    private func bodyLimit(of request: Request, from caller: Caller) -> Int {
-        let limit = load.bounds[caller.group].body
-        guard case .user(.admin) = caller.identity, request.uri.path == API.ownPrefix + "/backup" else { return limit }
-        return max(limit, Bounds.backup)
     }
 
     private static func tooLarge(_ limit: Int) -> ServerFailure {

@@ -1,7 +1,9 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-/// One path of the API and what it does for each method.
+package import FleetAPI
+
+/// One call of the API and who answers it.
 ///
 /// Other subsystems add theirs through `FleetAPIServer(extraRoutes:)`.
 package struct Route: Sendable {
@@ -9,57 +11,115 @@ package struct Route: Sendable {
     package typealias Handler =
         @Sendable (_ request: ServerRequest, _ parameters: [String]) async throws(ServerFailure) -> ServerReply
 
+    package let call: APICall
     /// Segments; `{...}` stands for any one that is not empty.
-    package var pattern: [String]
-    /// In the order in which a refusal names them.
-    package var handlers: [(method: String, handler: Handler)]
-    /// What a method without handler is answered with.
-    package var refusal: Int
-    /// What every method needs of its caller; `nil` for the standard of each method.
-    package var needs: Permission?
+    private(set) var pattern: [String]
+    /// What another method of this path is answered with.
+    let refusal: Int
+    let handler: Handler
 
     /// - Parameters:
-    ///   - pattern: Path such as `/fleet/v1/units/{name}`.
-    ///   - needs: What every method needs of its caller; otherwise reading is for viewers and the rest for operators.
+    ///   - call: What is answered: it says the method, the path, and what is needed of the caller.
     ///   - refusal: 405 but for the discovery document, where fleet says 400.
-    ///   - handlers: One for each method.
-    package init(
-        _ pattern: String, needs: Permission? = nil, refusal: Int = 405, _ handlers: KeyValuePairs<String, Handler>
-    ) {
-        self.needs = needs
-        self.pattern = pattern.split(separator: "/").map(String.init)
+    ///   - handler: Answers it.
+    package init(_ call: APICall, refusal: Int = 405, _ handler: @escaping Handler) {
+        self.call = call
+        self.pattern = call.pattern
         self.refusal = refusal
-        self.handlers = handlers.map { ($0.key, $0.value) }
+        self.handler = handler
     }
 
-    /// The path as it was given to `init`.
-    package var path: String { "/" + pattern.joined(separator: "/") }
+    /// The same below another prefix than `prefix`.
+    func moved(from prefix: String, to other: String) -> Route {
+        var route = self
+        let rest = pattern.dropFirst(prefix.split(separator: "/").count)
+        route.pattern = other.split(separator: "/").map(String.init) + rest
+        return route
+    }
+}
 
-    /// The decoded open segments when `segments` fit the pattern.
-    func match(_ segments: [String]) -> [String]? {
-        guard segments.count == pattern.count else { return nil }
-        var parameters: [String] = []
-        for (segment, part) in zip(segments, pattern) {
-            if part.hasPrefix("{") {
-                guard !segment.isEmpty else { return nil }
-                parameters.append(segment)
-            } else if part != segment {
-                return nil
+/// All that is served, by path.
+struct Router: Sendable {
+    /// One path and its calls.
+    struct Place: Sendable {
+        let pattern: [String]
+        /// In the order in which a refusal names them.
+        var routes: [Route]
+
+        /// Whether strangers may ask here.
+        var isOpen: Bool { routes.contains { $0.call.needs == Permission.none } }
+
+        func route(for method: String) -> Route? { routes.first { $0.call.method.rawValue == method } }
+
+        /// What a method needs: one that is not served what it needs anywhere, unless the path has a right of its own.
+        private func needs(_ method: String) -> Permission {
+            if let route = route(for: method) { return route.call.needs }
+            guard let call = routes.first?.call, call.needs != .standard(call.method.rawValue) else {
+                return .standard(method)
+            }
+            return call.needs
+        }
+
+        func respond(_ request: ServerRequest, _ parameters: [String]) async throws(ServerFailure) -> ServerReply {
+            // Before anything else: a caller without rights does not even learn which methods there are.
+            try needs(request.method).check(request.caller, parameters)
+            guard let route = route(for: request.method) else {
+                let names = routes.map(\.call.method.rawValue)
+                let last = names.last ?? ""
+                let list = names.count > 1 ? "\(names.dropLast().joined(separator: ", ")) and \(last)" : last
+                throw ServerFailure(routes.first?.refusal ?? 405, "only \(list) supported against this resource")
+            }
+            return try await route.handler(request, parameters)
+        }
+
+        /// The decoded open segments when `segments` fit the pattern.
+        fileprivate func match(_ segments: [String]) -> [String]? {
+            guard segments.count == pattern.count else { return nil }
+            var parameters: [String] = []
+            for (segment, part) in zip(segments, pattern) {
+                if part.hasPrefix("{") {
+                    guard !segment.isEmpty else { return nil }
+                    parameters.append(segment)
+                } else if part != segment {
+                    return nil
+                }
+            }
+            return parameters
+        }
+    }
+
+    let routes: [Route]
+    private let places: [Place]
+
+    init(_ routes: [Route]) {
+        self.routes = routes
+        var places: [Place] = []
+        for route in routes {
+            if let index = places.firstIndex(where: { $0.pattern == route.pattern }) {
+                places[index].routes.append(route)
+            } else {
+                places.append(Place(pattern: route.pattern, routes: [route]))
             }
         }
-        return parameters
+        self.places = places
     }
 
-    func respond(_ request: ServerRequest, _ parameters: [String]) async throws(ServerFailure) -> ServerReply {
-        // Before anything else: a caller without rights does not even learn which methods there are.
-        try (needs ?? .standard(request.method)).check(request.caller, parameters)
-        guard let entry = handlers.first(where: { $0.method == request.method }) else {
-            let names = handlers.map(\.method)
-            let last = names.last ?? ""
-            let list = names.count > 1 ? "\(names.dropLast().joined(separator: ", ")) and \(last)" : last
-            throw ServerFailure(refusal, names.isEmpty ? "" : "only \(list) supported against this resource")
+    /// The place that a path means, and its decoded open segments.
+    func place(at path: RequestPath) -> (place: Place, parameters: [String])? {
+        for place in places {
+            if let parameters = place.match(path.segments) { return (place, parameters) }
         }
-        return try await entry.handler(request, parameters)
+        return nil
+    }
+
+    /// The call that a request means.
+    func call(_ method: String, _ path: RequestPath) -> APICall? { place(at: path)?.place.route(for: method)?.call }
+
+    /// What the audit keeps of a request; of a method that is not served what it keeps of those that are refused there.
+    func audit(_ method: String, _ path: RequestPath) -> APICall.Audit {
+        guard let place = place(at: path)?.place else { return .refusals }
+        if let route = place.route(for: method) { return route.call.audit }
+        return place.routes.contains { $0.call.audit == .attempts } ? .attempts : .refusals
     }
 }
 
@@ -88,7 +148,7 @@ struct RequestPath {
             switch segment {
             case "", ".": continue
             case "..": _ = clean.popLast()
-            default: clean.append(PercentCoding.encode(segment: segment))
+            default: clean.append(PercentCoding.encode(segment, keeping: "@:"))
             }
         }
         let keepsSlash = segments.last == "" && !clean.isEmpty

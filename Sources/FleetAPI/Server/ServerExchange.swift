@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import FleetAPI
+
 /// One request to the API, apart from how it came.
 package struct ServerRequest: Sendable {
     /// In upper case, such as `GET`.

@@ -22,41 +22,25 @@ struct OperatorRoutes: Sendable {
     /// Restarts this machine.
     let reboot: @Sendable () async throws(SystemdError) -> Void
 
-    private static let prefix = API.ownPrefix
-
     var routes: [Route] {
         let changes = ControlChange.allCases.map { change in
-            Route(
-                Self.prefix + "/machines/{id}/\(change.rawValue)", needs: .role(.operator),
-                [
-                    "POST": { (request, names) async throws(ServerFailure) in
-                        try await control(names[0], change, request.caller)
-                    }
-                ])
+            Route(.control(change.rawValue)) { (request, names) async throws(ServerFailure) in
+                try await control(names[0], change, request.caller)
+            }
         }
         return changes + [
-            Route(
-                Self.prefix + "/machines/{id}/control", needs: .role(.viewer),
-                ["GET": { (_, names) async throws(ServerFailure) in try await report(try Self.machine(names[0])) }]),
-            Route(
-                Self.prefix + "/machines/{id}/reboot", needs: .role(.admin),
-                ["POST": { (_, names) async throws(ServerFailure) in try await reboot(try Self.machine(names[0])) }]),
+            Route(.readControl) { (_, names) async throws(ServerFailure) in
+                try await report(try Self.machine(names[0]))
+            },
+            Route(.rebootMachine) { (_, names) async throws(ServerFailure) in
+                try await reboot(try Self.machine(names[0]))
+            },
             // What the machine that was asked passes on to the one that is meant.
-            Route(
-                Self.prefix + "/peer/reboot", needs: .machine,
-                ["POST": { (_, _) async throws(ServerFailure) in try await reboot(machine) }]),
-            Route(
-                Self.prefix + "/brake", needs: nil,
-                [
-                    "GET": { (_, _) async throws(ServerFailure) in try await brake() },
-                    "DELETE": { (_, _) async throws(ServerFailure) in try await releaseBrake() },
-                ]),
-            Route(
-                Self.prefix + "/backup", needs: .role(.admin),
-                [
-                    "GET": { (_, _) async throws(ServerFailure) in try await backup() },
-                    "PUT": { (request, _) async throws(ServerFailure) in try await restore(request) },
-                ]),
+            Route(.rebootPeer) { (_, _) async throws(ServerFailure) in try await reboot(machine) },
+            Route(.readBrake) { (_, _) async throws(ServerFailure) in try await brake() },
+            Route(.releaseBrake) { (_, _) async throws(ServerFailure) in try await releaseBrake() },
+            Route(.readBackup) { (_, _) async throws(ServerFailure) in try await backup() },
+            Route(.restoreBackup) { (request, _) async throws(ServerFailure) in try await restore(request) },
         ]
     }
 

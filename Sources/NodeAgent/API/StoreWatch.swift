@@ -72,13 +72,9 @@ final class StoreWatch: Sendable {
     }
 
     var route: Route {
-        Route(
-            API.ownPrefix + "/store/openness", needs: .role(.viewer),
-            [
-                "GET": { [self] (request, _) async throws(ServerFailure) in
-                    try await report(mayBeOld: request.queryValues("look").last != "now")
-                }
-            ])
+        Route(.readStoreOpenness) { [self] (request, _) async throws(ServerFailure) in
+            try await report(mayBeOld: request.queryValues("look").last != "now")
+        }
     }
 
     private func report(mayBeOld: Bool) async throws(ServerFailure) -> ServerReply {

@@ -11,15 +11,15 @@ import Registry
 extension IdentityRoutes {
     var passwordRoutes: [Route] {
         [
-            Route(
-                API.ownPrefix + "/machines/{id}/password", needs: .machineItself,
-                ["POST": { (request, names) async throws(ServerFailure) in try await setPassword(names[0], request) }]),
-            Route(
-                API.ownPrefix + "/machines/{id}/password/rotate", needs: .role(.admin),
-                ["POST": { (_, names) async throws(ServerFailure) in try await askForPassword(names[0]) }]),
-            Route(
-                API.ownPrefix + "/authorities/password/rotate", needs: .role(.admin),
-                ["POST": { (request, _) async throws(ServerFailure) in try await rotateRootPassword(request) }]),
+            Route(.setMachinePassword) { (request, names) async throws(ServerFailure) in
+                try await setPassword(names[0], request)
+            },
+            Route(.rotateMachinePassword) { (_, names) async throws(ServerFailure) in
+                try await askForPassword(names[0])
+            },
+            Route(.rotateRootPassword) { (request, _) async throws(ServerFailure) in
+                try await rotateRootPassword(request)
+            },
         ]
     }
 

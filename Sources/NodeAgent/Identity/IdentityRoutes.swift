@@ -17,56 +17,28 @@ struct IdentityRoutes: Sendable {
     /// `nil` on machines without the authority: they say who has it.
     let desk: AuthorityDesk?
 
-    private static let prefix = API.ownPrefix
-
     var routes: [Route] {
         passwordRoutes + [
-            Route(
-                Self.prefix + "/authorities", needs: Permission.none,
-                [
-                    "GET": { (_, _) async throws(ServerFailure) in
-                        Self.json(API.Authorities(cluster: cluster, authorities: own.trust.bundle.pem))
-                    }
-                ]),
-            Route(
-                Self.prefix + "/authorities/rotate", needs: .role(.admin),
-                ["POST": { (request, _) async throws(ServerFailure) in try await rotate(request) }]),
-            Route(
-                Self.prefix + "/join", needs: Permission.none,
-                ["POST": { (request, _) async throws(ServerFailure) in try await join(request) }]),
-            Route(
-                Self.prefix + "/machines/{id}/certificate", needs: .machineItself,
-                ["POST": { (request, names) async throws(ServerFailure) in try await renew(names[0], request) }]),
-            Route(
-                Self.prefix + "/machines/{id}/revoke", needs: .role(.admin),
-                ["POST": { (_, names) async throws(ServerFailure) in try await revokeMachine(names[0]) }]),
-            Route(
-                Self.prefix + "/identities", needs: .role(.viewer),
-                ["GET": { (_, _) async throws(ServerFailure) in try await listMembers() }]),
-            Route(
-                Self.prefix + "/tokens", needs: .role(.admin),
-                [
-                    "GET": { (_, _) async throws(ServerFailure) in try await listTokens() },
-                    "POST": { (request, _) async throws(ServerFailure) in try await createToken(request) },
-                ]),
-            Route(
-                Self.prefix + "/tokens/{id}", needs: .role(.admin),
-                ["DELETE": { (_, names) async throws(ServerFailure) in try await revokeToken(names[0]) }]),
-            Route(
-                Self.prefix + "/users", needs: .role(.admin),
-                [
-                    "GET": { (_, _) async throws(ServerFailure) in try await listUsers() },
-                    "POST": { (request, _) async throws(ServerFailure) in try await addUser(request) },
-                ]),
-            Route(
-                Self.prefix + "/users/{name}", needs: .role(.admin),
-                ["DELETE": { (_, names) async throws(ServerFailure) in try await revokeUser(names[0]) }]),
-            Route(
-                Self.prefix + "/users/{name}/certificate", needs: .userItself,
-                ["POST": { (request, names) async throws(ServerFailure) in try await renewUser(names[0], request) }]),
-            Route(
-                Self.prefix + "/audit", needs: .role(.admin),
-                ["GET": { (request, _) async throws(ServerFailure) in try await readAudit(request) }]),
+            Route(.readAuthorities) { (_, _) async throws(ServerFailure) in
+                Self.json(API.Authorities(cluster: cluster, authorities: own.trust.bundle.pem))
+            },
+            Route(.rotateAuthority) { (request, _) async throws(ServerFailure) in try await rotate(request) },
+            Route(.join) { (request, _) async throws(ServerFailure) in try await join(request) },
+            Route(.renewMachineCertificate) { (request, names) async throws(ServerFailure) in
+                try await renew(names[0], request)
+            },
+            Route(.revokeMachine) { (_, names) async throws(ServerFailure) in try await revokeMachine(names[0]) },
+            Route(.listMembers) { (_, _) async throws(ServerFailure) in try await listMembers() },
+            Route(.listTokens) { (_, _) async throws(ServerFailure) in try await listTokens() },
+            Route(.createToken) { (request, _) async throws(ServerFailure) in try await createToken(request) },
+            Route(.revokeToken) { (_, names) async throws(ServerFailure) in try await revokeToken(names[0]) },
+            Route(.listUsers) { (_, _) async throws(ServerFailure) in try await listUsers() },
+            Route(.addUser) { (request, _) async throws(ServerFailure) in try await addUser(request) },
+            Route(.revokeUser) { (_, names) async throws(ServerFailure) in try await revokeUser(names[0]) },
+            Route(.renewUserCertificate) { (request, names) async throws(ServerFailure) in
+                try await renewUser(names[0], request)
+            },
+            Route(.readAudit) { (request, _) async throws(ServerFailure) in try await readAudit(request) },
         ]
     }
 

@@ -68,8 +68,8 @@ struct Security: Sendable {
         return try IdentityFile.read(file)
     }
 
-    var routes: [Route] {
-        IdentityRoutes(registry: registry, cluster: own.cluster, own: own, desk: desk).routes
+    var routes: IdentityRoutes {
+        IdentityRoutes(registry: registry, cluster: own.cluster, own: own, desk: desk)
     }
 
     // MARK: Duties

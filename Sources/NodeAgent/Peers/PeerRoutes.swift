@@ -21,20 +21,12 @@ struct PeerRoutes: Sendable {
 
     var routes: [Route] {
         [
-            Route(
-                API.ownPrefix + "/machines/{id}/renewal", needs: .machineItself,
-                [
-                    "POST": { (request, names) async throws(ServerFailure) in
-                        try await renew(machine: names[0], request)
-                    }
-                ]),
-            Route(
-                API.ownPrefix + "/machines/{id}/resignation", needs: .machineItself,
-                [
-                    "POST": { (request, names) async throws(ServerFailure) in
-                        try await resign(machine: names[0], request)
-                    }
-                ]),
+            Route(.renewSession) { (request, names) async throws(ServerFailure) in
+                try await renew(machine: names[0], request)
+            },
+            Route(.resignLead) { (request, names) async throws(ServerFailure) in
+                try await resign(machine: names[0], request)
+            },
         ]
     }
 
@@ -45,11 +37,8 @@ struct PeerRoutes: Sendable {
         else { throw ServerFailure(400, "no lease") }
         let answer = try await self.answer(body, about: LeaseID(Int64(bitPattern: bits)), of: machine)
         guard let bytes = try? JSONEncoder().encode(answer) else { throw ServerFailure(500) }
-        var reply = ServerReply(
+        return ServerReply(
             status: 200, headers: [(name: "Content-Type", value: "application/json")], body: .bytes([UInt8](bytes)))
-        // One per second and machine while a store is out of reach: none of it is an operator's act.
-        reply.isRoutine = true
-        return reply
     }
 
     /// Tells of a proof that is younger than the machine's own, else renews its lease, whichever comes first.

@@ -57,23 +57,15 @@ struct StoreGate: Sendable {
 
     var routes: [Route] {
         StoreRequest.Path.allCases.map { path in
-            Route(
-                API.ownPrefix + "/machines/{id}/store" + path.rawValue, needs: .machineItself,
-                [
-                    "POST": { (request, names) async throws(ServerFailure) in
-                        try await admit(names[0]) { machine async throws(ServerFailure) in
-                            try await pass(path, request, for: machine)
-                        }
-                    }
-                ])
+            Route(.gate(path.rawValue)) { (request, names) async throws(ServerFailure) in
+                try await admit(names[0]) { machine async throws(ServerFailure) in
+                    try await pass(path, request, for: machine)
+                }
+            }
         } + [
-            Route(
-                API.ownPrefix + "/machines/{id}/store" + GatedStore.memberPath, needs: .machineItself,
-                [
-                    "POST": { (request, names) async throws(ServerFailure) in
-                        try await admit(names[0]) { _ async throws(ServerFailure) in try await ask(request) }
-                    }
-                ])
+            Route(.gate(GatedStore.memberPath)) { (request, names) async throws(ServerFailure) in
+                try await admit(names[0]) { _ async throws(ServerFailure) in try await ask(request) }
+            }
         ]
     }
 

@@ -19,7 +19,6 @@ struct StoreRoutes: Sendable {
     /// A survey is a handshake with every machine, and any viewer may ask for it.
     let shared = SharedAnswer<API.StoreSurvey>(for: .seconds(1))
 
-    private static let prefix = API.ownPrefix
     /// How long one other machine may take.
     private static let patience = Duration.seconds(10)
     /// How long to wait before looking again whether a machine is back.
@@ -29,26 +28,18 @@ struct StoreRoutes: Sendable {
 
     var routes: [Route] {
         [
-            Route(
-                Self.prefix + "/store", needs: .role(.viewer),
-                ["GET": { (_, _) async throws(ServerFailure) in try Self.json(await shared.get { await survey() }) }]),
-            Route(
-                Self.prefix + "/store/adoption", needs: .role(.admin),
-                ["POST": { (request, _) async throws(ServerFailure) in try await adopt(request) }]),
-            Route(
-                Self.prefix + "/peer/store", needs: .machine,
-                ["GET": { (_, _) async throws(ServerFailure) in try Self.json(await question.report()) }]),
+            Route(.surveyStore) { (_, _) async throws(ServerFailure) in
+                try Self.json(await shared.get { await survey() })
+            },
+            Route(.adoptStore) { (request, _) async throws(ServerFailure) in try await adopt(request) },
+            Route(.readPeerStore) { (_, _) async throws(ServerFailure) in try Self.json(await question.report()) },
             // What the machine that was asked passes on; only to a store that the other one finds itself.
-            Route(
-                Self.prefix + "/peer/store/adoption", needs: .machine,
-                [
-                    "POST": { (request, _) async throws(ServerFailure) in
-                        let found = try await Self.order(request)
-                        var reply = try Self.json(await question.adopt(found))
-                        reply.note = "store \(found)"
-                        return reply
-                    }
-                ]),
+            Route(.adoptPeerStore) { (request, _) async throws(ServerFailure) in
+                let found = try await Self.order(request)
+                var reply = try Self.json(await question.adopt(found))
+                reply.note = "store \(found)"
+                return reply
+            },
         ]
     }
 

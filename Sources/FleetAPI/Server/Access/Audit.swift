@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import FleetAPI
 import FleetCore
 
 /// One thing that somebody did or was refused.
@@ -49,14 +50,17 @@ struct Trail {
     private let caller: Caller
     private let method: String
     private let path: RequestPath
+    /// What is kept of it.
+    private let kept: APICall.Audit
     private let unit: String?
     private let before: String?
 
     /// Of a request that changes nothing.
-    init(_ method: String, _ target: String, _ caller: Caller) {
+    init(_ method: String, _ target: String, _ caller: Caller, _ service: APIService) {
         self.caller = caller
         self.method = method
         path = RequestPath(target.prefix { $0 != "?" })
+        kept = service.router.audit(method, path)
         unit = path.segments.unit
         before = nil
     }
@@ -66,6 +70,7 @@ struct Trail {
         caller = request.caller
         method = request.method
         path = RequestPath(request.path)
+        kept = service.router.audit(method, path)
         unit = path.segments.unit
         before = request.method == "GET" || service.audit == nil ? nil : await service.summary(of: unit)
     }
@@ -73,11 +78,9 @@ struct Trail {
     /// Records the request if it changed something, or was refused for want of rights.
     func end(_ reply: ServerReply, _ service: APIService, refusal: String? = nil) async {
         guard let audit = service.audit else { return }
-        let isChange = method != "GET" && method != "HEAD" && (200..<300).contains(reply.status) && !reply.isRoutine
-        // Whoever tries to join and may not was after something, whatever he was told.
+        let isChange = kept != .refusals && (200..<300).contains(reply.status) && !reply.isRoutine
         let isRefusal =
-            [401, 403, 421, 429].contains(reply.status)
-            || path.segments == ["flotilla", "v1", "join"] && (400..<500).contains(reply.status)
+            [401, 403, 421, 429].contains(reply.status) || kept == .attempts && (400..<500).contains(reply.status)
         guard isChange || isRefusal else { return }
         var reason = refusal
         // What is refused to a stranger for being one is told by why he is one.

@@ -1,27 +1,11 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+package import FleetAPI
+
 /// Who sent a request, as far as the server could find out.
 package struct Caller: Hashable, Sendable {
-    /// What somebody may do with the API; each role may do what those before it may.
-    package enum Role: String, CaseIterable, Comparable, Sendable {
-        /// Reads.
-        case viewer
-        /// Changes units.
-        case `operator`
-        /// Changes the cluster itself: users, tokens, machines.
-        case admin
-
-        package static func < (left: Role, right: Role) -> Bool { left.rank < right.rank }
-
-        private var rank: Int {
-            switch self {
-            case .viewer: 0
-            case .operator: 1
-            case .admin: 2
-            }
-        }
-    }
+    package typealias Role = API.Role
 
     package enum Identity: Hashable, Sendable {
         /// A person or program, with what it may do.

@@ -1,26 +1,11 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import FleetAPI
+package import FleetAPI
 
-/// What a request needs its caller to be.
-package enum Permission: Hashable, Sendable {
-    /// Nothing: what strangers must be able to ask before they can prove anything.
-    case none
-    /// A user of that role or a higher one.
-    case role(Caller.Role)
-    /// Any machine of the cluster, or an administrator.
-    case machine
-    /// The machine whose id is the path's first open segment, or an administrator.
-    case machineItself
-    /// The user whose name is the path's first open segment.
-    case userItself
+package typealias Permission = API.Permission
 
-    /// What a method needs where its route says nothing: reading is for viewers, everything else for operators.
-    static func standard(_ method: String) -> Permission {
-        .role(method == "GET" || method == "HEAD" ? .viewer : .operator)
-    }
-
+extension Permission {
     /// Throws 401 to somebody unknown and 403 to somebody known who may not; neither tells a stranger anything.
     ///
     /// `parameters` are the path's open segments.

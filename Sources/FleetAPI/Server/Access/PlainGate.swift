@@ -9,7 +9,7 @@ import FleetAPI
 /// pointed here (`Host`), or from another site (`Origin`).
 enum PlainGate {
     /// Paths that tell nothing of the cluster.
-    private static let open: Set<Substring> = ["/healthz"]
+    private static let open: Set<Substring> = [Substring(APICall.readHealth.path)]
 
     /// - Parameters:
     ///   - target: The request's target, with or without a query.

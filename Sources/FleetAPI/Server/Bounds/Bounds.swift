@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import FleetAPI
+
 /// Whose bounds a caller counts against: one class cannot use up what another has.
 package enum CallerClass: String, CaseIterable, Sendable {
     /// Who has shown no certificate that counts; so is everybody before the first request of a connection.
@@ -44,9 +46,6 @@ package struct Bounds: Sendable {
         get { table[group] ?? Self.standard(group) }
         set { table[group] = newValue }
     }
-
-    /// The body of a backup that an administrator brings back, in bytes: it may have more than any other request.
-    package static let backup = 256 << 20
 
     /// What a class has where nobody says otherwise.
     ///

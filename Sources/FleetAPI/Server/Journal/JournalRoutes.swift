@@ -31,12 +31,10 @@ package struct JournalRoutes: Sendable {
 
     package var routes: [Route] {
         [
-            Route(
-                API.ownPrefix + "/journal", needs: .role(.viewer),
-                ["GET": { (request, _) async throws(ServerFailure) in try await ofUnits(request) }]),
-            Route(
-                API.ownPrefix + "/machines/{id}/journal", needs: .machine,
-                ["GET": { (request, names) async throws(ServerFailure) in try ofThisMachine(names[0], request) }]),
+            Route(.readJournal) { (request, _) async throws(ServerFailure) in try await ofUnits(request) },
+            Route(.readMachineJournal) { (request, names) async throws(ServerFailure) in
+                try ofThisMachine(names[0], request)
+            },
         ]
     }
 
