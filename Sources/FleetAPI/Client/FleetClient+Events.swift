@@ -26,7 +26,7 @@ extension FleetClient {
         let stream: TransportStream
         do {
             stream = try await transport.stream(
-                request("GET", target: Self.target("/events", query), accept: "text/event-stream"))
+                request(.followEvents, query: query, accept: "text/event-stream"))
         } catch {
             throw APIError(error, action: action, of: self)
         }

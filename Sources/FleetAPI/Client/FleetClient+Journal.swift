@@ -15,25 +15,24 @@ extension FleetClient {
     package func journal(
         _ query: API.JournalQuery
     ) async throws(APIError) -> AsyncThrowingStream<[API.JournalItem], any Error> {
-        try await journal(at: "\(API.ownPrefix)/journal", query)
+        try await journal(.readJournal, [], query)
     }
 
     /// What the journal of one machine holds, asked of that machine itself.
     package func journal(
         ofMachine machine: String, _ query: API.JournalQuery
     ) async throws(APIError) -> AsyncThrowingStream<[API.JournalItem], any Error> {
-        try await journal(at: "\(API.ownPrefix)/machines/\(Self.escape(machine))/journal", query)
+        try await journal(.readMachineJournal, [machine], query)
     }
 
     private func journal(
-        at path: String, _ query: API.JournalQuery
+        _ call: APICall, _ names: [String], _ query: API.JournalQuery
     ) async throws(APIError) -> AsyncThrowingStream<[API.JournalItem], any Error> {
         let action = "read the journal"
-        let words = query.parameters.map { "\($0)=\(Self.escape($1))" }.joined(separator: "&")
         let stream: TransportStream
         do {
             stream = try await transport.stream(
-                request("GET", target: "\(path)?\(words)", accept: API.journalType))
+                request(call, names, query: query.parameters, accept: API.journalType))
         } catch {
             throw APIError(error, action: action, of: self)
         }

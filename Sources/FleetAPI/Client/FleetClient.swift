@@ -41,14 +41,14 @@ package struct FleetClient: Sendable {
 
     /// All units, sorted by name.
     package func units() async throws(APIError) -> [API.Unit] {
-        try await pages(path: "/units", action: "list the units") { (page: API.UnitPage) in
+        try await pages(.listUnits, action: "list the units") { (page: API.UnitPage) in
             (page.units, page.nextPageToken)
         }
     }
 
     /// - Throws: `APIError` with code `.notFound` when there is no such unit.
     package func unit(_ name: String) async throws(APIError) -> API.Unit {
-        try await get("/units/\(Self.escape(name))", action: "read unit \(name)")
+        try await ask(.readUnit, [name], action: "read unit \(name)")
     }
 
     /// Creates `unit` from its options or contents, in its desired state, `inactive` when it names none.
@@ -75,21 +75,18 @@ package struct FleetClient: Sendable {
     /// Asks the machine that runs the unit to restart it.
     @discardableResult
     package func restart(_ name: String) async throws(APIError) -> WriteResult {
-        let answer = try await send(
-            "POST", "/units/\(Self.escape(name))/restart", action: "restart unit \(name)")
-        return Self.result(of: answer)
+        Self.result(of: try await send(.restartUnit, [name], action: "restart unit \(name)"))
     }
 
     /// Stops the unit wherever it runs and forgets it.
     @discardableResult
     package func destroy(_ name: String) async throws(APIError) -> WriteResult {
-        let answer = try await send("DELETE", "/units/\(Self.escape(name))", action: "destroy unit \(name)")
-        return Self.result(of: answer)
+        Self.result(of: try await send(.destroyUnit, [name], action: "destroy unit \(name)"))
     }
 
     /// Why a unit is where it is, or on no machine.
     package func explain(_ name: String) async throws(APIError) -> API.Explanation {
-        try await get("/units/\(Self.escape(name))/explain", action: "explain unit \(name)")
+        try await ask(.explainUnit, [name], action: "explain unit \(name)")
     }
 
     // MARK: States and machines
@@ -99,7 +96,7 @@ package struct FleetClient: Sendable {
         var query: [(String, String)] = []
         if let machine { query.append(("machineID", machine)) }
         if let unit { query.append(("unitName", unit)) }
-        return try await pages(path: "/state", query: query, action: "list the states") { (page: API.UnitStatePage) in
+        return try await pages(.listStates, query: query, action: "list the states") { (page: API.UnitStatePage) in
             (page.states, page.nextPageToken)
         }
     }
@@ -108,13 +105,13 @@ package struct FleetClient: Sendable {
     ///
     /// - Throws: `APIError` with code `.notFound` when there is no such unit.
     package func state(_ name: String) async throws(APIError) -> API.UnitState? {
-        let state: API.UnitState = try await get("/state/\(Self.escape(name))", action: "read the state of \(name)")
+        let state: API.UnitState = try await ask(.readState, [name], action: "read the state of \(name)")
         return state.machineID.isEmpty ? nil : state
     }
 
     /// All machines that are alive, sorted by id.
     package func machines() async throws(APIError) -> [API.Machine] {
-        try await pages(path: "/machines", action: "list the machines") { (page: API.MachinePage) in
+        try await pages(.listMachines, action: "list the machines") { (page: API.MachinePage) in
             (page.machines, page.nextPageToken)
         }
     }
@@ -124,7 +121,7 @@ package struct FleetClient: Sendable {
     /// Metadata set here win over those that a machine brings along.
     package func patchMetadata(_ patches: [API.MetadataPatch]) async throws(APIError) {
         let action = "change machine metadata"
-        _ = try await send("PATCH", "/machines", body: encode(patches, action: action), action: action)
+        try await send(.patchMachines, body: encode(patches, action: action), action: action)
     }
 
     // MARK: The server
@@ -132,7 +129,7 @@ package struct FleetClient: Sendable {
     /// Whether the server can do its work; a server that cannot is no error here, one that does not answer is.
     package func health() async throws(APIError) -> API.Health {
         let action = "ask for the server's health"
-        let answer = try await exchange("GET", target: "/healthz", body: [], action: action)
+        let answer = try await exchange(.readHealth, action: action)
         if answer.status == 200 || answer.status == 503,
             let health = try? JSONDecoder().decode(API.Health.self, from: Data(answer.body))
         {
