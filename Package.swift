@@ -197,7 +197,7 @@ let package = Package(
         .testTarget(
             name: "DemonstratorTests", dependencies: ["Demonstrator", subprocess], swiftSettings: tests
         ),
-        .testTarget(name: "ScriptTests", dependencies: ["TestSupport"], swiftSettings: tests),
+        .testTarget(name: "ScriptTests", dependencies: ["FleetAPI", "TestSupport"], swiftSettings: tests),
         .testTarget(name: "ClusterTests", dependencies: ["TestSupport"], swiftSettings: tests),
         .testTarget(name: "FleetCoreTests", dependencies: ["FleetCore"], swiftSettings: tests),
         .testTarget(name: "ChaosTests", dependencies: ["Chaos"], swiftSettings: tests),

@@ -16,23 +16,58 @@ struct OpenAPIDocumentTests {
 
     private func document() throws -> JSON { try JSON(parsing: OpenAPIDocument.text.utf8) }
 
-    @Test("the copy in the server is the document in docs/api")
+    @Test("docs/api has the document that servers send")
     func copy() throws {
         let file = try String(contentsOfFile: "\(root)/docs/api/openapi.json", encoding: .utf8)
-        #expect(file == OpenAPIDocument.text, "copy docs/api/openapi.json into OpenAPIDocument.swift")
+        #expect(
+            file == OpenAPIDocument.text,
+            """
+            it has changed; make it anew: \
+            curl --unix-socket /run/flotilla/api.sock http://localhost/openapi.json > docs/api/openapi.json
+            """)
     }
 
-    @Test("it names every path and method that is served, and no other")
-    func routes() throws {
-        let routes = APIService(access: MemoryCluster(), version: "9.9").routes
-        let served = routes.filter { $0.pattern.first != "v1-alpha" }.map {
-            "\($0.call.method.rawValue) \($0.call.path)"
-        }
+    /// The table is what is served: `ServedRoutesTests` compares the two.
+    @Test("it has every call of the table, and no other")
+    func calls() throws {
         let paths = try #require(try document()["paths"])
         let described = paths.keys.flatMap { path in
             (paths[path]?.keys ?? []).filter { $0 != "parameters" }.map { "\($0.uppercased()) \(path)" }
         }
-        #expect(served.sorted() == described.sorted())
+        #expect(described.sorted() == APICall.all.map { "\($0.method.rawValue) \($0.path)" }.sorted())
+    }
+
+    @Test("every field of every entity has a note, and no note is for a field that there is not")
+    func notes() throws {
+        let book = SchemaBook()
+        _ = try OpenAPIDocument.document(book)
+        #expect(book.entities.count > 40)
+        for (name, entity) in book.entities.sorted(by: { $0.key < $1.key }) {
+            #expect(entity.fields.keys.sorted() == entity.notes.keys.sorted(), "\(name)")
+        }
+    }
+
+    @Test("a field is required where who reads it cannot do without")
+    func required() throws {
+        let schemas = try #require(try document()["components"]?["schemas"])
+        #expect(schemas["Capacity"]?["required"]?.array.map(\.string) == ["memory", "processors"])
+        #expect(schemas["JournalEntry"]?["required"]?.array.map(\.string).contains("pid") == false)
+        #expect(schemas["JournalEntry"]?["properties"]?["pid"]?["type"] == "integer")
+        #expect(schemas["Unit"]?["required"] == nil)
+        #expect(schemas["Unit"]?["properties"]?["options"]?["items"]?["$ref"] == "#/components/schemas/UnitOption")
+    }
+
+    @Test("each call says who may make it, what stands in its path, and why it is refused")
+    func operations() throws {
+        let paths = try #require(try document()["paths"])
+        for call in APICall.all {
+            let operation = try #require(paths[call.path]?[call.method.rawValue.lowercased()])
+            #expect(operation["description"]?.string?.hasSuffix("Who may call it: \(call.needs.words).") == true)
+            #expect(call.openParameters.allSatisfy { !$0.words.isEmpty }, "\(call.path)")
+            let answers = Set(operation["responses"]?.keys ?? [])
+            #expect(answers.contains("401") == (call.needs != .none), "\(call.name)")
+            #expect(answers.isSuperset(of: ["429", "503"]) && answers.contains { $0.hasPrefix("2") }, "\(call.name)")
+        }
     }
 
     @Test("its schemas have the fields that the entities have")
@@ -63,7 +98,7 @@ struct OpenAPIDocumentTests {
                 parsing: encoder.encode(
                     API.Explanation(name: "n", desiredState: "d", currentState: "c", machineIDs: [], reasons: []))),
             "MetadataPatch": try JSON(parsing: encoder.encode(API.MetadataPatch(op: "o", path: "p", value: "v"))),
-            "Error": try JSON(parsing: encoder.encode(API.ErrorBody(code: 1, message: "m"))),
+            "ErrorBody": try JSON(parsing: encoder.encode(API.ErrorBody(code: 1, message: "m"))),
         ]
         let schemas = try #require(try document()["components"]?["schemas"])
         for (name, example) in examples.sorted(by: { $0.key < $1.key }) {

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import FleetAPI
 import FoundationEssentials
 import TestSupport
 import Testing
@@ -144,6 +145,15 @@ import Testing
         }
         let rows = page.rows(under: "## What excludes each other").map { $0.sorted().joined(separator: " | ") }
         expectSame(page.path, lists: rows, as: refused)
+    }
+
+    @Test("api.md has a row for each call of the API, with who may make it", arguments: APICall.groups.map(\.name))
+    func calls(group: String) throws {
+        let page = try HandbookPage("docs/reference/api.md")
+        let calls = try #require(APICall.groups.first { $0.name == group }).calls
+        let rows = calls.map { "\($0.method.rawValue) | \($0.path) | \($0.needs.words) | \($0.summary)" }
+        expectSame("\(page.path), \(group)", lists: joined(page.rows(under: "## \(group)")), as: rows)
+        #expect(page.rows().count == APICall.all.count)
     }
 
     @Test("the glossary is in order, has no word twice, and has those that commands print")

@@ -79,5 +79,6 @@ extension APICall {
             Answer(
                 200, "Done; or kept says why not, where other clusters of the same etcd use it.",
                 .json(API.RootPasswordReport.self))
-        ])
+        ],
+        refusals: [409: "etcd asks for no login, or the password is being changed already."])
 }

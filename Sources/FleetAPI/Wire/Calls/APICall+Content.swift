@@ -6,15 +6,17 @@ extension APICall {
     package enum Content: Sendable {
         case nothing
         /// One value, in JSON.
-        case json(any (Codable & Sendable).Type)
+        case json(any Described.Type)
         /// A list of such values, in JSON.
-        case list(any (Codable & Sendable).Type)
+        case list(any Described.Type)
         /// JSON of a form that is not ours to describe, or another document's; the words say what it is.
         case document(String)
-        /// A value a line, in JSON, until either side ends it.
-        case lines(any (Codable & Sendable).Type)
+        /// One of these a line, in JSON, until either side ends it.
+        case lines([any Described.Type])
         /// Server-sent events whose data are such values.
-        case events(any (Codable & Sendable).Type)
+        case events(any Described.Type)
+
+        package var isNothing: Bool { if case .nothing = self { true } else { false } }
     }
 
     /// One parameter of a query.

@@ -19,7 +19,7 @@ extension APICall {
         "Bring in a new authority beside the old, or take the old one away", needs: .role(.admin), isAuthoritys: true,
         body: .json(API.Rotation.self),
         answers: [Answer(200, "Whom members believe now.", .json(API.Authorities.self))],
-        refusals: [409: "The step does not fit the present state."])
+        refusals: [409: "The step does not fit the present state; the message says why."])
 
     // MARK: Machines
 
@@ -29,7 +29,7 @@ extension APICall {
         answers: [Answer(201, "All that it needs to run.", .json(API.JoinAnswer.self))],
         refusals: [
             403: "The token is not good; the answer does not say why.",
-            409: "The machine is in the cluster already, or was revoked.",
+            409: "The machine is one of the cluster already; revoke it first if it is to join anew.",
         ])
 
     package static let listMembers = APICall(
@@ -51,7 +51,9 @@ extension APICall {
         "setMachinePassword", .post, API.ownPrefix + "/machines/{id}/password",
         "Set the password that the machine has made for its own user in etcd", needs: .machineItself,
         isRepeatable: true, isAuthoritys: true, body: .json(API.StorePassword.self), answers: [Answer(204, "Set.")],
-        refusals: [404: "No such machine.", 409: "It uses etcd through gates and has no password there."])
+        refusals: [
+            404: "No such machine, or it has no user in etcd.", 409: "The authority has no login at etcd.",
+        ])
 
     package static let rotateMachinePassword = APICall(
         "rotateMachinePassword", .post, API.ownPrefix + "/machines/{id}/password/rotate",

@@ -60,7 +60,10 @@ extension APICall {
             + "server began to listen, in microseconds since 1970.",
         query: journalQuery,
         answers: [
-            Answer(200, "An entry a line; an empty one keeps the connection open.", .lines(API.JournalItem.self))
+            Answer(
+                200,
+                journalLines,
+                .lines([API.JournalEntry.self, API.JournalNotice.self]))
         ],
         refusals: [404: "No such unit."])
 
@@ -68,9 +71,16 @@ extension APICall {
         "readMachineJournal", .get, API.ownPrefix + "/machines/{id}/journal",
         "Read the journal of units at the machine that is asked", needs: .machine, query: journalQuery,
         answers: [
-            Answer(200, "An entry a line; an empty one keeps the connection open.", .lines(API.JournalItem.self))
+            Answer(
+                200,
+                journalLines,
+                .lines([API.JournalEntry.self, API.JournalNotice.self]))
         ],
         refusals: [404: "It is another machine."])
+
+    private static let journalLines =
+        "A line each; an empty one keeps the connection open. {\"caughtUp\":true} comes once to who follows, when all that was "
+        + "there is told."
 
     private static let journalQuery: [Parameter] = [
         Parameter("unit", .texts, "The units, 1 to 1000."),

@@ -94,10 +94,19 @@ package struct APICall: Sendable {
     /// The path's segments, the open ones in braces.
     package var pattern: [String] { path.split(separator: "/").map(String.init) }
 
-    /// The names of the open segments, in order.
-    package var openSegments: [String] {
-        pattern.filter { $0.hasPrefix("{") }.map { String($0.dropFirst().dropLast()) }
+    /// The open segments, in order, with what stands for them.
+    package var openParameters: [(name: String, words: String)] {
+        zip(pattern, pattern.dropFirst()).filter { $1.hasPrefix("{") }.map { noun, segment in
+            (String(segment.dropFirst().dropLast()), Self.nouns[noun] ?? "")
+        }
     }
+
+    /// What stands behind these segments.
+    private static let nouns = [
+        "units": "Full name of a unit, such as web.service.", "state": "Full name of a unit, such as web.service.",
+        "machines": "Id of a machine, 32 hexadecimal digits in lower case.", "users": "Name of a user.",
+        "tokens": "Id of a join token.",
+    ]
 
     /// Path and query of a request for this call, percent-encoded.
     ///
@@ -108,7 +117,7 @@ package struct APICall: Sendable {
     package func target(_ names: [String] = [], query: [(String, String)] = []) -> String {
         var rest = names[...]
         let segments = pattern.map { $0.hasPrefix("{") ? PercentCoding.encode(rest.popFirst() ?? "") : $0 }
-        assert(rest.isEmpty && openSegments.count == names.count, "\(path) has other open segments than \(names)")
+        assert(rest.isEmpty && openParameters.count == names.count, "\(path) has other open segments than \(names)")
         let pairs = query.map { "\(PercentCoding.encode($0.0))=\(PercentCoding.encode($0.1))" }
         return "/" + segments.joined(separator: "/") + (pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&"))
     }
