@@ -17,6 +17,6 @@ package struct RegistryProblem: Error, Hashable, Sendable, CustomStringConvertib
 
 extension RegistryProblem {
     static func unknownKey(_ key: String) -> RegistryProblem {
-        RegistryProblem(key: key, reason: "this version knows no such key; a newer one may have written it")
+        RegistryProblem(key: key, reason: RecordError.unknownKey.reason)
     }
 }

@@ -9,10 +9,8 @@ import Testing
 @Suite struct LeaderTests {
     private func schedule(_ test: TestStore) async throws -> [Assignment] {
         try await test.store.get(test.registry.keys.schedule, revision: 0).keys.map { entry in
-            guard case .assignment(let machine, let unit)? = test.registry.keys.parse(entry.key) else {
-                throw Missing()
-            }
-            return try TargetEntry(bytes: entry.value).assignment(machine, unit)
+            guard let placed = test.registry.keys.name(of: entry.key, Records.schedule) else { throw Missing() }
+            return try TargetEntry(bytes: entry.value).assignment(placed.machine, placed.unit)
         }
     }
 

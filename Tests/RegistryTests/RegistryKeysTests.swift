@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import Etcd
 import FleetCore
 import Registry
 import Testing
@@ -8,23 +9,56 @@ import Testing
 @Suite struct RegistryKeysTests {
     let keys = RegistryKeys(cluster: .default)
 
-    @Test("each kind of key is read back as what it was made from")
-    func roundTrip() {
-        let table: [(String, RegistryKey)] = [
-            (keys.leader, .leader),
-            (keys.file(Sample.hash), .file(Sample.hash)),
-            (keys.unit(Sample.web), .unit(Sample.web)),
-            (keys.machine(Sample.a), .machine(Sample.a)),
-            (keys.control(Sample.a), .control(Sample.a)),
-            (keys.seen(Sample.a), .seen(Sample.a)),
-            (keys.brake, .brake),
-            (keys.turn, .other(kind: "turn", rest: "")), (keys.aliases, .other(kind: "aliases", rest: "")),
-            (keys.assignment(Sample.a, Sample.web), .assignment(Sample.a, Sample.web)),
-            (keys.state(Sample.a, Sample.web), .state(Sample.a, Sample.web)),
+    /// The keys as every version has written them, and the table's kinds that they are of.
+    private var layout: [(key: String, path: String, folder: String)] {
+        let (a, web, hash) = (Sample.a.rawValue, Sample.web, Sample.hash)
+        return [
+            (keys.file(hash), "files/\(hash)", "files"), (keys.unit(web), "units/web.service", "units"),
+            (keys.assignment(Sample.a, web), "schedule/\(a)/web.service", "schedule"),
+            (keys.machine(Sample.a), "machines/\(a)", "machines"),
+            (keys.metadata(Sample.a), "metadata/\(a)", "metadata"),
+            (keys.state(Sample.a, web), "states/\(a)/web.service", "states"), (keys.leader, "leader", "leader"),
+            (keys.control(Sample.a), "control/\(a)", "control"), (keys.seen(Sample.a), "seen/\(a)", "seen"),
+            (keys.brake, "brake", "brake"), (keys.result(web), "results/web.service", "results"),
+            (keys.aliases, "aliases", "aliases"), (keys.turn, "turn", "turn"), (keys.mark, "mark", "mark"),
+            (keys.machineIdentity(Sample.a), "identities/machines/\(a)", "identities"),
+            (keys.userIdentity("ada"), "identities/users/ada", "identities"),
+            (keys.token("1"), "tokens/1", "tokens"), (keys.authorities, "authorities", "authorities"),
+            (keys.event(1, "a"), "events/0000000000001-a", "events"),
+            // No key of this kind is made yet.
+            ("\(keys.prefix)stacks/felix", "stacks/felix", "stacks"),
         ]
-        for (text, key) in table { #expect(keys.parse(text) == key, "\(text)") }
-        #expect(keys.unit(Sample.web) == "/flotilla/default/units/web.service")
-        #expect(keys.parse("/flotilla/default/units/celix@1.service") == .unit(UnitName(unchecked: "celix@1.service")))
+    }
+
+    @Test("keys lie where they always lay, and each kind of the table has some")
+    func places() {
+        for (key, path, folder) in layout {
+            #expect(key == "/flotilla/default/\(path)")
+            #expect(keys.kind(of: key)?.kind.folder == folder, "\(key)")
+            #expect(keys.kind(of: key)?.kind.isSingle == (folder == path), "\(key)")
+        }
+        #expect(Set(layout.map(\.folder)) == Set(Records.all.map(\.folder)), "a kind lacks its line here")
+        for (all, folder) in [
+            (keys.files, "files"), (keys.units, "units"), (keys.machines, "machines"), (keys.metadata, "metadata"),
+            (keys.results, "results"), (keys.identities, "identities"), (keys.tokens, "tokens"),
+            (keys.events, "events"), (keys.control, "control"), (keys.seen, "seen"), (keys.schedule, "schedule"),
+            (keys.states, "states"),
+        ] { #expect(all == .prefix("/flotilla/default/\(folder)/")) }
+        #expect(keys.states(of: Sample.a) == .prefix("/flotilla/default/states/\(Sample.a.rawValue)/"))
+        #expect(keys.assignments(of: Sample.a) == .prefix("/flotilla/default/schedule/\(Sample.a.rawValue)/"))
+    }
+
+    @Test("a key is read back as what it was made from")
+    func names() {
+        #expect(keys.name(of: keys.unit(Sample.web), Records.units) == Sample.web)
+        #expect(keys.name(of: "/flotilla/default/units/celix@1.service", Records.units)?.rawValue == "celix@1.service")
+        #expect(keys.name(of: keys.file(Sample.hash), Records.files) == Sample.hash)
+        #expect(keys.name(of: keys.machine(Sample.a), Records.machines) == Sample.a)
+        #expect(keys.name(of: keys.control(Sample.a), Records.control) == Sample.a)
+        let placed = PlacedUnit(Sample.a, Sample.web)
+        #expect(keys.name(of: keys.assignment(Sample.a, Sample.web), Records.schedule) == placed)
+        #expect(keys.name(of: keys.state(Sample.a, Sample.web), Records.states) == placed)
+        #expect(keys.name(of: keys.state(Sample.a, Sample.web), Records.schedule) == nil, "it is of another kind")
     }
 
     @Test(
@@ -38,14 +72,20 @@ import Testing
             "/flotilla/default/schedule/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/",
             "/flotilla/default/states/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/a/b", "/flotilla/default/novel/thing",
         ])
-    func unknown(_ key: String) {
-        #expect(keys.parse(key) == nil)
+    func unknown(_ key: String) throws {
+        guard let (kind, tail) = keys.kind(of: key) else { return }
+        let entry = KeyValue(key: key, value: [], createRevision: 1, modRevision: 1, version: 1, lease: .none)
+        let error = #expect(throws: RecordError.self) { try kind.put(entry, at: tail) }
+        #expect(error?.reason.hasPrefix("this version knows no such key") == true, "\(key)")
+        #expect(kind.gone(tail) == nil)
     }
 
-    @Test("kinds that other parts keep are told apart from unknown ones")
-    func others() {
-        #expect(keys.parse("/flotilla/default/stacks/felix") == .other(kind: "stacks", rest: "felix"))
-        #expect(keys.parse("/flotilla/default/events/1/2") == .other(kind: "events", rest: "1/2"))
+    @Test("kinds that other parts keep are told apart from unknown ones, and followers pass them over")
+    func others() throws {
+        for path in ["stacks/felix", "events/1/2", "results/.. ", "tokens/", "turn"] {
+            let (kind, tail) = try #require(keys.kind(of: keys.prefix + path))
+            #expect(!kind.isFollowed && kind.gone(tail) == nil)
+        }
     }
 
     @Test(

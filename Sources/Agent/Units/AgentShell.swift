@@ -347,8 +347,7 @@ package actor AgentShell {
 
     /// The unit whose assignment cannot be read: it is assigned all the same.
     private func unit(of problem: RegistryProblem) -> UnitName? {
-        guard case .assignment(_, let unit)? = registry.keys.parse(problem.key) else { return nil }
-        return unit
+        registry.keys.name(of: problem.key, Records.schedule)?.unit
     }
 
     /// Adds the time to what systemd says.

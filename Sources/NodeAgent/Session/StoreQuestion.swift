@@ -36,8 +36,8 @@ struct StoreQuestion: Sendable {
             let keys = ClusterRegistry(store: client, cluster: cluster).keys
             let wanted = try await client.get(keys.units, revision: 0).keys
             report.wanted = wanted.count
-            let known = Set(wanted.map { keys.parse($0.key) })
-            report.unknown = units.filter { !known.contains(.unit($0)) }.map(\.rawValue)
+            let known = Set(wanted.compactMap { keys.name(of: $0.key, Records.units) })
+            report.unknown = units.filter { !known.contains($0) }.map(\.rawValue)
         } catch {
             report.problem = error.message
         }

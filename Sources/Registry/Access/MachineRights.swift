@@ -7,23 +7,14 @@ package import FleetCore
 extension RegistryKeys {
     /// What an agent's own code reads and writes: session, states, orders, files, results, and who leads.
     ///
-    /// The one table of it: etcd gives a machine's user these rights, and a gate lets through what they cover.
+    /// `Records` says it kind by kind. Etcd gives a machine's user these rights, and a gate lets through what they cover.
     package func rights(of machine: MachineID) -> [EtcdPermission] {
-        [
-            EtcdPermission(.readWrite, .key(self.machine(machine))),
-            EtcdPermission(.readWrite, states(of: machine)),
-            EtcdPermission(.read, assignments(of: machine)),
-            EtcdPermission(.read, files),
-            EtcdPermission(.readWrite, results),
-            // Its reading tells how far the store has come, and so whether it is the same as before (rule R8).
-            EtcdPermission(.read, .key(leader)),
-            EtcdPermission(.read, .key(mark)),
-            EtcdPermission(.readWrite, .key(turn)),
-            // Whom it may ask for help, who may ask it, and whom it may trust; there is no secret in any of it.
-            EtcdPermission(.read, machines),
-            EtcdPermission(.read, identities),
-            EtcdPermission(.read, .key(authorities)),
-        ]
+        Records.all.flatMap { kind in
+            kind.agents.compactMap { right in
+                let keys = right.scope == .all ? all(kind) : own(kind, of: machine)
+                return keys.map { EtcdPermission(right.access, $0) }
+            }
+        }
     }
 
     /// Whether a machine may write all that hangs on a lease.
@@ -108,8 +99,7 @@ extension RegistryKeys {
     }
 
     private func unit(ofResult key: String) -> UnitName? {
-        guard case .other("results", let name) = parse(key) else { return nil }
-        return try? UnitName(recorded: name)
+        name(of: key, Records.results).flatMap { try? UnitName(recorded: $0.tail) }
     }
 
     /// How large the answer to a machine's request may become.

@@ -24,6 +24,9 @@ package struct ClusterBackup: Hashable, Sendable {
 
         /// What comes before the first slash.
         var kind: String { path.split(separator: "/", maxSplits: 1).first.map(String.init) ?? "" }
+
+        /// What the table says of its kind; of a newer version's kind no more is known than that it was saved.
+        var backup: RecordBackup { Records.kind(kind)?.backup ?? .saved(.asWish, into: .ownCluster) }
     }
 
     package static let format = "flotilla-backup"
@@ -111,11 +114,6 @@ package struct ClusterBackup: Hashable, Sendable {
 
 /// Looking at records before anything is written.
 extension ClusterBackup {
-    /// Kinds that are no part of what users want, or that must not come back.
-    static let excluded: Set<String> = [
-        "aliases", "brake", "events", "leader", "machines", "mark", "schedule", "seen", "states", "tokens", "turn",
-    ]
-
     /// Checks every record, and that each unit's file is among them.
     private func check() throws(RegistryError) {
         var paths: Set<String> = []
@@ -123,9 +121,9 @@ extension ClusterBackup {
             guard paths.insert(record.path).inserted else { throw Self.refusal(record, "it is there twice") }
             if let reason = Self.fault(in: record) { throw Self.refusal(record, reason) }
         }
-        for record in records where record.kind == "units" {
+        for record in records where record.kind == Records.units.folder {
             guard let hash = try? TargetEntry(bytes: Array(record.value.utf8)).hash else { continue }
-            guard paths.contains("files/\(hash)") else {
+            guard paths.contains("\(Records.files.folder)/\(hash)") else {
                 throw Self.refusal(record, "its unit file \(hash) is not in the backup")
             }
         }
@@ -144,42 +142,23 @@ extension ClusterBackup {
         guard !kind.isEmpty, kind.utf8.allSatisfy({ (0x61...0x7A).contains($0) || $0 == 0x2D }),
             !record.path.unicodeScalars.contains(where: { $0.value < 0x20 })
         else { return "its key is none of a cluster's" }
-        if excluded.contains(kind) { return "this kind does not belong into a backup" }
+        if record.backup == .left { return "this kind does not belong into a backup" }
         let keys = RegistryKeys(cluster: .default)
+        let key = keys.prefix + record.path
         let bytes = Array(record.value.utf8)
+        guard let known = keys.kind(of: key) else {
+            // A known kind's word with something else behind it; other kinds are a newer version's.
+            return Records.kind(kind) != nil || rest.isEmpty ? "its key is none of a cluster's" : nil
+        }
         do {
-            switch keys.parse(keys.prefix + record.path) {
-            case .file(let hash):
-                let file = try UnitFile(stored: bytes)
-                guard file.hash == hash || file.canonicalHash == hash else { return "the file has another hash" }
-            case .unit: _ = try TargetEntry(bytes: bytes)
-            case .metadata: _ = try MetadataEntry(bytes: bytes)
-            case .other("results", _): _ = try ResultEntry(bytes: bytes)
-            case .other("authorities", _): _ = try AuthoritiesEntry(bytes: bytes)
-            case .other("identities", let rest): return try identityFault(rest, bytes)
-            case .control: _ = try ControlEntry(bytes: bytes)
-            case .assignment, .machine, .state, .leader, .brake, .seen: return "this kind does not belong into a backup"
-            case .other: break
-            case nil:
-                // A known kind with a name that is none; other kinds are a newer version's.
-                if ["files", "units", "metadata"].contains(kind) || rest.isEmpty {
-                    return "its key is none of a cluster's"
-                }
+            if let hash = keys.name(of: key, Records.files) {
+                let file = try Records.files.read(hash, bytes)
+                return file.hash == hash || file.canonicalHash == hash ? nil : "the file has another hash"
             }
+            try known.kind.check(bytes, at: known.tail)
+            return nil
         } catch {
             return error.reason
-        }
-        return nil
-    }
-
-    private static func identityFault(_ rest: String, _ bytes: [UInt8]) throws(RecordError) -> String? {
-        let parts = rest.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 2 else { return "its key is none of a cluster's" }
-        switch parts[0] {
-        case "machines":
-            return try MachineIdentity(bytes: bytes).id.rawValue == parts[1] ? nil : "it is another machine's"
-        case "users": return try UserIdentity(bytes: bytes).name == parts[1] ? nil : "it is another user's"
-        default: return "its key is none of a cluster's"
         }
     }
 }

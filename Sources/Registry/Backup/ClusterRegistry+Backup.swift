@@ -45,10 +45,11 @@ extension ClusterRegistry {
             }
         }
         // A unit without its file would make the whole backup useless.
-        let files = Set(records.map(\.path).filter { $0.hasPrefix("files/") })
+        let files = Set(records.map(\.path).filter { $0.hasPrefix("\(Records.files.folder)/") })
         records.removeAll { record in
-            guard record.kind == "units", let hash = try? TargetEntry(bytes: Array(record.value.utf8)).hash,
-                !files.contains("files/\(hash)")
+            guard record.kind == Records.units.folder,
+                let hash = try? TargetEntry(bytes: Array(record.value.utf8)).hash,
+                !files.contains("\(Records.files.folder)/\(hash)")
             else { return false }
             problems.append(
                 RegistryProblem(key: keys.prefix + record.path, reason: "its unit file \(hash) cannot be read"))
@@ -80,12 +81,12 @@ extension ClusterRegistry {
         var backup = backup
         let count = backup.records.count
         if !withMembers, isForeign(backup, present.entries) {
-            backup.records.removeAll { !Self.unitKinds.contains($0.kind) }
+            backup.records.removeAll { !$0.backup.isForAnyCluster }
         }
         let paths = Set(present.entries.map { String($0.key.dropFirst(keys.prefix.count)) })
-        let own = paths.filter { !Self.companions.contains(ClusterBackup.Record(path: $0, value: "").kind) }
+        let own = paths.filter { ClusterBackup.Record(path: $0, value: "").backup.isWish }
         guard overwrite || own.isEmpty else {
-            let units = own.count { ClusterBackup.Record(path: $0, value: "").kind == "units" }
+            let units = own.count { ClusterBackup.Record(path: $0, value: "").kind == Records.units.folder }
             throw RegistryError(
                 code: .conflict,
                 while: action,
@@ -114,13 +115,11 @@ extension ClusterRegistry {
             report.others += batch.count { !$0.isUnit }
         }
         let restored = Set(backup.records.map(\.path))
-        report.kept = paths.filter { $0.hasPrefix("units/") && !restored.contains($0) }
-            .map { String($0.dropFirst("units/".count)) }.sorted()
+        let folder = "\(Records.units.folder)/"
+        report.kept = paths.filter { $0.hasPrefix(folder) && !restored.contains($0) }
+            .map { String($0.dropFirst(folder.count)) }.sorted()
         return report
     }
-
-    /// What is about units, whatever cluster they are in.
-    private static let unitKinds: Set<String> = ["files", "units", "results", "stacks"]
 
     /// Whether the backup is of another cluster than this: by its name, or by whom both believe.
     ///
@@ -132,15 +131,12 @@ extension ClusterRegistry {
             return Set(entry.bundle.split(separator: "-----BEGIN CERTIFICATE-----").filter { $0.contains("-----END") })
         }
         guard let here = present.first(where: { $0.key == keys.authorities }).flatMap({ certificates($0.value) }),
-            let there = backup.records.first(where: { $0.path == "authorities" }).flatMap({
+            let there = backup.records.first(where: { keys.prefix + $0.path == keys.authorities }).flatMap({
                 certificates(Array($0.value.utf8))
             })
         else { return false }
         return here.isDisjoint(with: there)
     }
-
-    /// Kinds that say nothing of their own of what is wanted: a cluster with only these counts as empty.
-    private static let companions: Set<String> = ["authorities", "files", "identities", "results"]
 
     /// Something to be written together.
     private struct Step {
@@ -152,28 +148,28 @@ extension ClusterRegistry {
 
     /// What to write, files before units, so that nobody meets a unit without its file.
     private func batches(_ backup: ClusterBackup, present: Set<String>) -> [[Step]] {
+        let companions = backup.records.filter { $0.backup.restoring == .withUnit }
         let results = Dictionary(
-            backup.records.filter { $0.kind == "results" }.map { ($0.path.dropFirst("results/".count), $0.value) },
-            uniquingKeysWith: { first, _ in first })
+            companions.map { (keys.prefix + $0.path, $0.value) }, uniquingKeysWith: { first, _ in first })
         var files: [Step] = []
         var others: [Step] = []
         for record in backup.records {
             let key = keys.prefix + record.path
             var step = Step(
                 key: key, operations: [.put(key, Array(record.value.utf8))], bytes: record.value.utf8.count)
-            switch record.kind {
-            case "files": files.append(step)
-            case "results": break
-            case "identities", "authorities": if !present.contains(record.path) { others.append(step) }
-            case "units":
+            switch record.backup.restoring {
+            case .first: files.append(step)
+            case .withUnit, nil: break
+            case .ifAbsent: if !present.contains(record.path) { others.append(step) }
+            case .asUnit:
                 step.isUnit = true
-                let name = record.path.dropFirst("units/".count)
-                let result = "\(keys.prefix)results/\(name)"
                 // Another unit's end of work must not count for this one.
+                let name = String(record.path.dropFirst(record.kind.utf8.count + 1))
+                let result = keys.key(Records.results, FreeName(name))
                 step.operations.append(
-                    results[name].map { .put(result, Array($0.utf8)) } ?? .delete(.key(result)))
+                    results[result].map { .put(result, Array($0.utf8)) } ?? .delete(.key(result)))
                 others.append(step)
-            default: others.append(step)
+            case .asWish: others.append(step)
             }
         }
         return Self.packed(files) + Self.packed(others)
@@ -210,7 +206,9 @@ extension ClusterRegistry {
         var revision: Int64 = 0
         // '0' follows '/': the end of a prefix that ends in a slash.
         var start = keys.prefix
-        let ends = ClusterBackup.excluded.sorted().map { (keys.prefix + $0, keys.prefix + $0 + "0") }
+        let ends = Records.all.filter { $0.backup == .left }.map(\.folder).sorted().map {
+            (keys.prefix + $0, keys.prefix + $0 + "0")
+        }
         for (end, next) in ends + [(keys.prefix.dropLast() + "0", "")] {
             do {
                 let found = try await store.get(.range(start, before: end), revision: revision)

@@ -73,7 +73,7 @@ extension ClusterRegistry {
         let found = try await get(keys.control, while: "listing cordoned machines")
         return Set(
             found.keys.compactMap { entry in
-                guard case .control(let machine)? = keys.parse(entry.key),
+                guard let machine = keys.name(of: entry.key, Records.control),
                     (try? ControlEntry(bytes: entry.value))?.control.isClosed == true
                 else { return nil }
                 return machine

@@ -39,31 +39,15 @@ struct ClusterDecoder: UpdateDecoder {
         case .put(let entry): return event(entry)
         case .delete(let key, _):
             problems[key] = nil
-            switch keys.parse(key) {
-            case .file(let hash):
-                files[hash] = nil
-                return .fileGone(hash)
-            case .unit(let name): return .unitGone(name)
-            case .assignment(let machine, let unit): return .assignmentGone(machine, unit)
-            case .machine(let id): return .machineGone(id)
-            case .metadata(let id): return .metadataGone(id)
-            case .state(let machine, let unit): return .stateGone(machine, unit)
-            case .leader: return .leaderGone
-            case .control(let id): return .controlGone(id)
-            case .seen(let id): return .seenGone(id)
-            case .brake: return .brakeGone
-            case .other, nil: return nil
-            }
+            let event = keys.kind(of: key).flatMap { $0.kind.gone($0.tail) }
+            if case .fileGone(let hash)? = event { files[hash] = nil }
+            return event
         }
     }
 
     private mutating func event(_ entry: KeyValue) -> ClusterEvent? {
-        guard let key = keys.parse(entry.key) else {
-            problems[entry.key] = .unknownKey(entry.key)
-            return nil
-        }
         do throws(RecordError) {
-            let event = try event(key, entry)
+            let event = try put(entry)
             if !problems.isEmpty { problems[entry.key] = nil }
             return event
         } catch {
@@ -72,38 +56,15 @@ struct ClusterDecoder: UpdateDecoder {
         }
     }
 
-    private mutating func event(_ key: RegistryKey, _ entry: KeyValue) throws(RecordError) -> ClusterEvent? {
-        switch key {
-        case .file(let hash):
-            if let known = files[hash], known.text.utf8.elementsEqual(entry.value) { return nil }
-            let file = try UnitFile(stored: entry.value).named(hash)
-            files[hash] = file
-            return .filePut(hash, file)
-        case .unit(let name):
-            var unit = try TargetEntry(bytes: entry.value).unit(name)
-            unit.created = Stamp(entry.createRevision)
-            return .unitPut(unit)
-        case .assignment(let machine, let unit):
-            var assignment = try TargetEntry(bytes: entry.value).assignment(machine, unit)
-            assignment.written = Stamp(entry.modRevision)
-            return .assignmentPut(assignment)
-        case .machine(let id):
-            let machine = try MachineEntry(bytes: entry.value).machine
-            guard machine.id == id else { throw RecordError("field id is not the machine id of the key") }
-            return .machinePut(machine)
-        case .metadata(let id): return .metadataPut(id, try MetadataEntry(bytes: entry.value).changes)
-        case .state(let machine, let unit): return .statePut(try StateEntry(bytes: entry.value).state(machine, unit))
-        case .leader:
-            let machine = try LeaderEntry(bytes: entry.value).machine
-            return .leaderPut(Leadership(machine: machine, epoch: entry.createRevision))
-        case .control(let id):
-            var control = try ControlEntry(bytes: entry.value).control
-            control.created = Stamp(entry.createRevision)
-            return .controlPut(id, control)
-        // That it is there is all that counts.
-        case .seen(let id): return .seenPut(id)
-        case .brake: return .brakePut(try BrakeEntry(bytes: entry.value).brake)
-        case .other: return nil
+    private mutating func put(_ entry: KeyValue) throws(RecordError) -> ClusterEvent? {
+        guard let (kind, tail) = keys.kind(of: entry.key) else { throw RecordError.unknownKey }
+        if kind.folder == Records.files.folder, let hash = ContentHash(tail: tail), let known = files[hash],
+            known.text.utf8.elementsEqual(entry.value)
+        {
+            return nil
         }
+        let event = try kind.put(entry, at: tail)
+        if case .filePut(let hash, let file)? = event { files[hash] = file }
+        return event
     }
 }

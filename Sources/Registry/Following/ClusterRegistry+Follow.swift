@@ -11,11 +11,7 @@ package import FleetCore
 extension ClusterRegistry {
     /// The whole cluster: for the leader, and for an API server that a client is using; others follow less.
     package func follow() -> AsyncThrowingStream<ClusterUpdate, any Error> {
-        // Files first and states last, so that whoever applies the events in order never meets a unit without its file.
-        let parts = [
-            keys.files, keys.control, keys.machines, keys.metadata, keys.units, keys.schedule, keys.states, keys.seen,
-            .key(keys.brake), .key(keys.leader),
-        ]
+        let parts = Records.all.filter(\.isFollowed).map(keys.all)
         return Follower(
             store: store, parts: parts, watched: keys.everything, firstPause: firstPause, clockwork: clockwork
         )

@@ -32,20 +32,19 @@ struct MachineDecoder: UpdateDecoder {
         case .put(let entry): return assignment(entry).map { .put($0) }
         case .delete(let key, _):
             problems[key] = nil
-            guard case .assignment(_, let unit)? = keys.parse(key) else { return nil }
-            return .gone(unit)
+            return keys.name(of: key, Records.schedule).map { .gone($0.unit) }
         }
     }
 
     private mutating func assignment(_ entry: KeyValue) -> StoredAssignment? {
-        guard case .assignment(let machine, let unit)? = keys.parse(entry.key) else {
+        guard let placed = keys.name(of: entry.key, Records.schedule) else {
             problems[entry.key] = .unknownKey(entry.key)
             return nil
         }
         do {
-            let target = try TargetEntry(bytes: entry.value)
+            let target = try Records.schedule.read(placed, entry.value)
             problems[entry.key] = nil
-            return StoredAssignment(target.assignment(machine, unit), modRevision: entry.modRevision)
+            return StoredAssignment(target.assignment(placed.machine, placed.unit), modRevision: entry.modRevision)
         } catch {
             problems[entry.key] = RegistryProblem(key: entry.key, reason: error.reason)
             return nil

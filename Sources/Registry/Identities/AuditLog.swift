@@ -87,11 +87,8 @@ extension ClusterRegistry {
         from start: Int64 = 0, before end: Int64 = .max
     ) async throws(RegistryError) -> (entries: [AuditEntry], problems: [RegistryProblem]) {
         guard start < end else { return ([], []) }
-        let events = "\(keys.prefix)events/"
-        // '0' follows '/': the end of all keys of this kind.
-        let last = end > 9_999_999_999_999 ? "\(keys.prefix)events0" : events + RegistryKeys.padded(end)
         let found: (records: [AuditEntry], problems: [RegistryProblem]) = try await records(
-            .range(events + RegistryKeys.padded(start), before: last), while: "reading the audit")
+            keys.events(from: start, before: end), while: "reading the audit")
         return (found.records, found.problems)
     }
 }

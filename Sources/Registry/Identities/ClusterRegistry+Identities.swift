@@ -87,7 +87,7 @@ extension ClusterRegistry {
         machines: [MachineIdentity], problems: [RegistryProblem]
     ) {
         let found: (records: [MachineIdentity], problems: [RegistryProblem]) = try await records(
-            .prefix(keys.prefix + "identities/machines/"), while: "listing machine identities")
+            keys.machineIdentities, while: "listing machine identities")
         return (found.records, found.problems)
     }
 
@@ -143,7 +143,7 @@ extension ClusterRegistry {
         users: [UserIdentity], problems: [RegistryProblem]
     ) {
         let found: (records: [UserIdentity], problems: [RegistryProblem]) = try await records(
-            .prefix(keys.prefix + "identities/users/"), while: "listing users")
+            keys.userIdentities, while: "listing users")
         return (found.records, found.problems)
     }
 

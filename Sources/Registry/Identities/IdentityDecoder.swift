@@ -19,7 +19,7 @@ extension ClusterRegistry {
             store: store, parts: [keys.identities], watched: keys.identities, firstPause: firstPause,
             clockwork: clockwork
         )
-        .stream(IdentityDecoder(prefix: keys.prefix))
+        .stream(IdentityDecoder(keys: keys))
     }
 
     /// What the cluster knows of one machine, now and after every change; `nil` when there is no record, or none that can be
@@ -43,10 +43,10 @@ extension ClusterRegistry {
 
 /// Turns entries below `identities/` into changes.
 struct IdentityDecoder: UpdateDecoder {
-    let prefix: String
+    let keys: RegistryKeys
     private var problems: [String: RegistryProblem] = [:]
 
-    init(prefix: String) { self.prefix = prefix }
+    init(keys: RegistryKeys) { self.keys = keys }
 
     mutating func decode(_ update: Follower.Update) -> IdentityUpdate? {
         switch update {
@@ -71,36 +71,27 @@ struct IdentityDecoder: UpdateDecoder {
 
     private mutating func change(_ key: String, _ value: [UInt8]?) -> IdentityChange? {
         problems[key] = nil
-        let (machines, users) = (prefix + "identities/machines/", prefix + "identities/users/")
-        if key.hasPrefix(machines), let id = MachineID(String(key.dropFirst(machines.count))) {
-            let identity: MachineIdentity? = read(key, value)
-            guard identity == nil || identity?.id == id else { return .machine(id, mismatch(key)) }
-            return .machine(id, identity)
-        }
-        if key.hasPrefix(users) {
-            let name = String(key.dropFirst(users.count))
-            let identity: UserIdentity? = read(key, value)
-            guard identity == nil || identity?.name == name else { return .user(name, mismatch(key)) }
-            return .user(name, identity)
-        }
-        if value != nil { problems[key] = .unknownKey(key) }
-        return nil
-    }
-
-    private mutating func read<Record: StoredRecord>(_ key: String, _ value: [UInt8]?) -> Record? {
-        guard let value else { return nil }
-        do {
-            return try Record(bytes: value)
-        } catch {
-            problems[key] = RegistryProblem(key: key, reason: error.reason)
+        guard let name = keys.name(of: key, Records.identities) else {
+            if value != nil { problems[key] = .unknownKey(key) }
             return nil
         }
+        guard let value else { return name.nobody }
+        do {
+            return try Records.identities.read(name, value)
+        } catch {
+            problems[key] = RegistryProblem(key: key, reason: error.reason)
+            return name.nobody
+        }
     }
+}
 
-    /// A record that speaks of another than its key does is nobody's.
-    private mutating func mismatch<Record>(_ key: String) -> Record? {
-        problems[key] = RegistryProblem(key: key, reason: "the record is of another than the key says")
-        return nil
+extension MemberName {
+    /// That there is no such member, or none that can be read.
+    fileprivate var nobody: IdentityChange {
+        switch self {
+        case .machine(let id): .machine(id, nil)
+        case .user(let name): .user(name, nil)
+        }
     }
 }
 

@@ -134,7 +134,7 @@ extension ClusterRegistry {
         var modRevisions: [UnitName: Int64] = [:]
         var problems: [RegistryProblem] = []
         for entry in found.keys where entry.lease == tenure.lease {
-            guard case .state(_, let unit)? = keys.parse(entry.key) else {
+            guard let unit = keys.name(of: entry.key, Records.states)?.unit else {
                 problems.append(.unknownKey(entry.key))
                 continue
             }

@@ -16,6 +16,8 @@ package struct RecordError: Error, Hashable, Sendable, CustomStringConvertible {
 
     package init(_ reason: String) { self.reason = reason }
 
+    static let unknownKey = RecordError("this version knows no such key; a newer one may have written it")
+
     package var description: String { reason }
 }
 

@@ -36,8 +36,7 @@ struct EngineCluster: Sendable {
     /// What is assigned now.
     func assignments() async throws -> [(machine: MachineID, unit: UnitName)] {
         try await keys(registry.keys.schedule).compactMap { key in
-            guard case .assignment(let machine, let unit)? = registry.keys.parse(key) else { return nil }
-            return (machine, unit)
+            registry.keys.name(of: key, Records.schedule).map { ($0.machine, $0.unit) }
         }
     }
 

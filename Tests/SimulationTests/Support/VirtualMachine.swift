@@ -122,8 +122,8 @@ struct VirtualCluster {
     func assignments() async throws -> [UnitName: MachineID] {
         let keys = registry.keys
         var found: [UnitName: MachineID] = [:]
-        for entry in try await etcd.memory.get(.prefix("\(keys.prefix)schedule/"), revision: 0).keys {
-            if case .assignment(let machine, let unit)? = keys.parse(entry.key) { found[unit] = machine }
+        for entry in try await etcd.memory.get(keys.schedule, revision: 0).keys {
+            if let placed = keys.name(of: entry.key, Records.schedule) { found[placed.unit] = placed.machine }
         }
         return found
     }

@@ -52,16 +52,16 @@ extension FuzzedParser {
                 feed: { bytes in
                     let keys = RegistryKeys(cluster: .default)
                     let key = keys.prefix + String(decoding: bytes, as: UTF8.self)
-                    switch keys.parse(key) {
-                    case .unit(let name): require(keys.unit(name) == key, "the key of a unit is another's")
-                    case .file(let hash): require(keys.file(hash) == key, "the key of a file is another's")
-                    case .machine(let id): require(keys.machine(id) == key, "the key of a machine is another's")
-                    case .assignment(let machine, let unit):
-                        require(keys.assignment(machine, unit) == key, "the key of an assignment is another's")
-                    case .state(let machine, let unit):
-                        require(keys.state(machine, unit) == key, "the key of a state is another's")
-                    default: break
-                    }
+                    // The key made of what was read, for each kind whose names are more than a text.
+                    let again = [
+                        keys.name(of: key, Records.units).map(keys.unit),
+                        keys.name(of: key, Records.files).map(keys.file),
+                        keys.name(of: key, Records.machines).map(keys.machine),
+                        keys.name(of: key, Records.schedule).map { keys.assignment($0.machine, $0.unit) },
+                        keys.name(of: key, Records.states).map { keys.state($0.machine, $0.unit) },
+                    ].compactMap(\.self)
+                    require(again.count < 2, "a key is of two kinds")
+                    require(again.allSatisfy { $0 == key }, "the key of a record is another's")
                 }),
             FuzzedParser(
                 name: "backup",

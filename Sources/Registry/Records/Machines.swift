@@ -1,7 +1,27 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+package import Etcd
 package import FleetCore
+
+extension Records {
+    /// What living machines report of themselves.
+    package static let machines = RecordKind<MachineID, MachineEntry>(
+        "machines/<machine>", lease: .session,
+        // Whom it may ask for help.
+        agents: [.readAndWrite(.own), .read(.all)], backup: .left,
+        events: RecordEvents(put: { (_, value, _) in .machinePut(value.machine) }, gone: { .machineGone($0) })
+    ) { (id, bytes) throws(RecordError) in
+        let entry = try MachineEntry(bytes: bytes)
+        guard entry.machine.id == id else { throw RecordError("field id is not the machine id of the key") }
+        return entry
+    }
+}
+
+extension RegistryKeys {
+    package var machines: KeySelector { all(Records.machines) }
+    package func machine(_ id: MachineID) -> String { key(Records.machines, id) }
+}
 
 /// The value of `machines/<id>`.
 package struct MachineEntry: StoredRecord {

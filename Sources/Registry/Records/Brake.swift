@@ -3,6 +3,17 @@
 
 package import FleetCore
 
+extension Records {
+    /// Nothing is taken over while it is there (rule R10).
+    package static let brake = RecordKind<NoName, BrakeEntry>(
+        "brake", lease: .none, agents: [], backup: .left,
+        events: RecordEvents(put: { (_, value, _) in .brakePut(value.brake) }, gone: { _ in .brakeGone }))
+}
+
+extension RegistryKeys {
+    package var brake: String { key(Records.brake) }
+}
+
 /// The value of `brake`: which machines vanished at once, so that nothing is taken over.
 package struct BrakeEntry: StoredRecord {
     package var brake: Brake

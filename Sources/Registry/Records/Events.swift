@@ -1,6 +1,37 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+package import Etcd
+
+extension Records {
+    /// The audit; entries of one time share a lease, which is how long they are kept.
+    package static let events = RecordKind<FreeName, AuditEntry>(
+        "events/<moment>-<random>", lease: .own, agents: [], backup: .left, events: nil)
+}
+
+extension RegistryKeys {
+    package var events: KeySelector { all(Records.events) }
+
+    /// An entry of the audit; `moment` in milliseconds since 1970, so that keys sort by time.
+    package func event(_ moment: Int64, _ random: String) -> String {
+        key(Records.events, FreeName("\(Self.padded(moment))-\(random)"))
+    }
+
+    /// The entries from one moment on and before another.
+    func events(from start: Int64, before end: Int64) -> KeySelector {
+        let folder = "\(prefix)\(Records.events.folder)"
+        // '0' follows '/': the end of all keys of this kind.
+        let last = end > 9_999_999_999_999 ? "\(folder)0" : "\(folder)/\(Self.padded(end))"
+        return .range("\(folder)/\(Self.padded(start))", before: last)
+    }
+
+    /// 13 digits, which last until the year 2286.
+    private static func padded(_ moment: Int64) -> String {
+        let digits = String(min(max(moment, 0), 9_999_999_999_999))
+        return String(repeating: "0", count: 13 - digits.utf8.count) + digits
+    }
+}
+
 /// One entry of the audit: the value of `events/<moment>-<random>`.
 package struct AuditEntry: StoredRecord {
     /// Milliseconds since 1970.

@@ -1,6 +1,22 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+package import Etcd
+package import FleetCore
+
+extension Records {
+    /// What operators laid over machines' metadata.
+    package static let metadata = RecordKind<MachineID, MetadataEntry>(
+        "metadata/<machine>", lease: .none, agents: [], backup: .saved(.asWish, into: .ownCluster),
+        events: RecordEvents(
+            put: { (machine, value, _) in .metadataPut(machine, value.changes) }, gone: { .metadataGone($0) }))
+}
+
+extension RegistryKeys {
+    package var metadata: KeySelector { all(Records.metadata) }
+    package func metadata(_ id: MachineID) -> String { key(Records.metadata, id) }
+}
+
 /// The value of `metadata/<machine>`: what operators laid over the metadata that the machine brings along.
 ///
 /// Every field is a label; `null` hides the machine's own label of that name.

@@ -1,7 +1,37 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+package import Etcd
 package import FleetCore
+
+extension Records {
+    /// Who belongs to the cluster, as against what machines report of themselves.
+    package static let identities = RecordKind<MemberName, IdentityChange>(
+        "identities/machines/<machine>, identities/users/<user>", lease: .none,
+        // Who may ask it; there is no secret in any of it.
+        agents: [.read(.all)], backup: .saved(.ifAbsent, into: .ownCluster), events: nil
+    ) { (name, bytes) throws(RecordError) in
+        // A record that speaks of another than its key does is nobody's.
+        switch name {
+        case .machine(let id):
+            let identity = try MachineIdentity(bytes: bytes)
+            guard identity.id == id else { throw RecordError("it is another machine's") }
+            return .machine(id, identity)
+        case .user(let name):
+            let identity = try UserIdentity(bytes: bytes)
+            guard identity.name == name else { throw RecordError("it is another user's") }
+            return .user(name, identity)
+        }
+    }
+}
+
+extension RegistryKeys {
+    package var identities: KeySelector { all(Records.identities) }
+    package var machineIdentities: KeySelector { .prefix("\(prefix)\(Records.identities.folder)/machines/") }
+    package var userIdentities: KeySelector { .prefix("\(prefix)\(Records.identities.folder)/users/") }
+    package func machineIdentity(_ id: MachineID) -> String { key(Records.identities, .machine(id)) }
+    package func userIdentity(_ name: String) -> String { key(Records.identities, .user(name)) }
+}
 
 // Moments are milliseconds since 1970 throughout.
 
@@ -119,79 +149,5 @@ package struct UserIdentity: StoredRecord {
         object["createdAt"] = .number(createdAt)
         object["addedAt"] = addedAt.map { .number($0) }
         object["revokedAt"] = revokedAt.map { .number($0) }
-    }
-}
-
-/// The value of `authorities`: whom the machines of this cluster trust, and who signs for it.
-package struct AuthoritiesEntry: StoredRecord {
-    /// Certificates of the authorities in PEM; two while one takes over from the other.
-    package var bundle: String
-    /// API addresses of the machines that sign.
-    package var signers: [String]
-    /// The word of former authorities for their successors, in PEM; a machine believes a new one by it, and by nothing else.
-    package var vouches: [String]
-
-    package init(bundle: String, signers: [String], vouches: [String] = []) {
-        self.bundle = bundle
-        self.signers = signers
-        self.vouches = vouches
-    }
-
-    package init(_ object: JSONObject) throws(RecordError) {
-        bundle = try object.required("bundle", "certificates") { $0.isEmpty ? nil : $0 }
-        signers = try object.texts("signers")
-        vouches = try object.texts("vouches")
-    }
-
-    package func write(to object: inout JSONObject) {
-        object["bundle"] = .string(bundle)
-        object["signers"] = .array(signers.map { .string($0) })
-        // Left out where there are none, as version 0.1 writes it.
-        object["vouches"] = vouches.isEmpty ? nil : .array(vouches.map { .string($0) })
-    }
-}
-
-extension JSONValue {
-    static func labels(_ labels: [String: String]) -> JSONValue {
-        .object(
-            JSONObject(
-                labels.sorted { $0.key < $1.key }.map { JSONObject.Field(name: $0.key, value: .string($0.value)) }))
-    }
-}
-
-extension JSONObject {
-    /// A field that says when; it must be there.
-    func moment(_ name: String) throws(RecordError) -> Int64 {
-        guard let moment = try integer(name, as: Int64.self) else { throw RecordError("field \(name) is missing") }
-        return moment
-    }
-
-    /// A field that is a list of texts; empty when missing or null.
-    func texts(_ name: String) throws(RecordError) -> [String] {
-        switch self[name] {
-        case nil, .null: return []
-        case .array(let elements):
-            var texts: [String] = []
-            for element in elements {
-                guard case .string(let text) = element else {
-                    throw RecordError("field \(name) holds a value that is not a text")
-                }
-                texts.append(text)
-            }
-            return texts
-        default: throw RecordError("field \(name) is not a list")
-        }
-    }
-
-    /// A field that is an object of texts; empty when missing or null.
-    func labels(_ name: String) throws(RecordError) -> [String: String] {
-        var labels: [String: String] = [:]
-        for field in try object(name)?.fields ?? [] {
-            guard case .string(let text) = field.value else {
-                throw RecordError("field \(name) holds a value that is not a text")
-            }
-            labels[field.name] = text
-        }
-        return labels
     }
 }

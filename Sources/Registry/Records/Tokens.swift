@@ -1,6 +1,19 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+package import Etcd
+
+extension Records {
+    /// Join tokens; each ends with its time.
+    package static let tokens = RecordKind<FreeName, TokenEntry>(
+        "tokens/<id>", lease: .own, agents: [], backup: .left, events: nil)
+}
+
+extension RegistryKeys {
+    package var tokens: KeySelector { all(Records.tokens) }
+    package func token(_ id: String) -> String { key(Records.tokens, FreeName(id)) }
+}
+
 /// A join token as the cluster keeps it: the value of `tokens/<id>`.
 ///
 /// The secret itself is kept nowhere; its hash is no use to whoever reads it.

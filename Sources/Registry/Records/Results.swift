@@ -1,7 +1,22 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+package import Etcd
 package import FleetCore
+
+extension Records {
+    /// How units that run once came to their end.
+    ///
+    /// Machines write them, under any name, so a name that is none must not spoil a backup.
+    package static let results = RecordKind<FreeName, ResultEntry>(
+        "results/<unit>", lease: .none, agents: [.readAndWrite(.all)], backup: .saved(.withUnit, into: .anyCluster),
+        events: nil)
+}
+
+extension RegistryKeys {
+    package var results: KeySelector { all(Records.results) }
+    package func result(_ name: UnitName) -> String { key(Records.results, FreeName(name.rawValue)) }
+}
 
 /// The value of `results/<unit>`: how a unit that runs once came to its end.
 ///

@@ -1,7 +1,27 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+package import Etcd
 package import FleetCore
+
+extension Records {
+    /// What machines report of their units; claims of units, too (rule R1).
+    package static let states = RecordKind<PlacedUnit, StateEntry>(
+        "states/<machine>/<unit>", lease: .session, agents: [.readAndWrite(.own)], backup: .left,
+        events: RecordEvents(
+            put: { (placed, value, _) in .statePut(value.state(placed.machine, placed.unit)) },
+            gone: { .stateGone($0.machine, $0.unit) }))
+}
+
+extension RegistryKeys {
+    package var states: KeySelector { all(Records.states) }
+    package func state(_ machine: MachineID, _ unit: UnitName) -> String {
+        key(Records.states, PlacedUnit(machine, unit))
+    }
+    package func states(of machine: MachineID) -> KeySelector {
+        .prefix("\(prefix)\(Records.states.folder)/\(machine.rawValue)/")
+    }
+}
 
 /// The value of `states/<machine>/<unit>`.
 package struct StateEntry: StoredRecord {

@@ -1,7 +1,25 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+package import Etcd
 package import FleetCore
+
+extension Records {
+    /// What operators want of machines: `cordon`, `drain`.
+    package static let control = RecordKind<MachineID, ControlEntry>(
+        "control/<machine>", lease: .none, agents: [], backup: .saved(.asWish, into: .ownCluster),
+        events: RecordEvents(
+            put: { (machine, value, entry) in
+                var control = value.control
+                control.created = Stamp(entry.createRevision)
+                return .controlPut(machine, control)
+            }, gone: { .controlGone($0) }))
+}
+
+extension RegistryKeys {
+    package var control: KeySelector { all(Records.control) }
+    package func control(_ id: MachineID) -> String { key(Records.control, id) }
+}
 
 /// The value of `control/<machine>`: what an operator wants of the machine.
 package struct ControlEntry: StoredRecord {
@@ -20,16 +38,5 @@ package struct ControlEntry: StoredRecord {
         object["draining"] = .bool(control.isDraining)
         object["since"] = .number(control.since)
         object["by"] = control.by.isEmpty ? nil : .string(control.by)
-    }
-}
-
-extension JSONObject {
-    /// The field `name`; one that is missing is false.
-    func flag(_ name: String) throws(RecordError) -> Bool {
-        switch self[name] {
-        case .bool(let value): return value
-        case nil, .null: return false
-        default: throw RecordError("field \(name) is neither true nor false")
-        }
     }
 }
