@@ -139,7 +139,8 @@ private enum Subject: Hashable {
         case .statePut(let state): [.state(state.unit, state.machine), .unit(state.unit)]
         case .stateGone(let machine, let name): [.state(name, machine), .unit(name)]
         case .controlPut(let id, _), .controlGone(let id): [.machine(id)]
-        case .filePut, .fileGone, .leaderPut, .leaderGone, .seenPut, .seenGone, .brakePut, .brakeGone: []
+        // Clients are told of units, their states and machines, and of nothing else.
+        default: []
         }
     }
 

@@ -1,6 +1,33 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+/// One change of the cluster's state in the store, in the order in which the store committed it.
+package enum ClusterEvent: Hashable, Sendable {
+    case machinePut(MachineRecord)
+    case machineGone(MachineID)
+    /// What an operator laid over a machine's metadata; `nil` hides a key that the machine itself brings along.
+    case metadataPut(MachineID, [String: String?])
+    case metadataGone(MachineID)
+    case filePut(ContentHash, UnitFile)
+    case fileGone(ContentHash)
+    case unitPut(UnitRecord)
+    case unitGone(UnitName)
+    case assignmentPut(Assignment)
+    case assignmentGone(MachineID, UnitName)
+    case statePut(UnitState)
+    case stateGone(MachineID, UnitName)
+    case leaderPut(Leadership)
+    case leaderGone
+    /// What an operator wants of a machine.
+    case controlPut(MachineID, MachineControl)
+    case controlGone(MachineID)
+    /// The leader has seen the machine alive, and has not dealt with its loss since.
+    case seenPut(MachineID)
+    case seenGone(MachineID)
+    case brakePut(Brake)
+    case brakeGone
+}
+
 /// Everything the store says of one cluster, at one revision, with the questions that commands and the engine ask of it.
 package struct ClusterState: Sendable, Equatable {
     /// All machines that are alive, with the metadata that holds: their own under what operators laid over it.
@@ -65,6 +92,25 @@ package struct ClusterState: Sendable, Equatable {
         case .brakePut(let set): brake = set
         case .brakeGone: brake = nil
         }
+    }
+
+    /// The events that make this state out of an empty one, in no order: a plan does not depend on it.
+    package var events: [ClusterEvent] {
+        var events: [ClusterEvent] = []
+        events.reserveCapacity(files.count + machines.count + units.count + assignments.count + states.count + 1)
+        for (hash, file) in files { events.append(.filePut(hash, file)) }
+        for machine in announced.values { events.append(.machinePut(machine)) }
+        for (id, changes) in metadata { events.append(.metadataPut(id, changes)) }
+        for unit in units.values { events.append(.unitPut(unit)) }
+        for placed in assignments.values {
+            for assignment in placed.values { events.append(.assignmentPut(assignment)) }
+        }
+        for reported in states.values { for state in reported.values { events.append(.statePut(state)) } }
+        for (id, wanted) in control { events.append(.controlPut(id, wanted)) }
+        for id in seen { events.append(.seenPut(id)) }
+        if let brake { events.append(.brakePut(brake)) }
+        if let leader { events.append(.leaderPut(leader)) }
+        return events
     }
 
     private mutating func merge(_ id: MachineID) {

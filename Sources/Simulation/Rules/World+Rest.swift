@@ -111,22 +111,3 @@ extension World {
         return steps.isEmpty ? nil : "a new engine would move \(steps.map(\.unit.rawValue).joined(separator: ", "))"
     }
 }
-
-extension ClusterState {
-    /// The events that make this state out of an empty one, in an order that does not depend on hashes.
-    var events: [ClusterEvent] {
-        var events: [ClusterEvent] = []
-        for (hash, file) in files.sorted(by: { $0.key < $1.key }) { events.append(.filePut(hash, file)) }
-        for machine in announced.values.sorted(by: { $0.id < $1.id }) { events.append(.machinePut(machine)) }
-        for (id, changes) in metadata.sorted(by: { $0.key < $1.key }) { events.append(.metadataPut(id, changes)) }
-        for (id, wanted) in control.sorted(by: { $0.key < $1.key }) { events.append(.controlPut(id, wanted)) }
-        for id in seen.sorted() { events.append(.seenPut(id)) }
-        if let brake { events.append(.brakePut(brake)) }
-        for unit in sortedUnits {
-            events.append(.unitPut(unit))
-            events += sortedAssignments(of: unit.name).map { .assignmentPut($0) }
-            events += sortedStates(of: unit.name).map { .statePut($0) }
-        }
-        return events
-    }
-}
