@@ -84,28 +84,3 @@ package struct PlacedUnit: RecordName, Hashable {
 
     package static func tail(of machine: MachineID) -> String? { "\(machine.rawValue)/" }
 }
-
-/// Somebody who belongs to the cluster.
-package enum MemberName: RecordName {
-    case machine(MachineID)
-    case user(String)
-
-    package init?(tail: Substring) {
-        let parts = tail.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 2 else { return nil }
-        switch parts[0] {
-        case "machines":
-            guard let id = MachineID(tail: parts[1]) else { return nil }
-            self = .machine(id)
-        case "users": self = .user(String(parts[1]))
-        default: return nil
-        }
-    }
-
-    package var tail: String {
-        switch self {
-        case .machine(let id): "machines/\(id.rawValue)"
-        case .user(let name): "users/\(name)"
-        }
-    }
-}
