@@ -176,7 +176,10 @@ let package = Package(
             name: "cluster-manager", dependencies: ["ClusterManager", "HTTPTransport", "Terminal"],
             swiftSettings: strict, linkerSettings: selfContained),
         // Whole clusters from one seed: the cores against models of everything else.
-        .target(name: "Simulation", dependencies: ["FleetCore", "Timing"], swiftSettings: library),
+        .target(
+            name: "Simulation",
+            dependencies: ["Agent", "Etcd", "FleetCore", "Registry", "Systemd", "Timing", logging],
+            swiftSettings: library),
         // What a chaos run on real machines proves; knows nothing of the cluster.
         .target(name: "Chaos", swiftSettings: library),
         .executableTarget(

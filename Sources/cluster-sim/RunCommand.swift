@@ -20,6 +20,12 @@ struct RunCommand: AsyncParsableCommand {
     var mutant: Mutant?
     @Option(help: "One coincidence instead of any faults, as in search.")
     var target: Plan.Target?
+    @Flag(help: "Run the shells that ship, not their mirrors.")
+    var shipped = false
+    @Option(
+        help:
+            "Break a port of the shells that ship: \(BrokenPort.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var brokenPort: BrokenPort?
     @Flag(help: "Tell the whole story.")
     var trace = false
     @Flag(help: "Leave out of a failing history what it does not need to fail, and tell that story.")
@@ -27,10 +33,14 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         var plan = target.map { Plan(seed: seed, target: $0) } ?? Plan(seed: seed, seconds: seconds)
-        var outcome = Simulation(plan: plan, mutant: mutant).run(isTold: trace && !shrink)
+        func simulation(_ plan: Plan) -> Simulation {
+            Simulation(
+                plan: plan, mutant: mutant, isShipped: shipped || brokenPort != nil, brokenPort: brokenPort)
+        }
+        var outcome = simulation(plan).run(isTold: trace && !shrink)
         if shrink, let violation = outcome.violation {
-            plan = Shrinker.shrink(plan, mutant: mutant, rule: violation.rule)
-            outcome = Simulation(plan: plan, mutant: mutant).run(isTold: trace)
+            plan = Shrinker.shrink(plan, rule: violation.rule, by: simulation)
+            outcome = simulation(plan).run(isTold: trace)
         }
         for line in outcome.story { Report.show(line) }
         if shrink { for event in plan.events { Report.show(Report.text(event)) } }
@@ -39,5 +49,6 @@ struct RunCommand: AsyncParsableCommand {
     }
 }
 
+extension BrokenPort: ExpressibleByArgument {}
 extension Mutant: ExpressibleByArgument {}
 extension Plan.Target: ExpressibleByArgument {}

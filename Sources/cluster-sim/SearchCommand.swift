@@ -25,6 +25,10 @@ struct SearchCommand: AsyncParsableCommand {
         help:
             "One coincidence instead of any faults: \(Plan.Target.allCases.map(\.rawValue).joined(separator: ", ")).")
     var target: Plan.Target?
+    @Flag(help: "Run the shells that ship, not their mirrors.")
+    var shipped = false
+    @Option(help: "Break a port of the shells that ship.")
+    var brokenPort: BrokenPort?
     @Option(help: "Stop after so many failing histories.")
     var failures = 3
 
@@ -34,7 +38,9 @@ struct SearchCommand: AsyncParsableCommand {
         let deadline = minutes.map { start + .seconds($0 * 60) }
         let range = seeds.range
         let count = max(1, jobs)
-        let search = Search(seconds: seconds, mutant: mutant, failureLimit: failures, target: target)
+        let search = Search(
+            seconds: seconds, mutant: mutant, failureLimit: failures, target: target,
+            isShipped: shipped || brokenPort != nil, brokenPort: brokenPort)
         let summary = await withTaskGroup(of: Search.Summary.self) { group in
             for job in 0..<count {
                 group.addTask { @concurrent in
@@ -59,7 +65,7 @@ struct SearchCommand: AsyncParsableCommand {
         }
         if let first = summary.failures.min(by: { $0.seed < $1.seed }) {
             let plan = search.plan(seed: first.seed)
-            let small = Shrinker.shrink(plan, mutant: mutant, rule: first.violation.rule)
+            let small = Shrinker.shrink(plan, rule: first.violation.rule, by: search.simulation)
             Report.show(
                 "seed \(first.seed), shrunk to \(small.events.count) of \(plan.events.count) operations and faults:")
             for event in small.events { Report.show("  " + Report.text(event)) }

@@ -1,10 +1,10 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
-import Etcd
+package import Etcd
 
 /// Every revision of every key since the last compaction.
-struct MemoryHistory {
+package struct MemoryHistory {
     /// A key as one revision left it; `nil` when it was deleted.
     private struct Version {
         var revision: Int64
@@ -14,10 +14,12 @@ struct MemoryHistory {
     private var versions: [String: [Version]] = [:]
     private var log: [WatchBatch] = []
     /// etcd, too, counts its empty state as revision 1.
-    private(set) var revision: Int64 = 1
+    package private(set) var revision: Int64 = 1
     private var compacted: Int64 = 0
 
-    func read(_ selector: KeySelector, at asked: Int64) throws(EtcdError) -> [KeyValue] {
+    package init() {}
+
+    package func read(_ selector: KeySelector, at asked: Int64) throws(EtcdError) -> [KeyValue] {
         guard asked <= revision else {
             throw EtcdError(
                 code: .invalidRequest, message: "revision \(asked) lies in the future of \(revision)",
@@ -39,7 +41,7 @@ struct MemoryHistory {
     }
 
     /// All changes from revision `first` on, or `nil` when some of them are compacted.
-    func changes(of selector: KeySelector, from first: Int64) -> [WatchBatch]? {
+    package func changes(of selector: KeySelector, from first: Int64) -> [WatchBatch]? {
         guard first >= compacted else { return nil }
         let start = log.partitioningIndex { $0.revision >= first }
         return log[start...].compactMap { batch in
@@ -48,7 +50,9 @@ struct MemoryHistory {
         }
     }
 
-    mutating func commit(_ transaction: Transaction, leases: [LeaseID: Int]) throws(EtcdError) -> TransactionResult {
+    package mutating func commit(_ transaction: Transaction, leases: [LeaseID: Int]) throws(EtcdError)
+        -> TransactionResult
+    {
         try Self.check(transaction)
         let succeeded = transaction.comparisons.allSatisfy(holds)
         let branch = succeeded ? transaction.then : transaction.otherwise
@@ -106,13 +110,13 @@ struct MemoryHistory {
         log.append(WatchBatch(revision: revision, events: events))
     }
 
-    mutating func deleteKeys(of lease: LeaseID) {
+    package mutating func deleteKeys(of lease: LeaseID) {
         var events: [WatchEvent] = []
         for entry in current(.prefix("")) where entry.lease == lease { delete(entry.key, into: &events) }
         close(events)
     }
 
-    mutating func compact(to bound: Int64) {
+    package mutating func compact(to bound: Int64) {
         let bound = min(bound, revision)
         guard bound > compacted else { return }
         compacted = bound
@@ -164,7 +168,7 @@ struct MemoryHistory {
         )
     }
 
-    static func compactedError(_ revision: Int64) -> EtcdError {
+    package static func compactedError(_ revision: Int64) -> EtcdError {
         EtcdError(
             code: .compacted, message: "revision \(revision) has been compacted", isTransient: false,
             mayHaveHappened: false)

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import Etcd
 import FleetCore
 
 /// An etcd of several members: who leads it, what it does with a request, when it is silent and when it refuses.
@@ -34,7 +35,10 @@ final class EtcdModel {
     private(set) var leader: Int?
     /// How often each member had gone down when the leader was elected: one that was down since knows no leader.
     private var generationsAtElection: [Int] = []
+    /// What the store holds, in typed keys; where the shipped registry writes, a view of `bytes`.
     private(set) var store = StoreModel()
+    /// The same in real keys and bytes, where shells that ship run.
+    private var bytes: ByteStore?
     /// Raised when the store's data is lost.
     private(set) var generation = 0
     /// How much longer a commit takes, at most.
@@ -55,6 +59,7 @@ final class EtcdModel {
         self.world = world
         members = (0..<memberCount).map { _ in Member(rate: world.clockRate()) }
         leader = 0
+        bytes = world.isShipped ? ByteStore() : nil
         generationsAtElection = members.map(\.generation)
     }
 
@@ -175,13 +180,17 @@ final class EtcdModel {
     /// The data is gone; the same members begin anew.
     func wipe() {
         store = StoreModel(leaseBase: Int64(generation + 1) << 32)
+        if bytes != nil { bytes = ByteStore() }
         generation += 1
         parked = []
         for stream in streams { stream.fail() }
         world.note { "etcd: has lost its data" }
     }
 
-    func compact() { store.compact() }
+    func compact() {
+        store.compact()
+        bytes?.compact()
+    }
 
     // MARK: Requests
 
@@ -261,6 +270,8 @@ final class EtcdModel {
         case .revoke(let lease):
             expire(lease)
             content = .done
+        case .read(let selector, let revision): content = read(selector, at: revision)
+        case .commit(let transaction): content = commit(transaction)
         }
         return .success(StoreAnswer(content: content, revision: store.revision, generation: generation))
     }
@@ -280,6 +291,39 @@ final class EtcdModel {
         return result.succeeded
     }
 
+    // MARK: Real keys
+
+    /// Does a user's request at once, at the moment at which a user's own client has brought it through; `nil` without a leader.
+    func perform(_ request: StoreRequest) -> StoreAnswer.Content? {
+        guard canCommit, case .success(let answer) = execute(request) else { return nil }
+        return answer.content
+    }
+
+    private func read(_ selector: KeySelector, at revision: Int64) -> StoreAnswer.Content {
+        do throws(EtcdError) {
+            return .keys(try bytes?.read(selector, at: revision) ?? [])
+        } catch {
+            return .refused(error)
+        }
+    }
+
+    private func commit(_ transaction: Transaction) -> StoreAnswer.Content {
+        guard let bytes else { return .done }
+        do throws(EtcdError) {
+            let (result, batch) = try bytes.commit(transaction, leases: store.leases.mapValues(\.ttl))
+            if let batch { show(batch, by: StoreTransaction(epoch: bytes.epoch(of: transaction))) }
+            return .result(result)
+        } catch {
+            return .refused(error)
+        }
+    }
+
+    private func show(_ batch: WatchBatch, by transaction: StoreTransaction?) {
+        guard let commit = bytes?.typed(batch, world.catalogue) else { return }
+        store.show(commit)
+        committed(commit, by: transaction)
+    }
+
     // MARK: Leases
 
     /// etcd looks for leases that have ended twice a second.
@@ -296,7 +340,12 @@ final class EtcdModel {
     }
 
     private func expire(_ lease: Int64) {
-        if let commit = store.revoke(lease) { committed(commit, by: nil) }
+        if bytes != nil {
+            store.drop(lease)
+            if let batch = bytes?.end(lease) { show(batch, by: nil) }
+        } else if let commit = store.revoke(lease) {
+            committed(commit, by: nil)
+        }
     }
 
     // MARK: Watches
@@ -324,6 +373,14 @@ final class EtcdModel {
         guard stream.isOpen, !stream.isFailed, members[stream.member].isFunctional, store.revision >= stream.cursor,
             !world.network.isCut(stream.host, stream.member, .fromMember)
         else { return }
+        if case .bytes(let selector) = stream.range {
+            guard let batches = bytes?.changes(of: selector, from: stream.cursor) else {
+                return stream.send(.compacted)
+            }
+            stream.cursor = store.revision + 1
+            if !batches.isEmpty { stream.send(.bytes(batches)) }
+            return
+        }
         guard let commits = store.commits(from: stream.cursor) else { return stream.send(.compacted) }
         stream.cursor = store.revision + 1
         var batches: [StoreCommit] = []

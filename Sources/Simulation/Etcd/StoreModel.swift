@@ -90,7 +90,42 @@ struct StoreModel {
         history = []
     }
 
+    /// Takes over what the store of real keys has committed, of which this one is the view in typed keys.
+    mutating func show(_ commit: StoreCommit) {
+        for change in commit.changes { entries[change.key] = change.entry }
+        revision = commit.revision
+    }
+
+    /// What a leader reads that begins, in the order of keys.
+    var clusterEvents: [ClusterEvent] {
+        entries.sorted { $0.key < $1.key }.compactMap { key, entry in
+            let machine =
+                Catalogue.shared.machines.indices.contains(key.machine) ? Catalogue.shared.machines[key.machine] : nil
+            switch (entry.value, machine) {
+            case (.file(let file), _): return .filePut(file.hash, file)
+            case (.machine(let record), _): return .machinePut(record)
+            case (.metadata(let changes), let machine?): return .metadataPut(machine, changes)
+            case (.unit(var unit), _):
+                unit.created = Stamp(entry.created)
+                return .unitPut(unit)
+            case (.assignment(var assignment), _):
+                assignment.written = Stamp(entry.modified)
+                return .assignmentPut(assignment)
+            case (.state(let state), _): return .statePut(state)
+            case (.control(var control), let machine?):
+                control.created = Stamp(entry.created)
+                return .controlPut(machine, control)
+            case (.seen, let machine?): return .seenPut(machine)
+            case (.brake(let brake), _): return .brakePut(brake)
+            case (.leader, _), (.result, _), (.turn, _), (.metadata, nil), (.control, nil), (.seen, nil): return nil
+            }
+        }
+    }
+
     // MARK: Leases
+
+    /// Ends a lease whose keys `ByteStore` has.
+    mutating func drop(_ lease: Int64) { leases[lease] = nil }
 
     mutating func grant(ttl: Int, at now: Int64, rate: Double) -> Int64 {
         leaseCount += 1

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import Etcd
 import FleetCore
 
 /// A key of the store, by numbers instead of text: which kind, which machine, which unit or file.
@@ -45,6 +46,8 @@ enum KeyRange {
     case states(of: Int)
     case machines
     case leader
+    /// Of a store of real keys; see `ByteStore`.
+    case bytes(KeySelector)
 
     func contains(_ key: StoreKey) -> Bool {
         switch self {
@@ -53,6 +56,7 @@ enum KeyRange {
         case .states(let machine): key.kind == .state && key.machine == machine
         case .machines: key.kind == .machine
         case .leader: key == .leader
+        case .bytes: false
         }
     }
 }
@@ -140,15 +144,23 @@ enum StoreRequest {
     case grant(ttl: Int)
     case keepAlive(Int64)
     case revoke(Int64)
+    /// To a store of real keys and bytes.
+    case read(KeySelector, revision: Int64)
+    case commit(Transaction)
 
     /// Whether doing it twice does no harm, so that a client may send it again without knowing what came of it.
     var isRepeatable: Bool {
-        if case .transaction(let transaction) = self { transaction.writes.isEmpty } else { true }
+        switch self {
+        case .transaction(let transaction): transaction.writes.isEmpty
+        case .commit(let transaction): transaction.writesNothing
+        default: true
+        }
     }
 
     var isLinearizable: Bool {
         switch self {
-        case .transaction, .range, .entries: true
+        case .transaction, .range, .entries, .commit: true
+        case .read(_, let revision): revision == 0
         case .grant, .keepAlive, .revoke: false
         }
     }
@@ -163,6 +175,9 @@ struct StoreAnswer {
         /// Seconds; `nil` when the lease does not exist.
         case alive(ttl: Int?)
         case done
+        case keys([KeyValue])
+        case result(TransactionResult)
+        case refused(EtcdError)
     }
 
     var content: Content

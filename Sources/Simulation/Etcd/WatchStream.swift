@@ -1,10 +1,13 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import Etcd
+
 /// One watch connection between a client and a member: in order, without gaps, until it breaks.
 final class WatchStream {
     enum Message {
         case batches([StoreCommit])
+        case bytes([WatchBatch])
         case compacted
         case broken
     }

@@ -12,6 +12,10 @@ final class World {
     private(set) var story: Story
     let mutant: Mutant?
     let setting: Setting
+    /// The shells that ship run here, not their mirrors.
+    let isShipped: Bool
+    /// What is broken on purpose where they run.
+    let brokenPort: BrokenPort?
     let catalogue = Catalogue.shared
     private(set) var eventCount = 0
     private(set) lazy var network = NetworkModel(world: self, hosts: setting.hosts, members: setting.members)
@@ -20,9 +24,16 @@ final class World {
     private(set) lazy var observer = Observer(world: self)
     private(set) lazy var hosts = (0..<setting.hosts).map { Host(world: self, index: $0) }
 
-    init(setting: Setting, mutant: Mutant?, isTold: Bool) {
+    /// The jobs of tasks, where shells that ship run.
+    private(set) lazy var jobs = JobQueue(world: self)
+    /// What users' clients run on.
+    private(set) lazy var users = Users(world: self)
+
+    init(setting: Setting, mutant: Mutant?, isShipped: Bool = false, brokenPort: BrokenPort? = nil, isTold: Bool) {
         self.setting = setting
         self.mutant = mutant
+        self.isShipped = isShipped
+        self.brokenPort = brokenPort
         story = Story(isTold: isTold)
         random = SeededGenerator(seed: setting.seed &* 2 &+ 1)
     }
@@ -38,8 +49,16 @@ final class World {
             eventCount += 1
             story.mix(UInt64(time))
             event.action()
+            if isShipped { jobs.run() }
         }
         if observer.violation == nil { now = max(now, end) }
+    }
+
+    /// The history is over: ends the tasks of all processes.
+    func retire() {
+        guard isShipped else { return }
+        for host in hosts { for case let process as ShippedProcess in host.processes { process.retire() } }
+        jobs.run()
     }
 
     func note(_ text: () -> String) { story.note(at: now, text) }

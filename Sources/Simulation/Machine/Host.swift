@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import Agent
 import FleetCore
 
 /// A machine: its power, its clock, its runtime folder, and what runs on it.
@@ -22,6 +23,10 @@ final class Host {
         var started: [UnitName: ContentHash] = [:]
         /// What the guard kills.
         var fencedList: [UnitName] = []
+        /// What the shipped agent saved of its session; `nil` until it has.
+        var saved: Agent.SavedSession?
+        /// The units that systemd finds, by links of the shipped agent.
+        var links: Set<UnitName> = []
     }
 
     unowned let world: World
@@ -38,9 +43,11 @@ final class Host {
     var runtime = Runtime(session: SavedSession(token: ""))
     private(set) lazy var systemd = SystemdModel(host: self)
     private(set) lazy var guardModel = GuardModel(host: self)
-    private(set) var process: AgentProcess?
+    private(set) var process: HostProcess?
+    /// The run of the agent, where it consists of mirrors.
+    var mirror: AgentProcess? { process as? AgentProcess }
     /// Every run of the agent: what is still on its way to a dead one finds it dead.
-    private var processes: [AgentProcess] = []
+    private(set) var processes: [HostProcess] = []
 
     init(world: World, index: Int) {
         self.world = world
@@ -50,7 +57,10 @@ final class Host {
         rate = world.clockRate()
     }
 
-    var metadata: [String: String] { ["role": index % 2 == 0 ? "web" : "db"] }
+    var metadata: [String: String] { ["role": Self.role(index)] }
+
+    /// What a machine has by itself.
+    static func role(_ index: Int) -> String { index % 2 == 0 ? "web" : "db" }
 
     /// What the machine's own clock says: CLOCK_BOOTTIME.
     var now: Moment { Moment(nanoseconds: Span.second + Int64(Double(world.now - bootTime) * rate)) }
@@ -95,7 +105,7 @@ final class Host {
         world.after(span) { [self] in
             guard isOn, bootCount == boot, process == nil else { return }
             world.note { "\(name): agent starts" }
-            let process = AgentProcess(host: self)
+            let process = world.isShipped ? ShippedProcess(host: self) : AgentProcess(host: self)
             self.process = process
             processes.append(process)
             process.start()

@@ -131,6 +131,12 @@ final class Observer {
         noteArrivals(commit)
         for change in commit.changes { noteWish(change) }
         for change in commit.changes where change.key.kind == .unit { lastUnitChange[change.key.subject] = world.now }
+        if world.isShipped, transaction?.epoch == nil,
+            let change = commit.changes.first(where: { $0.key.kind == .schedule })
+        {
+            let unit = world.catalogue.name(ofUnit: change.key.subject)
+            violate(.r2, "the order of \(unit) is changed in a transaction that compares no leader's epoch")
+        }
         guard let transaction, let epoch = transaction.epoch else { return }
         let touched = commit.changes.filter { [.schedule, .file, .seen, .brake].contains($0.key.kind) }
         guard !touched.isEmpty else { return }

@@ -11,8 +11,8 @@ extension World {
     func unrest() -> String? {
         let entries = etcd.store.entries
         for host in hosts where host.isOn {
-            guard let process = host.process, process.session.core.currentLease != nil,
-                entries[.machine(host.index)] != nil
+            guard entries[.machine(host.index)] != nil,
+                isShipped || host.mirror?.session.core.currentLease != nil
             else { return "\(host.name) has no session" }
         }
         for key in entries.keys where key.kind == .machine || key.kind == .state {
@@ -30,10 +30,18 @@ extension World {
 
     private func leadingEngine() -> Engine? {
         guard let epoch = etcd.store.entries[.leader]?.created else { return nil }
+        if isShipped { return freshEngine() }
         for host in hosts {
-            if let shell = host.process?.election.engine, shell.epoch == epoch { return shell.engine }
+            if let shell = host.mirror?.election.engine, shell.epoch == epoch { return shell.engine }
         }
         return nil
+    }
+
+    /// What a leader that began now would think.
+    private func freshEngine() -> Engine {
+        var engine = Engine(etcd.store.clusterEvents, revision: etcd.store.revision)
+        _ = engine.plan()
+        return engine
     }
 
     /// Whether a machine has exactly the files, processes and states that its orders ask for.

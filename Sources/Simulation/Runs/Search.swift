@@ -51,7 +51,16 @@ package struct Search: Sendable {
     /// A coincidence that every history is to be about; `nil` for whatever the seed brings.
     package var target: Plan.Target?
 
-    package init(seconds: Int = 60, mutant: Mutant? = nil, failureLimit: Int = 1, target: Plan.Target? = nil) {
+    /// See `Simulation`.
+    package var isShipped: Bool
+    package var brokenPort: BrokenPort?
+
+    package init(
+        seconds: Int = 60, mutant: Mutant? = nil, failureLimit: Int = 1, target: Plan.Target? = nil,
+        isShipped: Bool = false, brokenPort: BrokenPort? = nil
+    ) {
+        self.isShipped = isShipped
+        self.brokenPort = brokenPort
         self.seconds = seconds
         self.mutant = mutant
         self.failureLimit = failureLimit
@@ -62,13 +71,17 @@ package struct Search: Sendable {
         target.map { Plan(seed: seed, target: $0) } ?? Plan(seed: seed, seconds: seconds)
     }
 
+    package func simulation(of plan: Plan) -> Simulation {
+        Simulation(plan: plan, mutant: mutant, isShipped: isShipped, brokenPort: brokenPort)
+    }
+
     /// Runs the seeds in order until they or the patience of `mayGoOn` are at an end.
     package func run(_ seeds: some Sequence<UInt64>, while mayGoOn: () -> Bool = { true }) -> Summary {
         var summary = Summary()
         for seed in seeds {
             guard mayGoOn() else { break }
             let plan = plan(seed: seed)
-            summary.add(Simulation(plan: plan, mutant: mutant).run(), seed: seed)
+            summary.add(simulation(of: plan).run(), seed: seed)
             if summary.failures.count >= failureLimit { break }
         }
         return summary

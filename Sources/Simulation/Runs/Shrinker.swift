@@ -5,18 +5,20 @@
 package enum Shrinker {
     /// - Parameters:
     ///   - plan: A plan that breaks `rule`.
-    ///   - mutant: What is broken on purpose, if anything.
     ///   - rule: The rule that is to stay broken.
     ///   - budget: How many runs it may take.
+    ///   - simulation: What runs a plan.
     /// - Returns: A plan that breaks the same rule, with as few operations and faults as were found to do.
-    package static func shrink(_ plan: Plan, mutant: Mutant?, rule: Violation.Rule, budget: Int = 400) -> Plan {
+    package static func shrink(
+        _ plan: Plan, rule: Violation.Rule, budget: Int = 400, by simulation: (Plan) -> Simulation
+    ) -> Plan {
         var best = plan
         var left = budget
         func fails(_ events: [PlannedEvent]) -> Bool {
             left -= 1
             var smaller = best
             smaller.events = events
-            return Simulation(plan: smaller, mutant: mutant).run().violation?.rule == rule
+            return simulation(smaller).run().violation?.rule == rule
         }
         var size = max(1, best.events.count / 2)
         while left > 0 {

@@ -20,10 +20,16 @@ package struct Simulation: Sendable {
 
     package let plan: Plan
     package let mutant: Mutant?
+    /// The shells that ship run, not their mirrors.
+    package let isShipped: Bool
+    /// What is broken on purpose where they run.
+    package let brokenPort: BrokenPort?
 
-    package init(plan: Plan, mutant: Mutant? = nil) {
+    package init(plan: Plan, mutant: Mutant? = nil, isShipped: Bool = false, brokenPort: BrokenPort? = nil) {
         self.plan = plan
         self.mutant = mutant
+        self.isShipped = isShipped
+        self.brokenPort = brokenPort
     }
 
     /// From the end of the last fault to a cluster at rest.
@@ -40,7 +46,9 @@ package struct Simulation: Sendable {
     /// - Parameter isTold: Whether to keep the story, which makes a run several times slower.
     /// - Returns: What came of it, with the first rule that was broken, if any.
     package func run(isTold: Bool = false) -> Outcome {
-        let world = World(setting: plan.setting, mutant: mutant, isTold: isTold)
+        let world = World(
+            setting: plan.setting, mutant: mutant, isShipped: isShipped, brokenPort: brokenPort, isTold: isTold)
+        defer { world.retire() }
         for host in world.hosts { world.after(world.random.between(0, 300 * Span.millisecond)) { host.boot() } }
         for event in plan.events {
             world.at(event.time) { [unowned world] in

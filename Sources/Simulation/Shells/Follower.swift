@@ -132,6 +132,7 @@ final class Follower {
             stream.close()
             round()
         case .broken: broken(stream)
+        case .bytes: break
         }
     }
 

@@ -18,7 +18,7 @@ extension SessionShell {
         peerTurn += count
         for peer in asked {
             world.peerNetwork.send { [self] in
-                guard let other = peer.process else { return }
+                guard let other = peer.mirror else { return }
                 other.enter { [self] in
                     guard let moment = other.session.core.noQuorum else { return }
                     let age = peer.now.since(moment)

@@ -1,0 +1,74 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+import Simulation
+import Testing
+
+/// Whole histories, with all faults and operations, in which the shells that ship run.
+@Suite("Histories of the shells that ship") struct ShippedHistoryTests {
+    private static func search(_ port: BrokenPort? = nil, _ target: Plan.Target? = nil) -> Search {
+        Search(target: target, isShipped: true, brokenPort: port)
+    }
+
+    @Test("one seed makes one history, and another seed another", arguments: [0, 2, 7, 12, 15] as [UInt64])
+    func determinism(seed: UInt64) {
+        let search = Self.search()
+        let outcomes = [seed, seed, seed + 16].map { search.simulation(of: search.plan(seed: $0)).run() }
+        #expect(outcomes[0].hash == outcomes[1].hash)
+        #expect(outcomes[0].events == outcomes[1].events)
+        #expect(outcomes[0].hash != outcomes[2].hash)
+    }
+
+    @Test("every rule holds in a search")
+    func search() {
+        let wanted = ProcessInfo.processInfo.environment["FLOTILLA_SHIPPED_HISTORIES"].flatMap { UInt64($0) } ?? 50
+        var search = Self.search()
+        search.failureLimit = 3
+        let summary = search.run(0..<wanted)
+        #expect(summary.histories > 0)
+        for failure in summary.failures {
+            let command = "cluster-sim run --shipped --seed \(failure.seed) --shrink --trace"
+            Issue.record("\(failure.violation.rule.rawValue): \(failure.violation.text); \(command)")
+        }
+    }
+
+    @Test("machines boot, units run and are taken over: what the rules are about takes place")
+    func substance() throws {
+        let search = Self.search()
+        let outcome = search.simulation(of: search.plan(seed: 7)).run(isTold: true)
+        #expect(outcome.violation == nil)
+        #expect(outcome.takeover != nil, "the units of the machine that fails run elsewhere")
+        #expect(outcome.story.count { $0.hasSuffix(".service starts") } > 4)
+    }
+
+    struct Case: Sendable {
+        var port: BrokenPort
+        /// A seed that caught it when this was written; tried first.
+        var seed: UInt64
+        /// The rule that it broke then.
+        var rule: Violation.Rule
+    }
+
+    static let cases: [Case] = [
+        Case(port: .deafGuard, seed: 0, rule: .r1),
+        Case(port: .lostClaimsGranted, seed: 3, rule: .r3),
+        Case(port: .stillClock, seed: 0, rule: .r4),
+        Case(port: .unguardedLeader, seed: 0, rule: .r2),
+    ]
+
+    @Test(
+        "a port that does not do what it promises is caught, and the same history holds with one that does",
+        arguments: cases)
+    func caught(_ one: Case) throws {
+        let search = Self.search(one.port)
+        let summary = search.run([one.seed] + Array(0..<200))
+        let failure = try #require(summary.failures.first, "no history of \(summary.histories) catches it")
+        let whole = Self.search()
+        #expect(whole.simulation(of: whole.plan(seed: failure.seed)).run().violation == nil)
+    }
+
+    @Test("every broken port is in the table") func table() {
+        #expect(Set(Self.cases.map(\.port)) == Set(BrokenPort.allCases))
+    }
+}
