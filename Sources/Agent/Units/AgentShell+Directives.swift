@@ -84,9 +84,12 @@ extension AgentShell {
     /// Orders a start or restart, and tells what came of it when systemd's job is over.
     func issue(_ operation: UnitOperation, _ unit: UnitName, _ inbox: AsyncStream<AgentEvent>.Continuation) async {
         let file = await folder.file(of: unit)
+        // Of a restart that systemd has not taken yet the note still names the file of the former run: the next run of the agent, if
+        // this one dies now, would else take that run for the new one's.
+        let isNotedLater = operation != .start && file?.startedHash != nil
         do {
-            // Without the note the next run of the agent would not know what runs here.
-            try await folder.note(unit, started: file?.hash)
+            // Without any note the next run of the agent would not know what runs here.
+            if !isNotedLater { try await folder.note(unit, started: file?.hash) }
         } catch {
             refuse(operation, unit, error.message)
             note(error)
@@ -123,6 +126,7 @@ extension AgentShell {
             ).discard()
         }
         missing.remove(unit)
+        if isNotedLater { await noteRestart(of: unit, file?.hash) }
         logger.info("unit \(operation.rawValue) issued", metadata: ["unit.name": "\(unit)"])
         inbox.yield(.issued(unit))
         let patience = clockwork.spawn { [clockwork, units] in
@@ -203,6 +207,17 @@ extension AgentShell {
         let file = (try? await units.fragmentPaths(of: [unit.rawValue]))?[unit.rawValue]
         return "\(unit) is masked on this machine\(file.map { " by \($0)" } ?? "");"
             + " 'systemctl unmask \(unit)' there allows it"
+    }
+
+    /// systemd has taken the restart: the note names the new run's file.
+    private func noteRestart(of unit: UnitName, _ hash: ContentHash?) async {
+        do {
+            try await folder.note(unit, started: hash)
+        } catch {
+            note(error)
+            // The next run of the agent restarts it once more.
+            logger.warning("note not renewed", metadata: ["unit.name": "\(unit)", "error": "\(error.message)"])
+        }
     }
 
     /// Nothing was started: the note says again what it said before.
