@@ -89,6 +89,8 @@ extension AgentCore {
         else { return }
         if let done = isDone(entry) {
             entries[state.unit]?.outdated = nil
+            // The former run may have ended between telling of the work and publishing the state.
+            entries[state.unit]?.restarts = done.restarts
             entries[state.unit]?.heldBack = done.machine == machine ? nil : done
         } else if state.active == "activating", entry.observed?.active == "inactive", state.hash == file.hash {
             // It ended while no agent looked; a failure would show as one.

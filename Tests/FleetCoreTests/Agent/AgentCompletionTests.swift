@@ -205,6 +205,18 @@ struct AgentCompletionTests {
             claimed job => -
             """),
         NamedScript(
+            "a restart was done, and the former agent ended before its state said so",
+            """
+            done job v1 #1 => -
+            enter; own job launched v1; order job launched v1 #1 @5; file job v1 once started; seen job inactive/dead => -
+            """),
+        NamedScript(
+            "a restart was not done when the former agent ended",
+            """
+            done job v1 => -
+            enter; own job launched v1; order job launched v1 #1 @5; file job v1 once started; seen job inactive/dead => restart job
+            """),
+        NamedScript(
             "a unit that is loaded and runs through another one is left alone by a new agent",
             """
             enter; own job loaded v1; order job loaded v1 @5; file job v1; seen job active/running => -
