@@ -14,6 +14,10 @@ package enum BrokenPort: String, Sendable, CaseIterable {
     case lostClaimsGranted
     /// The clock of a machine stands still from its agent's tenth second on.
     case stillClock
+    /// The unit folder names no unit that has to be dead before the session may end.
+    case emptyFence
+    /// Watches lose one batch of changes in sixteen.
+    case lossyWatch
     /// Transactions of a leader do not compare its epoch.
     case unguardedLeader
 }

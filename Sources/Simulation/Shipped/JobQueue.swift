@@ -95,15 +95,20 @@ final class Awaited<Value: Sendable>: @unchecked Sendable {
         waiting = nil
     }
 
-    /// Waits for it.
+    /// Waits for it, whether or not the task is cancelled.
+    func value() async -> Value {
+        await withUnsafeContinuation { continuation in
+            if let known { continuation.resume(returning: known) } else { waiting = continuation }
+        }
+    }
+
+    /// Waits for it until the task is cancelled.
     ///
     /// - Parameter cancelled: What counts as given when the task is cancelled first.
     /// - Returns: What was given first.
     func value(cancelled: Value) async -> Value {
         await withTaskCancellationHandler {
-            await withUnsafeContinuation { continuation in
-                if let known { continuation.resume(returning: known) } else { waiting = continuation }
-            }
+            await value()
         } onCancel: {
             give(cancelled)
         }

@@ -19,6 +19,7 @@ final class ShippedProcess: HostProcess, @unchecked Sendable {
     private var tasks: [Task<Void, Never>] = []
     private var whenEnded: (() -> Void)?
     private(set) var session: Agent.SessionShell?
+    private(set) var registry: ClusterRegistry?
     private var election: Agent.ElectionShell?
     private var agent: Agent.AgentShell?
 
@@ -39,6 +40,7 @@ final class ShippedProcess: HostProcess, @unchecked Sendable {
             own.spawn { [self] in await self.session?.connectionLost() }
         }
         let registry = ClusterRegistry(store: store, clockwork: clockwork)
+        self.registry = registry
         let agent = Agent.AgentShell(
             registry: registry, units: units, folder: WorldFiles(host: host), processes: units, machine: host.id,
             guardControl: guardControl,

@@ -25,7 +25,9 @@ final class WorldFiles: UnitFiles, @unchecked Sendable {
         }
     }
 
-    func fencedUnits() async -> [UnitName] { await files().filter { !$0.isKept }.map(\.unit) }
+    func fencedUnits() async -> [UnitName] {
+        host.world.brokenPort == .emptyFence ? [] : await files().filter { !$0.isKept }.map(\.unit)
+    }
 
     func path(of unit: UnitName) async -> String { Self.folder + unit.rawValue }
 

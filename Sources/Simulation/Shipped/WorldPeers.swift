@@ -10,7 +10,7 @@ import Timing
 
 /// Calls other machines over the paths between them; what they answer is theirs to tell by the shells that ship.
 ///
-/// Mirrors `PeerRoutes.swift`, but for relayed renewals.
+/// Mirrors `PeerRoutes.swift`.
 final class WorldPeers: PeerCaller, @unchecked Sendable {
     private let process: HostProcess
     private let clockwork: WorldClockwork
@@ -21,30 +21,59 @@ final class WorldPeers: PeerCaller, @unchecked Sendable {
         self.clockwork = clockwork
     }
 
+    /// Whether the machine is cut off from everybody: one that only etcd is out of reach for stays in the cluster, by its peers' help.
+    private var isAlone: Bool {
+        guard [.singleFailure, .massLoss].contains(world.setting.profile) else { return false }
+        let host = process.host.index
+        return world.etcd.members.indices.allSatisfy { member in
+            NetworkModel.Direction.allCases.allSatisfy { world.network.isCut(host, member, $0) }
+        }
+    }
+
     func canCall(_ address: String?) -> Bool { address != nil }
 
     func renew(
         _ session: SessionInNeed, of machine: MachineID, at address: String, within deadline: Duration
     ) async -> PeerAnswer {
-        guard let store = session.store else { return .nothing }
-        let age = await ask(address, within: deadline) { other in
-            await other.session?.noQuorumAge(of: store)
-        }
-        guard let age, SessionTiming.helps(proofAged: age, against: session.proofAge) else { return .nothing }
+        await ask(address, within: deadline) { other in
+            if let answer = await Self.proof(for: session, by: other) { return answer }
+            guard let registry = other.registry, let bits = UInt64(session.lease, radix: 16) else { return .nothing }
+            let lease = LeaseID(Int64(bitPattern: bits))
+            let isOwn = (try? await registry.session(of: machine)) == lease
+            let ttl = isOwn ? (try? await registry.renew(lease)) ?? 0 : 0
+            if ttl > 0 { return .renewed }
+            // A store that does not answer that machine either may be one of which it has heard meanwhile that it was down.
+            return await Self.proof(for: session, by: other) ?? .nothing
+        } ?? .nothing
+    }
+
+    /// Tells of a proof that is younger than the machine's own.
+    private static func proof(for session: SessionInNeed, by other: ShippedProcess) async -> PeerAnswer? {
+        guard let store = session.store, let age = await other.session?.noQuorumAge(of: store),
+            SessionTiming.helps(proofAged: age, against: session.proofAge)
+        else { return nil }
         // Rounded up: a proof may be taken for older than it is, and never for younger.
         return .noQuorum(age: .milliseconds(Int(age / .milliseconds(1)) + 1))
     }
 
-    func resign(_ leadership: Leadership, at address: String, within deadline: Duration) async -> Bool { false }
+    func resign(_ leadership: Leadership, at address: String, within deadline: Duration) async -> Bool {
+        await ask(address, within: deadline) { other in
+            guard let registry = other.registry else { return false }
+            let leader = try? await registry.currentLeader()
+            guard leader == leadership else { return true }
+            return (try? await registry.resign(leadership)) != nil
+        } ?? false
+    }
 
-    /// Asks one machine; `nil` when it does not answer in time, or has nothing to say.
-    private func ask(
-        _ address: String, within deadline: Duration,
-        _ question: @escaping @Sendable (ShippedProcess) async -> Duration?
-    ) async -> Duration? {
-        let awaited = Awaited<Duration?>()
+    /// Asks one machine; `nil` when it does not answer in time.
+    private func ask<Answer: Sendable>(
+        _ address: String, within deadline: Duration, _ question: @escaping @Sendable (ShippedProcess) async -> Answer
+    ) async -> Answer? {
+        let awaited = Awaited<Answer?>()
         world.peerNetwork.send { [self] in
-            guard let index = Int(address), let other = world.hosts[index].process as? ShippedProcess else { return }
+            guard !isAlone, let index = Int(address), let other = world.hosts[index].process as? ShippedProcess else {
+                return
+            }
             other.enter { [self] in
                 other.own.spawn { [self] in
                     let found = await question(other)

@@ -49,11 +49,11 @@ final class WorldSystemd: UnitManager, UnitProcesses, @unchecked Sendable {
         world.at(lastWord) { [self] in process.enter(action) }
     }
 
-    /// A call: there, done, and back.
+    /// A call: there, done, and back, also when the task is cancelled, as in `SystemdManager`.
     private func call<Value: Sendable>(
         taking extra: Int64 = 0, _ work: @escaping () -> Result<Value, SystemdError>
     ) async throws(SystemdError) -> Value {
-        let awaited = Awaited<Result<Value, SystemdError>>()
+        let answered = Awaited<Result<Value, SystemdError>>()
         let delay = world.random.between(200 * Span.microsecond, 3 * Span.millisecond)
         lastCall = max(lastCall, world.now + delay)
         world.at(lastCall) { [self] in
@@ -61,12 +61,10 @@ final class WorldSystemd: UnitManager, UnitProcesses, @unchecked Sendable {
             world.after(extra) { [self] in
                 guard host.isOn, host.systemd === systemd else { return }
                 let value = work()
-                answer { awaited.give(value) }
+                answer { answered.give(value) }
             }
         }
-        return try await awaited.value(
-            cancelled: .failure(SystemdError(code: .cancelled, message: "the call was cancelled"))
-        ).get()
+        return try await answered.value().get()
     }
 
     private func status(_ name: String) -> UnitStatus {

@@ -107,6 +107,7 @@ final class WorldWatch: @unchecked Sendable {
             for batch in batches where batch.revision >= next {
                 next = batch.revision + 1
                 store.known.saw(batch.revision)
+                if world.brokenPort == .lossyWatch, world.random.chance(1, in: 16) { continue }
                 continuation.yield(batch)
             }
         case .compacted:
