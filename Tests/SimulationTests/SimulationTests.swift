@@ -79,7 +79,9 @@ import Testing
         let search = Search(mutant: .noProofOfQuorum).run(0..<64)
         let failure = try #require(search.failures.first)
         let plan = Plan(seed: failure.seed, seconds: 60)
-        let small = Shrinker.shrink(plan, rule: failure.violation.rule, budget: 60, by: search.simulation)
+        let small = Shrinker.shrink(
+            plan, rule: failure.violation.rule, budget: 60,
+            by: Search(mutant: .noProofOfQuorum).simulation)
         #expect(small.events.count < plan.events.count)
         #expect(
             Simulation(plan: small, mutant: .noProofOfQuorum).run().violation?.rule == failure.violation.rule)
