@@ -20,20 +20,28 @@ machine_id() {
 #
 # Looked up each time, since a reboot inside the machine makes a new one.
 machine_leader() {
-    local nspawn child children=() words
+    local nspawn child children words
     nspawn=$(process_recorded "$state/machines/$1/nspawn.pid") || return 1
-    # nspawn has one thread. The list has no line end, which `read` tells as a failure.
-    read -ra children 2>/dev/null <"/proc/$nspawn/task/$nspawn/children" || true
-    for child in "${children[@]}"; do
-        # nspawn's other children are short-lived helpers outside the machine's process namespace.
-        while read -ra words; do
-            [[ ${words[0]-} == NSpid: ]] || continue
-            [[ ${#words[@]} -eq 3 && ${words[2]} == 1 ]] || break
-            printf '%s' "$child"
-            return 0
-        done 2>/dev/null <"/proc/$child/status"
+    # While one child ends the kernel may leave others out of the list (proc(5)), and nspawn's helpers end all the time.
+    for _ in {1..10}; do
+        children=()
+        # nspawn has one thread. The list has no line end, which `read` tells as a failure.
+        read -ra children 2>/dev/null <"/proc/$nspawn/task/$nspawn/children" || true
+        for child in "${children[@]}"; do
+            # nspawn's other children are short-lived helpers outside the machine's process namespace.
+            while read -ra words; do
+                [[ ${words[0]-} == NSpid: ]] || continue
+                [[ ${#words[@]} -eq 3 && ${words[2]} == 1 ]] || break
+                printf '%s' "$child"
+                return 0
+            done 2>/dev/null <"/proc/$child/status"
+        done
     done
     return 1
+}
+
+machine_up() {
+    machine_leader "$1" >/dev/null
 }
 
 # visit LEADER COMMAND...: runs COMMAND in all namespaces of the machine whose PID 1 is LEADER.
@@ -190,7 +198,8 @@ machine_wait() {
     local name=$1
     wait_until 300 "$name to boot" machine_booted "$name" ||
         die "$name did not boot within 5 minutes; its console: $state/machines/$name/console.log"
-    machine_leader "$name" >/dev/null ||
+    # What has just answered may be missed by one look.
+    wait_until 10 "$name to be up" machine_up "$name" ||
         die "$name ended while booting: $(tail -n 1 "$state/machines/$name/console.log"); console: $state/machines/$name/console.log"
     if ! in_machine "$name" systemctl --quiet is-active flotilla-provision.service; then
         in_machine "$name" journalctl --no-pager --unit flotilla-provision.service --lines 10 >&2
