@@ -34,6 +34,20 @@ struct StartTests {
     }
 
     @Test(
+        "a unit that somebody stops by hand is started when that has ended; one that is being restarted is left to it")
+    func stoppedByHand() async throws {
+        let machine = Fixtures.machines(1)[0].id
+        for (restarts, requests) in [(0, ["restart web.service"]), (1, [])] {
+            var web = try Fixtures.unit("web.service", machine: machine)
+            web.restarts = restarts
+            let fleet = FakeFleet(
+                units: [web], states: [Fixtures.state(web, on: machine, "deactivating", "stop-sigterm")])
+            _ = await Session.run("start web --no-block", on: fleet)
+            #expect(await fleet.requests == requests)
+        }
+    }
+
+    @Test(
         "a global unit that a condition keeps down on some machines is up; where none runs it is tried again",
         arguments: [
             (["active", "ConditionPathExists=/x is not met"], [], true),

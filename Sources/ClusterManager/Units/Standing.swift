@@ -60,6 +60,8 @@ extension Standing {
         // A machine that has said nothing of the unit yet is about to start it.
         if state.isDown { return !state.active.isEmpty || state.health != nil }
         let isBehind = state.restarts < unit.restarts || !state.hash.isEmpty && state.hash != unit.hash
+        // The cluster has not asked for that stop: it ends with the unit down, and systemd has a start wait for it.
+        if state.active == "deactivating" { return !isBehind }
         return isBehind && state.active == "active" && state.health.map { !FleetUnitState.isOfRun($0) } ?? false
     }
 }
