@@ -8,7 +8,7 @@ final class Shares: Sendable {
     private struct State {
         var held: [String: Int] = [:]
         var groups: [CallerClass: Int] = [:]
-        /// Who waits, in the order in which they came.
+        /// Who waits; all are woken when something comes back, and whoever finds enough first has it.
         var waiters: [Waiter] = []
         var next: UInt64 = 0
     }
