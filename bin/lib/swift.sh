@@ -28,11 +28,12 @@ need_swift() {
 # That C++ is BoringSSL, once of swift-crypto and once of swift-nio-ssl: 520 files, a third of a first build, and nearly half of
 # their time went into the same headers again and again. They carry no debugging information either: nobody steps into them. The
 # name has in it what it was made from, so that it is made anew where compiler or library changed. Without it all builds as well.
+plain_cxx_flags=(-Xcxx -g0)
 cxx_flags=()
 compile_headers() {
     local folder=$1 optimisation=$2 clang text headers key
     local compile=(-x c++-header -std=c++17 "$optimisation" -fblocks -fPIC -g0 -fno-omit-frame-pointer -w)
-    cxx_flags=(-Xcxx -g0)
+    cxx_flags=("${plain_cxx_flags[@]}")
     clang=$(dirname "$(readlink -f "$(command -v swift)")")/clang
     [[ -x $clang ]] || return 0
     mkdir -p "$folder"
@@ -51,4 +52,13 @@ compile_headers() {
         mv "$folder/$key.pch.new" "$folder/$key.pch"
     fi
     cxx_flags+=(-Xcxx -include-pch -Xcxx "$folder/$key.pch")
+}
+
+# refuses_headers LOG: whether a build that failed did so for those headers; cxx_flags are without them then, for another try.
+#
+# A package that compiles its C++ by other rules refuses them, and so does a compiler that cannot read what is there.
+refuses_headers() {
+    [[ ${#cxx_flags[@]} -gt ${#plain_cxx_flags[@]} ]] || return 1
+    grep -q -E 'PCH file|precompiled (file|header)' "$1" || return 1
+    cxx_flags=("${plain_cxx_flags[@]}")
 }
