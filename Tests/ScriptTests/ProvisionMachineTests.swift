@@ -229,6 +229,10 @@ import Testing
             (["--role", "worker", "--address", "10.0.0.1", "--session-ttl", "5s"], "--session-ttl must be"),
             (["--role", "worker", "--address", "10.0.0.1", "--insecure", "--cluster", "a\nB=1"], "not allowed in"),
             (["--role", "worker", "--address", "10.0.0.1"], "a worker joins with a token (--join ENDPOINT)"),
+            (
+                ["--role", "worker", "--address", "10.0.0.1", "--insecure", "--packages", ".", "--prefix", "x"],
+                "--packages installs on this machine"
+            ),
             (["--role", "worker", "--address", "10.0.0.1", "--secured", "--insecure"], "name one"),
             (["--role", "worker", "--address", "10.0.0.1", "--join", "tls:10.0.0.2:49154", "--insecure"], "name one"),
             (["--role", "worker", "--address", "10.0.0.1", "--join", "10.0.0.2"], "--join must be tls:ADDRESS:PORT"),

@@ -20,6 +20,8 @@ struct Cluster: Sendable {
     var machineCount = Cluster.size
     /// How many members its etcd has.
     var members = 1
+    /// The folder of the packages that its machines have the programs from; `nil` where they share the host's.
+    var packages: String?
 
     /// The cluster of the test that calls this.
     static var shared: Cluster {
@@ -31,7 +33,7 @@ struct Cluster: Sendable {
     /// The state folder is `/run/flotilla-test`, or `FLOTILLA_TEST_STATE`; what a crashed run left there goes first.
     static func with(_ body: () async throws -> Void) async throws {
         let folder = getenv("FLOTILLA_TEST_STATE").map { String(cString: $0) } ?? "/run/flotilla-test"
-        for suffix in ["-store", "-new"] { try await Cluster(state: folder + suffix).control("down") }
+        for suffix in ["-store", "-new", "-packages"] { try await Cluster(state: folder + suffix).control("down") }
         try await Cluster(state: folder).boot(body)
     }
 
@@ -41,11 +43,18 @@ struct Cluster: Sendable {
         try await Cluster(state: folder, machineCount: 2, members: 3).boot(body)
     }
 
+    /// The same with a cluster beside that one, of three machines that have the programs from the packages in a folder.
+    static func withPackages(_ packages: String, _ body: () async throws -> Void) async throws {
+        let folder = try shared.state + "-packages"
+        try await Cluster(state: folder, machineCount: 3, packages: packages).boot(body)
+    }
+
     /// Boots the machines anew, with a store of their own, after whatever was there is gone.
     func rebuild() async throws {
         try await control("down")
         let store = members == 1 ? [] : ["--etcd-members", "\(members)", "--etcd-quota", "24"]
-        let outcome = try await run("bin/local-cluster", ["up", "\(machineCount)"] + store)
+        let programs = packages.map { ["--packages", $0] } ?? []
+        let outcome = try await run("bin/local-cluster", ["up", "\(machineCount)"] + store + programs)
         guard outcome.status == 0 else { throw ClusterFailure("no cluster: \(outcome.error)") }
     }
 

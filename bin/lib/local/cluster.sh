@@ -19,7 +19,7 @@ take_lock() {
 
 save_settings() {
     declare -p binaries with_agent secured metadata session_ttl flotilla_cluster roles \
-        etcd_count etcd_quota >"$state/settings.new"
+        etcd_count etcd_quota package_folder >"$state/settings.new"
     mv "$state/settings.new" "$state/settings"
 }
 
@@ -41,6 +41,7 @@ set_provision_options() {
     provision_options=''
     if [[ $secured == yes ]]; then provision_options+=" --secured"; else provision_options+=" --insecure"; fi
     [[ -z $roles ]] || provision_options+=" --roles $roles"
+    [[ -z $package_folder ]] || provision_options+=" --packages /opt/flotilla/packages"
     [[ $with_agent == yes ]] || provision_options+=" --no-start"
 }
 

@@ -4,7 +4,7 @@
 #
 # A machine of the local cluster: systemd-nspawn with a PID 1 systemd of its own. Sourced, never run.
 #
-# Machines share the host's /usr and have all else empty and in memory, so each boot is a first boot. A preset that
+# Machines share the host's /usr (with --packages each writes to its own layer over it) and have all else empty and in memory, so each boot is a first boot. A preset that
 # enables nothing keeps the host's own services (web servers, databases, DHCP) out of them.
 
 machine_address() {
@@ -82,6 +82,9 @@ machine_files() {
     local folder=$state/machines/$1
     mkdir -p "$folder" "$state/ground"
     echo 'disable *' >"$folder/nothing.preset"
+    local before=''
+    # A host that is a container itself may forbid packages to restart services; its machines are none.
+    [[ -z $package_folder ]] || before='ExecStart=/usr/bin/rm -f /usr/sbin/policy-rc.d'
     cat >"$folder/provision.service" <<END
 [Unit]
 Description=Address and provisioning of a machine of the local cluster
@@ -91,6 +94,7 @@ Wants=dbus.socket
 [Service]
 Type=oneshot
 RemainAfterExit=yes
+$before
 ExecStart=/usr/sbin/ip link set host0 up
 ExecStart=/usr/sbin/ip address replace $(machine_address "$1")/24 dev host0
 ExecStart=/opt/flotilla/source/bin/provision-machine --role worker --name $1 --address $(machine_address "$1") \\
@@ -112,6 +116,19 @@ machine_start() {
         security_machine "$name"
         bind+=("--bind=$folder/identity:/var/lib/flotilla/identity")
         [[ $name != worker-1 ]] || bind+=("--bind=$state/authority:/var/lib/flotilla/authority")
+    fi
+    if [[ -n $package_folder ]]; then
+        # A fresh disk at each boot, as all else is; Debian's database says of the host's packages that they are there.
+        rm -rf "${folder:?}"/{usr,dpkg}
+        mkdir -p "$folder/usr"
+        cp -r /var/lib/dpkg "$folder/dpkg"
+        # What they would have done when others are installed, such as reading all manual pages, is the host's own.
+        rm -rf "$folder/dpkg/triggers"
+        mkdir "$folder/dpkg/triggers"
+        # Users and groups of the host's packages are not there.
+        rm -f "$folder/dpkg"/statoverride*
+        bind+=("--overlay=/usr:$folder/usr:/usr" "--bind=$folder/dpkg:/var/lib/dpkg"
+            "--bind-ro=$package_folder:/opt/flotilla/packages")
     fi
     : >"$folder/console.log"
     machine_supervise "$name" "${bind[@]}" </dev/null >>"$folder/console.log" 2>&1 8>&- &
