@@ -26,6 +26,10 @@ package enum ClusterEvent: Hashable, Sendable {
     case seenGone(MachineID)
     case brakePut(Brake)
     case brakeGone
+    case operationPut(OperationRecord)
+    case operationGone(OperationID)
+    case wavePut(OperationWave)
+    case waveGone(OperationID, Int)
 }
 
 /// Everything the store says of one cluster, at one revision, with the questions that commands and the engine ask of it.
@@ -50,6 +54,10 @@ package struct ClusterState: Sendable, Equatable {
     package private(set) var seen: Set<MachineID> = []
     /// Set while no machine's units are taken over.
     package private(set) var brake: Brake?
+    /// Operations that go on, and those that have ended and are not forgotten.
+    package private(set) var operations: [OperationID: OperationRecord] = [:]
+    /// By operation: its waves that can be read, by number.
+    package private(set) var waves: [OperationID: [Int: OperationWave]] = [:]
 
     package init() {}
 
@@ -91,6 +99,12 @@ package struct ClusterState: Sendable, Equatable {
         case .seenGone(let id): seen.remove(id)
         case .brakePut(let set): brake = set
         case .brakeGone: brake = nil
+        case .operationPut(let operation): operations[operation.id] = operation
+        case .operationGone(let id): operations[id] = nil
+        case .wavePut(let wave): waves[wave.operation, default: [:]][wave.number] = wave
+        case .waveGone(let id, let number):
+            waves[id]?[number] = nil
+            if waves[id]?.isEmpty == true { waves[id] = nil }
         }
     }
 
@@ -109,6 +123,8 @@ package struct ClusterState: Sendable, Equatable {
         for (id, wanted) in control { events.append(.controlPut(id, wanted)) }
         for id in seen { events.append(.seenPut(id)) }
         if let brake { events.append(.brakePut(brake)) }
+        for operation in operations.values { events.append(.operationPut(operation)) }
+        for of in waves.values { for wave in of.values { events.append(.wavePut(wave)) } }
         if let leader { events.append(.leaderPut(leader)) }
         return events
     }

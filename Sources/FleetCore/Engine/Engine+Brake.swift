@@ -24,9 +24,10 @@ extension Engine {
 
     /// When `plan` must be asked again though nothing changed; `nil` when it need not.
     package var wake: Moment? {
-        guard let window = attendance.window else { return nil }
+        let operations = brake == nil ? operationsWake : nil
+        guard let window = attendance.window else { return operations }
         let moments = brake == nil ? Array(attendance.losses.values) : attendance.calmSince.map { [$0] } ?? []
-        return moments.min().map { $0 + window }
+        return (moments.map { $0 + window } + (operations.map { [$0] } ?? [])).min()
     }
 
     /// Says what time it is, before changes are handed over or a plan is asked for.

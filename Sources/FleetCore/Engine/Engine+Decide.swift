@@ -77,7 +77,7 @@ extension Engine {
                     reason: "machine \(surplus.machine.short) was lost")
             }
         }
-        switch placement.choose(for: traits, in: &occupancy) {
+        switch choose(for: unit, traits, &placement) {
         case .success(let machine):
             let place = ScheduleStep.Change.assign(Assignment(of: unit, on: machine))
             let former = lost.first
@@ -91,6 +91,24 @@ extension Engine {
             waiting[unit.name] = completed(failure.refusal, for: traits)
             return []
         }
+    }
+
+    /// The machine that the unit prefers, as long as that one takes it; else the best one.
+    private mutating func choose(
+        for unit: UnitRecord, _ traits: UnitTraits, _ placement: inout Placement
+    ) -> Result<MachineID, PlacementFailure> {
+        if let preferred = unit.preferred, let slot = occupancy.slot(of: preferred) {
+            occupancy.learnPatterns(of: traits)
+            if MachineTest(unit: traits, occupancy: occupancy).refusal(on: slot) == nil { return .success(preferred) }
+        }
+        if let left = operations.moving[unit.name], state.control[left]?.isClosed != true {
+            // It goes back to where it was moved from only when nobody else takes it.
+            occupancy.close(left, true)
+            defer { occupancy.close(left, false) }
+            var elsewhere = Placement()
+            if case .success(let machine) = elsewhere.choose(for: traits, in: &occupancy) { return .success(machine) }
+        }
+        return placement.choose(for: traits, in: &occupancy)
     }
 
     /// Leaves a unit where it is when it may stay, brings its assignment up to date, and takes it off elsewhere.
@@ -113,9 +131,10 @@ extension Engine {
             return surplus + [leave]
         }
         if isLeaving(unit.name, home.machine) {
+            let isDrained = state.control[home.machine]?.isDraining == true
             let leave = ScheduleStep(
                 unit: unit.name, changes: [.withdraw(home.machine, unit.name)],
-                reason: "machine \(home.machine.short) is being drained")
+                reason: isDrained ? "machine \(home.machine.short) is being drained" : "it moves to another machine")
             return surplus + [leave]
         }
         let wanted = Assignment(of: unit, on: home.machine)

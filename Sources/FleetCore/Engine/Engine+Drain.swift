@@ -8,9 +8,11 @@ extension Engine {
     ///
     /// One at a time: the next goes when the former one has settled elsewhere, was taken back by its user, or turned out to fit
     /// nowhere. A unit that no other machine can take stays and is told of in `held`. Global units stay: they belong to the
-    /// machine and end with it. While the brake is set nothing is moved, here neither.
+    /// machine and end with it. While the brake is set nothing is moved, here neither. A machine that an operation drains is left to
+    /// that one: it is how commands drain, and this is for who asks by the call for a machine alone.
     mutating func reviewDrains(_ placement: inout Placement) {
-        let draining = state.control.filter { $0.value.isDraining }.keys.sorted()
+        let byOperation = drainedByOperation
+        let draining = state.control.filter { $0.value.isDraining && !byOperation.contains($0.key) }.keys.sorted()
         if isSuccessor {
             isSuccessor = false
             for machine in draining { arriving[machine] = mayHaveLeft(machine) }
@@ -22,7 +24,7 @@ extension Engine {
             arriving[machine] = left.isEmpty || state.control[machine]?.isDraining != true ? nil : left
         }
         leaving = leaving.filter { machine, unit in
-            state.control[machine]?.isDraining == true && isInMotion(unit, from: machine)
+            state.control[machine]?.isDraining == true && !byOperation.contains(machine) && isInMotion(unit, from: machine)
         }
         guard brake == nil else { return }
         for machine in draining
@@ -82,5 +84,7 @@ extension Engine {
     }
 
     /// Whether it is this unit's turn to leave the machine.
-    func isLeaving(_ unit: UnitName, _ machine: MachineID) -> Bool { leaving[machine] == unit && brake == nil }
+    func isLeaving(_ unit: UnitName, _ machine: MachineID) -> Bool {
+        brake == nil && (leaving[machine] == unit || operations.moving[unit] == machine)
+    }
 }

@@ -13,10 +13,13 @@ package struct Engine: Sendable {
         package var steps: [ScheduleStep]
         /// To be written before the steps.
         package var notes: [ClusterNote]
+        /// To be written of operations, each by itself.
+        package var operations: [OperationWrite]
 
-        package init(steps: [ScheduleStep], notes: [ClusterNote] = []) {
+        package init(steps: [ScheduleStep], notes: [ClusterNote] = [], operations: [OperationWrite] = []) {
             self.steps = steps
             self.notes = notes
+            self.operations = operations
         }
     }
 
@@ -39,6 +42,7 @@ package struct Engine: Sendable {
     var leaving: [MachineID: UnitName] = [:]
     /// By machine that is being drained: units that a former leader may have sent from there, until they have come to rest.
     var arriving: [MachineID: Set<UnitName>] = [:]
+    var operations = Operations()
     /// Whether it has planned nothing yet for a cluster that another leader may have left in the middle of something.
     var isSuccessor = false
     /// Orders whose state somebody took out of the store, by unit, until they are written once more: their machines look then.
@@ -61,14 +65,22 @@ package struct Engine: Sendable {
     package init(lossWindow: Duration? = nil) { attendance.window = lossWindow }
 
     /// An engine that takes over a cluster in the state that `events` describe.
+    ///
+    /// - Parameters:
+    ///   - events: All that the store holds.
+    ///   - revision: As of when.
+    ///   - lossWindow: As of an engine that begins with nothing.
+    ///   - isReread: Whether this leader has led before, and reads the cluster anew: no leader was lost.
+    ///   - now: What time it is.
     package init(
-        _ events: some Sequence<ClusterEvent>, revision: Int64, lossWindow: Duration? = nil,
+        _ events: some Sequence<ClusterEvent>, revision: Int64, lossWindow: Duration? = nil, isReread: Bool = false,
         at now: Moment = Moment(nanoseconds: 0)
     ) {
         attendance.window = lossWindow
         isSuccessor = true
         tick(now)
         handle(events, revision: revision)
+        if !isReread { inheritOperations() }
     }
 
     /// Takes in changes, in the store's order; afterwards everything up to `revision` has been seen.
@@ -101,6 +113,7 @@ package struct Engine: Sendable {
         noticeUnshown(event)
         state.apply(event)
         attend(to: event, wasThere: wasThere)
+        noticeOperation(event)
         switch event {
         case .machinePut(let machine): machinePut(state.machines[machine.id] ?? machine)
         case .metadataPut(let id, _), .metadataGone(let id):
@@ -118,7 +131,9 @@ package struct Engine: Sendable {
             if !wasStanding { occupationChanged(unitState.unit, unitState.machine, frees: false) }
         case .stateGone(let machine, let unit): occupationChanged(unit, machine, frees: true)
         case .controlPut(let id, _), .controlGone(let id): controlChanged(id)
-        case .leaderPut, .leaderGone, .seenPut, .seenGone, .brakePut, .brakeGone: break
+        case .leaderPut, .leaderGone, .seenPut, .seenGone, .brakePut, .brakeGone, .operationPut, .operationGone, .wavePut,
+            .waveGone:
+            break
         }
     }
 
@@ -159,12 +174,14 @@ package struct Engine: Sendable {
     package mutating func plan() -> Plan {
         var steps: [ScheduleStep] = []
         var placement = Placement()
+        var operations: [OperationWrite] = []
         var rounds = 0
         let notes = reviewBrake()
         while rounds < 100 {
             rounds += 1
             // After a round a unit that was to leave a machine may have turned out to fit nowhere: the next one's turn.
             reviewDrains(&placement)
+            operations += reviewOperations(&placement)
             if dirty.isEmpty { break }
             let names = dirty.sorted()
             dirty = []
@@ -175,7 +192,7 @@ package struct Engine: Sendable {
                 }
             }
         }
-        return Plan(steps: steps, notes: notes)
+        return Plan(steps: steps, notes: notes, operations: operations)
     }
 
     /// The steps were committed at `revision`; the store's changes may have shown it before this answer came.

@@ -72,10 +72,19 @@ struct MachineTest {
 
     /// Counts every machine under the first rule that refuses it.
     static func explain(_ unit: UnitTraits, in occupancy: Occupancy) -> Refusal {
+        explain(unit, on: occupancy.order, in: occupancy)
+    }
+
+    /// Says which rule refuses one machine.
+    static func explain(_ unit: UnitTraits, on slot: Int, in occupancy: Occupancy) -> Refusal {
+        explain(unit, on: [slot], in: occupancy)
+    }
+
+    private static func explain(_ unit: UnitTraits, on slots: [Int], in occupancy: Occupancy) -> Refusal {
         let test = MachineTest(unit: unit, occupancy: occupancy)
         var machines: [Refusal.Rule: Int] = [:]
         var examples: [Refusal.Rule: String] = [:]
-        for slot in occupancy.order {
+        for slot in slots {
             guard let rule = test.refusal(on: slot) else { continue }
             machines[rule, default: 0] += 1
             if examples[rule] == nil { examples[rule] = test.detail(of: rule, on: slot) }
@@ -83,7 +92,7 @@ struct MachineTest {
         let counts = Refusal.Rule.allCases.compactMap { rule in
             machines[rule].map { Refusal.Count(rule: rule, machines: $0, detail: examples[rule] ?? "") }
         }
-        return Refusal(machines: occupancy.order.count, counts: counts)
+        return Refusal(machines: slots.count, counts: counts)
     }
 
     private func detail(of rule: Refusal.Rule, on slot: Int) -> String {

@@ -17,6 +17,9 @@ import Testing
 ///
 /// drain A, cordon A        an operator wants this of A                      uncordon A      no longer
 /// release                  an operator lifts the brake
+/// operation drain A        an operation `drain` hands A's units over        operation move web B      `move` brings it to B
+/// pause drain, resume drain, abort drain                                    -operation drain 1        its wave is not there
+/// A> web launched failed   it has failed there
 /// A unit line without version and options keeps the unit's file; `nofile` leaves the file out of the store, and
 /// `file web` brings it.
 struct ClusterText {
@@ -41,6 +44,13 @@ struct ClusterText {
             }
         state.apply(event)
         return event
+    }
+
+    mutating func apply(_ write: OperationWrite) -> [ClusterEvent] {
+        revision += 1
+        let events = OperationText.events(of: write, in: state, at: revision)
+        for event in events { state.apply(event) }
+        return events
     }
 
     mutating func apply(_ note: ClusterNote) -> ClusterEvent {
@@ -75,17 +85,18 @@ struct ClusterText {
     }
 
     private mutating func addition(_ line: String) -> [ClusterEvent] {
-        if let events = wish(Text.words(line)) { return events }
+        if let events = wish(Text.words(line)) ?? OperationText.events(Text.words(line), in: state) { return events }
         if let (machine, unit, rest) = onMachine(line, mark: ":") {
             return [.assignmentPut(stamped(assignment(machine, unit, rest)))]
         }
         if let (machine, unit, rest) = onMachine(line, mark: ">") {
-            let assigned = assignment(machine, unit, rest)
+            let hasFailed = rest.last == "failed"
+            let assigned = assignment(machine, unit, hasFailed ? rest.dropLast() : rest)
             return [
                 .statePut(
                     UnitState(
-                        machine: machine, unit: assigned.unit, hash: assigned.hash, acted: assigned.target,
-                        restarts: assigned.restarts))
+                        machine: machine, unit: assigned.unit, active: hasFailed ? "failed" : "", hash: assigned.hash,
+                        acted: assigned.target, restarts: assigned.restarts))
             ]
         }
         let words = Text.words(line)
@@ -215,6 +226,9 @@ extension ClusterState {
         let schedule = assignments.keys.sorted().flatMap { sortedAssignments(of: $0) }
             .map { ClusterEvent.assignmentPut($0) }
         let reports = states.keys.sorted().flatMap { sortedStates(of: $0) }.map { ClusterEvent.statePut($0) }
-        return (machines + overlays + wishes + notes + units + texts + schedule + reports).shuffled(using: &generator)
+        let operations = sortedOperations.map { ClusterEvent.operationPut($0) }
+        let waves = sortedOperations.flatMap { sortedWaves(of: $0.id) }.map { ClusterEvent.wavePut($0) }
+        let all = machines + overlays + wishes + notes + units + texts + schedule + reports + operations + waves
+        return all.shuffled(using: &generator)
     }
 }

@@ -12,7 +12,8 @@ import FleetCore
 /// what the unit waits for, `held web` why it stays on a machine that is being drained.
 ///
 /// `window 5` gives the engine a brake; `at 7` sets its clock. From then on the notes that it wants written are shown before
-/// its steps: `seen A`, `forget A`, `brake B C of 3`, `release`.
+/// its steps: `seen A`, `forget A`, `brake B C of 3`, `release`. What it writes of operations is shown likewise; `lose` has the
+/// next such write not happen.
 struct EngineScript {
     private var cluster = ClusterText()
     private var engine = Engine()
@@ -43,10 +44,14 @@ struct EngineScript {
             return engine.held[Short.unit(String(question.dropFirst(5)))]?.description ?? "-"
         }
         var holds = false
+        var loses = false
         var events: [ClusterEvent] = []
         for input in inputs {
             switch input {
             case "hold": holds = true
+            case "lose": loses = true
+            case "reread":
+                engine = Engine(cluster.state.events, revision: revision, lossWindow: window, isReread: true, at: now)
             case "takeover":
                 var generator = SeededGenerator(seed: UInt64(revision))
                 engine = Engine(
@@ -84,7 +89,7 @@ struct EngineScript {
         guard line.output != nil else { return "" }
         let plan = engine.plan()
         let steps = plan.steps
-        let notes = write(plan.notes)
+        let notes = write(plan.notes) + write(plan.operations, loses)
         underWay += steps
         afloat += steps
         if !holds, !steps.isEmpty {
@@ -112,6 +117,20 @@ struct EngineScript {
             case .release: "release"
             }
         }
+    }
+
+    private mutating func write(_ writes: [OperationWrite], _ loses: Bool) -> [String] {
+        for write in writes {
+            if loses {
+                engine.operationFailed(write.head.id)
+                continue
+            }
+            revision += 1
+            let events = cluster.apply(write)
+            if unseen.isEmpty { seen = revision }
+            engine.handle(events, revision: seen)
+        }
+        return writes.map { OperationText.text($0) }
     }
 
     private mutating func show() {

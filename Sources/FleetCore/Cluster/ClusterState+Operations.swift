@@ -1,0 +1,28 @@
+// SPDX-FileCopyrightText: Flotilla contributors
+// SPDX-License-Identifier: Apache-2.0
+
+/// What operations do, as people and the engine ask for it.
+extension ClusterState {
+    /// All operations, by when they were asked for.
+    package var sortedOperations: [OperationRecord] {
+        operations.values.sorted { ($0.asked, $0.id) < ($1.asked, $1.id) }
+    }
+
+    /// What an operation has begun last; `nil` before its first wave, and when that record is missing or cannot be read.
+    package func currentWave(of operation: OperationRecord) -> OperationWave? { waves[operation.id]?[operation.wave] }
+
+    /// All waves of an operation that can be read, in order.
+    package func sortedWaves(of id: OperationID) -> [OperationWave] {
+        (waves[id] ?? [:]).values.sorted { $0.number < $1.number }
+    }
+
+    /// The operation whose step a unit is under way with; nobody else begins anything with it.
+    package func operation(holding unit: UnitName) -> OperationRecord? {
+        sortedOperations.first { $0.isLiving && currentWave(of: $0)?.open?.unit == unit }
+    }
+
+    /// The living operation that drains a machine.
+    package func operation(draining machine: MachineID) -> OperationRecord? {
+        sortedOperations.first { $0.isLiving && $0.drained == machine }
+    }
+}
