@@ -34,6 +34,10 @@ actor EngineShell {
     private var revision: Int64 = 0
     /// A unit or an assignment changed since files were last collected.
     private var mayHaveUnusedFiles = false
+    /// An operation has ended since those that ended long ago were last forgotten.
+    private var mayHaveOldOperations = false
+    /// Whether this leader has read the cluster before: what it reads anew tells of no lost leader.
+    private var hasRead = false
     /// Writes that were refused one after the other.
     private var refusals = 0
     /// What the last one was told of.
@@ -126,7 +130,10 @@ actor EngineShell {
                 case .woke: break
                 }
             }
-            if isCollecting { await collectFiles() }
+            if isCollecting {
+                await collectFiles()
+                await forgetOperations()
+            }
             engine?.tick(clockwork.now)
             let brake = engine?.brake
             guard let plan = engine?.plan() else { continue }
@@ -139,7 +146,7 @@ actor EngineShell {
                 }
             }
             let steps = plan.steps
-            guard !steps.isEmpty || !plan.notes.isEmpty else { continue }
+            guard !steps.isEmpty || !plan.notes.isEmpty || !plan.operations.isEmpty else { continue }
             for step in steps {
                 logger.info("schedule", metadata: ["unit.name": "\(step.unit)", "schedule.change": "\(step.summary)"])
             }
@@ -148,6 +155,7 @@ actor EngineShell {
                 let outcome = try await registry.commit(steps, as: leadership)
                 if outcome.isDeposed { return .ended(.deposed) }
                 settle(steps, outcome)
+                for write in plan.operations { try await goOn(write) }
                 noteSuccess()
             } catch  where error.code == .deposed {
                 return .ended(.deposed)
@@ -221,13 +229,55 @@ actor EngineShell {
         handover.status(parting)
     }
 
+    /// Writes what an operation is to be; what others have changed since is decided anew on that news.
+    private func goOn(_ write: OperationWrite) async throws(RegistryError) {
+        let head = write.head
+        for step in write.waves.flatMap(\.steps) {
+            logger.info(
+                "operation",
+                metadata: [
+                    "operation.id": "\(head.id)", "unit.name": "\(step.unit)",
+                    "operation.step": "\(step.result?.rawValue ?? "begins")\(step.reason.isEmpty ? "" : ": \(step.reason)")",
+                ])
+        }
+        if head.state != .running {
+            logger.notice(
+                "operation \(head.state.rawValue)",
+                metadata: ["operation.id": "\(head.id)", "operation.reason": "\(head.reason)"])
+        }
+        do throws(RegistryError) {
+            let outcome = try await registry.write(write, at: clockwork.wallMilliseconds, as: leadership)
+            if outcome == .stale { engine?.operationFailed(head.id) }
+        } catch {
+            guard error.code == .damaged else { throw error }
+            // It would be tried again for ever: it stands paused, with the reason, until somebody mends that.
+            let refused = write.refused("the store's records do not allow it: \(error.message)")
+            let outcome = try await registry.write(refused, at: clockwork.wallMilliseconds, as: leadership)
+            if outcome == .stale { engine?.operationFailed(head.id) }
+        }
+    }
+
     private func askForCollection(_ backlog: Backlog<Input>) async {
-        if mayHaveUnusedFiles { await backlog.append(.collectFiles) }
+        if mayHaveUnusedFiles || mayHaveOldOperations { await backlog.append(.collectFiles) }
+    }
+
+    /// Deletes operations that ended long ago; what cannot be deleted now is looked at again later.
+    private func forgetOperations() async {
+        guard mayHaveOldOperations else { return }
+        mayHaveOldOperations = false
+        do {
+            try await registry.forgetOperations(at: clockwork.wallMilliseconds, as: leadership)
+        } catch {
+            mayHaveOldOperations = true
+            logger.debug("old operations not deleted", metadata: ["error": "\(error.message)"])
+        }
     }
 
     /// Deletes unit files that nothing uses any more; what cannot be deleted now is looked at again later.
     private func collectFiles() async {
-        guard let engine else { return }
+        guard let engine, mayHaveUnusedFiles else { return }
+        // A kind of a later version may need files that this one does not know of.
+        guard !engine.state.operations.values.contains(where: \.isForeign) else { return }
         let unused = ClusterRegistry.unusedFiles(in: engine.state)
         mayHaveUnusedFiles = false
         guard !unused.isEmpty else { return }
@@ -263,10 +313,12 @@ actor EngineShell {
     private func take(_ update: Registry.ClusterUpdate, at moment: Moment) {
         switch update {
         case .snapshot(let events, let revision, let problems):
-            engine = Engine(events, revision: revision, lossWindow: lossWindow, at: moment)
+            engine = Engine(events, revision: revision, lossWindow: lossWindow, isReread: hasRead, at: moment)
+            hasRead = true
             report(problems)
             self.revision = revision
             mayHaveUnusedFiles = true
+            mayHaveOldOperations = mayHaveOldOperations || events.contains(where: \.endsOperation)
         case .changes(let events, let revision, let problems):
             let before = engine?.brake
             engine?.tick(moment)
@@ -274,6 +326,7 @@ actor EngineShell {
             tell(of: engine?.brake, before: before)
             self.revision = revision
             mayHaveUnusedFiles = mayHaveUnusedFiles || events.contains(where: \.mayFreeFile)
+            mayHaveOldOperations = mayHaveOldOperations || events.contains(where: \.endsOperation)
             report(problems)
         case .disconnected(let error):
             logger.warning("etcd is out of reach; decisions wait", metadata: ["error": "\(error.message)"])
@@ -300,43 +353,6 @@ actor EngineShell {
     }
 }
 
-/// What has come and was not yet taken, for a consumer that takes everything at once.
-actor Backlog<Element: Sendable> {
-    private var elements: [Element] = []
-    private var waiting: CheckedContinuation<Void, Never>?
-    private var isClosed = false
-    private let clockwork: any Clockwork
-
-    init(clockwork: any Clockwork) { self.clockwork = clockwork }
-
-    func append(_ element: Element) {
-        elements.append(element)
-        waiting?.resume()
-        waiting = nil
-    }
-
-    /// Waits until there is something, then takes it all; empty only when the task is cancelled.
-    func takeAll() async -> [Element] {
-        if elements.isEmpty, !isClosed {
-            await withTaskCancellationHandler {
-                await withCheckedContinuation { continuation in
-                    if Task.isCancelled { continuation.resume() } else { waiting = continuation }
-                }
-            } onCancel: {
-                clockwork.spawn { await self.close() }
-            }
-        }
-        defer { elements = [] }
-        return elements
-    }
-
-    private func close() {
-        isClosed = true
-        waiting?.resume()
-        waiting = nil
-    }
-}
-
 extension ScheduleStep {
     /// The step for a log line.
     var summary: String {
@@ -355,6 +371,14 @@ extension ClusterEvent {
     fileprivate var mayFreeFile: Bool {
         switch self {
         case .unitPut, .unitGone, .assignmentPut, .assignmentGone: true
+        default: false
+        }
+    }
+
+    /// Whether it shows an operation at its end, or what is left of one that is gone.
+    fileprivate var endsOperation: Bool {
+        switch self {
+        case .operationPut(let operation): !operation.isLiving
         default: false
         }
     }

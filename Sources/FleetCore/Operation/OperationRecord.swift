@@ -94,6 +94,9 @@ package struct OperationRecord: Hashable, Sendable {
     /// Whether it has not come to an end.
     package var isLiving: Bool { state.isLiving }
 
+    /// Whether it goes on, and this version does not know how: then no file may be taken for unused.
+    package var isForeign: Bool { if case .other = kind { isLiving } else { false } }
+
     /// The machine that it drains; `nil` for another kind.
     package var drained: MachineID? { if case .drain(let machine) = kind { machine } else { nil } }
 

@@ -8,7 +8,7 @@ package enum Records {
     /// Files come first and states after what they are of, so that whoever applies the events in order never meets a unit without its
     /// file. Of the kinds that no such follower reads the order means nothing.
     package static let all: [any AnyRecordKind] = [
-        files, control, machines, metadata, units, schedule, states, seen, brake, leader,
+        files, control, machines, metadata, units, schedule, states, operations, seen, brake, leader,
         results, stacks, aliases, turn, mark, identities, authorities, tokens, events,
     ]
 
