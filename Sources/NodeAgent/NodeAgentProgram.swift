@@ -154,6 +154,7 @@ package struct NodeAgentProgram: Sendable {
             operators: OperatorRoutes(
                 registry: registry, access: access, machine: identity.id, units: units, tls: tls,
                 reboot: { () async throws(SystemdError) in try await units.reboot() }),
+            operations: OperationRoutes(registry: registry, access: access),
             stores: StoreRoutes(
                 question: StoreQuestion(
                     file: sessionFile, folder: folder, etcd: settings.etcd, cluster: settings.cluster,

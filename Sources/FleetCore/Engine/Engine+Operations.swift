@@ -174,7 +174,9 @@ extension Engine {
         }
         guard let report = state.states[name]?[home.machine], report.isSettled(for: home.target) else { return nil }
         let place = "on \(home.machine.short)"
-        if report.acted < home.target { return (.failed, "does not start \(place): \(Self.words(of: report))", home.machine) }
+        if report.acted < home.target {
+            return (.failed, "does not start \(place): \(Self.words(of: report))", home.machine)
+        }
         if report.active == "failed" || report.sub == "auto-restart" {
             return (.failed, "has failed \(place): \(Self.words(of: report))", home.machine)
         }
@@ -264,7 +266,8 @@ extension Engine {
             return OperationWrite(operation.ended(.failed, "there is no unit \(name)"))
         }
         guard !traits.options.isGlobal else {
-            return OperationWrite(operation.ended(.failed, "\(name) is global: it runs on every machine that accepts it"))
+            return OperationWrite(
+                operation.ended(.failed, "\(name) is global: it runs on every machine that accepts it"))
         }
         guard !taken.contains(name), pending[name] == nil else { return nil }
         guard unit.target > .inactive, let home = state.livingAssignments(of: name).first else {
@@ -312,7 +315,8 @@ extension Engine {
         return .success(target)
     }
 
-    private func begin(_ operation: OperationRecord, _ step: OperationStep, _ waves: [OperationWave]) -> OperationWrite {
+    private func begin(_ operation: OperationRecord, _ step: OperationStep, _ waves: [OperationWave]) -> OperationWrite
+    {
         guard operation.wave < OperationRecord.mostWaves else {
             return OperationWrite(operation.paused("it has had \(operation.wave) waves"), waves: waves)
         }

@@ -14,7 +14,8 @@ package struct OperationID: Hashable, Comparable, Sendable, CustomStringConverti
     package init?(_ text: String) {
         let bytes = text.utf8
         func isPlain(_ byte: UInt8) -> Bool {
-            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
         }
         guard let first = bytes.first, isPlain(first), bytes.count <= Self.longest,
             bytes.allSatisfy({ isPlain($0) || $0 == UInt8(ascii: "-") })

@@ -20,7 +20,8 @@ package struct OperationWave: Hashable, Sendable {
     package var open: OperationStep? { steps.first { $0.result == nil } }
 
     /// The wave with its open step ended.
-    package func closed(_ result: OperationStep.Result, _ reason: String, on machine: MachineID? = nil) -> OperationWave {
+    package func closed(_ result: OperationStep.Result, _ reason: String, on machine: MachineID? = nil) -> OperationWave
+    {
         var wave = self
         guard let index = steps.firstIndex(where: { $0.result == nil }) else { return wave }
         wave.steps[index].result = result

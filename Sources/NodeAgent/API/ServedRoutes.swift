@@ -10,6 +10,7 @@ struct ServedRoutes: Sendable {
     let identities: IdentityRoutes?
     let journals: JournalRoutes
     let operators: OperatorRoutes
+    let operations: OperationRoutes
     let stores: StoreRoutes
     /// `nil` where there are no identities.
     let gate: StoreGate?
@@ -17,6 +18,7 @@ struct ServedRoutes: Sendable {
 
     var all: [Route] {
         let ofCluster = peers.routes + (identities?.routes ?? []) + journals.routes + operators.routes
+            + operations.routes
         return ofCluster + stores.routes + (gate?.routes ?? []) + [openness.route]
     }
 }

@@ -48,7 +48,8 @@ extension ClusterRegistry {
                 throw RegistryError(
                     code: .conflict, while: action, message: "there is one of that name that cannot be read")
             }
-            if let machine = operation.drained, let other = known.first(where: { $0.isLiving && $0.drained == machine }) {
+            if let machine = operation.drained, let other = known.first(where: { $0.isLiving && $0.drained == machine })
+            {
                 throw RegistryError(
                     code: .conflict, while: action,
                     message: "operation \(other.id) drains that machine already; it is \(other.state.rawValue)")
@@ -160,7 +161,8 @@ extension ClusterRegistry {
                 throw Self.damaged(current.key, error)
             }
         }
-        if write.cordoned != nil, let current = found.last ?? nil, var control = try? ControlEntry(bytes: current.value) {
+        if write.cordoned != nil, let current = found.last ?? nil, var control = try? ControlEntry(bytes: current.value)
+        {
             control.control.isCordoned = true
             control.control.isDraining = false
             let kept = try? control.bytes(replacing: current.value)

@@ -76,7 +76,9 @@ extension ClusterRegistry {
         }
         // Waves whose head is gone: a deletion that was cut off in the middle.
         let names = Set(found.compactMap { keys.name(of: $0.key, Records.operations) })
-        let orphans = Set(names.map(\.operation)).filter { id in !names.contains { $0.operation == id && $0.wave == nil } }
+        let orphans = Set(names.map(\.operation)).filter { id in
+            !names.contains { $0.operation == id && $0.wave == nil }
+        }
         for id in doomed + orphans.sorted() {
             let result = try await commit(
                 Transaction(

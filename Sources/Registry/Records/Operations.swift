@@ -25,7 +25,8 @@ extension Records {
             })
     ) { (key, bytes) throws(RecordError) in
         guard bytes.count <= OperationEntry.sizeLimit else {
-            throw RecordError("the value has \(bytes.count) bytes, and an operation's has at most \(OperationEntry.sizeLimit)")
+            throw RecordError(
+                "the value has \(bytes.count) bytes, and an operation's has at most \(OperationEntry.sizeLimit)")
         }
         let object = try JSONObject(bytes: bytes)
         guard let number = key.wave else { return .head(try StoredOperation(object).record(key.operation)) }
@@ -115,7 +116,8 @@ struct StoredOperation: StoredRecord {
         func number(_ name: String, _ range: ClosedRange<Int64>, else missing: Int64) throws(RecordError) -> Int64 {
             guard let number = try object.integer(name, as: Int64.self) else { return missing }
             guard range.contains(number) else {
-                throw RecordError("field \(name) is \(number), which is not from \(range.lowerBound) to \(range.upperBound)")
+                throw RecordError(
+                    "field \(name) is \(number), which is not from \(range.lowerBound) to \(range.upperBound)")
             }
             return number
         }
@@ -171,7 +173,9 @@ struct StoredWave: StoredRecord {
         }
         steps = []
         for value in values {
-            guard case .object(let step) = value else { throw RecordError("field steps holds something that is no step") }
+            guard case .object(let step) = value else {
+                throw RecordError("field steps holds something that is no step")
+            }
             let machine: (String) -> MachineID? = { MachineID($0) }
             let to = try step.text("to")
             guard to == nil || to.flatMap(machine) != nil else { throw RecordError("field to is no machine id") }
@@ -183,7 +187,8 @@ struct StoredWave: StoredRecord {
                 OperationStep(
                     try step.required("unit", "a unit's name") { try? UnitName(recorded: $0) },
                     from: try step.required("from", "a machine id", machine), to: to.flatMap(machine),
-                    result: result.flatMap { OperationStep.Result(rawValue: $0) }, reason: try step.text("reason") ?? ""))
+                    result: result.flatMap { OperationStep.Result(rawValue: $0) }, reason: try step.text("reason") ?? ""
+                ))
         }
     }
 

@@ -90,7 +90,8 @@ struct OperationWorld {
 
     private mutating func run(_ units: Int, _ kind: OperationRecord.Kind) throws -> Outcome {
         var text = ClusterText()
-        let events = ["A", "B", "C"] + (1...units).flatMap { ["u\($0) launched", "A: u\($0) launched", "A> u\($0) launched"] }
+        let events =
+            ["A", "B", "C"] + (1...units).flatMap { ["u\($0) launched", "A: u\($0) launched", "A> u\($0) launched"] }
         happen(events.flatMap { text.events($0) })
         engine = Engine(state.events, revision: revision)
         let id = try #require(OperationID("op"))
@@ -147,7 +148,9 @@ struct OperationWorld {
         for event in events { state.apply(event) }
         engine.handle(events, revision: revision)
         let away = state.sortedUnits.count { unit in
-            !state.sortedAssignments(of: unit.name).contains { state.states[unit.name]?[$0.machine]?.acted == .launched }
+            !state.sortedAssignments(of: unit.name).contains {
+                state.states[unit.name]?[$0.machine]?.acted == .launched
+            }
         }
         if state.operations.isEmpty == false { mostAway = max(mostAway, away) }
     }

@@ -14,7 +14,9 @@ enum OperationText {
         case "resume": return changed(words[1], in: state, to: .running)
         case "abort":
             guard let operation = state.operations[id(words[1])] else { return [] }
-            let control = operation.drained.map { ClusterEvent.controlPut($0, MachineControl(isCordoned: true, isDraining: false)) }
+            let control = operation.drained.map {
+                ClusterEvent.controlPut($0, MachineControl(isCordoned: true, isDraining: false))
+            }
             return changed(words[1], in: state, to: .aborted) + (control.map { [$0] } ?? [])
         case "nowave": return [.waveGone(id(words[1]), Int(words[2]) ?? 0)]
         default: return nil
@@ -71,7 +73,8 @@ enum OperationText {
     static func text(_ write: OperationWrite) -> String {
         let steps = write.waves.flatMap(\.steps).map { step in
             guard let result = step.result else {
-                return "\(Short.text(step.unit)) off \(Short.text(step.from))" + (step.to.map { " to \(Short.text($0))" } ?? "")
+                return "\(Short.text(step.unit)) off \(Short.text(step.from))"
+                    + (step.to.map { " to \(Short.text($0))" } ?? "")
             }
             return "\(Short.text(step.unit)) \(result.rawValue)" + (step.reason.isEmpty ? "" : " (\(step.reason))")
         }

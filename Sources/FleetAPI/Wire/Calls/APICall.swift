@@ -106,6 +106,7 @@ package struct APICall: Sendable {
         "units": "Full name of a unit, such as web.service.", "state": "Full name of a unit, such as web.service.",
         "machines": "Id of a machine, 32 hexadecimal digits in lower case.", "users": "Name of a user.",
         "tokens": "Id of a join token.",
+        "operations": "Name of an operation, 1 to 40 of a-z, 0-9 and -.",
     ]
 
     /// Path and query of a request for this call, percent-encoded.
@@ -126,7 +127,8 @@ package struct APICall: Sendable {
 
     /// All calls by what they are about.
     package static let groups: [(name: String, calls: [APICall])] = [
-        ("units", units), ("states", states), ("machines", machines), ("journals", journals), ("cluster", cluster),
+        ("units", units), ("states", states), ("machines", machines), ("operations", operations),
+        ("journals", journals), ("cluster", cluster),
         ("identities", identities), ("stores", stores), ("peers", peers), ("server", server),
     ]
 
