@@ -12,6 +12,8 @@ package struct ClusterManagerError: Error, Hashable, Sendable, CustomStringConve
         case unit
         /// The cluster refused the request.
         case refused
+        /// An operation has the unit on its way.
+        case held
         /// A unit failed on its machine.
         case unitFailed
         /// The wait was given up.
@@ -49,7 +51,7 @@ package struct ClusterManagerError: Error, Hashable, Sendable, CustomStringConve
         switch code {
         case .unreachable: "the agent that was asked does not answer"
         case .unavailable: "etcd does not answer the agent that was asked"
-        case .usage, .unitFile, .unit, .refused, .unitFailed, .timedOut, .partial, .protocolViolation, .output: message
+        case .usage, .unitFile, .unit, .refused, .held, .unitFailed, .timedOut, .partial, .protocolViolation, .output: message
         }
     }
 
@@ -58,6 +60,7 @@ package struct ClusterManagerError: Error, Hashable, Sendable, CustomStringConve
         return switch code {
         case .timedOut, .partial: .incomplete
         case .unreachable, .unavailable: .unreachable
+        case .held: .held
         case .usage, .unitFile, .unit, .refused, .unitFailed, .protocolViolation, .output: .failure
         }
     }

@@ -16,6 +16,8 @@ package enum ExitStatus: Int32, Sendable, CaseIterable, Comparable {
     case unreachable = 3
     /// `is-active` and `is-failed`: the cluster knows none of the units.
     case unknownUnit = 4
+    /// An operation has the unit, so nothing was done.
+    case held = 6
 
     /// What `is-active` says of units of which none is active: systemctl's number, which means something else elsewhere.
     package static let notActive = ExitStatus.unreachable
@@ -30,6 +32,7 @@ package enum ExitStatus: Int32, Sendable, CaseIterable, Comparable {
           2  partly done, or the wait timed out; the cluster goes on working at it
           3  nobody answers at the endpoint, or etcd does not serve the agents
           4  is-active, is-failed: the cluster knows none of the units
+          6  an operation has the unit on its way, so nothing was done
 
         The statuses of is-active and is-failed are systemctl's; their own pages have them.
         """

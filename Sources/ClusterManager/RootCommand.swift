@@ -34,7 +34,7 @@ struct RootCommand: FleetCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "Bringing units up",
-                subcommands: [Submit.self, Load.self, Start.self, Restart.self, Scale.self, Apply.self]),
+                subcommands: [Submit.self, Load.self, Start.self, Restart.self, Scale.self, Apply.self, Move.self]),
             CommandGroup(name: "Taking units down", subcommands: [Stop.self, Unload.self, Destroy.self]),
             CommandGroup(
                 name: "Looking",
@@ -47,7 +47,9 @@ struct RootCommand: FleetCommand {
                 subcommands: [
                     SSH.self, Metadata.self, Cordon.self, Uncordon.self, Drain.self, Reboot.self, Machine.self,
                 ]),
-            CommandGroup(name: "The whole cluster", subcommands: [BrakeCommand.self, Backup.self, Restore.self]),
+            CommandGroup(
+                name: "The whole cluster",
+                subcommands: [OperationCommand.self, BrakeCommand.self, Backup.self, Restore.self]),
             CommandGroup(
                 name: "Who may do what",
                 subcommands: [Cluster.self, Token.self, User.self, ProfileCommand.self, Audit.self]),

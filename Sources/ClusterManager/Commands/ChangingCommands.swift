@@ -27,7 +27,11 @@ extension Metadata.Set { var changesCluster: Bool { true } }
 extension Metadata.Delete { var changesCluster: Bool { true } }
 extension Cordon { var changesCluster: Bool { true } }
 extension Uncordon { var changesCluster: Bool { true } }
-extension Drain { var changesCluster: Bool { true } }
+extension Drain { var changesCluster: Bool { !dryRun } }
+extension Move { var changesCluster: Bool { !dryRun } }
+extension OperationCommand.Pause { var changesCluster: Bool { true } }
+extension OperationCommand.Resume { var changesCluster: Bool { true } }
+extension OperationCommand.Abort { var changesCluster: Bool { true } }
 extension Reboot { var changesCluster: Bool { true } }
 extension Machine.Revoke { var changesCluster: Bool { true } }
 

@@ -58,7 +58,7 @@ extension FleetCommand {
             guard changesCluster else { break }
             return ClusterManagerError(
                 .unavailable, "\(error.message); \(words), so try again when etcd answers", isTransient: true)
-        case .refused, .timedOut: break
+        case .refused, .held, .timedOut: break
         // The words of these say it, or have nothing to do with what is in etcd.
         case .unreachable, .unavailable, .usage, .unitFile, .protocolViolation, .output: return error
         }

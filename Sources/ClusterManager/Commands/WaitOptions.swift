@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import FleetCore
 
 /// How long a command that changes units stays.
 struct WaitOptions: ParsableArguments {
@@ -53,4 +54,7 @@ struct MachineWait: ParsableArguments {
 
     /// For text that `validate` has let through.
     var patience: Duration { .seconds(Period.time(timeout) ?? 0) }
+
+    /// The same for an operation's steps, in whole seconds.
+    var limit: Int { min(max(1, Int(patience.components.seconds)), OperationRecord.longestLimit) }
 }

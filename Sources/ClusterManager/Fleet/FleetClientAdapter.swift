@@ -133,6 +133,7 @@ extension ClusterManagerError {
             case .invalidEndpoint: .usage
             case .unreachable, .timedOut, .connectionLost, .cancelled: .unreachable
             case .unavailable: .unavailable
+            case .held: .held
             case .conflict, .refused, .server: .refused
             case .notFound: .unit
             case .malformedAnswer: .protocolViolation

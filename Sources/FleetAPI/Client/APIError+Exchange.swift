@@ -39,11 +39,11 @@ extension APIError {
     }
 
     /// What an answer of status 400 or above means to the user who wanted `action`.
-    init(status: Int, reason: String, action: String, endpoint: String) {
+    init(status: Int, reason: String, isHeld: Bool = false, action: String, endpoint: String) {
         let code: Code =
             switch status {
             case 404: .notFound
-            case 409: .conflict
+            case 409: isHeld ? .held : .conflict
             case 503: .unavailable
             case 400..<500: .refused
             case 500...: .server

@@ -20,6 +20,7 @@ extension APIService {
             let (state, revision) = try await cluster { access throws(ClusterAccessError) in try await access.state() }
             do throws(Attempt) {
                 if let record = state.units[unit] {
+                    try refuseHeld(record, entity, in: state, request)
                     let reply = try await change(record, as: entity, in: state, at: revision)
                     let isStop = record.target == .launched && entity.desiredState == TargetState.loaded.rawValue
                     lag.note(name, isStop: isStop && state.current(of: unit).state == .launched, request)
@@ -31,6 +32,19 @@ extension APIService {
             }
         }
         throw ServerFailure(409, "others change unit \(name), or names of units, at the same time; try again")
+    }
+
+    /// Refuses what would change a unit that an operation has on its way, but for what takes it down: that never waits.
+    ///
+    /// fleet's own client knows nothing of operations, and is not refused.
+    private func refuseHeld(
+        _ record: UnitRecord, _ entity: API.Unit, in state: ClusterState, _ request: ServerRequest
+    ) throws(Attempt) {
+        let target = entity.desiredState.flatMap { TargetState(rawValue: $0) } ?? record.target
+        guard target >= record.target, !FleetClientLag.isFleetClient(request),
+            let operation = state.operation(holding: record.name)
+        else { return }
+        throw .refused(.held(record.name, by: operation))
     }
 
     /// Why an attempt led to nothing.

@@ -34,7 +34,8 @@ extension APIService {
     }
 
     func restartUnit(_ name: String) async throws(ServerFailure) -> ServerReply {
-        let unit = try await find(name).unit
+        let (state, unit) = try await find(name)
+        if let operation = state.operation(holding: unit.name) { throw .held(unit.name, by: operation) }
         guard unit.target == .launched else {
             throw ServerFailure(
                 409, "unit \(name) is \(unit.target.rawValue), so there is nothing to restart; start it")

@@ -109,7 +109,8 @@ package struct APIService: Sendable {
     }
 
     package static func reply(to failure: ServerFailure) -> ServerReply {
-        let body = API.ErrorBody(code: failure.status, message: failure.message, askAt: failure.askAt)
+        let body = API.ErrorBody(
+            code: failure.status, message: failure.message, askAt: failure.askAt, operation: failure.operation)
         var reply = (try? json(body, status: failure.status)) ?? ServerReply(status: failure.status)
         reply.closes = failure.closes
         if let seconds = failure.retryAfter { reply.headers.append((name: "Retry-After", value: "\(seconds)")) }

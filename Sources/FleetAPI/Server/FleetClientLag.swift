@@ -41,7 +41,7 @@ package final class FleetClientLag: Sendable {
         return stops.withLock { stops in stops.contains { $0.name == name && $0.end > now } }
     }
 
-    private static func isFleetClient(_ request: ServerRequest) -> Bool {
+    static func isFleetClient(_ request: ServerRequest) -> Bool {
         request.values(of: "user-agent").contains { $0.contains(agent) }
     }
 }

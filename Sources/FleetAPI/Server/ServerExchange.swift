@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FleetAPI
+package import FleetCore
 
 /// One request to the API, apart from how it came.
 package struct ServerRequest: Sendable {
@@ -98,6 +99,8 @@ package struct ServerFailure: Error, Hashable, Sendable {
     package var audit: String?
     /// Where the request can be done, of one that this server cannot do (421).
     package var askAt: [String]?
+    /// The operation that has the unit on its way (409).
+    package var operation: String?
     /// In how many seconds another try may do better.
     package var retryAfter: Int?
     /// Whether the connection ends with the answer.
@@ -118,6 +121,16 @@ package struct ServerFailure: Error, Hashable, Sendable {
     package func retrying(after seconds: Int) -> ServerFailure {
         var failure = self
         failure.retryAfter = seconds
+        return failure
+    }
+
+    /// What a unit is refused that an operation has on its way.
+    package static func held(_ unit: UnitName, by operation: OperationRecord) -> ServerFailure {
+        var failure = ServerFailure(
+            409,
+            "operation \(operation.id) has \(unit) on its way; wait for it (operation watch \(operation.id)), or end it "
+                + "(operation abort \(operation.id))")
+        failure.operation = operation.id.rawValue
         return failure
     }
 

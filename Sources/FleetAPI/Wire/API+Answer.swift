@@ -11,18 +11,21 @@ extension API {
             package var message: String
             /// With 421: where the request can be done, in the forms of `--endpoint`.
             package var askAt: [String]?
+            /// With 409: the operation that has the unit on its way.
+            package var operation: String?
 
-            package init(code: Int, message: String, askAt: [String]? = nil) {
+            package init(code: Int, message: String, askAt: [String]? = nil, operation: String? = nil) {
                 self.code = code
                 self.message = message
                 self.askAt = askAt
+                self.operation = operation
             }
         }
 
         package var error: Details
 
-        package init(code: Int, message: String, askAt: [String]? = nil) {
-            self.error = Details(code: code, message: message, askAt: askAt)
+        package init(code: Int, message: String, askAt: [String]? = nil, operation: String? = nil) {
+            self.error = Details(code: code, message: message, askAt: askAt, operation: operation)
         }
     }
 

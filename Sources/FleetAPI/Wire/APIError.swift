@@ -20,6 +20,8 @@ package struct APIError: Error, Hashable, Sendable, CustomStringConvertible {
         case notFound
         /// The request does not fit the present state (status 409).
         case conflict
+        /// An operation has the unit on its way (status 409, with the operation's name).
+        case held
         /// The server refuses what was asked for (any other status 4xx).
         case refused
         /// The server failed (any other status 5xx).
@@ -47,7 +49,7 @@ package struct APIError: Error, Hashable, Sendable, CustomStringConvertible {
     package var isTransient: Bool {
         switch code {
         case .unreachable, .timedOut, .connectionLost, .unavailable: true
-        case .invalidEndpoint, .cancelled, .notFound, .conflict, .refused, .server, .malformedAnswer: false
+        case .invalidEndpoint, .cancelled, .notFound, .conflict, .held, .refused, .server, .malformedAnswer: false
         }
     }
 

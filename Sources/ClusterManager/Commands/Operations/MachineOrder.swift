@@ -38,10 +38,9 @@ struct MachineOrder {
     /// Says what was done.
     func tell(_ control: API.Control, _ words: String) throws { try context.tell("\(label) \(words)", control) }
 
-    /// What an operator can want of a machine.
+    /// What an operator can want of a machine at once; a drain is an operation.
     enum Change: String {
         case cordon
-        case drain
         case uncordon
     }
 
@@ -60,17 +59,14 @@ struct MachineOrder {
         let look = "cluster-manager list-machines shows it"
         return switch change {
         case .cordon: "whether \(label) is cordoned is not known; \(look); \(remedy)"
-        case .drain: "whether \(label) hands its units over is not known; \(remedy)"
         case .uncordon:
             "whether \(label) takes units again is not known; \(look); cluster-manager cordon \(id.prefix(8)) undoes it"
         }
     }
 
-    /// Orders `drain`, and keeps ready what to tell who leaves before its end.
-    func drain() async throws -> API.Control {
-        let control = try await give(.drain)
-        leaveWord("\(label) goes on handing its units over and takes no new ones")
-        return control
+    /// Begins the operation that drains the machine.
+    func drain(_ wait: MachineWait) async throws -> API.Operation {
+        try await OperationFollower(in: context, patience: wait.patience).drain(id, limit: wait.limit)
     }
 
     /// Tells who leaves from now on how the machine is left, and how it is opened.
@@ -90,88 +86,19 @@ struct MachineOrder {
         try await Persistence.ask(until: deadline) { () async throws(APIError) in try await client.control(of: id) }
     }
 
-    /// Waits until nothing is left that can go elsewhere, and what went has settled where it went.
+    /// Waits until the machine has handed over all that can go elsewhere.
     ///
-    /// - Parameters:
-    ///   - order: The answer to the order to drain, with the units that were there then.
-    ///   - patience: When to give up; the machine goes on.
-    /// - Returns: The last answer.
-    /// - Throws: `ClusterManagerError`: `refused` when the machine is not drained any more, `partial` when units fit nowhere else,
-    ///   `timedOut`.
+    /// - Returns: The operation, done.
+    /// - Throws: `ClusterManagerError`: `refused` when the machine is not drained any more, `partial` when the drain is paused.
     @discardableResult
-    func untilDrained(_ order: API.Control, within patience: Duration) async throws -> API.Control {
-        var line = WaitLine(context.console.errors)
-        defer { line.clear() }
-        let deadline = ContinuousClock.now + patience
-        var last: [String] = []
-        var since = ContinuousClock.now
-        var moving = Set(order.units)
-        while true {
-            let control = try await control(until: deadline)
-            guard control.draining else {
-                throw ClusterManagerError(
-                    .refused, "\(label) is not being drained any more: somebody else has said uncordon")
-            }
-            let left = control.units
-            // What has gone is waited for also while others stay.
-            let away = await unsettled(moving.subtracting(left))
-            moving = away.union(left)
-            if moving.isEmpty { return control }
-            // The next unit goes when the one before has settled, so what stays is known only some time after that.
-            if left != last || !away.isEmpty {
-                last = left
-                since = .now
-            }
-            let stuck = Self.reasons(left, control)
-            // A unit that fits nowhere else is told of by explain; one that is under way changes soon.
-            if ContinuousClock.now - since > .seconds(3), let stuck {
-                throw ClusterManagerError(.partial, "\(label) keeps units that fit nowhere else: \(stuck)")
-            }
-            let isUnderWay = !away.isEmpty && (left.isEmpty || stuck != nil)
-            let words = isUnderWay ? underWay(away) : "\(label) still has \(left.few(3))"
-            line.show(words)
-            guard ContinuousClock.now < deadline else {
-                throw ClusterManagerError(.timedOut, "\(words); the cluster goes on working at it")
-            }
-            try await Task.sleep(for: Self.pause)
+    func untilDrained(_ operation: API.Operation, _ wait: MachineWait) async throws -> API.Operation {
+        do {
+            return try await OperationFollower(in: context, patience: wait.patience).follow(
+                operation.id, leaving: "\(label) goes on handing its units over and takes no new ones; \(remedy)")
+        } catch let error as ClusterManagerError {
+            throw ClusterManagerError(
+                error.code, "\(label) is not drained: \(error.message)", isTransient: error.isTransient)
         }
-    }
-
-    private func underWay(_ names: Set<String>) -> String {
-        let (verb, subject) = names.count == 1 ? ("is", "it") : ("are", "they")
-        return "\(names.sorted().few(3)) of \(label) \(verb) not up yet where \(subject) went"
-    }
-
-    /// Those of these units that have not come to rest on another machine; what cannot be asked now may not have.
-    private func unsettled(_ names: Set<String>) async -> Set<String> {
-        let fleet = context.fleet
-        let names = names.sorted()
-        let answers = await Concurrently.map(names) { name in
-            try await Self.isSettled(UnitName(unchecked: name), in: fleet)
-        }
-        return Set(zip(names, answers).filter { (try? $1.get()) != true }.map(\.0))
-    }
-
-    private static func isSettled(_ name: UnitName, in fleet: any FleetService) async throws -> Bool {
-        guard let unit = try await fleet.unit(name), unit.desired > .inactive else { return true }
-        // A rule of placement refuses it everywhere: that is an end, too.
-        guard let home = unit.machine else { return unit.reason != nil }
-        guard let state = try await fleet.states(of: name).first(where: { $0.machine == home }),
-            let acted = state.acted ?? unit.current
-        else { return false }
-        return UnitState.isSettled(
-            for: unit.desired, acted: acted, active: state.active, sub: state.sub, health: state.health)
-    }
-
-    /// Why these units stay; `nil` while one of them may still go.
-    private static func reasons(_ names: [String], _ control: API.Control) -> String? {
-        var words: [String] = []
-        guard !names.isEmpty else { return nil }
-        for name in names {
-            guard let reason = control.held?[name] else { return nil }
-            words.append("\(name) (\(reason))")
-        }
-        return words.joined(separator: ", ")
     }
 
     /// Restarts the machine and waits until it is back.

@@ -107,6 +107,7 @@ extension API.ErrorBody.Details: Described {
         "code": "The status, once more.",
         "message": "What is wrong; may be empty.",
         "askAt": "With 421: where the request can be done, in the forms of --endpoint.",
+        "operation": "With 409: the operation that has the unit on its way.",
     ]
 }
 
