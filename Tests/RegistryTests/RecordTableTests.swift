@@ -52,7 +52,8 @@ struct RecordTableTests {
     func order() {
         #expect(
             Records.all.filter(\.isFollowed).map(\.folder) == [
-                "files", "control", "machines", "metadata", "units", "schedule", "states", "seen", "brake", "leader",
+                "files", "control", "machines", "metadata", "units", "schedule", "states", "operations", "seen", "brake",
+                "leader",
             ])
     }
 
@@ -95,6 +96,7 @@ struct RecordTableTests {
         let notes: [ClusterNote] = [.brake(Brake(lost: [Sample.b], seen: 1, window: 5)), .remember(Sample.a)]
         try await registry.write(notes, at: 1, as: leadership)
         _ = try await registry.control(Sample.a, .cordon, by: "ada", at: 1)
+        _ = try await registry.create(OperationRecord(id: Sample.drain, kind: .drain(Sample.b)), at: 1)
         _ = try await registry.changeMetadata(of: Sample.a, [(key: "zone", value: "b")])
         _ = try await registry.takeTurn(of: Sample.a, seconds: 600)
         _ = try await registry.makeMark()

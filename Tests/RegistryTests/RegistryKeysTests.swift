@@ -25,6 +25,8 @@ import Testing
             (keys.userIdentity("ada"), "identities/users/ada", "identities"),
             (keys.token("1"), "tokens/1", "tokens"), (keys.authorities, "authorities", "authorities"),
             (keys.event(1, "a"), "events/0000000000001-a", "events"),
+            (keys.operation(Sample.drain), "operations/drain-1", "operations"),
+            (keys.wave(Sample.drain, 12), "operations/drain-1/waves/12", "operations"),
             // No key of this kind is made yet.
             ("\(keys.prefix)stacks/felix", "stacks/felix", "stacks"),
         ]
@@ -42,7 +44,7 @@ import Testing
             (keys.files, "files"), (keys.units, "units"), (keys.machines, "machines"), (keys.metadata, "metadata"),
             (keys.results, "results"), (keys.identities, "identities"), (keys.tokens, "tokens"),
             (keys.events, "events"), (keys.control, "control"), (keys.seen, "seen"), (keys.schedule, "schedule"),
-            (keys.states, "states"),
+            (keys.states, "states"), (keys.operations, "operations"),
         ] { #expect(all == .prefix("/flotilla/default/\(folder)/")) }
         #expect(keys.states(of: Sample.a) == .prefix("/flotilla/default/states/\(Sample.a.rawValue)/"))
         #expect(keys.assignments(of: Sample.a) == .prefix("/flotilla/default/schedule/\(Sample.a.rawValue)/"))
@@ -55,6 +57,8 @@ import Testing
         #expect(keys.name(of: keys.file(Sample.hash), Records.files) == Sample.hash)
         #expect(keys.name(of: keys.machine(Sample.a), Records.machines) == Sample.a)
         #expect(keys.name(of: keys.control(Sample.a), Records.control) == Sample.a)
+        #expect(keys.name(of: keys.operation(Sample.drain), Records.operations) == OperationKey(Sample.drain))
+        #expect(keys.name(of: keys.wave(Sample.drain, 12), Records.operations) == OperationKey(Sample.drain, 12))
         let placed = PlacedUnit(Sample.a, Sample.web)
         #expect(keys.name(of: keys.assignment(Sample.a, Sample.web), Records.schedule) == placed)
         #expect(keys.name(of: keys.state(Sample.a, Sample.web), Records.states) == placed)
@@ -65,7 +69,11 @@ import Testing
         "a key that this version does not know is none of its kinds",
         arguments: [
             "", "/flotilla/default", "/flotilla/default/", "/flotilla/other/leader", "/flotilla/default/leader/x",
-            "/flotilla/default/brake/x", "/flotilla/default/control/x",
+            "/flotilla/default/brake/x", "/flotilla/default/control/x", "/flotilla/default/operations/Drain",
+            "/flotilla/default/operations/-a", "/flotilla/default/operations/a/waves", "/flotilla/default/operations/a/waves/",
+            "/flotilla/default/operations/a/waves/0", "/flotilla/default/operations/a/waves/01",
+            "/flotilla/default/operations/a/waves/1/2", "/flotilla/default/operations/a/steps/1",
+            "/flotilla/default/operations/a/waves/9999999999999999999999",
             "/flotilla/default/leaders", "/flotilla/default/units/", "/flotilla/default/units/a/b",
             "/flotilla/default/files/xyz", "/flotilla/default/machines/A", "/flotilla/default/schedule/x/web.service",
             "/flotilla/default/schedule/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",

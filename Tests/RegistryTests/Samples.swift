@@ -5,6 +5,11 @@ import FleetCore
 
 /// Things that tests speak of.
 enum Sample {
+    static let drain: OperationID = {
+        guard let id = OperationID("drain-1") else { preconditionFailure("that is a name") }
+        return id
+    }()
+
     static let a = machineID("a")
     static let b = machineID("b")
     static let hash = contentHash("1")

@@ -52,6 +52,7 @@ struct ServedRoutesTests {
             operators: OperatorRoutes(
                 registry: registry, access: access, machine: machine, units: FakeUnits(searchFolder: folder), tls: nil,
                 reboot: { () async throws(SystemdError) in }),
+            operations: OperationRoutes(registry: registry, access: access),
             stores: StoreRoutes(
                 question: StoreQuestion(
                     file: SessionFile(runtimeDirectory: folder), folder: units, etcd: etcd, cluster: .default,
