@@ -51,7 +51,8 @@ package struct ClusterManagerError: Error, Hashable, Sendable, CustomStringConve
         switch code {
         case .unreachable: "the agent that was asked does not answer"
         case .unavailable: "etcd does not answer the agent that was asked"
-        case .usage, .unitFile, .unit, .refused, .held, .unitFailed, .timedOut, .partial, .protocolViolation, .output: message
+        case .usage, .unitFile, .unit, .refused, .held, .unitFailed, .timedOut, .partial, .protocolViolation, .output:
+            message
         }
     }
 

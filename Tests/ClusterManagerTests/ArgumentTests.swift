@@ -72,7 +72,7 @@ struct ArgumentTests {
         arguments: ["-1", "0", "soon", "1w", "99999999999"]
     )
     func timeouts(text: String) async {
-        for line in ["start x", "stop x", "scale t@ 2", "drain 1000", "reboot 1000"] {
+        for line in ["start x", "stop x", "scale t@ 2", "drain 1000", "move x", "reboot 1000"] {
             let session = await Session.run("\(line) --timeout \(text)")
             let words = "--timeout must be more than 0 and at most 31536000 seconds, written like 30, 30s, 10m or 1h"
             let verb = line.prefix { $0 != " " }

@@ -252,6 +252,17 @@ struct CommandWordsTests {
                 "restart w.service"
             ),
             ("POST /flotilla/v1/machines/19feb34b000000000000000000000000/drain", nil, nil, "drain 19feb34b"),
+            (
+                "PUT /flotilla/v1/operations/drain-1", nil,
+                "operation drain-1: drain of machine 19feb34b000000000000000000000000", "drain 19feb34b"
+            ),
+            (
+                "PUT /flotilla/v1/operations/move-1", nil,
+                "operation move-1: move of web.service to machine 19feb34b000000000000000000000000",
+                "move web.service 19feb34b"
+            ),
+            ("PUT /flotilla/v1/operations/move-1", nil, nil, "begin operation move-1"),
+            ("POST /flotilla/v1/operations/move-1/abort", nil, nil, "operation abort move-1"),
             ("POST /flotilla/v1/machines/19feb34b000000000000000000000000/revoke", nil, nil, "machine revoke 19feb34b"),
             (
                 "POST /flotilla/v1/machines/19feb34b000000000000000000000000/password/rotate", nil, nil,

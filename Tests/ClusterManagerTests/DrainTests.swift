@@ -7,78 +7,147 @@ import FleetAPIClient
 import FleetCore
 import Testing
 
-/// When a machine counts as drained, and what is said until then.
-@Suite("drain")
+/// What a drain and a move say while the cluster is at it, and how they end.
+@Suite("drain and move", .timeLimit(.minutes(1)))
 struct DrainTests {
-    private static let machines = Fixtures.machines(2)
-    private static let path = "/flotilla/v1/machines/\(machines[0].id)"
+    private static let machines = Fixtures.machines(3)
+    private static let new = "PUT /flotilla/v1/operations/NEW"
+    private static let read = "GET /flotilla/v1/operations/drain-1"
 
-    /// A machine that had `web.service`, and has `left` now; `later` afterwards.
-    private static func api(_ left: [String], later: [String] = []) throws -> CannedAPI {
-        func control(_ units: [String]) throws -> TransportResponse {
-            try CannedAPI.json(
-                API.Control(
-                    machine: machines[0].id, cordoned: true, draining: true, since: 1, by: "user:ann", units: units))
-        }
-        return CannedAPI(
-            ["POST \(path)/drain": try control(["web.service"]), "GET \(path)/control": try control(later)],
-            first: ["GET \(path)/control": [.success(try control(left))]])
+    private static func operation(
+        _ state: String, _ reason: String? = nil, kind: String = "drain", steps: [API.OperationStep] = [],
+        left: [String] = []
+    ) throws -> TransportResponse {
+        try CannedAPI.json(
+            API.Operation(
+                id: "drain-1", kind: kind, machine: machines[0].id, by: "user:ann", asked: 1, state: state,
+                reason: reason, limit: 600, steps: steps, left: left))
     }
 
-    private static func fleet(_ active: String, _ sub: String) throws -> FakeFleet {
-        let web = try Fixtures.unit("web.service", current: .launched, machine: machines[1].id)
-        return FakeFleet(
-            units: [web], states: [Fixtures.state(web, on: machines[1].id, active, sub)], machines: machines)
+    private static func step(_ result: String?, _ reason: String? = nil) -> API.OperationStep {
+        API.OperationStep(
+            unit: "web.service", from: machines[0].id, to: machines[1].id, result: result, reason: reason)
     }
 
-    @Test("a machine is drained when what left it has come up elsewhere, and not before")
-    func waits() async throws {
-        let fleet = try Self.fleet("activating", "start")
-        let api = try Self.api(["web.service"])
-        async let captured = api.run(["drain", Self.machines[0].id, "--timeout", "10m"], fleet: fleet)
-        // It has looked after the machine was empty, more than once.
-        while await fleet.stateQuestions < 3 { try await Task.sleep(for: .milliseconds(5)) }
-        let web = try Fixtures.unit("web.service", current: .launched, machine: Self.machines[1].id)
-        await fleet.tell(.state(Fixtures.state(web, on: Self.machines[1].id, "active", "running")))
-        #expect(try await captured.output == "10000000 is drained and takes no new units until 'uncordon'\n")
+    private static let fleet = FakeFleet(machines: machines)
+
+    private func drain(_ words: String..., on api: CannedAPI) async throws -> CapturedConsole {
+        try await api.run(["drain", Self.machines[0].id] + words, fleet: Self.fleet)
     }
 
-    @Test("what has gone is waited for also while a unit stays that fits nowhere else", .timeLimit(.minutes(1)))
-    func staying() async throws {
-        func control(_ units: [String], held: [String: String] = [:]) throws -> TransportResponse {
-            try CannedAPI.json(
-                API.Control(
-                    machine: Self.machines[0].id, cordoned: true, draining: true, since: 1, by: "user:ann",
-                    units: units,
-                    held: held))
-        }
-        let fleet = try Self.fleet("activating", "start")
-        let api = CannedAPI([
-            "POST \(Self.path)/drain": try control(["pin.service", "web.service"]),
-            "GET \(Self.path)/control": try control(["pin.service"], held: ["pin.service": "no place"]),
+    @Test("it is done when the operation is, and each step is told as it ends")
+    func done() async throws {
+        let api = CannedAPI(
+            [
+                Self.new: try Self.operation("running"),
+                Self.read: try Self.operation("done", steps: [Self.step("done")]),
+            ],
+            first: [
+                Self.read: [.success(try Self.operation("running", steps: [Self.step(nil)], left: ["web.service"]))]
+            ])
+        let captured = try await drain(on: api)
+        #expect(captured.output == "10000000 is drained and takes no new units until 'uncordon'\n")
+        #expect(captured.errors.hasSuffix("web.service is on 11000000\n"), "\(captured.errors)")
+        #expect(api.asked.first == Self.new && api.asked.count { $0 == Self.read } == 2)
+    }
+
+    @Test("who does not wait is told how to follow it and how to end it")
+    func noBlock() async throws {
+        let api = CannedAPI([Self.new: try Self.operation("running")])
+        let captured = try await drain("--no-block", on: api)
+        #expect(
+            captured.output
+                == "10000000 hands its units over and takes no new ones until 'uncordon'; cluster-manager operation watch "
+                + "drain-1 follows it, operation pause drain-1 or abort drain-1 stops it\n")
+        #expect(api.asked == [Self.new])
+        #expect(
+            try api.body(API.OperationRequest.self) == .init(kind: "drain", machine: Self.machines[0].id, limit: 600))
+    }
+
+    @Test("the time for a step goes along")
+    func timeout() async throws {
+        let api = CannedAPI([Self.new: try Self.operation("running")])
+        _ = try await drain("--no-block", "--timeout", "90s", on: api)
+        #expect(try api.body(API.OperationRequest.self).limit == 90)
+    }
+
+    @Test(
+        "what is no success is told with its reason and what to do",
+        arguments: [
+            (
+                "paused", ClusterManagerError.Code.partial,
+                "operation drain-1 is paused: no room; cluster-manager operation resume"
+            ),
+            ("aborted", .refused, "operation drain-1 was aborted: no room"),
+            ("failed", .refused, "operation drain-1 has failed: no room"),
         ])
-        let drain = Task { try await api.run(["drain", Self.machines[0].id], fleet: fleet) }
-        // It looks three times in a second, and gives what stays up after three.
-        while await fleet.stateQuestions < 12 { try await Task.sleep(for: .milliseconds(5)) }
-        let web = try Fixtures.unit("web.service", current: .launched, machine: Self.machines[1].id)
-        await fleet.tell(.state(Fixtures.state(web, on: Self.machines[1].id, "active", "running")))
-        let error = await #expect(throws: ClusterManagerError.self) { try await drain.value }
-        #expect(error?.code == .partial)
-        #expect(error?.message == "10000000 keeps units that fit nowhere else: pin.service (no place)")
+    func ends(state: String, code: ClusterManagerError.Code, words: String) async throws {
+        let api = CannedAPI([Self.new: try Self.operation("running"), Self.read: try Self.operation(state, "no room")])
+        let error = await #expect(throws: ClusterManagerError.self) { try await drain(on: api) }
+        #expect(error?.code == code)
+        #expect(error?.message.hasPrefix("10000000 is not drained: \(words)") == true, "\(error?.message ?? "")")
     }
 
-    @Test("a wait without a terminal says what it is for", arguments: [true, false])
-    func says(isThere: Bool) async throws {
-        let captured = CapturedConsole()
-        let units = isThere ? ["web.service"] : []
-        let error = await #expect(throws: ClusterManagerError.self) {
-            try await Self.api(units, later: units).run(
-                ["drain", Self.machines[0].id, "--timeout", "2.5s"], fleet: Self.fleet("activating", "start"),
-                on: captured
-            )
+    @Test("a machine that is being drained is drained by that operation, which goes on if it was paused")
+    func again() async throws {
+        let paused = API.Operation(
+            id: "drain-1", kind: "drain", machine: Self.machines[0].id, by: "", asked: 1, state: "paused", limit: 600)
+        let api = CannedAPI([
+            Self.new: try CannedAPI.refusal(409, "operation drain-1 drains that machine already; it is paused"),
+            "GET /flotilla/v1/operations": try CannedAPI.json(API.OperationList(operations: [paused])),
+            "POST /flotilla/v1/operations/drain-1/resume": try Self.operation("running"),
+            Self.read: try Self.operation("done"),
+        ])
+        #expect(try await drain(on: api).output == "10000000 is drained and takes no new units until 'uncordon'\n")
+        #expect(api.asked.contains("POST /flotilla/v1/operations/drain-1/resume"))
+    }
+
+    @Test("a plan shows each unit's way, does nothing, and ends as the operation would")
+    func plan() async throws {
+        let path = "POST /flotilla/v1/plans"
+        let steps = [Self.step("done")]
+        let good = CannedAPI([path: try CannedAPI.json(API.OperationPlan(steps: steps, state: "done"))])
+        let captured = try await drain("--dry-run", on: good)
+        #expect(captured.output == "UNIT         FROM      TO\nweb.service  10000000  11000000\n")
+        #expect(good.asked == [path])
+        for (state, code) in [
+            ("paused", ClusterManagerError.Code.partial), ("failed", .refused), ("running", .partial),
+        ] {
+            let api = CannedAPI([
+                path: try CannedAPI.json(API.OperationPlan(steps: steps, state: state, reason: "no room"))
+            ])
+            let error = await #expect(throws: ClusterManagerError.self) { try await drain("--dry-run", on: api) }
+            #expect(error?.code == code && error?.message.hasSuffix("no room") == true)
         }
-        let words = isThere ? "10000000 still has web.service" : "web.service of 10000000 is not up yet where it went"
-        #expect(error?.code == .timedOut && error?.message == words + "; the cluster goes on working at it")
-        #expect(captured.errors == "cluster-manager: \(words)\n")
+    }
+
+    @Test("a move names the machine, and says where the unit is at the end")
+    func move() async throws {
+        let web = try Fixtures.unit("web.service", current: .launched, machine: Self.machines[0].id)
+        let fleet = FakeFleet(units: [web], machines: Self.machines)
+        let api = CannedAPI([
+            Self.new: try Self.operation("running", kind: "move"),
+            Self.read: try Self.operation("done", kind: "move", steps: [Self.step("done")]),
+        ])
+        let captured = try await api.run(["move", "web", Self.machines[1].id], fleet: fleet)
+        #expect(captured.output == "web.service is on 11000000\n")
+        let waiting = CannedAPI([Self.new: try Self.operation("running", kind: "move")])
+        let left = try await waiting.run(["move", "web", Self.machines[1].id, "--no-block"], fleet: fleet)
+        #expect(left.output.hasPrefix("web.service is being moved; cluster-manager operation watch drain-1"))
+        let wanted = API.OperationRequest(kind: "move", machine: Self.machines[1].id, unit: "web.service", limit: 600)
+        #expect(try waiting.body(API.OperationRequest.self) == wanted)
+    }
+
+    @Test("a unit that an operation has on its way is told with status 6")
+    func held() async throws {
+        let body = API.ErrorBody(
+            code: 409, message: "operation drain-1 has web.service on its way", operation: "drain-1")
+        let answer = try CannedAPI.json(body, status: 409)
+        let client = FleetClient(
+            endpoint: APIEndpoint.unix(path: "/nowhere"),
+            transport: CannedAPI(["POST /fleet/v1/units/web.service/restart": answer]))
+        let error = await #expect(throws: APIError.self) { try await client.restart("web.service") }
+        #expect(error?.code == .held)
+        #expect(error.map { ClusterManagerError($0).exitStatus } == .held)
     }
 }

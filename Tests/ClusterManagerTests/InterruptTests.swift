@@ -6,7 +6,6 @@ import FleetAPIServer
 import FleetCore
 import FoundationEssentials
 import Glibc
-import Synchronization
 import Testing
 
 @testable import ClusterManager
@@ -28,8 +27,12 @@ struct InterruptTests {
 
     private static let label = "worker (\(machine.id.prefix(8)))"
     private static let remedy = "cluster-manager uncordon \(machine.id.prefix(8)) opens it"
-    private static let goesOn = "\(label) goes on handing its units over and takes no new ones; \(remedy)"
-    private static let isUnknown = "whether \(label) hands its units over is not known; \(remedy)"
+    private static let goesOn =
+        "\(label) goes on handing its units over and takes no new ones; \(remedy); cluster-manager operation watch drain-1 "
+        + "follows it, operation pause drain-1 or abort drain-1 stops it"
+    /// Of an operation whose name the command has made.
+    private static let isUnknown =
+        "whether operation drain-NEW has begun is not known; cluster-manager operation show drain-NEW tells"
 
     @Test(
         "who leaves a drain or a reboot is told what goes on and how it is undone",
@@ -41,7 +44,8 @@ struct InterruptTests {
     func words(verb: String, moment: Moment, words: String) async throws {
         let outcome = try await left("\(verb) \(Self.machine.id)", at: moment, by: SIGINT)
         #expect(outcome.status == 130, "\(outcome)")
-        #expect(outcome.errors.hasSuffix("\ncluster-manager: \(words)\n"), "\(outcome.errors)")
+        let errors = outcome.errors.replacing(/drain-[0-9a-f]{8}/, with: "drain-NEW")
+        #expect(errors.hasSuffix("\ncluster-manager: \(words)\n"), "\(outcome.errors)")
     }
 
     @Test(
@@ -160,16 +164,14 @@ struct InterruptTests {
         _ folder: String, until moment: Moment, _ isReached: AsyncStream<Void>.Continuation,
         _ body: (String) async throws -> Answer
     ) async throws -> Answer {
-        let isDraining = Mutex(false)
-        @Sendable func control() throws(ServerFailure) -> ServerReply {
-            let drains = isDraining.withLock { $0 }
-            let control = API.Control(
-                machine: Self.machine.id, cordoned: drains, draining: drains, since: 1, by: "user:ann",
-                units: moment == .restarting ? [] : ["web.service"], held: [:])
-            guard let body = try? JSONEncoder().encode(control) else { throw ServerFailure(500, "not to be encoded") }
+        @Sendable func json<Value: Encodable & SendableMetatype>(_ value: Value) throws(ServerFailure) -> ServerReply {
+            guard let body = try? JSONEncoder().encode(value) else { throw ServerFailure(500, "not to be encoded") }
             return ServerReply(
                 status: 200, headers: [(name: "Content-Type", value: "application/json")], body: .bytes([UInt8](body)))
         }
+        let drain = API.Operation(
+            id: "drain-1", kind: "drain", machine: Self.machine.id, by: "user:ann", asked: 1,
+            state: moment == .restarting ? "done" : "running", limit: 300)
         /// Until the connection ends, as it does with the program at its other end, or with the server.
         @Sendable func never() async throws(ServerFailure) -> ServerReply {
             isReached.yield()
@@ -178,14 +180,18 @@ struct InterruptTests {
         }
         let routes = [
             Route(.readControl) { (_, _) async throws(ServerFailure) in
-                // Who asks this has the answer to the order.
-                if moment == .waiting, isDraining.withLock({ $0 }) { isReached.yield() }
-                return try control()
+                try json(
+                    API.Control(
+                        machine: Self.machine.id, cordoned: false, draining: false, since: 0, by: "", units: []))
             },
-            Route(.control("drain")) { (_, _) async throws(ServerFailure) in
+            Route(.beginOperation) { (_, _) async throws(ServerFailure) in
                 if moment == .ordered { return try await never() }
-                isDraining.withLock { $0 = true }
-                return try control()
+                return try json(drain)
+            },
+            Route(.readOperation) { (_, _) async throws(ServerFailure) in
+                // Who asks this has the answer to the order.
+                if moment == .waiting { isReached.yield() }
+                return try json(drain)
             },
             Route(.control("cordon")) { (_, _) async throws(ServerFailure) in try await never() },
             Route(.control("uncordon")) { (_, _) async throws(ServerFailure) in try await never() },

@@ -37,6 +37,8 @@ struct PendingChangesTests {
             ("POST", "/machines/9f2c4e1a00/cordon", "9f2c4e1a... was cordoned"),
             ("POST", "/machines/9f2c4e1a00/uncordon", "9f2c4e1a... was uncordoned"),
             ("POST", "/machines/9f2c4e1a00/drain", "9f2c4e1a... was told to drain"),
+            ("PUT", "/operations/drain-1", "operation drain-1 was begun"),
+            ("POST", "/operations/drain-1/abort", "operation drain-1 was aborted"),
             ("POST", "/machines/9f2c4e1a00/reboot", "9f2c4e1a... was told to restart"),
             ("POST", "/machines/9f2c4e1a00/revoke", "machine 9f2c4e1a... was revoked"),
             ("POST", "/tokens", "a token was made"), ("DELETE", "/tokens/3f2a", "token 3f2a was revoked"),

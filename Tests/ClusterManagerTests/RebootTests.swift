@@ -20,6 +20,13 @@ struct RebootTests {
                 machine: machine.id, cordoned: isClosed, draining: isClosed, since: 1, by: "user:ann", units: units))
     }
 
+    private static func drain(_ state: String, _ reason: String? = nil) throws -> TransportResponse {
+        try CannedAPI.json(
+            API.Operation(
+                id: "drain-1", kind: "drain", machine: machine.id, by: "user:ann", asked: 1, state: state,
+                reason: reason, limit: 600))
+    }
+
     /// The API of a machine that was `cordoned` before or not, with what goes wrong first.
     private static func api(
         cordoned: Bool = false, first: [String: [Result<TransportResponse, TransportFailure>]] = [:]
@@ -29,7 +36,8 @@ struct RebootTests {
         first["GET \(path)/control", default: []].insert(.success(try control(cordoned)), at: 0)
         return CannedAPI(
             [
-                "POST \(path)/drain": closed, "GET \(path)/control": closed,
+                "GET \(path)/control": closed, "PUT /flotilla/v1/operations/NEW": try drain("running"),
+                "GET /flotilla/v1/operations/drain-1": try drain("done"),
                 "POST \(path)/reboot": try CannedAPI.json([""]), "POST \(path)/uncordon": try control(false),
             ], first: first)
     }
@@ -83,12 +91,25 @@ struct RebootTests {
         let away = Result<TransportResponse, TransportFailure>.failure(TransportFailure(.unreachable, "gone"))
         let api = try Self.api(
             first: [
-                "GET \(Self.path)/control": [lost, away, .success(try Self.control(true, units: ["web.service"]))],
+                "PUT /flotilla/v1/operations/NEW": [lost, away],
+                "GET /flotilla/v1/operations/drain-1": [lost, away, .success(try Self.drain("running"))],
                 "POST \(Self.path)/uncordon": [lost, away],
             ])
         let (_, output) = try await reboot([.success([])], on: api)
         #expect(output == "10000000 is back and takes units again\n")
         #expect(api.asked.count { $0.hasSuffix("/uncordon") } == 3)
+    }
+
+    @Test("a drain that stands paused ends the reboot before anything restarts")
+    func paused() async throws {
+        let api = try Self.api(
+            first: [
+                "GET /flotilla/v1/operations/drain-1": [.success(try Self.drain("paused", "web.service has failed"))]
+            ])
+        let error = await #expect(throws: ClusterManagerError.self) { try await reboot([], on: api) }
+        #expect(error?.code == .partial && error?.message.contains("web.service has failed") == true)
+        #expect(error?.message.contains("cluster-manager uncordon 10000000 opens it") == true)
+        #expect(!api.asked.contains { $0.hasSuffix("/reboot") })
     }
 
     @Test("an order whose answer is lost was given when the machine goes down, and is told of when it does not")

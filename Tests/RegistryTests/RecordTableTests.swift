@@ -52,7 +52,8 @@ struct RecordTableTests {
     func order() {
         #expect(
             Records.all.filter(\.isFollowed).map(\.folder) == [
-                "files", "control", "machines", "metadata", "units", "schedule", "states", "operations", "seen", "brake",
+                "files", "control", "machines", "metadata", "units", "schedule", "states", "operations", "seen",
+                "brake",
                 "leader",
             ])
     }

@@ -70,7 +70,8 @@ import Testing
         arguments: [
             "", "/flotilla/default", "/flotilla/default/", "/flotilla/other/leader", "/flotilla/default/leader/x",
             "/flotilla/default/brake/x", "/flotilla/default/control/x", "/flotilla/default/operations/Drain",
-            "/flotilla/default/operations/-a", "/flotilla/default/operations/a/waves", "/flotilla/default/operations/a/waves/",
+            "/flotilla/default/operations/-a", "/flotilla/default/operations/a/waves",
+            "/flotilla/default/operations/a/waves/",
             "/flotilla/default/operations/a/waves/0", "/flotilla/default/operations/a/waves/01",
             "/flotilla/default/operations/a/waves/1/2", "/flotilla/default/operations/a/steps/1",
             "/flotilla/default/operations/a/waves/9999999999999999999999",

@@ -237,7 +237,8 @@ actor EngineShell {
                 "operation",
                 metadata: [
                     "operation.id": "\(head.id)", "unit.name": "\(step.unit)",
-                    "operation.step": "\(step.result?.rawValue ?? "begins")\(step.reason.isEmpty ? "" : ": \(step.reason)")",
+                    "operation.step":
+                        "\(step.result?.rawValue ?? "begins")\(step.reason.isEmpty ? "" : ": \(step.reason)")",
                 ])
         }
         if head.state != .running {

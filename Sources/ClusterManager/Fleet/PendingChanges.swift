@@ -47,6 +47,10 @@ struct PendingChange: Hashable, Sendable {
         case (_, "machines", "rotate"):
             self.init(
                 "machine \(machine) was asked to take a new password in etcd", look: "cluster store rotate-passwords")
+        case ("PUT", "operations", _): self.init("operation \(id) was begun", look: "operation list --all")
+        case (_, "operations", let order):
+            let deed = ["pause": "paused", "resume": "resumed", "abort": "aborted"][order] ?? "changed"
+            self.init("operation \(id) was \(deed)", look: "operation show \(id)")
         case ("POST", "tokens", _): self.init("a token was made", look: "token list")
         case (_, "tokens", _): self.init("token \(id) was revoked", look: "token list")
         case ("POST", "users", _): self.init("the user was added", look: "user list")

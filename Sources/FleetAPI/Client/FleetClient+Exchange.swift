@@ -97,7 +97,8 @@ extension FleetClient {
     func refusal(of answer: TransportResponse, action: String) -> APIError {
         let body = try? JSONDecoder().decode(API.ErrorBody.self, from: Data(answer.body))
         return APIError(
-            status: answer.status, reason: body?.error.message ?? "", isHeld: body?.error.operation != nil, action: action,
+            status: answer.status, reason: body?.error.message ?? "", isHeld: body?.error.operation != nil,
+            action: action,
             endpoint: answer.endpoint ?? endpoint.description)
     }
 

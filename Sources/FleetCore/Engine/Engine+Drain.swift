@@ -24,7 +24,8 @@ extension Engine {
             arriving[machine] = left.isEmpty || state.control[machine]?.isDraining != true ? nil : left
         }
         leaving = leaving.filter { machine, unit in
-            state.control[machine]?.isDraining == true && !byOperation.contains(machine) && isInMotion(unit, from: machine)
+            state.control[machine]?.isDraining == true && !byOperation.contains(machine)
+                && isInMotion(unit, from: machine)
         }
         guard brake == nil else { return }
         for machine in draining

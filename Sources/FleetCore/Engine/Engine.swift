@@ -131,7 +131,8 @@ package struct Engine: Sendable {
             if !wasStanding { occupationChanged(unitState.unit, unitState.machine, frees: false) }
         case .stateGone(let machine, let unit): occupationChanged(unit, machine, frees: true)
         case .controlPut(let id, _), .controlGone(let id): controlChanged(id)
-        case .leaderPut, .leaderGone, .seenPut, .seenGone, .brakePut, .brakeGone, .operationPut, .operationGone, .wavePut,
+        case .leaderPut, .leaderGone, .seenPut, .seenGone, .brakePut, .brakeGone, .operationPut, .operationGone,
+            .wavePut,
             .waveGone:
             break
         }

@@ -15,7 +15,8 @@ package struct UnitRecord: Hashable, Sendable {
     /// When it was made; a unit that is destroyed and made anew is another one.
     package var created = Stamp()
 
-    package init(name: UnitName, hash: ContentHash, target: TargetState, restarts: Int = 0, preferred: MachineID? = nil) {
+    package init(name: UnitName, hash: ContentHash, target: TargetState, restarts: Int = 0, preferred: MachineID? = nil)
+    {
         self.name = name
         self.hash = hash
         self.target = target

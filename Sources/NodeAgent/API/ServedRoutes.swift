@@ -17,7 +17,8 @@ struct ServedRoutes: Sendable {
     let openness: StoreWatch
 
     var all: [Route] {
-        let ofCluster = peers.routes + (identities?.routes ?? []) + journals.routes + operators.routes
+        let ofCluster =
+            peers.routes + (identities?.routes ?? []) + journals.routes + operators.routes
             + operations.routes
         return ofCluster + stores.routes + (gate?.routes ?? []) + [openness.route]
     }

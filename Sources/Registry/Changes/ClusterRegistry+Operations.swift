@@ -78,8 +78,8 @@ extension ClusterRegistry {
     /// Pauses, resumes or aborts an operation.
     ///
     /// - Parameters:
-    ///   - id: Which one.
     ///   - order: What is wanted.
+    ///   - id: Which one.
     ///   - person: Who wants it, for people.
     ///   - moment: What time it is, in milliseconds since 1970.
     /// - Returns: The operation as it stands, and a revision at which the store has it.

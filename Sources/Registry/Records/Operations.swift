@@ -5,7 +5,9 @@ package import Etcd
 package import FleetCore
 
 extension Records {
-    /// Operations: a head each, and its waves. They are about machines and moments of their cluster, so no backup has them.
+    /// Operations: a head each, and its waves.
+    ///
+    /// They are about machines and moments of their cluster, so no backup has them.
     package static let operations = RecordKind<OperationKey, OperationEntry>(
         "operations/<id>, operations/<id>/waves/<n>", lease: .none, agents: [], backup: .left,
         events: RecordEvents(

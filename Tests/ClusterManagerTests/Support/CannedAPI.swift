@@ -34,7 +34,7 @@ final class CannedAPI: APITransport {
     }
 
     /// What was asked, in order, as `METHOD target`.
-    var asked: [String] { noted.withLock { $0.map { "\($0.method) \($0.target)" } } }
+    var asked: [String] { noted.withLock { $0.map { Self.named("\($0.method) \($0.target)") } } }
 
     /// The body of the only request.
     func body<Body: Decodable>(_ type: Body.Type) throws -> Body {
@@ -45,10 +45,17 @@ final class CannedAPI: APITransport {
 
     func send(_ request: TransportRequest) async throws(TransportFailure) -> TransportResponse {
         noted.withLock { $0.append(request) }
-        let key = "\(request.method) \(request.target)"
+        let key = Self.named("\(request.method) \(request.target)")
         let once = first.withLock { $0[key]?.isEmpty == false ? $0[key]?.removeFirst() : nil }
         if let once { return try once.get() }
         return answers[key] ?? TransportResponse(status: 404)
+    }
+
+    /// Names of operations that a command has made itself are `NEW` here: `PUT /flotilla/v1/operations/NEW`.
+    private static func named(_ key: String) -> String {
+        let path = "/flotilla/v1/operations/"
+        guard key.hasPrefix("PUT \(path)") else { return key }
+        return "PUT \(path)NEW"
     }
 
     func stream(_ request: TransportRequest) async throws(TransportFailure) -> TransportStream {

@@ -81,7 +81,7 @@ extension Cluster {
     func untilIdle(within patience: Duration) async throws {
         // Who belongs, what was done and how far the store has come outlast every test; unused files go every ten seconds.
         let lasting: Set<Substring> = [
-            "aliases", "identities", "authorities", "events", "tokens", "mark", "seen", "files",
+            "aliases", "identities", "authorities", "events", "tokens", "mark", "seen", "files", "operations",
         ]
         try await until("the cluster is idle", within: patience) {
             let keys = try await storeKeys("").filter { !lasting.contains($0.prefix { $0 != "/" }) }
@@ -106,6 +106,9 @@ extension Cluster {
         guard try await storeKeys("machines/").count == machineCount else { return false }
         let leftOver = try await storeKeys("units/")
         if !leftOver.isEmpty { try await manage(["destroy"] + leftOver) }
+        for id in try await manage("operation", "list", "--no-legend", "--fields", "id") {
+            _ = try await manager("operation", "abort", id)
+        }
         try await untilIdle(within: .seconds(60))
         return true
     }

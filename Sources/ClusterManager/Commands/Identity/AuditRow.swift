@@ -89,6 +89,8 @@ enum AuditWords {
             return path.count > 3
                 ? "cluster store rotate-passwords of \(subject)" : "new password in etcd of \(subject)"
         case ("POST", "machines", let order?): return "\(order) \(subject)"
+        case ("PUT", "operations", nil): return begun(event) ?? "begin operation \(subject)"
+        case ("POST", "operations", let order?): return "operation \(order) \(subject)"
         case ("POST", "tokens", _): return "token create"
         case ("DELETE", "tokens", _): return "token revoke \(subject)"
         case ("POST", "users", nil): return "user add"
@@ -108,6 +110,13 @@ enum AuditWords {
         case ("POST", "peer", _) where subject == "store": return "cluster adopt, passed on"
         default: return event.action
         }
+    }
+
+    /// The verb that began an operation: `drain 19feb34b`, of `operation drain-1: drain of machine 19feb34b...`.
+    private static func begun(_ event: API.AuditEvent) -> String? {
+        guard let after = event.after, let start = after.firstRange(of: ": ")?.upperBound else { return nil }
+        let words = after[start...].split(separator: " ").filter { !["of", "to", "machine"].contains($0) }
+        return words.map { short(String($0)) }.joined(separator: " ")
     }
 
     /// What a change of a unit's file or target was, by how it stood before and after.

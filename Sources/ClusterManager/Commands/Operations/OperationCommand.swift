@@ -94,7 +94,7 @@ struct OperationCommand: AsyncParsableCommand {
         @OptionGroup(title: GlobalOptions.title) var global: GlobalOptions
 
         func run(in context: CommandContext) async throws {
-            let done = try await OperationFollower(in: context).follow(operation.id)
+            let done = try await OperationFollower(in: context).follow(operation.id, isKnown: false)
             try context.tell("operation \(done.id) is done", done)
         }
     }
@@ -153,7 +153,7 @@ struct OperationCommand: AsyncParsableCommand {
 /// Gives an order to an operation, and says what is so then.
 private func order(_ order: String, _ id: String, _ words: String, in context: CommandContext) async throws {
     let client = try context.client()
-    let operation = try await Persistence.ask(until: .now + .seconds(10)) { () async throws(APIError) in
+    let operation = try await Persistence.ask(until: .now + .seconds(2)) { () async throws(APIError) in
         try await client.order(id, order)
     }
     var words = "operation \(id) \(words)"

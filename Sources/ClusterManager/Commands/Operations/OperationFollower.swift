@@ -16,6 +16,8 @@ struct OperationFollower {
 
     /// How often it looks.
     private static let pause: Duration = .milliseconds(300)
+    /// How long a question is asked again that has to be answered before anything else.
+    private static let firstPatience: Duration = .seconds(2)
 
     init(in context: CommandContext, patience: Duration = .seconds(600)) throws {
         self.context = context
@@ -40,7 +42,7 @@ struct OperationFollower {
         Interrupt.says(
             "whether operation \(id) has begun is not known; cluster-manager operation show \(id) tells",
             on: context.console.errors)
-        let operation = try await Persistence.ask(until: .now + .seconds(10)) { () async throws(APIError) in
+        let operation = try await Persistence.ask(until: .now + Self.firstPatience) { () async throws(APIError) in
             try await client.begin(id, request)
         }
         Interrupt.says(nil, on: context.console.errors)
@@ -63,20 +65,24 @@ struct OperationFollower {
     ///
     /// - Parameters:
     ///   - id: Which one.
+    ///   - isKnown: Whether somebody has answered already.
     ///   - words: What is said to who leaves it.
     /// - Returns: It, done.
     /// - Throws: `ClusterManagerError`: `partial` when it is paused, `refused` when it ended otherwise than done.
     @discardableResult
-    func follow(_ id: String, leaving words: String? = nil) async throws -> API.Operation {
+    func follow(_ id: String, isKnown: Bool = true, leaving words: String? = nil) async throws -> API.Operation {
         Interrupt.says("\(words ?? "operation \(id) goes on"); \(Self.remedy(id))", on: context.console.errors)
         defer { Interrupt.says(nil, on: context.console.errors) }
         var line = WaitLine(context.console.errors)
         defer { line.clear() }
         var told = 0
+        // Who has not answered once need not be waited for as long as somebody who was there.
+        var patience = isKnown ? self.patience : Self.firstPatience
         while true {
             let operation = try await Persistence.ask(until: .now + patience) { () async throws(APIError) in
                 try await client.operation(id)
             }
+            patience = self.patience
             let ended = operation.steps.filter { $0.result != nil }
             if ended.count > told, context.format == .table {
                 line.clear()

@@ -47,7 +47,8 @@ struct OperationRow: TableRow, Equatable {
         Column("id") { row, _ in row.id },
         Column("kind") { row, _ in row.kind },
         Column("subject") { row, _ in row.subject },
-        Column("state", style: { $0 == "failed" ? .bad : $0 == "paused" ? .pending : nil }) { row, _ in row.state },
+        Column(
+            "state", style: { $0 == "failed" ? .bad : $0 == "paused" ? .pending : nil }, value: { row, _ in row.state }),
         Column("by") { row, _ in AuditWords.user(row.by) },
         Column("asked") { row, _ in Clock.text(row.asked) },
         Column("ended") { row, _ in Clock.text(row.ended) },
@@ -85,7 +86,7 @@ struct OperationStepRow: TableRow, Equatable {
         Column("unit") { row, _ in row.unit },
         Column("from") { row, _ in row.places[0] },
         Column("to") { row, _ in row.places[1] },
-        Column("result", style: { $0 == "failed" ? .bad : nil }) { row, _ in row.result ?? "under way" },
+        Column("result", style: { $0 == "failed" ? .bad : nil }, value: { row, _ in row.result ?? "under way" }),
         Column("reason") { row, _ in row.reason ?? "-" },
     ]
 }
