@@ -83,7 +83,7 @@ package enum OperationEntry: Hashable, Sendable {
 }
 
 /// The value of `operations/<id>`; its key says which it is.
-struct StoredOperation: StoredRecord {
+package struct StoredOperation: StoredRecord {
     private var kind: OperationRecord.Kind
     private var head: OperationRecord
 
@@ -93,12 +93,12 @@ struct StoredOperation: StoredRecord {
     /// A name that is only to be replaced by the key's.
     private static let unnamed = OperationID("unnamed")
 
-    init(_ record: OperationRecord) {
+    package init(_ record: OperationRecord) {
         head = record
         kind = record.kind
     }
 
-    init(_ object: JSONObject) throws(RecordError) {
+    package init(_ object: JSONObject) throws(RecordError) {
         let word = try object.text("kind") ?? ""
         guard !word.isEmpty, let unnamed = Self.unnamed else { throw RecordError("field kind is missing") }
         func machine(_ name: String) throws(RecordError) -> MachineID? {
@@ -135,13 +135,13 @@ struct StoredOperation: StoredRecord {
             renewals: Int(try number("renewals", 0...1000, else: 0)), ended: try number("ended", times, else: 0))
     }
 
-    func record(_ id: OperationID) -> OperationRecord {
+    package func record(_ id: OperationID) -> OperationRecord {
         var record = head
         record.id = id
         return record
     }
 
-    func write(to object: inout JSONObject) {
+    package func write(to object: inout JSONObject) {
         object["kind"] = .string(kind.word)
         switch kind {
         case .drain(let machine): object["machine"] = .string(machine.rawValue)
@@ -162,14 +162,14 @@ struct StoredOperation: StoredRecord {
 }
 
 /// The value of `operations/<id>/waves/<n>`.
-struct StoredWave: StoredRecord {
-    var steps: [OperationStep]
+package struct StoredWave: StoredRecord {
+    package var steps: [OperationStep]
 
     private static let longestWords = 2000
 
-    init(_ steps: [OperationStep]) { self.steps = steps }
+    package init(_ steps: [OperationStep]) { self.steps = steps }
 
-    init(_ object: JSONObject) throws(RecordError) {
+    package init(_ object: JSONObject) throws(RecordError) {
         guard case .array(let values)? = object["steps"], !values.isEmpty else {
             throw RecordError("field steps is not a list with a step")
         }
@@ -194,7 +194,7 @@ struct StoredWave: StoredRecord {
         }
     }
 
-    func write(to object: inout JSONObject) {
+    package func write(to object: inout JSONObject) {
         object["steps"] = .array(
             steps.map { step in
                 var fields = JSONObject()

@@ -109,6 +109,15 @@ final class ByteStore {
             let unit = UnitName(unchecked: name.tail)
             return (.result(catalogue.unitIndex(of: unit)), { .result(try ResultEntry(bytes: $0).completion(unit)) })
         }
+        if let name = keys.name(of: key, Records.operations), let index = Users.number(of: name.operation) {
+            if let number = name.wave {
+                return (
+                    .wave(index, number),
+                    { .wave(OperationWave(name.operation, number, try StoredWave(bytes: $0).steps)) }
+                )
+            }
+            return (.operation(index), { .operation(try StoredOperation(bytes: $0).record(name.operation)) })
+        }
         if key == keys.leader { return (.leader, { .leader(try LeaderEntry(bytes: $0).machine) }) }
         if key == keys.brake { return (.brake, { .brake(try BrakeEntry(bytes: $0).brake) }) }
         return nil

@@ -117,6 +117,12 @@ struct StoreModel {
                 return .controlPut(machine, control)
             case (.seen, let machine?): return .seenPut(machine)
             case (.brake(let brake), _): return .brakePut(brake)
+            case (.operation(var operation), _):
+                operation.modified = Stamp(entry.modified)
+                return .operationPut(operation)
+            case (.wave(var wave), _):
+                wave.written = Stamp(entry.modified)
+                return .wavePut(wave)
             case (.leader, _), (.result, _), (.turn, _), (.metadata, nil), (.control, nil), (.seen, nil): return nil
             }
         }

@@ -7,7 +7,7 @@ import FleetCore
 /// A key of the store, by numbers instead of text: which kind, which machine, which unit or file.
 struct StoreKey: Hashable, Comparable {
     enum Kind: UInt32 {
-        case file, machine, metadata, unit, schedule, state, leader, control, seen, brake, result, turn
+        case file, machine, metadata, unit, schedule, state, leader, control, seen, brake, result, turn, operation, wave
     }
 
     /// Kind, machine and subject, in this order of significance.
@@ -31,6 +31,10 @@ struct StoreKey: Hashable, Comparable {
     static let brake = StoreKey(.brake)
     static func result(_ index: Int) -> StoreKey { StoreKey(.result, subject: index) }
     static let turn = StoreKey(.turn)
+    static func operation(_ index: Int) -> StoreKey { StoreKey(.operation, subject: index) }
+    static func wave(_ operation: Int, _ number: Int) -> StoreKey {
+        StoreKey(.wave, machine: operation, subject: number)
+    }
 
     var kind: Kind { Kind(rawValue: raw >> 24) ?? .leader }
     var machine: Int { Int(raw >> 12 & 0xFFF) }
@@ -75,6 +79,8 @@ enum StoreValue {
     case brake(Brake)
     case result(Completion)
     case turn(MachineID)
+    case operation(OperationRecord)
+    case wave(OperationWave)
 }
 
 struct StoreEntry {

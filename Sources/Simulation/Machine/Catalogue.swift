@@ -145,6 +145,8 @@ struct Catalogue: Sendable {
             case .brake: "brake"
             case .result: "results/\(name(ofUnit: key.subject))"
             case .turn: "turn"
+            case .operation: "operations/\(key.subject)"
+            case .wave: "operations/\(key.machine)/waves/\(key.subject)"
             }
         guard let entry = change.entry else { return "-" + place }
         let what =
@@ -156,6 +158,11 @@ struct Catalogue: Sendable {
             case .unit(let unit): "=\(unit.target) v\(fileIndex(of: unit.hash)) #\(unit.restarts)"
             case .assignment(let order): "=\(order.target) v\(fileIndex(of: order.hash)) #\(order.restarts)"
             case .state(let state): "=\(state.active)/\(state.acted) v\(fileIndex(of: state.hash)) #\(state.restarts)"
+            case .operation(let operation): "=\(operation.kind.word) \(operation.state.rawValue)"
+            case .wave(let wave):
+                "="
+                    + wave.steps.map { "\($0.unit.withoutType) \($0.result?.rawValue ?? "begun")" }.joined(
+                        separator: " ")
             case .leader(let machine), .turn(let machine): "=" + name(ofHost: hostIndex(of: machine))
             }
         return place + what

@@ -19,6 +19,14 @@ extension World {
             if !hosts[key.machine].isOn { return "\(hosts[key.machine].name) is off and has keys" }
         }
         guard entries[.leader] != nil, let engine = leadingEngine() else { return "nobody leads" }
+        for (key, entry) in entries where entries[.brake] == nil {
+            // Rule R14: it has come to an end, or stands paused with a reason.
+            guard case .operation(let operation) = entry.value else { continue }
+            if operation.state == .running { return "operation \(key.subject) goes on" }
+            if operation.state == .paused, operation.reason.isEmpty {
+                return "operation \(key.subject) is paused for no reason"
+            }
+        }
         for host in hosts where host.isOn {
             if let text = unrest(of: host, entries) { return text }
         }

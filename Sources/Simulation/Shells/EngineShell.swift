@@ -339,7 +339,7 @@ final class EngineShell {
             case .control: return .controlGone(catalogue.machines[key.machine])
             case .seen: return .seenGone(catalogue.machines[key.machine])
             case .brake: return .brakeGone
-            case .result, .turn: return nil
+            case .result, .turn, .operation, .wave: return nil
             }
         }
         switch entry.value {
@@ -362,7 +362,7 @@ final class EngineShell {
             return .controlPut(catalogue.machines[key.machine], wanted)
         case .seen: return world.isMutant(.forgetfulSuccessor) ? nil : .seenPut(catalogue.machines[key.machine])
         case .brake(let brake): return world.isMutant(.noBrake) ? nil : .brakePut(brake)
-        case .result, .turn: return nil
+        case .result, .turn, .operation, .wave: return nil
         }
     }
 
