@@ -32,10 +32,9 @@ extension Engine {
         default: return
         }
         operations.underWay.remove(id)
-        if state.operations[id]?.isLiving != true {
-            operations.deadlines[id] = nil
-            operations.inherited.remove(id)
-        }
+        guard state.operations[id]?.state != .running else { return }
+        operations.deadlines[id] = nil
+        operations.inherited.remove(id)
     }
 
     /// What a successor does first: each step that is under way gets its time anew, and counts one lost leader more.
@@ -60,7 +59,8 @@ extension Engine {
                 let write = review(operation, &taken, &placement)
             else { continue }
             operations.underWay.insert(operation.id)
-            if write.head.wave != operation.wave || !write.head.isLiving { operations.deadlines[operation.id] = nil }
+// Its time is counted anew when the store shows it; a moment that has passed would wake the leader again and again.
+            operations.deadlines[operation.id] = nil
             writes.append(write)
         }
         reviewMoving(living)
@@ -126,7 +126,6 @@ extension Engine {
     private mutating func overdue(_ operation: OperationRecord, _ step: OperationStep) -> OperationWrite? {
         let limit = Duration.seconds(operation.limit)
         if operations.inherited.remove(operation.id) != nil {
-            operations.deadlines[operation.id] = attendance.now + limit
             guard operation.renewals < OperationRecord.mostRenewals else {
                 return OperationWrite(
                     operation.paused("\(operation.renewals + 1) leaders were lost while \(step.unit) was on its way"))
@@ -142,7 +141,6 @@ extension Engine {
         let deadline = operations.deadlines[operation.id] ?? attendance.now + limit
         operations.deadlines[operation.id] = deadline
         guard attendance.now >= deadline else { return nil }
-        operations.deadlines[operation.id] = nil
         return OperationWrite(
             operation.paused("\(step.unit) has not come to rest after \(operation.limit) s: \(whereabouts(of: step))"))
     }

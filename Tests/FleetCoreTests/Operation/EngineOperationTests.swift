@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Flotilla contributors
 // SPDX-License-Identifier: Apache-2.0
 
+import FleetCore
 import Testing
 
 @Suite("Engine: operations")
@@ -158,6 +159,34 @@ struct EngineOperationTests {
             => -A: a
             """),
     ]
+
+    @Test("a leader is woken for the time of a step that is under way, and for no other")
+    func wakes() throws {
+        var engine = Engine()
+        var text = ClusterText()
+        func happen(_ lines: String..., at moment: String) {
+            engine.tick(Short.moment(moment))
+            engine.handle(lines.flatMap { text.events($0) }, revision: 1)
+        }
+        func plan() -> [OperationWrite] {
+            let plan = engine.plan()
+            for write in plan.operations { engine.handle(text.apply(write), revision: 1) }
+            engine.committed(plan.steps, at: 1)
+            engine.handle(plan.steps.flatMap(\.changes).map { text.apply($0) }, revision: 1)
+            return plan.operations
+        }
+        happen(
+            "A", "a launched", "A: a launched", "A> a launched", "B", "operation drain A limit=5", at: "1")
+        #expect(plan().count == 1 && engine.wake == nil)
+        #expect(plan().isEmpty && engine.wake == Short.moment("6"))
+        happen("pause drain", at: "2")
+        #expect(engine.wake == nil, "nothing is to be done at the moment that was")
+        #expect(plan().isEmpty && engine.wake == nil)
+        happen("resume drain", at: "3")
+        #expect(plan().isEmpty && engine.wake == Short.moment("8"))
+        happen(at: "9")
+        #expect(plan().map(\.head.state) == [.paused] && engine.wake == nil)
+    }
 
     static let moves = [
         NamedScript(
