@@ -59,7 +59,7 @@ extension Engine {
                 let write = review(operation, &taken, &placement)
             else { continue }
             operations.underWay.insert(operation.id)
-// Its time is counted anew when the store shows it; a moment that has passed would wake the leader again and again.
+            // Its time is counted anew when the store shows it; a moment that has passed would wake the leader again and again.
             operations.deadlines[operation.id] = nil
             writes.append(write)
         }

@@ -63,7 +63,7 @@ extension Observer {
     }
 
     /// Whether a machine has done what it can about what it is ordered of the unit.
-    private func isSettled(_ unit: Int, on host: Int) -> Bool {
+    func isSettled(_ unit: Int, on host: Int) -> Bool {
         let entries = world.etcd.store.entries
         guard case .assignment(let order)? = entries[.schedule(host, unit)]?.value,
             case .state(let state)? = entries[.state(host, unit)]?.value

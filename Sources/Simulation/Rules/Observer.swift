@@ -32,6 +32,7 @@ final class Observer {
     var losses: [Int: Int64] = [:]
     var suspicion: Suspicion?
     var surrenders = Surrenders()
+    var steps = Steps()
     /// By machine: which unit last left it because it is being drained.
     var drained: [Int: Int] = [:]
     /// The same, until the unit has come to rest.
@@ -110,6 +111,7 @@ final class Observer {
         isWiped = true
         placedAt = [:]
         orderedFile = [:]
+        steps = Steps()
     }
 
     // MARK: Commits
@@ -129,6 +131,7 @@ final class Observer {
             arriving[change.key.machine] = nil
         }
         noteArrivals(commit)
+        checkSteps(commit)
         for change in commit.changes { noteWish(change) }
         for change in commit.changes where change.key.kind == .unit { lastUnitChange[change.key.subject] = world.now }
         if world.isShipped, transaction?.epoch == nil,

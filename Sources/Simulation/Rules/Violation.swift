@@ -24,6 +24,8 @@ package struct Violation: Sendable, Equatable {
         case r9 = "R9"
         /// The majority brake.
         case r10 = "R10"
+        /// Operations take one unit at a time.
+        case r15 = "R15"
         /// Cordon and drain do what an operator expects of them.
         case leaving = "leaving in order"
         /// Two units that ask for one port share no machine.
