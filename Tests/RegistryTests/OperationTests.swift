@@ -41,6 +41,11 @@ import Testing
         #expect(found.state.operations[Sample.drain] == first.operation)
         #expect(first.operation.asked == 5 && first.operation.by == "ada" && first.operation.limit == 9)
         #expect(found.state.control[Sample.b]?.isDraining == true, "the machine is closed in the same transaction")
+        #expect(found.state.control[Sample.b]?.operation == Sample.drain)
+        _ = try await test.registry.control(Sample.b, .cordon, by: "bob", at: 6)
+        #expect(
+            try await state(test).state.control[Sample.b]?.operation == Sample.drain,
+            "cordon changes nothing of a drain")
         #expect(try await test.registry.create(Self.drain, at: 6).operation == first.operation)
         var other = Self.drain
         other.kind = .drain(Sample.a)
@@ -81,7 +86,7 @@ import Testing
         let aborted = try await registry.order(.abort, of: Sample.drain, by: "bob", at: 5).operation
         #expect(aborted.state == .aborted && aborted.ended == 5)
         let control = try await state(test).state.control[Sample.b]
-        #expect(control?.isCordoned == true && control?.isDraining == false)
+        #expect(control?.isCordoned == true && control?.isDraining == false && control?.operation == nil)
         #expect(await Self.code { try await registry.order(.resume, of: Sample.drain, by: "", at: 6) } == .conflict)
         // The machine may be drained anew.
         _ = try await registry.create(

@@ -8,6 +8,11 @@ extension ClusterState {
         operations.values.sorted { ($0.asked, $0.id) < ($1.asked, $1.id) }
     }
 
+    /// Those that go on, by when they were asked for.
+    package var livingOperations: [OperationRecord] {
+        living.compactMap { operations[$0] }.sorted { ($0.asked, $0.id) < ($1.asked, $1.id) }
+    }
+
     /// What an operation has begun last; `nil` before its first wave, and when that record is missing or cannot be read.
     package func currentWave(of operation: OperationRecord) -> OperationWave? { waves[operation.id]?[operation.wave] }
 
@@ -18,11 +23,11 @@ extension ClusterState {
 
     /// The operation whose step a unit is under way with; nobody else begins anything with it.
     package func operation(holding unit: UnitName) -> OperationRecord? {
-        sortedOperations.first { $0.isLiving && currentWave(of: $0)?.open?.unit == unit }
+        livingOperations.first { currentWave(of: $0)?.open?.unit == unit }
     }
 
     /// The living operation that drains a machine.
     package func operation(draining machine: MachineID) -> OperationRecord? {
-        sortedOperations.first { $0.isLiving && $0.drained == machine }
+        livingOperations.first { $0.drained == machine }
     }
 }

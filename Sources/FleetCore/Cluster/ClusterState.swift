@@ -56,6 +56,8 @@ package struct ClusterState: Sendable, Equatable {
     package private(set) var brake: Brake?
     /// Operations that go on, and those that have ended and are not forgotten.
     package private(set) var operations: [OperationID: OperationRecord] = [:]
+    /// Those that go on, which are few where those that have ended may be thousands.
+    private(set) var living: Set<OperationID> = []
     /// By operation: its waves that can be read, by number.
     package private(set) var waves: [OperationID: [Int: OperationWave]] = [:]
 
@@ -99,8 +101,12 @@ package struct ClusterState: Sendable, Equatable {
         case .seenGone(let id): seen.remove(id)
         case .brakePut(let set): brake = set
         case .brakeGone: brake = nil
-        case .operationPut(let operation): operations[operation.id] = operation
-        case .operationGone(let id): operations[id] = nil
+        case .operationPut(let operation):
+            operations[operation.id] = operation
+            if operation.isLiving { living.insert(operation.id) } else { living.remove(operation.id) }
+        case .operationGone(let id):
+            operations[id] = nil
+            living.remove(id)
         case .wavePut(let wave): waves[wave.operation, default: [:]][wave.number] = wave
         case .waveGone(let id, let number):
             waves[id]?[number] = nil

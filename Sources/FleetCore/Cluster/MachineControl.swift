@@ -11,14 +11,17 @@ package struct MachineControl: Hashable, Sendable {
     package var since: Int64
     /// Who wanted it, for people; empty when unknown.
     package var by: String
+    /// The operation that hands its units over; `nil` where it is drained by the call for a machine alone.
+    package var operation: OperationID?
     /// When the operator first wanted something of the machine, since it was last opened.
     package var created = Stamp()
 
-    package init(isCordoned: Bool, isDraining: Bool, since: Int64 = 0, by: String = "") {
+    package init(isCordoned: Bool, isDraining: Bool, since: Int64 = 0, by: String = "", operation: OperationID? = nil) {
         self.isCordoned = isCordoned
         self.isDraining = isDraining
         self.since = since
         self.by = by
+        self.operation = operation
     }
 
     /// Whether new units must go elsewhere.

@@ -18,7 +18,7 @@ extension Engine {
 
     /// Machines whose units an operation hands over, living or ended just now and not yet opened.
     var drainedByOperation: Set<MachineID> {
-        Set(state.operations.values.compactMap { $0.isLiving ? $0.drained : nil })
+        Set(state.livingOperations.compactMap(\.drained))
     }
 
     /// When the next step of an operation has had its time.
@@ -39,7 +39,9 @@ extension Engine {
 
     /// What a successor does first: each step that is under way gets its time anew, and counts one lost leader more.
     mutating func inheritOperations() {
-        let running = state.operations.values.filter { $0.state == .running && state.currentWave(of: $0)?.open != nil }
+        let running = state.livingOperations.filter {
+            $0.state == .running && state.currentWave(of: $0)?.open != nil
+        }
         operations.inherited = Set(running.map(\.id))
     }
 
@@ -48,8 +50,8 @@ extension Engine {
 
     /// What is to be written of operations now; afterwards `moving` says which units have to leave their machines.
     mutating func reviewOperations(_ placement: inout Placement) -> [OperationWrite] {
-        guard !state.operations.isEmpty || !operations.moving.isEmpty else { return [] }
-        let living = state.sortedOperations.filter(\.isLiving)
+        let living = state.livingOperations
+        guard !living.isEmpty || !operations.moving.isEmpty else { return [] }
         // Units that a step holds already, and those that get one in this review.
         var taken = Set(living.compactMap { state.currentWave(of: $0)?.open?.unit })
         var writes: [OperationWrite] = []
@@ -61,6 +63,7 @@ extension Engine {
             operations.underWay.insert(operation.id)
             // Its time is counted anew when the store shows it; a moment that has passed would wake the leader again and again.
             operations.deadlines[operation.id] = nil
+            operations.inherited.remove(operation.id)
             writes.append(write)
         }
         reviewMoving(living)
@@ -84,7 +87,7 @@ extension Engine {
     ) -> OperationWrite? {
         if case .other = operation.kind { return nil }
         let wave = state.currentWave(of: operation)
-        if let machine = operation.drained, state.control[machine]?.isDraining != true {
+        if let machine = operation.drained, !isToDrain(machine, operation.id) {
             let waves = wave.flatMap { $0.open == nil ? nil : [$0.closed(.skipped, "the drain was ended")] } ?? []
             return OperationWrite(
                 operation.ended(.aborted, "\(machine.short) is no longer to be drained"), waves: waves)
@@ -95,13 +98,29 @@ extension Engine {
                 operation.paused("the record of its wave \(operation.wave) is missing or cannot be read; abort it"))
         }
         guard let wave, let step = wave.open else {
-            guard operation.state == .running, brake == nil else { return nil }
-            return next(operation, after: wave, closing: nil, &taken, &placement)
+            guard operation.state == .running, brake == nil else {
+                if let machine = operation.drained { noteHeld(on: machine, &placement) }
+                return nil
+            }
+            if let write = next(operation, after: wave, closing: nil, &taken, &placement) { return write }
+            guard isOverdue(operation) else { return nil }
+            return OperationWrite(
+                operation.paused("nothing could be begun for \(operation.limit) s: \(obstacle(of: operation))"))
         }
         if let (result, reason, machine) = outcome(of: step, of: wave, in: operation) {
             return closed(operation, wave.closed(result, reason, on: machine), result, reason, &taken, &placement)
         }
-        return operation.state == .running ? overdue(operation, step) : nil
+        guard operation.state == .running else { return nil }
+        if operations.inherited.contains(operation.id) { return inherited(operation, step) }
+        guard isOverdue(operation) else { return nil }
+        return OperationWrite(
+            operation.paused("\(step.unit) has not come to rest after \(operation.limit) s: \(whereabouts(of: step))"))
+    }
+
+    /// Whether a machine is to be drained, and by no other operation.
+    private func isToDrain(_ machine: MachineID, _ id: OperationID) -> Bool {
+        guard let control = state.control[machine], control.isDraining else { return false }
+        return control.operation ?? id == id
     }
 
     /// What follows the end of a step.
@@ -122,27 +141,26 @@ extension Engine {
             ?? OperationWrite(operation, waves: [wave])
     }
 
-    /// Keeps the time of the open step; time in which the brake is set does not count.
-    private mutating func overdue(_ operation: OperationRecord, _ step: OperationStep) -> OperationWrite? {
-        let limit = Duration.seconds(operation.limit)
-        if operations.inherited.remove(operation.id) != nil {
-            guard operation.renewals < OperationRecord.mostRenewals else {
-                return OperationWrite(
-                    operation.paused("\(operation.renewals + 1) leaders were lost while \(step.unit) was on its way"))
-            }
-            var head = operation
-            head.renewals += 1
-            return OperationWrite(head)
+    /// Gives the step that a former leader began its time anew, and counts that leader.
+    private func inherited(_ operation: OperationRecord, _ step: OperationStep) -> OperationWrite {
+        guard operation.renewals < OperationRecord.mostRenewals else {
+            return OperationWrite(
+                operation.paused("\(operation.renewals + 1) leaders were lost while \(step.unit) was on its way"))
         }
+        var head = operation
+        head.renewals += 1
+        return OperationWrite(head)
+    }
+
+    /// Whether an operation has waited for too long; time in which the brake is set does not count.
+    private mutating func isOverdue(_ operation: OperationRecord) -> Bool {
         guard brake == nil else {
             operations.deadlines[operation.id] = nil
-            return nil
+            return false
         }
-        let deadline = operations.deadlines[operation.id] ?? attendance.now + limit
+        let deadline = operations.deadlines[operation.id] ?? attendance.now + .seconds(operation.limit)
         operations.deadlines[operation.id] = deadline
-        guard attendance.now >= deadline else { return nil }
-        return OperationWrite(
-            operation.paused("\(step.unit) has not come to rest after \(operation.limit) s: \(whereabouts(of: step))"))
+        return attendance.now >= deadline
     }
 
     /// How a step ended; `nil` while it is under way.
@@ -194,6 +212,23 @@ extension Engine {
         return "on \(home.machine.short): \(report.map(Self.words) ?? "nothing was heard of it yet")"
     }
 
+    /// What keeps an operation from beginning its next step, for people.
+    private func obstacle(of operation: OperationRecord) -> String {
+        let units: [UnitName] =
+            switch operation.kind {
+            case .drain(let machine): state.units(on: machine).filter { !globals.contains($0) }
+            case .move(let unit, _): [unit]
+            case .other: []
+            }
+        for unit in units {
+            if let holder = state.operation(holding: unit), holder.id != operation.id {
+                return "operation \(holder.id) has \(unit) on its way"
+            }
+        }
+        guard let machine = operation.drained, let first = units.first else { return "the store is slow" }
+        return "\(first) is still being stopped on \(machine.short)"
+    }
+
     private static func words(of report: UnitState) -> String {
         report.health ?? [report.active, report.sub].filter { !$0.isEmpty }.joined(separator: ", ")
     }
@@ -228,9 +263,16 @@ extension Engine {
         for name in state.units(on: machine) {
             // What is on its way off, whoever sent it, is waited for.
             guard state.assignments[name]?[machine] != nil, pending[name] == nil, let unit = state.units[name],
-                unit.target > .inactive, let traits = traits(of: name)
+                unit.target > .inactive
             else {
                 isWaiting = true
+                continue
+            }
+            guard let traits = traits(of: name) else {
+                held[name] = Refusal(
+                    machines: occupancy.order.count, other: "its unit file \(unit.hash.short) is missing from the store"
+                )
+                stuck.append(name)
                 continue
             }
             guard !traits.options.isGlobal else { continue }
@@ -254,6 +296,16 @@ extension Engine {
         let others = stuck.count == 1 ? "" : "; \(stuck.count - 1) more fit nowhere else, too"
         let refusal = held[first].map { ": \($0)" } ?? ""
         return OperationWrite(operation.paused("\(first) fits nowhere else\(refusal)\(others)"), waves: waves)
+    }
+
+    /// Says of units of a machine whose drain stands still why they fit nowhere else.
+    private mutating func noteHeld(on machine: MachineID, _ placement: inout Placement) {
+        for name in state.units(on: machine) {
+            guard state.assignments[name]?[machine] != nil, pending[name] == nil, let traits = traits(of: name),
+                !traits.options.isGlobal, case .failure(let failure) = placement.choose(for: traits, in: &occupancy)
+            else { continue }
+            held[name] = completed(failure.refusal, for: traits)
+        }
     }
 
     private mutating func move(

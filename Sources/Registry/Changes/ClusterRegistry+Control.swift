@@ -48,7 +48,9 @@ extension ClusterRegistry {
                 let isDraining = change == .drain || former?.isDraining ?? false
                 if let former, former.isCordoned, former.isDraining == isDraining { return found.revision }
                 let entry = ControlEntry(
-                    MachineControl(isCordoned: true, isDraining: isDraining, since: moment, by: `operator`))
+                    MachineControl(
+                        isCordoned: true, isDraining: isDraining, since: moment, by: `operator`,
+                        operation: former?.operation))
                 do {
                     let bytes = try current.map { try entry.bytes(replacing: $0.value) } ?? entry.bytes
                     operation = .put(key, bytes)

@@ -30,26 +30,21 @@ extension ClusterRegistry {
     ) async throws(RegistryError) -> (operation: OperationRecord, revision: Int64) {
         let action = "beginning operation \(operation.id)"
         for _ in 0..<Self.attemptLimit {
-            // Read first and compared below: whoever begins to drain the machine in between has written it.
-            var control: KeyValue?
-            if let machine = operation.drained {
-                control = try await entries([keys.control(machine)], while: action).entries[0]
-            }
-            let found = try await get(keys.operations, while: action)
-            let known = heads(in: found.keys)
-            if let present = known.first(where: { $0.id == operation.id }) {
+            let found = try await entries(
+                [keys.operation(operation.id)] + (operation.drained.map { [keys.control($0)] } ?? []), while: action)
+            if let entry = found.entries[0] {
+                guard let present = (try? StoredOperation(bytes: entry.value))?.record(operation.id) else {
+                    throw RegistryError(
+                        code: .conflict, while: action, message: "there is one of that name that cannot be read")
+                }
                 guard present.isSameRequest(as: operation) else {
                     throw RegistryError(
                         code: .conflict, while: action, message: "there is another operation of that name")
                 }
                 return (present, found.revision)
             }
-            if found.keys.contains(where: { $0.key == keys.operation(operation.id) }) {
-                throw RegistryError(
-                    code: .conflict, while: action, message: "there is one of that name that cannot be read")
-            }
-            if let machine = operation.drained, let other = known.first(where: { $0.isLiving && $0.drained == machine })
-            {
+            let control = operation.drained == nil ? nil : found.entries[1]
+            if let other = try await drain(in: control, of: operation.drained, while: action) {
                 throw RegistryError(
                     code: .conflict, while: action,
                     message: "operation \(other.id) drains that machine already; it is \(other.state.rawValue)")
@@ -61,7 +56,8 @@ extension ClusterRegistry {
             if let machine = operation.drained {
                 let key = keys.control(machine)
                 let wanted = ControlEntry(
-                    MachineControl(isCordoned: true, isDraining: true, since: moment, by: operation.by))
+                    MachineControl(
+                        isCordoned: true, isDraining: true, since: moment, by: operation.by, operation: head.id))
                 guards.append(Comparison(key, .equal, .modRevision(control?.modRevision ?? 0)))
                 // One that cannot be read says nothing that has to be kept.
                 let bytes = control.flatMap { try? wanted.bytes(replacing: $0.value) } ?? wanted.bytes
@@ -73,6 +69,17 @@ extension ClusterRegistry {
             return (head, result.revision)
         }
         throw Self.interfered(action)
+    }
+
+    /// The living operation that a machine's entry under `control/` names.
+    private func drain(
+        in control: KeyValue?, of machine: MachineID?, while action: String
+    ) async throws(RegistryError) -> OperationRecord? {
+        guard let control, let id = (try? ControlEntry(bytes: control.value))?.control.operation,
+            let entry = try await entries([keys.operation(id)], while: action).entries[0],
+            let other = (try? StoredOperation(bytes: entry.value))?.record(id), other.isLiving, other.drained == machine
+        else { return nil }
+        return other
     }
 
     /// Pauses, resumes or aborts an operation.
@@ -165,6 +172,7 @@ extension ClusterRegistry {
         {
             control.control.isCordoned = true
             control.control.isDraining = false
+            control.control.operation = nil
             let kept = try? control.bytes(replacing: current.value)
             operations.append(.put(current.key, kept ?? control.bytes))
         }

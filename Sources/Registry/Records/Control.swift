@@ -30,7 +30,8 @@ package struct ControlEntry: StoredRecord {
     package init(_ object: JSONObject) throws(RecordError) {
         control = MachineControl(
             isCordoned: try object.flag("cordoned"), isDraining: try object.flag("draining"),
-            since: try object.integer("since", as: Int64.self) ?? 0, by: try object.text("by") ?? "")
+            since: try object.integer("since", as: Int64.self) ?? 0, by: try object.text("by") ?? "",
+            operation: try object.text("operation").flatMap { OperationID($0) })
     }
 
     package func write(to object: inout JSONObject) {
@@ -38,5 +39,6 @@ package struct ControlEntry: StoredRecord {
         object["draining"] = .bool(control.isDraining)
         object["since"] = .number(control.since)
         object["by"] = control.by.isEmpty ? nil : .string(control.by)
+        object["operation"] = control.operation.map { .string($0.rawValue) }
     }
 }

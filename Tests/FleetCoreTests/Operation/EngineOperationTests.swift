@@ -151,6 +151,36 @@ struct EngineOperationTests {
                 B> a launched; B> b launched => drain: a done; done: aaaaaaaa is gone; what it ran is taken over as from any machine that is lost
                 """),
         NamedScript(
+            "a drain whose machine was opened and is drained anew gives way to the new one",
+            two + """
+                operation drain A => drain: a off A
+                uncordon A; operation drain A anew => drain: a skipped (the drain was ended); aborted: aaaaaaaa is no longer to be drained
+                => anew: a off A
+                => -A: a
+                """),
+        NamedScript(
+            "a unit whose file is not there is no reason to wait for ever",
+            """
+            A; a launched; b launched => A: a launched | A: b launched
+            A> a launched; A> b launched; B; b launched v2 nofile => -
+            operation drain A => drain: a off A
+            => -A: a
+            -A> a => B: a launched
+            B> a launched => drain: a done; paused: b.service fits nowhere else: its unit file 0dc99c5 is missing from the store
+            """),
+        NamedScript(
+            "what keeps a drain from beginning for too long pauses it, and is named",
+            two + """
+                at 1; operation move a B limit=60 => move: a off A to B
+                => -A: a
+                b inactive; operation drain A limit=5 => -A: b
+                at 2 => -
+                at 7 => drain: paused: nothing could be begun for 5 s: operation move has a.service on its way
+                -A> b; -A> a => B: a launched
+                B> a launched => move: a done; done
+                resume drain => drain: done
+                """),
+        NamedScript(
             "two machines are drained side by side, and a kind of another version is left alone",
             """
             A; B; a launched; b launched => A: a launched | B: b launched

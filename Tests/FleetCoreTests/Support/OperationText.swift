@@ -32,7 +32,9 @@ enum OperationText {
             let machine = Short.machine(words[1])
             var control = MachineControl(isCordoned: true, isDraining: true)
             control.created = state.control[machine]?.created ?? Stamp(1)
-            let record = OperationRecord(id: id("drain"), kind: .drain(machine), limit: limit ?? 300)
+            let name = id(words.count > 2 && limit == nil ? words[2] : "drain")
+            control.operation = name
+            let record = OperationRecord(id: name, kind: .drain(machine), limit: limit ?? 300)
             return [.controlPut(machine, control), .operationPut(record)]
         case "move":
             let target = words.count > 2 && Short.isMachine(words[2]) ? Short.machine(words[2]) : nil
