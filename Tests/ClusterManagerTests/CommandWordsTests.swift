@@ -76,6 +76,8 @@ struct CommandWordsTests {
             // ArgumentParser does not break these.
             let usage = lines.drop { !$0.hasPrefix("USAGE: ") }.prefix { !$0.isEmpty }
             #expect(usage.allSatisfy { $0.count <= 80 }, "\(command): \(usage)")
+            let prose = lines.prefix { !$0.hasPrefix("USAGE: ") }.filter { !$0.hasPrefix(" ") }
+            #expect(!prose.contains { $0.contains("  ") }, "\(command): a gap in \(prose)")
             let examples = lines.drop { $0 != "EXAMPLES:" }.dropFirst().prefix { !$0.isEmpty }
             for (line, next) in zip(examples, examples.dropFirst()) where !next.hasPrefix("  cluster-manager ") {
                 #expect(line.hasSuffix("\\") || line.hasSuffix("|"), "\(command): \(line)\n\(next)")

@@ -47,7 +47,10 @@ struct Drain: FleetCommand {
     static let configuration = CommandConfiguration(
         abstract: "Have a machine hand its units over to others, one by one.",
         discussion: """
-            Each unit stops here before it starts elsewhere, and the next follows when it is up there. The drain is an operation: it             goes on without this command, and under another leader. A unit that no other machine takes, that fails where it went, or             that takes too long, pauses it with the reason, and this command ends with status 2. Global units stay. The machine takes             no new units until 'uncordon', which also ends the drain.
+            Each unit stops here before it starts elsewhere, and the next follows when it is up there. The drain is an \
+            operation: it goes on without this command, and under another leader. A unit that no other machine takes, that \
+            fails where it went, or that takes too long, pauses it with the reason, and this command ends with status 2. \
+            Global units stay. The machine takes no new units until 'uncordon', which also ends the drain.
 
             EXAMPLES:
               cluster-manager drain 9f2c4e1a --dry-run
@@ -84,7 +87,8 @@ struct Move: FleetCommand {
     static let configuration = CommandConfiguration(
         abstract: "Bring a unit to another machine.",
         discussion: """
-            It stops where it is before it starts elsewhere. Without a machine the leader chooses the best other one. The unit stays             with that machine as long as it takes it; 'start' and 'scale' do not bring it back.
+            It stops where it is before it starts elsewhere. Without a machine the leader chooses the best other one. The unit \
+            stays with that machine as long as it takes it; 'start' and 'scale' do not bring it back.
 
             EXAMPLES:
               cluster-manager move web.service
