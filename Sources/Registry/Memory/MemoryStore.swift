@@ -54,7 +54,8 @@ package final class MemoryStore: KeyValueStore {
                 return contents.lastWatcher
             }
             continuation.onTermination = { [weak self] _ in
-                self?.contents.withLock { $0.watchers[number] = nil }
+                // Who cancels a task holds its lock, which who delivers under ours may be waiting for.
+                Task { [weak self] in self?.contents.withLock { $0.watchers[number] = nil } }
             }
         }
     }
